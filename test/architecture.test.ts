@@ -1,0 +1,128 @@
+import { isBuiltin } from "node:module";
+import { posix } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { importsOf, sourceFilesUnder } from "./support/imports.ts";
+import type { SourceFile } from "./support/imports.ts";
+
+/** What each folder of src/ may import besides itself. Files directly under src/ may import everything. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  tensor: [],
+  compiler: ["tensor"],
+  backend: ["tensor", "compiler"],
+  nn: ["tensor"],
+  diffusion: ["nn", "tensor", "compiler", "backend"],
+  io: ["tensor"],
+  data: ["io", "tensor"],
+  training: ["data", "io", "diffusion", "nn", "compiler", "backend", "tensor"],
+  cli: ["training", "data", "io", "diffusion", "nn", "compiler", "backend", "tensor"],
+};
+
+/** Run unchanged in a browser, so nothing in them loads a `*.node.ts` file unless it asked where it runs. */
+const BROWSER_FOLDERS = ["tensor", "compiler", "backend", "nn", "diffusion"];
+
+/** Run in a browser as well as in Node. Every other package needs a `*.node.ts` file, as Node's own modules do. */
+const BROWSER_PACKAGES = ["wabt", "zod"];
+
+const folderOf = (path: string) => (path.includes("/") ? path.slice(0, path.indexOf("/")) : "");
+const isRelative = (specifier: string) => specifier.startsWith(".");
+const isForNode = (path: string) => path.endsWith(".node.ts") || folderOf(path) === "cli";
+const targetOf = (path: string, specifier: string) => posix.join(posix.dirname(path), specifier);
+
+function arrowsUp({ path, imports }: SourceFile): string[] {
+  const from = folderOf(path);
+  if (from === "") return [];
+  const allowed = MAY_IMPORT[from];
+  if (allowed === undefined) return [`${path}: src/${from} has no place in the house`];
+  return imports
+    .filter(({ specifier }) => isRelative(specifier))
+    .map(({ specifier }) => targetOf(path, specifier))
+    .filter((target) => folderOf(target) !== from && !allowed.includes(folderOf(target)))
+    .map((target) => `${path} imports ${target}`);
+}
+
+function nodeModulesInBrowserCode({ path, imports }: SourceFile): string[] {
+  if (isForNode(path)) return [];
+  return imports
+    .filter(({ specifier, kind }) => kind !== "type" && !isRelative(specifier))
+    .filter(({ specifier }) => isBuiltin(specifier) || !BROWSER_PACKAGES.includes(specifier))
+    .map(({ specifier }) => `${path} imports ${specifier}`);
+}
+
+function nodeFilesLoadedByBrowserCode({ path, imports }: SourceFile): string[] {
+  if (isForNode(path) || !BROWSER_FOLDERS.includes(folderOf(path))) return [];
+  return imports
+    .filter(({ specifier, kind }) => kind === "static" && specifier.endsWith(".node.ts"))
+    .map(({ specifier }) => `${path} imports ${targetOf(path, specifier)}`);
+}
+
+describe("the sources", () => {
+  const files = sourceFilesUnder(fileURLToPath(new URL("../src", import.meta.url)));
+  const sources = files.filter(({ path }) => !path.endsWith(".test.ts"));
+
+  test("import only what lies below them", () => {
+    expect(sources.flatMap(arrowsUp)).toEqual([]);
+  });
+
+  test("import Node's modules and packages only in *.node.ts files and under cli/", () => {
+    expect(sources.flatMap(nodeModulesInBrowserCode)).toEqual([]);
+  });
+
+  test("reach *.node.ts files from browser folders only by a dynamic import", () => {
+    expect(sources.flatMap(nodeFilesLoadedByBrowserCode)).toEqual([]);
+  });
+
+  test("have no barrel file below src/index.ts", () => {
+    expect(sources.map(({ path }) => path).filter((path) => path.endsWith("/index.ts"))).toEqual([]);
+  });
+});
+
+describe("the rules", () => {
+  const file = (path: string, source: string): SourceFile => ({ path, imports: importsOf(source) });
+
+  test("see every way to write an import, and none in comments", () => {
+    const source = `
+      /** import { no } from "./comment.ts"; */
+      import type { A } from "./a.ts";
+      import { b } from "./b.ts";
+      export * from "./c.ts";
+      export type { D } from "./d.ts";
+      type E = import("./e.ts").E;
+      const f = await import("./f.ts");`;
+    expect(importsOf(source)).toEqual([
+      { specifier: "./a.ts", kind: "type" },
+      { specifier: "./b.ts", kind: "static" },
+      { specifier: "./c.ts", kind: "static" },
+      { specifier: "./d.ts", kind: "type" },
+      { specifier: "./e.ts", kind: "type" },
+      { specifier: "./f.ts", kind: "dynamic" },
+    ]);
+  });
+
+  test("refuse an arrow that points up, also one of types only", () => {
+    const source = `import type { Unet } from "../nn/unet.ts"; import { add } from "./op.ts";`;
+    expect(arrowsUp(file("tensor/tensor.ts", source))).toEqual(["tensor/tensor.ts imports nn/unet.ts"]);
+    expect(arrowsUp(file("backend/wasm/kernel.ts", `import "../../index.ts";`))).toHaveLength(1);
+    expect(arrowsUp(file("nn/unet.ts", `import { add } from "../tensor/op.ts";`))).toEqual([]);
+  });
+
+  test("refuse a folder that the table does not know", () => {
+    expect(arrowsUp(file("utils/misc.ts", ""))).toEqual(["utils/misc.ts: src/utils has no place in the house"]);
+  });
+
+  test("refuse Node's modules and packages in browser code", () => {
+    const source = `import { cpus } from "os"; import sharp from "sharp"; import { z } from "zod";`;
+    expect(nodeModulesInBrowserCode(file("data/images.ts", source))).toEqual([
+      "data/images.ts imports os",
+      "data/images.ts imports sharp",
+    ]);
+    expect(nodeModulesInBrowserCode(file("data/images.node.ts", source))).toEqual([]);
+    expect(nodeModulesInBrowserCode(file("cli/train.ts", source))).toEqual([]);
+  });
+
+  test("let browser code load a *.node.ts file only where it is reached", () => {
+    const source = (text: string) => file("backend/wasm/device.ts", text);
+    expect(nodeFilesLoadedByBrowserCode(source(`import { threads } from "./threads.node.ts";`))).toHaveLength(1);
+    expect(nodeFilesLoadedByBrowserCode(source(`await import("./threads.node.ts");`))).toEqual([]);
+  });
+});
