@@ -1,0 +1,22 @@
+import type { Graph } from "../tensor/graph.ts";
+import type { NdArray } from "../tensor/ndarray.ts";
+
+/** A device that runs graphs. One program runs at a time; calls made meanwhile queue up. */
+export interface Backend {
+  readonly name: "reference" | "wasm" | "webgpu";
+  /** One line for people: what it runs on, with how many threads. */
+  readonly description: string;
+  /** Compiles a graph. Variables that it names move to this device and stay there. */
+  load(graph: Graph): Promise<Executable>;
+  /** Brings all variables back to the host and frees the device. */
+  close(): Promise<void>;
+}
+
+/** A compiled graph. */
+export interface Executable {
+  /** Bytes of intermediate results that a run needs, by the memory plan. */
+  readonly workspaceBytes: number;
+  /** Runs once: variables are updated in place; the results are the graph's outputs, in order. */
+  run(inputs: readonly NdArray[]): Promise<NdArray[]>;
+  dispose(): void;
+}

@@ -1,0 +1,76 @@
+import type { SpatialPadding } from "./op.ts";
+import { normalizeAxis } from "./shape.ts";
+import { Tensor } from "./tensor.ts";
+
+/** x * sigmoid(x) */
+export function silu(x: Tensor): Tensor {
+  return x.multiply(x.sigmoid());
+}
+
+/** The exact GELU, x * Phi(x) with the normal distribution function Phi (Hendrycks & Gimpel 2016). */
+export function gelu(x: Tensor): Tensor {
+  return x.multiply(x.multiply(Math.SQRT1_2).erf().add(1)).multiply(0.5);
+}
+
+/** exp(x) normalised to sum to 1 along an axis; the maximum is subtracted first. */
+export function softmax(x: Tensor, axis = -1): Tensor {
+  const at = normalizeAxis("softmax", axis, x.rank);
+  const exp = x.subtract(x.max(at, true)).exp();
+  return exp.divide(exp.sum(at, true));
+}
+
+export interface Conv2dOptions {
+  readonly stride?: number;
+  /** Zeros on every side, in pixels. */
+  readonly padding?: number;
+}
+
+/**
+ * Cross-correlation of images with filters.
+ *
+ * @param x [batch, height, width, in channels]
+ * @param weight [kernel height, kernel width, in channels, out channels]
+ * @returns [batch, out height, out width, out channels]
+ */
+export function conv2d(x: Tensor, weight: Tensor, { stride = 1, padding = 0 }: Conv2dOptions = {}): Tensor {
+  const sides: SpatialPadding = [
+    [padding, padding],
+    [padding, padding],
+  ];
+  return new Tensor(
+    { kind: "convolution", strides: [stride, stride], padding: sides, lhsDilation: [1, 1], rhsDilation: [1, 1] },
+    [x, weight],
+  );
+}
+
+/** Repeats every pixel of [batch, height, width, channels] `factor` times along both sides. */
+export function upsampleNearest(x: Tensor, factor = 2): Tensor {
+  const [batch, height, width, channels] = x.shape;
+  return x
+    .reshape([batch, height, 1, width, 1, channels])
+    .broadcastTo([batch, height, factor, width, factor, channels])
+    .reshape([batch, height * factor, width * factor, channels]);
+}
+
+/** Mean absolute error. */
+export function l1Loss(prediction: Tensor, target: Tensor): Tensor {
+  return prediction.subtract(target).abs().mean();
+}
+
+/** Mean squared error. */
+export function mseLoss(prediction: Tensor, target: Tensor): Tensor {
+  return prediction.subtract(target).square().mean();
+}
+
+/** Mean of d^2 / 2 where |d| < 1 and |d| - 1/2 elsewhere: PyTorch's smooth_l1_loss with beta = 1. */
+export function huberLoss(prediction: Tensor, target: Tensor): Tensor {
+  return huber(prediction.subtract(target)).mean();
+}
+
+/** Huber's function of each difference; below 1 it is quadratic. */
+export function huber(difference: Tensor): Tensor {
+  const size = difference.abs();
+  // With m = min(|d|, 1): m (|d| - m/2) is d^2/2 inside and |d| - 1/2 outside.
+  const inner = size.minimum(1);
+  return inner.multiply(size.subtract(inner.multiply(0.5)));
+}

@@ -1,0 +1,54 @@
+import { formatShape } from "./shape.ts";
+import type { Tensor } from "./tensor.ts";
+
+export interface GroupNormOptions {
+  readonly groups: number;
+  /** [channels] */
+  readonly weight: Tensor;
+  /** [channels] */
+  readonly bias: Tensor;
+  readonly epsilon?: number;
+}
+
+/**
+ * Group normalization (Wu & He 2018, 1803.08494): each image's channels, in `groups` equal groups, get mean
+ * 0 and variance 1 over the group's channels and pixels, then `weight` and `bias` per channel.
+ *
+ * Moments are taken per image and channel and joined into those of the group (Chan et al. 1979), so that
+ * the large tensor is read along its channels and the normalization is one multiply-add.
+ *
+ * @param x [batch, height, width, channels]
+ */
+export function groupNorm(x: Tensor, { groups, weight, bias, epsilon = 1e-5 }: GroupNormOptions): Tensor {
+  const [batch, height, width, channels] = x.shape;
+  if (x.rank !== 4)
+    throw new Error(`groupNorm: input must be [batch, height, width, channels], got ${formatShape(x.shape)}`);
+  if (channels % groups !== 0) {
+    throw new Error(`groupNorm: channels must be divisible by groups, got ${channels} and ${groups}`);
+  }
+  const pixels = height * width;
+  const perGroup = channels / groups;
+  const grouped = [batch, groups, perGroup];
+
+  // Sums around one of the values keep E[x^2] - E[x]^2 from cancelling when the mean is far from zero.
+  const shift = x.slice(1, 0, 1).slice(2, 0, 1).stopGradient();
+  const centred = x.subtract(shift);
+  const sum = centred.sum([1, 2]);
+  const squares = centred.square().sum([1, 2]);
+  const channelMean = sum.multiply(1 / pixels);
+  const squaresAroundMean = squares.subtract(sum.multiply(channelMean)).reshape(grouped);
+  const mean = channelMean.add(shift.reshape([batch, channels])).reshape(grouped);
+  const groupMean = mean.mean(2, true);
+  const spread = mean.subtract(groupMean).square();
+  const variance = squaresAroundMean
+    .add(spread.multiply(pixels))
+    .sum(2, true)
+    .multiply(1 / (pixels * perGroup));
+  const inverseDeviation = variance.add(epsilon).rsqrt();
+
+  const perChannel = (t: Tensor): Tensor => t.broadcastTo(grouped).reshape([batch, channels]);
+  const scale = perChannel(inverseDeviation).multiply(weight);
+  const offset = bias.subtract(perChannel(groupMean).multiply(scale));
+  const overPixels = (t: Tensor): Tensor => t.reshape([batch, 1, 1, channels]);
+  return x.multiply(overPixels(scale)).add(overPixels(offset));
+}
