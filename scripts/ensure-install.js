@@ -3,7 +3,7 @@
 // TypeScript. That Node is the npm package `node`: npm puts node_modules/.bin first on the PATH of its scripts.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { missingPackages } from "./lockfile.js";
 
@@ -53,7 +53,8 @@ function install() {
 
 /** The version of the Node that npm scripts find, or undefined where it does not run on this machine. */
 function versionOnPath() {
-  const { status, stdout } = spawnSync("node --version", { cwd: root, shell: true, encoding: "utf8" });
+  const env = { ...process.env, PATH: [join(nodeModules, ".bin"), process.env.PATH].join(delimiter) };
+  const { status, stdout } = spawnSync("node --version", { cwd: root, env, shell: true, encoding: "utf8" });
   return status === 0 ? stdout.trim() : undefined;
 }
 
@@ -66,10 +67,11 @@ function fetchNode() {
   if (!existsSync(join(directory, "installArchSpecificPackage.js"))) return;
   say("Fetching Node from npm ...");
   spawnSync(process.execPath, ["installArchSpecificPackage.js"], { cwd: directory, stdio: "inherit" });
+  npm("rebuild", "node", "--ignore-scripts", "--loglevel=error"); // links it into node_modules/.bin
 }
 
 function ensureNode() {
-  if (isNewEnough(process.version) || isNewEnough(versionOnPath())) return;
+  if (isNewEnough(versionOnPath())) return;
   fetchNode();
   // A program for another C library (Alpine) would hide a good Node further down the PATH.
   if (versionOnPath() === undefined) rmSync(join(nodeModules, ".bin", "node"), { force: true });
