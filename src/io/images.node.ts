@@ -1,0 +1,103 @@
+import { readFile } from "node:fs/promises";
+import { extname } from "node:path";
+import type Sharp from "sharp";
+import { writeFileAtomic } from "./atomic.node.ts";
+import { errorLine, fileError } from "./file-errors.node.ts";
+import { layoutGrid } from "./grid.ts";
+import type { GridOptions } from "./grid.ts";
+import { toBytes } from "./pixels.ts";
+import type { ImageBatch, Picture } from "./pixels.ts";
+
+export interface DecodeOptions {
+  readonly width: number;
+  readonly height: number;
+  /** 1 for gray, 3 for RGB. */
+  readonly channels: number;
+}
+
+/** sharp is loaded when it is first needed: it takes time, and most commands start without it. */
+export async function loadSharp(): Promise<typeof Sharp> {
+  return (await import("sharp")).default;
+}
+
+/**
+ * Reads a PNG, JPEG, WebP, or any other image that sharp knows, as bytes [height, width, channels]. The image is turned
+ * upright as its EXIF orientation says, scaled until it covers width by height, and cut to its centre. Transparency
+ * becomes white. Gray is the luma of ITU-R BT.601, as Pillow and torchvision compute it.
+ *
+ * @throws Error of one line naming the file if it is missing, broken or no image.
+ */
+export async function decodeImage(path: string, options: DecodeOptions): Promise<Uint8Array> {
+  const { width, height, channels } = options;
+  if (channels !== 1 && channels !== 3) throw new Error(`decodeImage: channels must be 1 or 3, got ${channels}`);
+  const sharp = await loadSharp();
+  let encoded: Uint8Array;
+  try {
+    encoded = await readFile(path);
+  } catch (error) {
+    throw fileError(path, "read", error);
+  }
+  try {
+    const rgb = await sharp(encoded, { failOn: "error", autoOrient: true })
+      .resize({ width, height, fit: "cover", position: "centre" })
+      .flatten({ background: "#ffffff" })
+      .toColourspace("srgb")
+      .raw({ depth: "uchar" })
+      .toBuffer();
+    if (rgb.length !== width * height * 3) throw new Error(`internal: ${rgb.length} bytes of pixels`);
+    return channels === 3 ? new Uint8Array(rgb) : lumaOf(rgb);
+  } catch (error) {
+    throw new Error(`${path}: cannot decode this image: ${errorLine(error)}`, { cause: error });
+  }
+}
+
+function lumaOf(rgb: Uint8Array): Uint8Array {
+  const luma = new Uint8Array(rgb.length / 3);
+  for (let pixel = 0; pixel < luma.length; pixel++) {
+    const [red = 0, green = 0, blue = 0] = rgb.subarray(pixel * 3, pixel * 3 + 3);
+    // 0.299, 0.587 and 0.114 in units of 2^-16.
+    luma[pixel] = (red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16;
+  }
+  return luma;
+}
+
+type Format = "png" | "jpeg" | "webp";
+const formats: Readonly<Record<string, Format>> = { ".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp" };
+
+/** Encodes a picture as PNG, without loss. */
+export async function encodePng(picture: Picture): Promise<Uint8Array> {
+  return encode(picture, "png");
+}
+
+async function encode(picture: Picture, format: Format): Promise<Uint8Array> {
+  const { data, width, height, channels } = picture;
+  if ((channels !== 1 && channels !== 3) || data.length !== width * height * channels) {
+    throw new Error(`picture: ${data.length} bytes are not ${width} x ${height} pixels of 1 or 3 channels`);
+  }
+  const sharp = await loadSharp();
+  const image = sharp(data, { raw: { width, height, channels } });
+  // One channel stays one: without this sharp writes gray as RGB.
+  if (channels === 1) image.toColourspace("b-w");
+  const settings = { png: { compressionLevel: 9 }, jpeg: { quality: 95 }, webp: { lossless: true } };
+  return image.toFormat(format, settings[format]).toBuffer();
+}
+
+/**
+ * Writes a picture as PNG, JPEG or WebP (lossless), chosen by the ending of the name, whole or not at all.
+ *
+ * @throws Error of one line naming the file.
+ */
+export async function savePicture(path: string, picture: Picture): Promise<void> {
+  const format = formats[extname(path).toLowerCase()];
+  if (format === undefined) throw new Error(`${path}: an image's name must end in .png, .jpg, .jpeg or .webp`);
+  await writeFileAtomic(path, await encode(picture, format));
+}
+
+/**
+ * Writes a batch of images as one picture, laid out in rows as torchvision's `save_image` does.
+ *
+ * @param images Floats in [-1, 1], [images, height, width, 1 or 3 channels]; what lies outside is clipped.
+ */
+export async function saveGrid(path: string, images: ImageBatch<Float32Array>, options?: GridOptions): Promise<void> {
+  await savePicture(path, layoutGrid({ data: toBytes(images.data), shape: images.shape }, options));
+}
