@@ -281,7 +281,10 @@ const rules: { readonly [K in OpKind]: Rule<K> } = {
       fits,
       () => `${op.kind}: cotangent must be [${x.shape[0]},${height},${width},*], got ${formatShape(dy.shape)}`,
     );
-    return { shape: [op.kernel[0], op.kernel[1], x.shape[3], dy.shape[3]], dtype: "f32" };
+    const runs = op.parts === undefined || x.shape[0] % op.parts === 0;
+    requireThat(runs, () => `${op.kind}: ${x.shape[0]} images do not split into ${op.parts} parts`);
+    const filter = [op.kernel[0], op.kernel[1], x.shape[3], dy.shape[3]];
+    return { shape: op.parts === undefined ? filter : [op.parts, ...filter], dtype: "f32" };
   },
 };
 

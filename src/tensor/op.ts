@@ -101,6 +101,8 @@ export type Op =
   | {
       readonly kind: "convolution_filter_gradient"; // (input NHWC, cotangent NHWC) -> HWIO of the given kernel size
       readonly kernel: SpatialPair;
+      /** Where given, the batch is summed in so many equal runs of images: the result is [parts, ...HWIO]. */
+      readonly parts?: number;
       readonly strides: SpatialPair;
       readonly padding: SpatialPadding;
       readonly lhsDilation: SpatialPair;

@@ -198,7 +198,7 @@ function operandCotangent(
     rhsContract: otherFree,
   });
   // The product's axes: batch, self's free axes, then other's contracted axes in other's order.
-  const order = otherContract.map((_, i) => i).sort((i, j) => otherContract[i] - otherContract[j]);
+  const order = otherContract.map((_, i) => i).toSorted((i, j) => otherContract[i] - otherContract[j]);
   const axesOfSelf = [...selfBatch, ...selfFree, ...order.map((i) => selfContract[i])];
   return product.transpose(range(self.rank).map((axis) => axesOfSelf.indexOf(axis)));
 }
