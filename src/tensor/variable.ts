@@ -15,11 +15,14 @@ export interface VariableStorage {
  * at a time, and the programs that own it update it in place.
  */
 export class Variable {
-  readonly name: string;
+  /** A label for messages; a module names its parameters by their place in it. */
+  name: string;
   readonly shape: Shape;
   readonly dtype: DType;
   #data: TypedArray | undefined;
   #storage: VariableStorage | undefined;
+  /** Settles when the last move that began has ended; moves happen one after the other. */
+  #moved: Promise<void> = Promise.resolve();
 
   constructor(name: string, shape: Shape, options: { readonly dtype?: DType; readonly data?: TypedArray } = {}) {
     this.name = name;
@@ -35,6 +38,7 @@ export class Variable {
 
   /** A copy of the present value, row-major. */
   async read(): Promise<TypedArray> {
+    await this.#moved;
     if (this.#storage) return this.#storage.read(this);
     if (!this.#data) throw new Error(`internal: variable ${this.name} has neither data nor a device`);
     return this.#data.slice();
@@ -43,26 +47,45 @@ export class Variable {
   /** Replaces the value; `data` is copied. */
   async write(data: TypedArray): Promise<void> {
     this.#check(data);
+    await this.#moved;
     if (this.#storage) await this.#storage.write(this, data);
     else this.#data = data.slice();
   }
 
   /** Called by a device that takes the variable over; resolves with the value to start from. */
-  async moveTo(storage: VariableStorage): Promise<TypedArray | undefined> {
-    if (this.#storage === storage) return undefined;
-    const data = await this.read();
-    this.#storage?.free(this);
-    this.#storage = storage;
-    this.#data = undefined;
-    return data;
+  moveTo(storage: VariableStorage): Promise<TypedArray | undefined> {
+    return this.#afterMoves(async () => {
+      if (this.#storage === storage) return undefined;
+      const data = await this.#leave();
+      this.#storage = storage;
+      return data;
+    });
   }
 
   /** Called by a device that closes; the value comes back to the host. */
-  async moveToHost(): Promise<void> {
-    if (!this.#storage) return;
-    this.#data = await this.#storage.read(this);
-    this.#storage.free(this);
+  moveToHost(): Promise<void> {
+    return this.#afterMoves(async () => {
+      this.#data = await this.#leave();
+    });
+  }
+
+  #afterMoves<T>(move: () => Promise<T>): Promise<T> {
+    const result = this.#moved.then(move);
+    this.#moved = result.then(
+      () => undefined,
+      () => undefined,
+    );
+    return result;
+  }
+
+  /** Takes the value away from where it is. */
+  async #leave(): Promise<TypedArray> {
+    const data = this.#storage ? await this.#storage.read(this) : this.#data;
+    if (!data) throw new Error(`internal: variable ${this.name} has neither data nor a device`);
+    this.#storage?.free(this);
     this.#storage = undefined;
+    this.#data = undefined;
+    return data;
   }
 
   #check(data: TypedArray): void {

@@ -1,0 +1,99 @@
+import { conv2d } from "../tensor/functions.ts";
+import { valueOf } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { Variable } from "../tensor/variable.ts";
+import { Random, fanInUniform } from "./init.ts";
+import { Module } from "./module.ts";
+import { requireImages, requireWhole } from "./validate.ts";
+
+export interface Conv2dLayerOptions {
+  /** Default 1. */
+  readonly stride?: number;
+  /** Zeros on every side, in pixels; default 0. */
+  readonly padding?: number;
+  /** Default true. */
+  readonly bias?: boolean;
+  readonly random?: Random;
+}
+
+/**
+ * Convolution of images [batch, height, width, inChannels] with square filters, to
+ * [batch, out height, out width, outChannels] where out = floor((in + 2 padding - kernelSize) / stride) + 1.
+ *
+ * `weight` is [outChannels, inChannels, kernelSize, kernelSize], `bias` [outChannels]; both start uniform in
+ * ±1 / sqrt(inChannels kernelSize^2).
+ */
+export class Conv2d extends Module {
+  readonly weight: Variable;
+  readonly bias: Variable | undefined;
+  readonly stride: number;
+  readonly padding: number;
+
+  constructor(inChannels: number, outChannels: number, kernelSize: number, options: Conv2dLayerOptions = {}) {
+    super();
+    const { stride = 1, padding = 0, bias = true, random = new Random() } = options;
+    requireWhole("Conv2d", { inChannels, outChannels, kernelSize, stride });
+    requireWhole("Conv2d", { padding }, 0);
+    const fanIn = inChannels * kernelSize * kernelSize;
+    this.weight = fanInUniform("weight", [outChannels, inChannels, kernelSize, kernelSize], fanIn, random);
+    this.bias = bias ? fanInUniform("bias", [outChannels], fanIn, random) : undefined;
+    this.stride = stride;
+    this.padding = padding;
+  }
+
+  forward(x: Tensor): Tensor {
+    requireImages("Conv2d", x, this.weight.shape[1]);
+    const y = conv2d(x, this.filters().transpose([2, 3, 1, 0]), { stride: this.stride, padding: this.padding });
+    return this.bias ? y.add(valueOf(this.bias)) : y;
+  }
+
+  /** The filters that the images meet, [out, in, height, width]. */
+  protected filters(): Tensor {
+    return valueOf(this.weight);
+  }
+}
+
+/**
+ * - `standardized`: (w - mean) / sqrt(var + 1e-5), the formula of Qiao et al. (2019, 1903.10520).
+ * - `printed`: (w - mean) * sqrt(var + 1e-5), what the code in "The Annotated Diffusion Model" computes, since it
+ *   divides by a reciprocal square root. It is here to run weights that were trained with that code.
+ */
+export type WeightStandardization = "standardized" | "printed";
+
+const EPSILON = 1e-5;
+
+export interface WeightStandardizedConv2dOptions extends Conv2dLayerOptions {
+  /** Default `standardized`. */
+  readonly weightStandardization?: WeightStandardization;
+}
+
+/**
+ * A {@link Conv2d} each of whose filters has mean 0 and variance 1 over input channels and pixels before it is used
+ * (weight standardization, Qiao et al. 2019, 1903.10520). It goes together with group normalization.
+ */
+export class WeightStandardizedConv2d extends Conv2d {
+  readonly weightStandardization: WeightStandardization;
+
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    kernelSize: number,
+    options: WeightStandardizedConv2dOptions = {},
+  ) {
+    super(inChannels, outChannels, kernelSize, options);
+    this.weightStandardization = options.weightStandardization ?? "standardized";
+    if (this.weightStandardization !== "standardized" && this.weightStandardization !== "printed") {
+      throw new Error(
+        `WeightStandardizedConv2d: weightStandardization must be "standardized" or "printed", got "${String(this.weightStandardization)}"`,
+      );
+    }
+  }
+
+  protected override filters(): Tensor {
+    const weight = valueOf(this.weight);
+    const perFilter = [1, 2, 3];
+    const centred = weight.subtract(weight.mean(perFilter, true));
+    const variance = centred.square().mean(perFilter, true).add(EPSILON);
+    return centred.multiply(this.weightStandardization === "printed" ? variance.sqrt() : variance.rsqrt());
+  }
+}

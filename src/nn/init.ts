@@ -1,0 +1,53 @@
+import { sizeOf } from "../tensor/shape.ts";
+import type { Shape } from "../tensor/shape.ts";
+import { Variable } from "../tensor/variable.ts";
+
+/**
+ * Uniform numbers that follow from a seed: the generator sfc32 of PractRand (Doty-Humphrey). It only draws initial
+ * weights, so it is small rather than parallel.
+ */
+export class Random {
+  #a: number;
+  #b: number;
+  #c: number;
+  #counter = 1;
+
+  /** @param seed a whole number from 0 to 2^32 - 1; without one, another sequence each time */
+  constructor(seed: number = Math.floor(Math.random() * 2 ** 32)) {
+    if (!Number.isInteger(seed) || seed < 0 || seed >= 2 ** 32) {
+      throw new Error(`Random: seed must be a whole number from 0 to ${2 ** 32 - 1}, got ${seed}`);
+    }
+    this.#a = 0;
+    this.#b = 0;
+    this.#c = seed;
+    for (let i = 0; i < 12; i++) this.#next();
+  }
+
+  /** A multiple of 2^-24 in [0, 1). */
+  uniform(): number {
+    return (this.#next() >>> 8) * 2 ** -24;
+  }
+
+  #next(): number {
+    const result = (this.#a + this.#b + this.#counter++) | 0;
+    this.#a = this.#b ^ (this.#b >>> 9);
+    this.#b = (this.#c + (this.#c << 3)) | 0;
+    this.#c = (((this.#c << 21) | (this.#c >>> 11)) + result) | 0;
+    return result;
+  }
+}
+
+/**
+ * A parameter uniform in ±1 / sqrt(fanIn). That is PyTorch's default for the biases of convolutions and linear
+ * layers, and also for their weights: kaiming_uniform (He et al. 2015) with a = sqrt(5) has this very bound.
+ */
+export function fanInUniform(name: string, shape: Shape, fanIn: number, random: Random): Variable {
+  const bound = 1 / Math.sqrt(fanIn);
+  const data = Float32Array.from({ length: sizeOf(shape) }, () => (2 * random.uniform() - 1) * bound);
+  return new Variable(name, shape, { data });
+}
+
+/** A parameter whose elements all start at one value. */
+export function constant(name: string, shape: Shape, value: number): Variable {
+  return new Variable(name, shape, { data: new Float32Array(sizeOf(shape)).fill(value) });
+}

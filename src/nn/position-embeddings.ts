@@ -1,0 +1,35 @@
+import { formatShape } from "../tensor/shape.ts";
+import { concatenate, literal } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { Module } from "./module.ts";
+
+/**
+ * Sinusoidal embeddings of timesteps (Vaswani et al. 2017, 1706.03762): from [batch], i32 or f32, to [batch, dim],
+ * sin(t w_i) for i < dim / 2 and then cos(t w_i), where w_i = 10000^(-i / (dim / 2 - 1)).
+ */
+export class SinusoidalPositionEmbeddings extends Module {
+  readonly dim: number;
+
+  /** @param dim even, at least 4 */
+  constructor(dim: number) {
+    super();
+    if (!Number.isSafeInteger(dim) || dim < 4 || dim % 2 !== 0) {
+      throw new Error(`SinusoidalPositionEmbeddings: dim must be even and at least 4, got ${dim}`);
+    }
+    this.dim = dim;
+  }
+
+  forward(time: Tensor): Tensor {
+    if (time.rank !== 1 || (time.dtype !== "f32" && time.dtype !== "i32")) {
+      const got = `${time.dtype} ${formatShape(time.shape)}`;
+      throw new Error(`SinusoidalPositionEmbeddings: time must be i32 or f32 [batch], got ${got}`);
+    }
+    const half = this.dim / 2;
+    // Rounded to f32 where PyTorch rounds: t reaches 1000, which multiplies a frequency's last digit.
+    const exponent = Math.fround(-Math.log(10000) / (half - 1));
+    const frequencies = Float32Array.from({ length: half }, (_, i) => Math.exp(Math.fround(i * exponent)));
+    const table = literal({ shape: [1, half], dtype: "f32", data: frequencies });
+    const angles = time.convert("f32").reshape([time.size, 1]).multiply(table);
+    return concatenate([angles.sin(), angles.cos()], 1);
+  }
+}
