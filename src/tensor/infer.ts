@@ -59,6 +59,27 @@ function binary(op: Op, inputs: readonly TensorType[]): TensorType {
   return a;
 }
 
+const isCount = (n: number): boolean => Number.isInteger(n) && n >= 0;
+const isPositive = (n: number): boolean => Number.isInteger(n) && n >= 1;
+
+function areAxes(axes: readonly number[], rank: number): boolean {
+  return axes.every((axis) => isCount(axis) && axis < rank) && new Set(axes).size === axes.length;
+}
+
+function requireWindow(op: ConvolutionWindow & { readonly kind: string }, kernel: readonly number[]): void {
+  const { strides, lhsDilation, rhsDilation } = op;
+  for (const [name, values] of Object.entries({ kernel, strides, lhsDilation, rhsDilation })) {
+    requireThat(
+      values.length === 2 && values.every(isPositive),
+      () => `${op.kind}: ${name} must be two whole numbers of at least 1, got [${values.join(",")}]`,
+    );
+  }
+  requireThat(
+    op.padding.flat().every(Number.isInteger),
+    () => `${op.kind}: padding must be whole numbers, got [${op.padding.join("; ")}]`,
+  );
+}
+
 /** Size of one spatial axis after a convolution. */
 export function convolvedSize(input: number, kernel: number, window: ConvolutionWindow, axis: 0 | 1): number {
   const dilatedInput = input === 0 ? 0 : (input - 1) * window.lhsDilation[axis] + 1;
@@ -78,8 +99,22 @@ const literal = (op: TensorType): TensorType => ({ shape: op.shape, dtype: op.dt
 
 const rules: { readonly [K in OpKind]: Rule<K> } = {
   input: literal,
-  literal,
-  iota: literal,
+  literal: (op) => {
+    const size = sizeOf(op.shape);
+    requireThat(
+      op.data.length === size,
+      () => `${op.kind}: ${formatShape(op.shape)} has ${size} elements, got ${op.data.length}`,
+    );
+    return literal(op);
+  },
+  iota: (op) => {
+    requireThat(op.dtype !== "bool", () => `${op.kind}: must count in numbers, got bool`);
+    requireThat(
+      areAxes([op.axis], op.shape.length),
+      () => `${op.kind}: ${formatShape(op.shape)} has no axis ${op.axis}`,
+    );
+    return literal(op);
+  },
   variable: (op) => ({ shape: op.variable.shape, dtype: op.variable.dtype }),
   constant: (op) => ({ shape: [], dtype: op.dtype }),
   negate: unary,
@@ -133,6 +168,7 @@ const rules: { readonly [K in OpKind]: Rule<K> } = {
   broadcast_in_dim: (op, [x]) => {
     const fits =
       op.dimensions.length === x.shape.length &&
+      areAxes(op.dimensions, op.shape.length) &&
       op.dimensions.every(
         (to, i) => (i === 0 || to > op.dimensions[i - 1]) && (x.shape[i] === 1 || x.shape[i] === op.shape[to]),
       );
@@ -169,7 +205,9 @@ const rules: { readonly [K in OpKind]: Rule<K> } = {
       op.start.length === rank &&
       op.limit.length === rank &&
       op.strides.length === rank &&
-      x.shape.every((n, i) => op.start[i] >= 0 && op.start[i] <= op.limit[i] && op.limit[i] <= n && op.strides[i] >= 1);
+      [...op.start, ...op.limit].every(isCount) &&
+      op.strides.every(isPositive) &&
+      x.shape.every((n, i) => op.start[i] <= op.limit[i] && op.limit[i] <= n);
     requireThat(
       fits,
       () =>
@@ -183,10 +221,11 @@ const rules: { readonly [K in OpKind]: Rule<K> } = {
       op.low.length === rank &&
       op.high.length === rank &&
       op.interior.length === rank &&
-      op.interior.every((n) => n >= 0);
+      [...op.low, ...op.high].every(Number.isInteger) &&
+      op.interior.every(isCount);
     const shape = x.shape.map((n, i) => op.low[i] + op.high[i] + n + Math.max(0, n - 1) * op.interior[i]);
     requireThat(
-      fits && shape.every((n) => n >= 0),
+      fits && shape.every(isCount),
       () => `${op.kind}: low [${op.low.join(",")}], high [${op.high.join(",")}] do not fit ${formatShape(x.shape)}`,
     );
     return { shape, dtype: x.dtype };
@@ -194,8 +233,7 @@ const rules: { readonly [K in OpKind]: Rule<K> } = {
   concatenate: (op, inputs) => {
     const [first] = inputs;
     const fits =
-      first &&
-      op.axis < first.shape.length &&
+      areAxes([op.axis], first.shape.length) &&
       inputs.every(
         (x) =>
           x.dtype === first.dtype &&
@@ -208,7 +246,7 @@ const rules: { readonly [K in OpKind]: Rule<K> } = {
   },
   reverse: (op, [x]) => {
     requireThat(
-      op.axes.every((axis) => axis < x.shape.length),
+      areAxes(op.axes, x.shape.length),
       () => `${op.kind}: axes [${op.axes.join(",")}] are not those of ${formatShape(x.shape)}`,
     );
     return x;
@@ -222,6 +260,8 @@ const rules: { readonly [K in OpKind]: Rule<K> } = {
   scatter_add: (op, inputs) => {
     const [indices, updates] = inputs;
     const fits = isInteger(indices.dtype) && sameShape(indices.shape, updates.shape.slice(0, indices.shape.length));
+    requireThat(updates.dtype !== "bool", () => `${op.kind}: updates must be numbers, got bool`);
+    requireThat(isPositive(op.rows), () => `${op.kind}: needs a whole number of rows of at least 1, got ${op.rows}`);
     requireThat(
       fits,
       () => `${op.kind}: updates must start with the shape of the integer indices, got ${describe(inputs)}`,
@@ -230,7 +270,7 @@ const rules: { readonly [K in OpKind]: Rule<K> } = {
   },
   reduce: (op, [x]) => {
     requireThat(
-      x.dtype !== "bool" && op.axes.every((axis) => axis < x.shape.length),
+      x.dtype !== "bool" && areAxes(op.axes, x.shape.length),
       () => `${op.kind}: cannot reduce axes [${op.axes.join(",")}] of ${describe([x])}`,
     );
     return { shape: x.shape.filter((_, axis) => !op.axes.includes(axis)), dtype: x.dtype };
@@ -242,6 +282,8 @@ const rules: { readonly [K in OpKind]: Rule<K> } = {
     const fits =
       a.dtype === "f32" &&
       b.dtype === "f32" &&
+      areAxes([...op.lhsBatch, ...op.lhsContract], a.shape.length) &&
+      areAxes([...op.rhsBatch, ...op.rhsContract], b.shape.length) &&
       agree(op.lhsBatch, op.rhsBatch) &&
       agree(op.lhsContract, op.rhsContract);
     requireThat(
@@ -261,6 +303,7 @@ const rules: { readonly [K in OpKind]: Rule<K> } = {
     const [x, w] = inputs;
     requireImage(op.kind, "input", x);
     requireImage(op.kind, "weight", w);
+    requireWindow(op, w.shape.slice(0, 2));
     requireThat(
       x.shape[3] === w.shape[2],
       () =>
@@ -274,6 +317,7 @@ const rules: { readonly [K in OpKind]: Rule<K> } = {
     const [x, dy] = inputs;
     requireImage(op.kind, "input", x);
     requireImage(op.kind, "cotangent", dy);
+    requireWindow(op, op.kernel);
     const height = convolvedSize(x.shape[1], op.kernel[0], op, 0);
     const width = convolvedSize(x.shape[2], op.kernel[1], op, 1);
     const fits = dy.shape[0] === x.shape[0] && dy.shape[1] === height && dy.shape[2] === width;
@@ -281,7 +325,7 @@ const rules: { readonly [K in OpKind]: Rule<K> } = {
       fits,
       () => `${op.kind}: cotangent must be [${x.shape[0]},${height},${width},*], got ${formatShape(dy.shape)}`,
     );
-    const runs = op.parts === undefined || x.shape[0] % op.parts === 0;
+    const runs = op.parts === undefined || (isPositive(op.parts) && x.shape[0] % op.parts === 0);
     requireThat(runs, () => `${op.kind}: ${x.shape[0]} images do not split into ${op.parts} parts`);
     const filter = [op.kernel[0], op.kernel[1], x.shape[3], dy.shape[3]];
     return { shape: op.parts === undefined ? filter : [op.parts, ...filter], dtype: "f32" };
@@ -291,5 +335,10 @@ const rules: { readonly [K in OpKind]: Rule<K> } = {
 /** Shape and dtype of an op's result. Throws one line that names op, requirement and value. */
 export function infer(op: Op, inputs: readonly TensorType[]): TensorType {
   const rule = rules[op.kind] as (op: Op, inputs: readonly TensorType[]) => TensorType;
-  return rule(op, inputs);
+  const type = rule(op, inputs);
+  requireThat(
+    type.shape.every(isCount),
+    () => `${op.kind}: dimensions must be whole numbers of at least 0, got ${formatShape(type.shape)}`,
+  );
+  return type;
 }

@@ -151,6 +151,12 @@ export class Tensor {
   /** One dimension may be -1: it takes what is left. */
   reshape(shape: Shape): Tensor {
     const known = sizeOf(shape.filter((n) => n !== -1));
+    const free = shape.filter((n) => n === -1).length;
+    if (free > 1 || (free === 1 && !Number.isInteger(this.size / known))) {
+      throw new Error(
+        `reshape: cannot fill ${formatShape(shape)} with the ${this.size} elements of ${formatShape(this.shape)}`,
+      );
+    }
     const full = shape.map((n) => (n === -1 ? this.size / known : n));
     return sameShape(full, this.shape) ? this : new Tensor({ kind: "reshape", shape: full }, [this]);
   }
@@ -191,7 +197,7 @@ export class Tensor {
   }
   /** [low, high] per axis; negative amounts crop. */
   pad(amounts: readonly (readonly [number, number])[], value = 0): Tensor {
-    if (amounts.every(([low, high]) => low === 0 && high === 0)) return this;
+    if (amounts.length === this.rank && amounts.flat().every((n) => n === 0)) return this;
     const op: Op = {
       kind: "pad",
       low: amounts.map(([low]) => low),
@@ -222,6 +228,7 @@ export class Tensor {
     return reduce("min", this, axes, keepDims);
   }
   mean(axes?: Axes, keepDims = false): Tensor {
+    if (this.dtype !== "f32") throw new Error(`mean: operand must be f32, got ${this.dtype}`);
     const count = normalizeAxes("mean", axes, this.rank).reduce((n, axis) => n * this.shape[axis], 1);
     return this.sum(axes, keepDims).multiply(1 / count);
   }
@@ -254,8 +261,10 @@ export class Tensor {
   }
 }
 
-/** A scalar constant; numbers are rounded to the dtype. */
+/** A scalar constant. An f32 is rounded; integers must be whole and wrap. */
 export function scalar(value: number, dtype: DType = "f32"): Tensor {
+  if (dtype !== "f32" && !Number.isInteger(value))
+    throw new Error(`scalar: ${dtype} must be a whole number, got ${value}`);
   return new Tensor({ kind: "constant", value: castTo(dtype, value), dtype });
 }
 

@@ -47,9 +47,10 @@ export class Variable {
   /** Replaces the value; `data` is copied. */
   async write(data: TypedArray): Promise<void> {
     this.#check(data);
+    const copy = data.slice();
     await this.#moved;
-    if (this.#storage) await this.#storage.write(this, data);
-    else this.#data = data.slice();
+    if (this.#storage) await this.#storage.write(this, copy);
+    else this.#data = copy;
   }
 
   /** Called by a device that takes the variable over; resolves with the value to start from. */
@@ -89,10 +90,9 @@ export class Variable {
   }
 
   #check(data: TypedArray): void {
-    if (data.length !== this.size) {
-      throw new Error(
-        `variable ${this.name}: shape ${formatShape(this.shape)} needs ${this.size} values, got ${data.length}`,
-      );
-    }
+    const kind = allocate(this.dtype, 0).constructor;
+    if (data.length === this.size && data.constructor === kind) return;
+    const needed = `${this.dtype}${formatShape(this.shape)} needs ${kind.name} of ${this.size}`;
+    throw new Error(`variable ${this.name}: ${needed}, got ${data.constructor.name} of ${data.length}`);
   }
 }

@@ -50,9 +50,11 @@ const table: { readonly [K in OpKind]: Vjp<K> } = {
   minimum: extremum,
   power: (y, g) => {
     const [a, b] = y.inputs;
+    // d/da a^b = b a^(b - 1); at b = 0 the product is 0, not 0 * inf.
+    const byA = b.compare("eq", 0).select(0, b.multiply(a.power(b.subtract(1))));
     // d/db a^b = a^b log a; at a = 0 the product is 0, not 0 * -inf.
     const logA = a.compare("gt", 0).select(a.maximum(1e-38).log(), 0);
-    return [g.multiply(b).multiply(a.power(b.subtract(1))), g.multiply(y).multiply(logA)];
+    return [g.multiply(byA), g.multiply(y).multiply(logA)];
   },
   and: none,
   or: none,
@@ -144,6 +146,8 @@ const table: { readonly [K in OpKind]: Vjp<K> } = {
   },
   convolution_filter_gradient: (node, g, op) => {
     const [x, dy] = node.inputs;
+    if (op.parts !== undefined)
+      throw new Error("internal: a filter gradient is split into parts after differentiation");
     return [inputGradient(x.shape, g, dy, op), new Tensor({ ...windowOf(op), kind: "convolution" }, [x, g])];
   },
 };
@@ -152,13 +156,17 @@ function windowOf({ strides, padding, lhsDilation, rhsDilation }: ConvolutionWin
   return { strides, padding, lhsDilation, rhsDilation };
 }
 
+function dilatedSize(size: number, dilation: number): number {
+  return size === 0 ? 0 : (size - 1) * dilation + 1;
+}
+
 /** The convolution of the cotangent with the turned filter, strides and input dilation changing places. */
 function inputGradient(inputShape: Shape, w: Tensor, g: Tensor, op: ConvolutionWindow): Tensor {
   const padding = ([0, 1] as const).map((axis) => {
     const kernel = (w.shape[axis] - 1) * op.rhsDilation[axis] + 1;
     const low = kernel - 1 - op.padding[axis][0];
-    const dilatedInput = (inputShape[axis + 1] - 1) * op.lhsDilation[axis] + 1;
-    const dilatedOutput = (g.shape[axis + 1] - 1) * op.strides[axis] + 1;
+    const dilatedInput = dilatedSize(inputShape[axis + 1], op.lhsDilation[axis]);
+    const dilatedOutput = dilatedSize(g.shape[axis + 1], op.strides[axis]);
     return [low, dilatedInput + kernel - 1 - dilatedOutput - low] as const;
   });
   const turned = w.reverse([0, 1]).transpose([0, 1, 3, 2]);
