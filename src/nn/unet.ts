@@ -1,4 +1,4 @@
-import { concatenate } from "../tensor/tensor.ts";
+import { concatenate, full } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { GELU } from "./activations.ts";
 import { Attention, LinearAttention } from "./attention.ts";
@@ -130,7 +130,7 @@ export class Unet extends Module {
    */
   forward(x: Tensor, time: Tensor, selfCondition?: Tensor): Tensor {
     this.#checkInputs(x, time, selfCondition);
-    const known = selfCondition ?? x.multiply(0);
+    const known = selfCondition ?? full(x.shape, 0);
     let y = this.initConv.forward(this.selfCondition ? concatenate([known, x], 3) : x);
     const first = y;
     const embedding = this.timeMlp.forward(time);

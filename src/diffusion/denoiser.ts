@@ -1,0 +1,22 @@
+import type { Tensor } from "../tensor/tensor.ts";
+
+/** A network that looks at noisy images and their timesteps; `Unet` is one. */
+export interface Denoiser {
+  /** Channels of the images that it takes and returns. */
+  readonly channels: number;
+  /** Whether it also takes an estimate of the clean images. */
+  readonly selfCondition?: boolean;
+  /** From [batch, height, width, channels] and timesteps i32 [batch] to the objective, shaped as the images. */
+  forward(x: Tensor, time: Tensor, selfCondition?: Tensor): Tensor;
+}
+
+/** What the network's output stands for: the noise, the clean images, or v (Salimans & Ho 2022, 2202.00512). */
+export type Objective = "predNoise" | "predX0" | "predV";
+
+/** Both views of one output. */
+export interface Predictions {
+  /** epsilon */
+  readonly noise: Tensor;
+  /** x_0 */
+  readonly xStart: Tensor;
+}

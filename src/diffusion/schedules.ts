@@ -1,0 +1,72 @@
+/** Betas of T timesteps, the variance of the noise that each adds. In float64. */
+export type Betas = Float64Array<ArrayBuffer>;
+
+export interface BetaRange {
+  /** Default 1e-4. */
+  readonly betaStart?: number;
+  /** Default 0.02. */
+  readonly betaEnd?: number;
+}
+
+/** Betas rise by equal steps from `betaStart` to `betaEnd` (Ho et al. 2020, 2006.11239). */
+export function linearBetaSchedule(timesteps: number, { betaStart = 1e-4, betaEnd = 0.02 }: BetaRange = {}): Betas {
+  return spaced("linearBetaSchedule", betaStart, betaEnd, timesteps);
+}
+
+/** The square roots of the betas rise by equal steps. */
+export function quadraticBetaSchedule(timesteps: number, { betaStart = 1e-4, betaEnd = 0.02 }: BetaRange = {}): Betas {
+  const roots = spaced("quadraticBetaSchedule", Math.sqrt(betaStart), Math.sqrt(betaEnd), timesteps);
+  return roots.map((root) => root * root);
+}
+
+/** Betas follow the logistic function over [-6, 6], from about `betaStart` to about `betaEnd`. */
+export function sigmoidBetaSchedule(timesteps: number, { betaStart = 1e-4, betaEnd = 0.02 }: BetaRange = {}): Betas {
+  const places = spaced("sigmoidBetaSchedule", -6, 6, timesteps);
+  return places.map((place) => betaStart + (betaEnd - betaStart) / (1 + Math.exp(-place)));
+}
+
+/**
+ * The cosine schedule of Nichol & Dhariwal (2021, 2102.09672): alphasCumprod(t) = f(t) / f(0) with
+ * f(t) = cos^2((t / T + s) / (1 + s) * pi / 2). Betas are kept within [1e-4, 0.9999].
+ *
+ * @param options.s keeps the first betas from vanishing; default 0.008
+ */
+export function cosineBetaSchedule(timesteps: number, { s = 0.008 }: { readonly s?: number } = {}): Betas {
+  checkTimesteps("cosineBetaSchedule", timesteps);
+  if (!(s >= 0)) throw new Error(`cosineBetaSchedule: s must be at least 0, got ${s}`);
+  const f = (t: number): number => Math.cos(((t / timesteps + s) / (1 + s)) * (Math.PI / 2)) ** 2;
+  return Float64Array.from({ length: timesteps }, (_, t) => {
+    return Math.min(Math.max(1 - f(t + 1) / f(t), 1e-4), 0.9999);
+  });
+}
+
+const schedules = {
+  linear: linearBetaSchedule,
+  cosine: cosineBetaSchedule,
+  quadratic: quadraticBetaSchedule,
+  sigmoid: sigmoidBetaSchedule,
+} as const;
+
+export type BetaSchedule = keyof typeof schedules;
+
+export const betaScheduleNames = Object.keys(schedules) as readonly BetaSchedule[];
+
+/** Betas of a schedule by name, with its default range. */
+export function betaSchedule(name: BetaSchedule, timesteps: number): Betas {
+  if (!betaScheduleNames.includes(name)) {
+    throw new Error(`betaSchedule: must be one of ${betaScheduleNames.join(", ")}, got ${String(name)}`);
+  }
+  return schedules[name](timesteps);
+}
+
+/** `count` numbers at equal distances, both ends included. */
+function spaced(schedule: string, start: number, end: number, count: number): Betas {
+  checkTimesteps(schedule, count);
+  const last = Math.max(1, count - 1);
+  return Float64Array.from({ length: count }, (_, i) => start + ((end - start) * i) / last);
+}
+
+function checkTimesteps(schedule: string, timesteps: number): void {
+  if (Number.isSafeInteger(timesteps) && timesteps >= 1) return;
+  throw new Error(`${schedule}: timesteps must be a whole number of at least 1, got ${timesteps}`);
+}

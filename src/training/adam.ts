@@ -1,0 +1,105 @@
+import type { Update } from "../tensor/graph.ts";
+import { formatShape, sameShape } from "../tensor/shape.ts";
+import { scalar, valueOf } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { Variable } from "../tensor/variable.ts";
+
+export interface AdamOptions {
+  /** Default 1e-3. */
+  readonly learningRate?: number;
+  /** Decay of the averages of gradients and of their squares; default [0.9, 0.999]. */
+  readonly betas?: readonly [number, number];
+  /** Default 1e-8. */
+  readonly epsilon?: number;
+}
+
+/** The running averages of one parameter. */
+interface Moments {
+  readonly parameter: Variable;
+  readonly first: Variable;
+  readonly second: Variable;
+}
+
+/**
+ * Adam (Kingma & Ba 2014, 1412.6980, Algorithm 1), as in PyTorch:
+ *
+ *     m = b1 m + (1 - b1) g,   v = b2 v + (1 - b2) g^2
+ *     p = p - learningRate (m / (1 - b1^k)) / (sqrt(v / (1 - b2^k)) + epsilon)   in the k-th step
+ */
+export class Adam {
+  readonly learningRate: number;
+  readonly betas: readonly [number, number];
+  readonly epsilon: number;
+  readonly #moments: readonly Moments[];
+  /** 1 - b^k per beta, each an average of ones like the moments that it corrects: no digits cancel. */
+  readonly #corrections: readonly [Variable, Variable];
+
+  constructor(parameters: readonly Variable[], options: AdamOptions = {}) {
+    const { learningRate = 1e-3, betas = [0.9, 0.999], epsilon = 1e-8 } = options;
+    if (!(learningRate >= 0)) throw new Error(`Adam: learningRate must be at least 0, got ${learningRate}`);
+    for (const beta of betas) {
+      if (!(beta >= 0 && beta < 1)) throw new Error(`Adam: betas must be from 0 to below 1, got ${beta}`);
+    }
+    if (!(epsilon >= 0)) throw new Error(`Adam: epsilon must be at least 0, got ${epsilon}`);
+    this.learningRate = learningRate;
+    this.betas = betas;
+    this.epsilon = epsilon;
+    this.#moments = parameters.map((parameter) => ({
+      parameter,
+      first: new Variable(`${parameter.name}.exp_avg`, parameter.shape),
+      second: new Variable(`${parameter.name}.exp_avg_sq`, parameter.shape),
+    }));
+    this.#corrections = [new Variable("bias_correction1", []), new Variable("bias_correction2", [])];
+  }
+
+  /** Everything that a checkpoint must hold, by name: the parameters' names with PyTorch's for the moments. */
+  state(): Map<string, Variable> {
+    const variables = [...this.#moments.flatMap(({ first, second }) => [first, second]), ...this.#corrections];
+    const named = new Map(variables.map((variable) => [variable.name, variable]));
+    if (named.size !== variables.length) throw new Error("Adam: the parameters' names must be distinct");
+    return named;
+  }
+
+  /**
+   * One step as updates of the parameters and of this optimizer's state.
+   *
+   * @param gradients in the order of the parameters
+   * @param learningRate a scalar instead of the constant one, such as from a schedule
+   */
+  updates(gradients: readonly Tensor[], learningRate: Tensor = scalar(this.learningRate)): Update[] {
+    if (gradients.length !== this.#moments.length) {
+      throw new Error(`Adam: needs ${this.#moments.length} gradients, got ${gradients.length}`);
+    }
+    const [c1, c2] = this.#corrections.map((variable, i) => average(valueOf(variable), scalar(1), this.betas[i]));
+    const stepSize = learningRate.divide(c1);
+    const secondScale = c2.rsqrt();
+    const ofParameters = this.#moments.flatMap(({ parameter, first, second }, i) => {
+      checkGradient(parameter, gradients[i]);
+      const m = average(valueOf(first), gradients[i], this.betas[0]);
+      const v = average(valueOf(second), gradients[i].square(), this.betas[1]);
+      const denominator = v.sqrt().multiply(secondScale).add(this.epsilon);
+      const value = valueOf(parameter).subtract(m.multiply(stepSize).divide(denominator));
+      return [
+        { variable: parameter, value },
+        { variable: first, value: m },
+        { variable: second, value: v },
+      ];
+    });
+    return [
+      ...ofParameters,
+      { variable: this.#corrections[0], value: c1 },
+      { variable: this.#corrections[1], value: c2 },
+    ];
+  }
+}
+
+/** beta * old + (1 - beta) * value */
+function average(old: Tensor, value: Tensor, beta: number): Tensor {
+  return old.multiply(beta).add(value.multiply(1 - beta));
+}
+
+function checkGradient(parameter: Variable, gradient: Tensor): void {
+  if (sameShape(parameter.shape, gradient.shape)) return;
+  const [required, got] = [formatShape(parameter.shape), formatShape(gradient.shape)];
+  throw new Error(`Adam: gradient of ${parameter.name} must be ${required}, got ${got}`);
+}
