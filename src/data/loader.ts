@@ -1,0 +1,208 @@
+import type { ImageDataset } from "./dataset.ts";
+import { randomOrder } from "./random-order.ts";
+
+export interface DataLoaderOptions {
+  readonly dataset: ImageDataset;
+  readonly batchSize: number;
+  /** Whole number that is not negative, 0 by default. */
+  readonly seed?: number | undefined;
+  /** A new order in every epoch, true by default. */
+  readonly shuffle?: boolean | undefined;
+  /** Leaves out the images at the end of an epoch that fill no batch, true by default. */
+  readonly dropLast?: boolean | undefined;
+}
+
+export interface Batch {
+  /** Bytes [images, height, width, channels]. */
+  readonly images: Uint8Array;
+  /** Classes of the images, where the dataset has them. */
+  readonly labels: Int32Array | undefined;
+  /** Where the batch starts: how often the dataset was gone through before, and how many images of the order came before. */
+  readonly epoch: number;
+  readonly position: number;
+}
+
+/** What a loader must know to go on with the batch that would have come next. */
+export interface LoaderState {
+  readonly epoch: number;
+  readonly position: number;
+  /** Images of the dataset, so that going on with another dataset is noticed. */
+  readonly length: number;
+}
+
+/** Images and labels are written into these again and again. */
+interface Buffers {
+  readonly images: Uint8Array;
+  readonly labels: Int32Array | undefined;
+}
+
+/** A batch that will be gathered at the next pause of the event loop, or when it is asked for. */
+interface Prefetch {
+  readonly gather: () => Promise<Batch>;
+  readonly cancel: () => void;
+}
+
+/**
+ * Gives batches of a dataset without end, epoch after epoch, in an order that depends on the seed and the epoch alone.
+ *
+ * While a batch is in use the next one is gathered already. There are two sets of buffers: a batch's arrays are valid
+ * until `next` is called again, then they are overwritten.
+ *
+ * @example
+ * const loader = new DataLoader({ dataset, batchSize: 64, seed: 1 });
+ * const { images, labels } = await loader.next();
+ */
+export class DataLoader {
+  readonly dataset: ImageDataset;
+  readonly batchSize: number;
+  /** Batches of one epoch. */
+  readonly batchesPerEpoch: number;
+  readonly #seed: number;
+  readonly #shuffle: boolean;
+  readonly #buffers: readonly [Buffers, Buffers];
+  #turn = 0;
+  #epoch = 0;
+  #position = 0;
+  #order: { readonly epoch: number; readonly indices: Uint32Array } | undefined;
+  #prefetch: Prefetch | undefined;
+  /** The last gathering that was begun; its buffers are taken until it ends. */
+  #gathering: Promise<unknown> = Promise.resolve();
+  #waiting = false;
+
+  /** @throws Error if the dataset has fewer images than a batch. */
+  constructor({ dataset, batchSize, seed = 0, shuffle = true, dropLast = true }: DataLoaderOptions) {
+    if (!Number.isInteger(batchSize) || batchSize < 1) {
+      throw new Error(`[DataLoader] batchSize must be a positive integer, got ${batchSize}`);
+    }
+    if (!isNatural(seed)) {
+      throw new Error(`[DataLoader] seed must be a whole number that is not negative, got ${seed}`);
+    }
+    if (dataset.length < (dropLast ? batchSize : 1)) {
+      throw new Error(
+        `[DataLoader] batchSize ${batchSize} needs as many images, ${dataset.name} has ${dataset.length}`,
+      );
+    }
+    this.dataset = dataset;
+    this.batchSize = batchSize;
+    this.batchesPerEpoch = dropLast ? Math.floor(dataset.length / batchSize) : Math.ceil(dataset.length / batchSize);
+    this.#seed = seed;
+    this.#shuffle = shuffle;
+    const buffers = (): Buffers => ({
+      images: new Uint8Array(batchSize * dataset.height * dataset.width * dataset.channels),
+      labels: dataset.labels && new Int32Array(batchSize),
+    });
+    this.#buffers = [buffers(), buffers()];
+  }
+
+  /**
+   * The next batch; the arrays of the one before are no longer valid.
+   *
+   * @throws Error of the dataset, such as a broken file. The same batch is tried again by the next call.
+   */
+  async next(): Promise<Batch> {
+    if (this.#waiting) throw new Error("[DataLoader] next() was called again before the batch before had come");
+    this.#waiting = true;
+    try {
+      const { gather } = this.#prefetch ?? this.#plan();
+      this.#prefetch = undefined;
+      const batch = await gather();
+      this.#advance();
+      this.#turn = 1 - this.#turn;
+      this.#prefetch = this.#plan();
+      return batch;
+    } finally {
+      this.#waiting = false;
+    }
+  }
+
+  /** Where the next batch starts. */
+  state(): LoaderState {
+    return { epoch: this.#epoch, position: this.#position, length: this.dataset.length };
+  }
+
+  /**
+   * Goes on from a state of a loader with the same dataset, batch size and seed, as if it had never stopped.
+   *
+   * @throws Error if no batch starts there.
+   */
+  restore({ epoch, position, length }: LoaderState): void {
+    if (this.#waiting) throw new Error("[DataLoader] restore() was called before the last batch had come");
+    if (length !== this.dataset.length) {
+      throw new Error(
+        `[DataLoader] the state is of a dataset of ${length} images, ${this.dataset.name} has ${this.dataset.length}`,
+      );
+    }
+    const batch = position / this.batchSize;
+    if (!isNatural(epoch) || !isNatural(batch) || batch >= this.batchesPerEpoch) {
+      throw new Error(
+        `[DataLoader] no batch of ${this.batchSize} out of ${length} images starts at epoch ${epoch}, ` +
+          `position ${position}`,
+      );
+    }
+    this.#prefetch?.cancel();
+    this.#prefetch = undefined;
+    this.#epoch = epoch;
+    this.#position = position;
+  }
+
+  /** Drops the batch that is being prefetched. */
+  close(): void {
+    this.#prefetch?.cancel();
+    this.#prefetch = undefined;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Batch, never> {
+    for (;;) yield await this.next();
+  }
+
+  /** Prepares the batch at the current state, to be gathered when nothing else is to be done. */
+  #plan(): Prefetch {
+    const [epoch, position] = [this.#epoch, this.#position];
+    const buffers = this.#buffers[this.#turn];
+    let batch: Promise<Batch> | undefined;
+    const gather = async (): Promise<Batch> => {
+      clearTimeout(timer);
+      if (batch === undefined) {
+        batch = this.#gathering.then(async () => this.#gather(epoch, position, buffers));
+        // A failure is reported by next(), not as an unhandled rejection before.
+        this.#gathering = batch.catch(() => {});
+      }
+      return batch;
+    };
+    const timer = setTimeout(() => void gather().catch(() => {}), 0);
+    return { gather, cancel: () => clearTimeout(timer) };
+  }
+
+  async #gather(epoch: number, position: number, buffers: Buffers): Promise<Batch> {
+    const end = Math.min(position + this.batchSize, this.dataset.length);
+    const indices = this.#orderOf(epoch).subarray(position, end);
+    const imageBytes = buffers.images.length / this.batchSize;
+    const images = buffers.images.subarray(0, indices.length * imageBytes);
+    const labels = buffers.labels?.subarray(0, indices.length);
+    await this.dataset.read(indices, images);
+    if (labels) for (const [row, index] of indices.entries()) labels[row] = this.dataset.labels?.[index] ?? 0;
+    return { images, labels, epoch, position };
+  }
+
+  #orderOf(epoch: number): Uint32Array {
+    if (this.#order?.epoch !== epoch) {
+      const { length } = this.dataset;
+      const indices = this.#shuffle
+        ? randomOrder(length, this.#seed, epoch)
+        : Uint32Array.from({ length }, (_, index) => index);
+      this.#order = { epoch, indices };
+    }
+    return this.#order.indices;
+  }
+
+  #advance(): void {
+    this.#position += this.batchSize;
+    if (this.#position < this.batchesPerEpoch * this.batchSize) return;
+    this.#epoch++;
+    this.#position = 0;
+  }
+}
+
+function isNatural(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
+}
