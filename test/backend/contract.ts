@@ -1,0 +1,34 @@
+import { afterAll, beforeAll, describe } from "vitest";
+import { ReferenceBackend } from "../../src/backend/reference/backend.ts";
+import type { Backend } from "../../src/backend/backend.ts";
+import { DEFAULT_TOLERANCES } from "./context.ts";
+import type { Context, Tolerances } from "./context.ts";
+import { describeOps } from "./op-suite.ts";
+
+/** What every backend must do: a suite of tests that compares it with the reference. */
+export function describeBackend(
+  name: string,
+  createBackend: () => Promise<Backend> | Backend,
+  tolerances: Partial<Tolerances> = {},
+): void {
+  describe(`${name} backend`, () => {
+    let backend: Backend | undefined;
+    const reference = ReferenceBackend.create();
+    const context: Context = {
+      backend: () => {
+        if (!backend) throw new Error(`the ${name} backend could not be created`);
+        return backend;
+      },
+      reference,
+      tolerances: { ...DEFAULT_TOLERANCES, ...tolerances },
+    };
+    beforeAll(async () => {
+      backend = await createBackend();
+    });
+    afterAll(async () => {
+      await backend?.close();
+      await reference.close();
+    });
+    describeOps(context);
+  });
+}

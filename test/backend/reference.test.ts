@@ -1,0 +1,4 @@
+import { ReferenceBackend } from "../../src/backend/reference/backend.ts";
+import { describeBackend } from "./contract.ts";
+
+describeBackend("reference", () => ReferenceBackend.create());
