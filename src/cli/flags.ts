@@ -1,0 +1,20 @@
+import { InvalidArgumentError } from "commander";
+import type { z } from "zod";
+import { firstFault } from "../training/rules.ts";
+
+/** Reads a flag's number and checks it: --steps 0 is refused with the requirement and the value. */
+export function numberFlag(rule: z.ZodType<number, number>): (text: string) => number {
+  return (text) => {
+    const value = text.trim() === "" ? Number.NaN : Number(text);
+    const result = rule.safeParse(value);
+    if (result.success) return result.data;
+    const fault = firstFault(result.error);
+    throw new InvalidArgumentError(`It ${Number.isNaN(value) ? fault.replace(/, got .*$/, "") : fault}`);
+  };
+}
+
+/** Reads numbers with commas between them: 1,2,4 */
+export function numbersFlag(rule: z.ZodType<number, number>): (text: string) => number[] {
+  const one = numberFlag(rule);
+  return (text) => text.split(",").map(one);
+}

@@ -1,0 +1,67 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from "commander";
+import { commands } from "./commands.ts";
+import { report } from "./failure.ts";
+import { packageVersion } from "./package.ts";
+
+const EXIT_USAGE = 2;
+
+const EPILOGUE = `
+Start here:
+  $ unnoise train                     train on Fashion-MNIST, then draw 64 garments
+  $ unnoise sample -n 16 --gif        draw from the latest run
+
+Every command explains itself: unnoise train --help`;
+
+async function run(argv: readonly string[]): Promise<number> {
+  try {
+    const program = await buildProgram(argv);
+    await program.parseAsync(argv, { from: "user" });
+    return Number(process.exitCode ?? 0);
+  } catch (error) {
+    // Commander has said on stderr what is wrong with the command line.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
+    return report(error);
+  }
+}
+
+/** Only the command that is asked for is loaded, so that help comes at once. */
+async function buildProgram(argv: readonly string[]): Promise<Command> {
+  const program = configure(new Command("unnoise"))
+    .description("Train diffusion models and draw images with them, on the processor you have.")
+    .version(packageVersion(), "-V, --version", "print the version")
+    .helpOption("-h, --help", "explain the command line")
+    .addHelpText("after", EPILOGUE);
+  const wanted = argv[0] === "help" ? argv[1] : argv[0];
+  for (const { name, summary, load } of commands) {
+    const command = name === wanted ? await load() : new Command(name);
+    configure(command).summary(summary).helpOption("-h, --help", "explain this command");
+    program.addCommand(command);
+  }
+  return program;
+}
+
+function configure(command: Command): Command {
+  return command
+    .exitOverride()
+    .showHelpAfterError(false)
+    .configureHelp({ helpWidth: Math.min(process.stdout.columns ?? 100, 100) })
+    .configureOutput({
+      outputError: (text, write) => {
+        const line = text
+          .replace(/^error: /, "")
+          .trim()
+          .replaceAll("\n", " ")
+          .replace(/\.$/, "");
+        write(
+          `unnoise: ${line} (unnoise ${command.name() === "unnoise" ? "" : `${command.name()} `}--help explains)\n`,
+        );
+      },
+    });
+}
+
+// A reader that closes the pipe early, such as head, is no failure.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : report(error)));
+process.on("uncaughtException", (error) => process.exit(report(error)));
+
+process.exitCode = await run(process.argv.slice(2));

@@ -1,0 +1,96 @@
+import type { MultiBar, SingleBar } from "cli-progress";
+import { formatDuration } from "./format.ts";
+
+const SECONDS_BETWEEN_LINES = 5;
+
+export interface TrainingStatus {
+  readonly step: number;
+  readonly loss: number;
+  readonly imagesPerSecond: number;
+  readonly secondsLeft: number;
+}
+
+/** Shows how a training run gets on: a live bar on a terminal, a plain line now and then elsewhere. */
+export interface ProgressDisplay {
+  show(status: TrainingStatus): void;
+  /** Prints a line of its own without harming the bar. */
+  say(line: string): void;
+  stop(): void;
+}
+
+export async function progressDisplay(totalSteps: number, startStep: number): Promise<ProgressDisplay> {
+  if (!process.stdout.isTTY) return new PlainProgress(totalSteps);
+  const { MultiBar } = await import("cli-progress");
+  const bars = new MultiBar({
+    format: "{bar} step {value}/{total} · loss {loss} · {rate} images/s · {left} left",
+    barCompleteChar: "█",
+    barIncompleteChar: "░",
+    barsize: 24,
+    hideCursor: false,
+    // Ctrl-C is ours: the step is finished first.
+    gracefulExit: false,
+    stream: process.stdout,
+  });
+  return new BarProgress(bars, totalSteps, startStep);
+}
+
+class BarProgress implements ProgressDisplay {
+  readonly #bars: MultiBar;
+  readonly #bar: SingleBar;
+
+  constructor(bars: MultiBar, totalSteps: number, startStep: number) {
+    this.#bars = bars;
+    this.#bar = bars.create(totalSteps, startStep, { loss: "-", rate: "-", left: "-" });
+  }
+
+  show({ step, loss, imagesPerSecond, secondsLeft }: TrainingStatus): void {
+    const rate = imagesPerSecond.toFixed(imagesPerSecond < 10 ? 1 : 0);
+    this.#bar.update(step, { loss: loss.toFixed(4), rate, left: formatDuration(secondsLeft) });
+  }
+
+  say(line: string): void {
+    this.#bars.log(`${line}\n`);
+    this.#bars.update();
+  }
+
+  stop(): void {
+    this.#bars.stop();
+  }
+}
+
+class PlainProgress implements ProgressDisplay {
+  readonly #totalSteps: number;
+  #last = -Infinity;
+  #unsaid: TrainingStatus | undefined;
+
+  constructor(totalSteps: number) {
+    this.#totalSteps = totalSteps;
+  }
+
+  show(status: TrainingStatus): void {
+    const now = performance.now() / 1000;
+    this.#unsaid = status;
+    if (now - this.#last < SECONDS_BETWEEN_LINES) return;
+    this.#last = now;
+    this.#flush();
+  }
+
+  say(line: string): void {
+    this.#flush();
+    process.stdout.write(`${line}\n`);
+  }
+
+  stop(): void {
+    this.#flush();
+  }
+
+  #flush(): void {
+    if (this.#unsaid === undefined) return;
+    const { step, loss, imagesPerSecond, secondsLeft } = this.#unsaid;
+    this.#unsaid = undefined;
+    const rate = imagesPerSecond.toFixed(1);
+    process.stdout.write(
+      `step ${step}/${this.#totalSteps}  loss ${loss.toFixed(4)}  ${rate} images/s  ${formatDuration(secondsLeft)} left\n`,
+    );
+  }
+}

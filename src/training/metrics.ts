@@ -1,0 +1,31 @@
+import { z } from "zod";
+
+/** One line of metrics.jsonl. */
+export const metricsLine = z.object({
+  /** Steps done, from 1. */
+  step: z.int().min(1),
+  /** The pass over the dataset that the step belongs to, from 1. */
+  epoch: z.int().min(1),
+  loss: z.number(),
+  learningRate: z.number(),
+  imagesPerSecond: z.number(),
+});
+
+export type MetricsLine = z.infer<typeof metricsLine>;
+
+/** The whole lines of a metrics.jsonl up to and with a step; a last line that was cut off is left out. */
+export function linesUpTo(text: string, step: number): string {
+  const kept = text.split("\n").filter((line) => {
+    const parsed = parseLine(line);
+    return parsed !== undefined && parsed.step <= step;
+  });
+  return kept.map((line) => `${line}\n`).join("");
+}
+
+function parseLine(line: string): MetricsLine | undefined {
+  try {
+    return metricsLine.safeParse(JSON.parse(line)).data;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,99 @@
+import { z } from "zod";
+import type { ImageDataset } from "../data/dataset.ts";
+import type { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
+import type { Unet } from "../nn/unet.ts";
+import { flag, numberWithin, oneOf, wholeNumber } from "./rules.ts";
+import { trainingSettings } from "./settings.ts";
+import type { TrainingSettings } from "./settings.ts";
+
+/** Every option of a U-Net, as `Unet.options` gives them. */
+export const unetSettings = z.strictObject({
+  dim: wholeNumber(4),
+  initDim: wholeNumber(1),
+  outDim: wholeNumber(1),
+  dimMults: z.array(wholeNumber(1)).min(1),
+  channels: wholeNumber(1),
+  selfCondition: flag(),
+  resnetBlockGroups: wholeNumber(1),
+  attentionHeads: wholeNumber(1),
+  attentionDimHead: wholeNumber(1),
+  weightStandardization: oneOf(["standardized", "printed"]),
+  seed: wholeNumber(0, 2 ** 32 - 1),
+});
+
+/** Every option of a GaussianDiffusion but the betas, which a checkpoint holds as a tensor. */
+export const diffusionSettings = z.strictObject({
+  timesteps: wholeNumber(1),
+  lossType: oneOf(["l1", "l2", "huber"]),
+  objective: oneOf(["predNoise", "predX0", "predV"]),
+  clipDenoised: flag(),
+  samplingTimesteps: wholeNumber(1),
+  ddimSamplingEta: numberWithin(0, 1),
+});
+
+/** The images that a model was trained on. */
+export const datasetSettings = z.strictObject({
+  name: z.string(),
+  length: wholeNumber(1),
+  height: wholeNumber(1),
+  width: wholeNumber(1),
+  channels: wholeNumber(1),
+});
+
+/** What a run is: enough to build its model again, to go on with its training, and to sample. */
+export const runConfig = z.strictObject({
+  model: unetSettings,
+  diffusion: diffusionSettings,
+  training: trainingSettings,
+  dataset: datasetSettings,
+});
+
+export type RunConfig = z.infer<typeof runConfig>;
+
+/** The config of a run with these parts. */
+export function configOf(
+  model: Unet,
+  diffusion: GaussianDiffusion,
+  training: TrainingSettings,
+  dataset: ImageDataset,
+): RunConfig {
+  const { timesteps, lossType, objective, clipDenoised, samplingTimesteps, ddimSamplingEta } = diffusion;
+  const { name, length, height, width, channels } = dataset;
+  return {
+    model: { ...model.options, dimMults: [...model.options.dimMults] },
+    diffusion: { timesteps, lossType, objective, clipDenoised, samplingTimesteps, ddimSamplingEta },
+    training,
+    dataset: { name, length, height, width, channels },
+  };
+}
+
+/** Settings that another run may not differ in if it goes on from a checkpoint, as paths into the config. */
+const FIXED = {
+  model: [
+    "dim",
+    "initDim",
+    "outDim",
+    "dimMults",
+    "channels",
+    "selfCondition",
+    "resnetBlockGroups",
+    "attentionHeads",
+    "attentionDimHead",
+    "weightStandardization",
+  ],
+  diffusion: ["timesteps", "lossType", "objective"],
+  training: ["batchSize", "gradientAccumulateEvery", "randomHorizontalFlip", "seed"],
+  dataset: ["length", "height", "width", "channels"],
+} as const;
+
+/** Where a run and a checkpoint differ in what must not: one line per setting. */
+export function configProblems(own: RunConfig, checkpoint: RunConfig): string[] {
+  return Object.entries(FIXED).flatMap(([section, names]) =>
+    names.flatMap((name) => {
+      const [here, there] = [own, checkpoint].map((config) => {
+        return JSON.stringify((config[section as keyof RunConfig] as Record<string, unknown>)[name]);
+      });
+      return here === there ? [] : [`${section}.${name} is ${there} there and ${here} here`];
+    }),
+  );
+}

@@ -1,0 +1,155 @@
+import { appendFile, mkdir, readFile, readdir, unlink } from "node:fs/promises";
+import { join } from "node:path";
+import { writeFileAtomic } from "../io/atomic.node.ts";
+import { errorCode, errorLine, fileError } from "../io/file-errors.node.ts";
+import { readSafetensors, writeSafetensors } from "../io/safetensors.node.ts";
+import { decodeCheckpoint, encodeCheckpoint } from "./checkpoint.ts";
+import type { Checkpoint } from "./checkpoint.ts";
+import { linesUpTo } from "./metrics.ts";
+import type { MetricsLine } from "./metrics.ts";
+import type { RunConfig } from "./run-config.ts";
+import type { FoundCheckpoint, RunStore } from "./run-store.ts";
+
+export interface RunDirectoryOptions {
+  /** Checkpoints that stay, the last ones; 3 by default. */
+  readonly keepCheckpoints?: number | undefined;
+  /** More for config.json, such as the command that started the run. */
+  readonly notes?: Readonly<Record<string, unknown>> | undefined;
+}
+
+interface CheckpointFile {
+  readonly step: number;
+  readonly path: string;
+}
+
+/**
+ * The files of a run: config.json, metrics.jsonl, samples/ and checkpoints/step-N.safetensors. Every file but the
+ * metrics is written whole or not at all.
+ */
+export class RunDirectory implements RunStore {
+  readonly path: string;
+  readonly #options: RunDirectoryOptions;
+
+  /** Nothing is written before the run begins. */
+  constructor(path: string, options: RunDirectoryOptions = {}) {
+    this.path = path;
+    this.#options = options;
+  }
+
+  get samplesPath(): string {
+    return join(this.path, "samples");
+  }
+
+  async begin(config: RunConfig, step: number): Promise<void> {
+    await makeDirectory(this.samplesPath);
+    await makeDirectory(checkpointsOf(this.path));
+    const content = { ...config, ...this.#options.notes };
+    await writeFileAtomic(join(this.path, "config.json"), `${JSON.stringify(content, undefined, 2)}\n`);
+    const metrics = (await readIfThere(this.#metricsPath)) ?? "";
+    const kept = linesUpTo(metrics, step);
+    if (kept !== metrics) await writeFileAtomic(this.#metricsPath, kept);
+  }
+
+  async record(line: MetricsLine): Promise<void> {
+    try {
+      await appendFile(this.#metricsPath, `${JSON.stringify(line)}\n`);
+    } catch (error) {
+      throw fileError(this.#metricsPath, "write", error);
+    }
+  }
+
+  async save(checkpoint: Checkpoint): Promise<string> {
+    const path = join(checkpointsOf(this.path), `step-${checkpoint.step}.safetensors`);
+    const { tensors, metadata } = await encodeCheckpoint(checkpoint);
+    await writeSafetensors(path, tensors, metadata);
+    await this.#prune(checkpoint.step);
+    return path;
+  }
+
+  async latest(): Promise<FoundCheckpoint | undefined> {
+    return latestCheckpoint(this.path);
+  }
+
+  get #metricsPath(): string {
+    return join(this.path, "metrics.jsonl");
+  }
+
+  /** Leaves files of later steps alone: they are damaged ones, or of a newer version. */
+  async #prune(step: number): Promise<void> {
+    const files = (await listCheckpoints(this.path)).filter((file) => file.step <= step);
+    for (const { path } of files.slice(this.#options.keepCheckpoints ?? 3)) {
+      await unlink(path).catch((error: unknown) => {
+        throw fileError(path, "write", error);
+      });
+    }
+  }
+}
+
+export interface LatestCheckpoint extends FoundCheckpoint {
+  /** Why newer files were passed over, one line each. */
+  readonly faults: readonly string[];
+}
+
+/**
+ * The valid checkpoint of the highest step in a run directory, or undefined where the directory has none.
+ *
+ * @throws Error naming the newest file if there are checkpoints and none is valid
+ */
+export async function latestCheckpoint(runDirectory: string): Promise<LatestCheckpoint | undefined> {
+  const faults: string[] = [];
+  for (const { path } of await listCheckpoints(runDirectory)) {
+    try {
+      return { checkpoint: await readCheckpoint(path), path, faults };
+    } catch (error) {
+      faults.push(errorLine(error));
+    }
+  }
+  const [newest] = faults;
+  if (newest === undefined) return undefined;
+  throw new Error(`${newest}; ${runDirectory} has no other checkpoint that is valid`);
+}
+
+/**
+ * Reads a checkpoint file.
+ *
+ * @throws Error of one line naming the file if it is missing, damaged, or no checkpoint of this library
+ */
+export async function readCheckpoint(path: string): Promise<Checkpoint> {
+  return decodeCheckpoint(await readSafetensors(path), path);
+}
+
+function checkpointsOf(runDirectory: string): string {
+  return join(runDirectory, "checkpoints");
+}
+
+/** The newest first. */
+async function listCheckpoints(runDirectory: string): Promise<CheckpointFile[]> {
+  const folder = checkpointsOf(runDirectory);
+  const names = await readdir(folder).catch((error: unknown) => {
+    if (errorCode(error) === "ENOENT") return [];
+    throw fileError(folder, "list", error);
+  });
+  return names
+    .flatMap((name) => {
+      const step = /^step-(\d+)\.safetensors$/.exec(name)?.[1];
+      return step === undefined ? [] : [{ step: Number(step), path: join(folder, name) }];
+    })
+    .toSorted((a, b) => b.step - a.step);
+}
+
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (error) {
+    throw fileError(path, "write", error);
+  }
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return undefined;
+    throw fileError(path, "read", error);
+  }
+}

@@ -1,0 +1,33 @@
+import { z } from "zod";
+import { flag, fraction, numberWithin, oneOf, positiveNumber, wholeNumber } from "./rules.ts";
+
+/**
+ * How a model is trained. The names are those of denoising-diffusion-pytorch and diffusers where they have the
+ * same thing.
+ */
+export const trainingSettings = z.strictObject({
+  /** Images per micro-batch. */
+  batchSize: wholeNumber(1),
+  /** Micro-batches whose gradients are averaged into one step. */
+  gradientAccumulateEvery: wholeNumber(1).default(1),
+  learningRate: positiveNumber(),
+  learningRateSchedule: oneOf(["constant", "cosine"]).default("constant"),
+  warmupSteps: wholeNumber(0).default(0),
+  finalLearningRateFraction: numberWithin(0, 1).default(0.1),
+  /** Adam's decay rates of the two moments. */
+  adamBetas: z.tuple([fraction(), fraction()]).default([0.9, 0.999]),
+  adamEpsilon: positiveNumber().default(1e-8),
+  /** The global norm that gradients are clipped to; 0 clips nothing. */
+  maxGradNorm: numberWithin(0, Number.MAX_VALUE).default(0),
+  /** Decay of the average of the parameters that samples are drawn with; 0 keeps no average. */
+  emaDecay: fraction().default(0.995),
+  emaUpdateEvery: wholeNumber(1).default(10),
+  /** Mirrors half of the images, picked at random. */
+  randomHorizontalFlip: flag().default(false),
+  /** All randomness of a run follows from it. */
+  seed: wholeNumber(0, 2 ** 32 - 1).default(0),
+});
+
+export type TrainingSettings = z.infer<typeof trainingSettings>;
+/** The settings as a user gives them: what has a default may be left away. */
+export type TrainingSettingsInput = z.input<typeof trainingSettings>;

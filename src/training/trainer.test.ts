@@ -1,0 +1,206 @@
+import { describe, expect, test } from "vitest";
+import { ReferenceBackend } from "../backend/reference/backend.ts";
+import type { ImageDataset } from "../data/dataset.ts";
+import { memoryDataset } from "../data/dataset.ts";
+import { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
+import { Unet } from "../nn/unet.ts";
+import type { UnetOptions } from "../nn/unet.ts";
+import type { Checkpoint } from "./checkpoint.ts";
+import type { MetricsLine } from "./metrics.ts";
+import type { FoundCheckpoint, RunStore } from "./run-store.ts";
+import { readState } from "./state.ts";
+import { Trainer } from "./trainer.ts";
+import type { RunLength, TrainerOptions } from "./trainer.ts";
+
+const tinyUnet: UnetOptions = {
+  dim: 4,
+  channels: 1,
+  dimMults: [1, 2],
+  resnetBlockGroups: 2,
+  attentionHeads: 1,
+  attentionDimHead: 4,
+};
+
+/** Images whose left half is darker than the right. */
+function dataset(length = 10, size = 4): ImageDataset {
+  const images = Uint8Array.from(
+    { length: length * size * size },
+    (_, i) => ((i % size) * 60 + Math.floor(i / 16) * 7) % 256,
+  );
+  return memoryDataset({ name: "ramps", images, shape: [length, size, size, 1] });
+}
+
+function tinyTrainer(options: Partial<TrainerOptions> = {}, unet: Partial<UnetOptions> = {}): Trainer {
+  return new Trainer({
+    model: new Unet({ ...tinyUnet, ...unet }),
+    diffusion: new GaussianDiffusion({ timesteps: 20, lossType: "huber" }),
+    dataset: dataset(),
+    batchSize: 4,
+    learningRate: 1e-2,
+    emaDecay: 0.9,
+    emaUpdateEvery: 1,
+    seed: 7,
+    backend: ReferenceBackend.create(),
+    ...options,
+  });
+}
+
+async function losses(trainer: Trainer, length: RunLength): Promise<number[]> {
+  const list: number[] = [];
+  for await (const { loss } of trainer.run(length)) list.push(loss);
+  return list;
+}
+
+class MemoryStore implements RunStore {
+  readonly saved: Checkpoint[] = [];
+  readonly lines: MetricsLine[] = [];
+  async latest(): Promise<FoundCheckpoint | undefined> {
+    const checkpoint = this.saved.at(-1);
+    return checkpoint && { checkpoint, path: `memory/${checkpoint.step}` };
+  }
+  async begin(): Promise<void> {}
+  async record(line: MetricsLine): Promise<void> {
+    this.lines.push(line);
+  }
+  async save(checkpoint: Checkpoint): Promise<string> {
+    this.saved.push(checkpoint);
+    return `memory/${checkpoint.step}`;
+  }
+}
+
+describe("a trainer", () => {
+  test("lowers the loss", async () => {
+    const list = await losses(tinyTrainer({ learningRate: 5e-3 }), { steps: 40 });
+    const mean = (part: readonly number[]) => part.reduce((sum, x) => sum + x, 0) / part.length;
+    expect(mean(list.slice(-10))).toBeLessThan(0.6 * mean(list.slice(0, 5)));
+  });
+
+  test("counts epochs in whole batches", async () => {
+    const trainer = tinyTrainer();
+    const seen: string[] = [];
+    for await (const { step, epoch, totalSteps } of trainer.run({ epochs: 3 }))
+      seen.push(`${step}/${totalSteps} ${epoch}`);
+    expect(seen).toEqual(["1/6 1", "2/6 1", "3/6 2", "4/6 2", "5/6 3", "6/6 3"]);
+    expect(tinyTrainer({ gradientAccumulateEvery: 2 }).totalSteps({ epochs: 3 })).toBe(3);
+  });
+
+  test("gives the same numbers for the same seed and others for another", async () => {
+    const first = await losses(tinyTrainer(), { steps: 3 });
+    expect(await losses(tinyTrainer(), { steps: 3 })).toEqual(first);
+    expect(await losses(tinyTrainer({ seed: 8 }), { steps: 3 })).not.toEqual(first);
+  });
+
+  test("refuses what cannot work before anything runs", () => {
+    expect(() => tinyTrainer({ batchSize: 0 })).toThrow(
+      "Trainer: batchSize must be a whole number of at least 1, got 0",
+    );
+    expect(() => tinyTrainer({ batchSize: 11 })).toThrow("batchSize 11 needs as many images, ramps has 10");
+    expect(() => tinyTrainer({}, { channels: 3 })).toThrow("the model takes 3 channels, the images of ramps have 1");
+    expect(() => tinyTrainer().totalSteps({ steps: 0 })).toThrow("steps must be a whole number of at least 1, got 0");
+    expect(() => tinyTrainer({ saveEvery: 0.5 })).toThrow("saveEvery must be");
+  });
+});
+
+describe("the average of the parameters", () => {
+  test("follows the recurrence that it promises", async () => {
+    const trainer = tinyTrainer({ emaDecay: 0.5, emaUpdateEvery: 2 });
+    const name = "final_conv.bias";
+    const read = async (model: Unet | undefined) => model && (await model.stateDict()).get(name)?.data[0];
+    let expected = await read(trainer.model);
+    for await (const { step } of trainer.run({ steps: 6 })) {
+      const value = await read(trainer.model);
+      if (expected === undefined || value === undefined) throw new Error(`no ${name}`);
+      // Moves 0, 1, 2 with decays 1/10, 2/11, 3/12.
+      const decay = { 2: 1 / 10, 4: 2 / 11, 6: 3 / 12 }[step] ?? 1;
+      expected = decay * expected + (1 - decay) * value;
+      expect(await read(trainer.emaModel)).toBeCloseTo(expected, 6);
+    }
+  });
+
+  test("is not kept with a decay of 0, and then the model itself draws", () => {
+    const trainer = tinyTrainer({ emaDecay: 0 });
+    expect(trainer.emaModel).toBeUndefined();
+    expect(trainer.samplingModel).toBe(trainer.model);
+  });
+});
+
+describe("going on from a checkpoint", () => {
+  const variants: [string, Partial<TrainerOptions>, Partial<UnetOptions>][] = [
+    ["with averages and flips", { randomHorizontalFlip: true }, {}],
+    [
+      "with a cosine schedule, clipping and accumulation",
+      {
+        learningRateSchedule: "cosine",
+        warmupSteps: 2,
+        maxGradNorm: 0.1,
+        gradientAccumulateEvery: 2,
+        emaUpdateEvery: 2,
+      },
+      {},
+    ],
+    ["with self-condition", {}, { selfCondition: true }],
+  ];
+
+  test.for(variants)("is bit-identical to never having stopped, %s", async ([, options, unet]) => {
+    const whole = tinyTrainer(options, unet);
+    const expected = await losses(whole, { steps: 7 });
+
+    const store = new MemoryStore();
+    const early = tinyTrainer({ ...options, runDirectory: store, saveEvery: 3 }, unet);
+    const list: number[] = [];
+    for await (const { step, loss } of early.run({ steps: 7 })) {
+      list.push(loss);
+      // The fourth step is lost: the checkpoint is of the third.
+      if (step === 4) break;
+    }
+    const late = tinyTrainer({ ...options, runDirectory: store, saveEvery: 3 }, { ...unet, seed: 99 });
+    expect(await late.prepare()).toBe(3);
+    const rest = await losses(late, { steps: 7 });
+
+    expect([...list.slice(0, 3), ...rest]).toEqual(expected);
+    for (const pick of [({ model }: Trainer) => model, ({ emaModel }: Trainer) => emaModel]) {
+      expect(await pick(late)?.stateDict()).toEqual(await pick(whole)?.stateDict());
+    }
+    expect(store.saved.map(({ step }) => step)).toEqual([3, 6, 7]);
+    expect(store.lines.map(({ step }) => step)).toEqual([1, 2, 3, 4, 4, 5, 6, 7]);
+  });
+
+  test("ends at once where the run is finished", async () => {
+    const store = new MemoryStore();
+    await losses(tinyTrainer({ runDirectory: store }), { steps: 2 });
+    expect(await losses(tinyTrainer({ runDirectory: store }), { steps: 2 })).toEqual([]);
+    expect(store.saved).toHaveLength(1);
+  });
+
+  test("refuses a checkpoint of another run whole, naming what differs", async () => {
+    const store = new MemoryStore();
+    await losses(tinyTrainer({ runDirectory: store }), { steps: 1 });
+    const wider = tinyTrainer({ runDirectory: store }, { dim: 8 });
+    const before = await readState(wider.model.parameters());
+    await expect(wider.prepare()).rejects.toThrow(
+      /^memory\/1: a checkpoint of another run: model\.dim is 4 there and 8 here; .*and \d+ more$/,
+    );
+    expect(await readState(wider.model.parameters())).toEqual(before);
+    await expect(tinyTrainer({ runDirectory: store, batchSize: 2 }).prepare()).rejects.toThrow(
+      "training.batchSize is 4 there and 2 here",
+    );
+    const diffusion = new GaussianDiffusion({ timesteps: 20, betaSchedule: "cosine", lossType: "huber" });
+    await expect(tinyTrainer({ runDirectory: store, diffusion }).prepare()).rejects.toThrow("the betas differ");
+  });
+});
+
+describe("a run that diverges", () => {
+  test("stops, says what to try, and saves no more", async () => {
+    const store = new MemoryStore();
+    const trainer = tinyTrainer({ runDirectory: store, learningRate: 1e30, saveEvery: 1 });
+    await expect(losses(trainer, { steps: 50 })).rejects.toThrow(
+      /^training diverged at step \d+: .*Try a lower learning rate \(now 1e\+30\), or clipping gradients/,
+    );
+    const saved = store.saved.length;
+    await expect(trainer.save()).rejects.toThrow("diverged");
+    expect(store.saved).toHaveLength(saved);
+    for (const { model } of store.saved) {
+      for (const { data } of model.values()) expect(data.every(Number.isFinite)).toBe(true);
+    }
+  });
+});

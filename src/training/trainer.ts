@@ -1,0 +1,287 @@
+import type { Backend } from "../backend/backend.ts";
+import { defaultBackend } from "../backend/default.ts";
+import type { ImageDataset } from "../data/dataset.ts";
+import { DataLoader } from "../data/loader.ts";
+import type { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
+import { Random } from "../nn/init.ts";
+import { Unet } from "../nn/unet.ts";
+import { ndarray } from "../tensor/ndarray.ts";
+import type { Variable } from "../tensor/variable.ts";
+import type { Checkpoint } from "./checkpoint.ts";
+import { emaRateAt } from "./ema.ts";
+import { learningRateAt } from "./learning-rate.ts";
+import type { MetricsLine } from "./metrics.ts";
+import { Pace } from "./pace.ts";
+import { configOf, configProblems } from "./run-config.ts";
+import type { RunConfig } from "./run-config.ts";
+import { check } from "./rules.ts";
+import type { RunStore } from "./run-store.ts";
+import { trainingSettings } from "./settings.ts";
+import type { TrainingSettings, TrainingSettingsInput } from "./settings.ts";
+import { findNonFinite, readState, stateProblems, writeState } from "./state.ts";
+import type { State } from "./state.ts";
+import { TrainingProgram } from "./training-program.ts";
+import type { MicroBatch } from "./training-program.ts";
+
+export interface TrainerOptions extends TrainingSettingsInput {
+  readonly model: Unet;
+  readonly diffusion: GaussianDiffusion;
+  /** Images as bytes; they are scaled to [-1, 1]. */
+  readonly dataset: ImageDataset;
+  /** Where the run is kept, and what it goes on from; without one, nowhere. */
+  readonly runDirectory?: RunStore | undefined;
+  /** Steps between checkpoints; 500 by default. The last step makes one too. */
+  readonly saveEvery?: number | undefined;
+  /** The default backend without one. */
+  readonly backend?: Backend | undefined;
+}
+
+/** How long to train: up to a number of steps or of passes over the dataset, those already done included. */
+export type RunLength = { readonly steps: number } | { readonly epochs: number };
+
+export interface TrainingProgress extends MetricsLine {
+  readonly totalSteps: number;
+}
+
+/**
+ * Trains a U-Net by Algorithm 1 of Ho et al. (2020, 2006.11239).
+ *
+ * All randomness follows from the seed and the step, so a run that was stopped and goes on from its checkpoint gives
+ * the same bits as one that was never stopped.
+ *
+ * @example
+ * const trainer = new Trainer({ model, diffusion, dataset, batchSize: 128, learningRate: 1e-3 });
+ * for await (const { step, loss } of trainer.run({ epochs: 6 })) console.log(step, loss);
+ */
+export class Trainer {
+  readonly model: Unet;
+  /** Holds averages of the model's parameters, which usually draw better samples; undefined with emaDecay 0. */
+  readonly emaModel: Unet | undefined;
+  readonly settings: TrainingSettings;
+  readonly #diffusion: GaussianDiffusion;
+  readonly #dataset: ImageDataset;
+  readonly #store: RunStore | undefined;
+  readonly #saveEvery: number;
+  readonly #givenBackend: Backend | undefined;
+  readonly #loader: DataLoader;
+  readonly #images: Float32Array<ArrayBuffer>;
+  readonly #pace = new Pace();
+  #program: TrainingProgram | undefined;
+  #step = 0;
+  #savedStep = -1;
+  #savedTo: string | undefined;
+  #hasDiverged = false;
+
+  /** @throws Error of one line if an option is out of its range or the dataset does not fit the model */
+  constructor(options: TrainerOptions) {
+    const { model, diffusion, dataset, runDirectory, saveEvery = 500, backend, ...settings } = options;
+    if (dataset.channels !== model.channels) {
+      throw new Error(
+        `Trainer: the model takes ${model.channels} channels, the images of ${dataset.name} have ${dataset.channels}`,
+      );
+    }
+    if (!Number.isSafeInteger(saveEvery) || saveEvery < 1) {
+      throw new Error(`Trainer: saveEvery must be a whole number of at least 1, got ${saveEvery}`);
+    }
+    this.settings = check(trainingSettings, settings, "Trainer");
+    this.model = model;
+    this.emaModel = this.settings.emaDecay > 0 ? new Unet(model.options) : undefined;
+    this.#diffusion = diffusion;
+    this.#dataset = dataset;
+    this.#store = runDirectory;
+    this.#saveEvery = saveEvery;
+    this.#givenBackend = backend;
+    const { batchSize, seed } = this.settings;
+    this.#loader = new DataLoader({ dataset, batchSize, seed });
+    this.#images = new Float32Array(batchSize * dataset.height * dataset.width * dataset.channels);
+  }
+
+  /** Steps done. */
+  get step(): number {
+    return this.#step;
+  }
+
+  /** Images of one optimizer step. */
+  get imagesPerStep(): number {
+    return this.settings.batchSize * this.settings.gradientAccumulateEvery;
+  }
+
+  /** The model to draw samples with: the averages if they are kept. */
+  get samplingModel(): Unet {
+    return this.emaModel ?? this.model;
+  }
+
+  /** The number of the last step of a run. The images at the end of an epoch that fill no batch are left out. */
+  totalSteps(length: RunLength): number {
+    const [name, value] = "steps" in length ? (["steps", length.steps] as const) : (["epochs", length.epochs] as const);
+    if (!Number.isSafeInteger(value) || value < 1) {
+      throw new Error(`Trainer: ${name} must be a whole number of at least 1, got ${value}`);
+    }
+    if (name === "steps") return value;
+    return Math.floor((value * this.#loader.batchesPerEpoch) / this.settings.gradientAccumulateEvery);
+  }
+
+  /**
+   * Compiles nothing yet, but goes on from the run directory's checkpoint if there is one. `run` calls it by itself.
+   *
+   * @returns the steps done
+   * @throws Error of one line if the checkpoint is of another run; then nothing has changed
+   */
+  async prepare(): Promise<number> {
+    if (this.#program !== undefined) return this.#step;
+    const { model, emaModel, settings } = this;
+    const backend = this.#givenBackend ?? (await defaultBackend());
+    const found = await this.#store?.latest();
+    const program = new TrainingProgram({ backend, model, emaModel, diffusion: this.#diffusion, settings });
+    if (found) {
+      await this.#restoreInto(program, found.checkpoint, `${found.path}: `);
+      this.#savedStep = found.checkpoint.step;
+      this.#savedTo = found.path;
+    } else if (emaModel) {
+      await writeState(emaModel.parameters(), await model.stateDict());
+    }
+    this.#program = program;
+    return this.#step;
+  }
+
+  /**
+   * Trains step by step, from where this trainer or its run directory's last checkpoint stands. A loop over it may be
+   * left at any step and entered again.
+   *
+   * @throws Error when the loss is no finite number; checkpoints from before stay as they are
+   */
+  async *run(length: RunLength): AsyncGenerator<TrainingProgress, void> {
+    const totalSteps = this.totalSteps(length);
+    await this.prepare();
+    await this.#store?.begin(this.config(), this.#step);
+    try {
+      while (this.#step < totalSteps) {
+        const line = await this.#takeStep(totalSteps);
+        await this.#store?.record(line);
+        if (this.#step % this.#saveEvery === 0 || this.#step === totalSteps) await this.save();
+        yield { ...line, totalSteps };
+      }
+    } finally {
+      this.#loader.close();
+    }
+  }
+
+  /** Saves a checkpoint of the present step into the run directory, if there is one and it has none of this step. */
+  async save(): Promise<void> {
+    if (this.#store === undefined || this.#savedStep === this.#step) return;
+    this.#savedTo = await this.#store.save(await this.checkpoint());
+    this.#savedStep = this.#step;
+  }
+
+  /** @throws Error if training has diverged: such a checkpoint would be of no use */
+  async checkpoint(): Promise<Checkpoint> {
+    const program = await this.#prepared();
+    if (this.#hasDiverged) throw this.#divergence("the loss is no longer finite");
+    const checkpoint: Checkpoint = {
+      step: this.#step,
+      config: this.config(),
+      betas: Float64Array.from(this.#diffusion.schedule.betas),
+      position: this.#loader.state(),
+      model: await readState(this.model.parameters()),
+      ema: this.emaModel && (await readState(this.emaModel.parameters())),
+      optimizer: await readState(program.adam.state()),
+    };
+    const { model, ema = new Map(), optimizer } = checkpoint;
+    const culprit = findNonFinite(model) ?? findNonFinite(ema) ?? findNonFinite(optimizer);
+    if (culprit !== undefined) throw this.#divergence(`${culprit} is no longer finite`);
+    return checkpoint;
+  }
+
+  /**
+   * Goes on from a checkpoint.
+   *
+   * @throws Error of one line if it does not fit the model, the diffusion or the dataset; then nothing has changed
+   */
+  async restore(checkpoint: Checkpoint): Promise<void> {
+    await this.#restoreInto(await this.#prepared(), checkpoint, "");
+  }
+
+  /** Enough to build the model again and to go on with its training. */
+  config(): RunConfig {
+    return configOf(this.model, this.#diffusion, this.settings, this.#dataset);
+  }
+
+  /** Frees the programs; the model keeps its parameters. */
+  dispose(): void {
+    this.#loader.close();
+    this.#program?.dispose();
+    this.#program = undefined;
+  }
+
+  async #restoreInto(program: TrainingProgram, checkpoint: Checkpoint, source: string): Promise<void> {
+    const { config, betas, model, ema, optimizer, position, step } = checkpoint;
+    const problems = configProblems(this.config(), config);
+    if (betas.some((beta, t) => beta !== this.#diffusion.schedule.betas[t])) problems.push("the betas differ");
+    const parts: [ReadonlyMap<string, Variable>, State][] = [
+      [this.model.parameters(), model],
+      [program.adam.state(), optimizer],
+    ];
+    // A run that keeps averages only from now on starts them at the parameters.
+    if (this.emaModel) parts.push([this.emaModel.parameters(), ema ?? model]);
+    problems.push(...parts.flatMap(([variables, state]) => stateProblems(variables, state)));
+    if (problems.length > 0) throw new Error(`${source}a checkpoint of another run: ${list(problems)}`);
+    this.#loader.restore(position);
+    for (const [variables, state] of parts) await writeState(variables, state);
+    this.#step = step;
+    this.#hasDiverged = false;
+  }
+
+  async #prepared(): Promise<TrainingProgram> {
+    if (this.#program === undefined) await this.prepare();
+    if (this.#program === undefined) throw new Error("internal: no training program");
+    return this.#program;
+  }
+
+  async #takeStep(totalSteps: number): Promise<MetricsLine> {
+    if (this.#hasDiverged) throw this.#divergence("the loss is no longer finite");
+    const program = await this.#prepared();
+    const start = performance.now();
+    const learningRate = learningRateAt(this.#step, totalSteps, this.settings);
+    const emaRate = this.emaModel ? emaRateAt(this.#step, this.settings) : 0;
+    const { epoch } = this.#loader.state();
+    const loss = await program.run(this.#microBatches(), { learningRate, emaRate });
+    this.#step++;
+    if (!Number.isFinite(loss)) throw this.#divergence(`the loss is ${loss}`);
+    const imagesPerSecond = this.#pace.add(this.imagesPerStep, (performance.now() - start) / 1000);
+    return { step: this.#step, epoch: epoch + 1, loss, learningRate, imagesPerSecond };
+  }
+
+  async *#microBatches(): AsyncGenerator<MicroBatch> {
+    const { batchSize, gradientAccumulateEvery, seed } = this.settings;
+    const { height, width, channels } = this.#dataset;
+    for (let i = 0; i < gradientAccumulateEvery; i++) {
+      const batch = await this.#loader.next();
+      this.#images.set(batch.images);
+      const images = ndarray(this.#images, [batchSize, height, width, channels]);
+      const counter = this.#step * gradientAccumulateEvery + i;
+      yield { images, seed, counter, withEstimate: this.model.selfCondition && isHeads(seed, counter) };
+    }
+  }
+
+  #divergence(what: string): Error {
+    this.#hasDiverged = true;
+    const { learningRate, maxGradNorm } = this.settings;
+    const advice = [
+      `a lower learning rate (now ${learningRate})`,
+      maxGradNorm === 0 || maxGradNorm > 1 ? "clipping gradients (maxGradNorm 1)" : "",
+      "more warm-up steps",
+    ].filter((part) => part !== "");
+    const kept = this.#savedTo === undefined ? "" : `; the last good checkpoint is ${this.#savedTo}`;
+    return new Error(`training diverged at step ${this.#step}: ${what}. Try ${advice.join(", or ")}${kept}`);
+  }
+}
+
+/** A fair coin that depends on the seed and the counter alone: Chen et al. (2022) feed back an estimate half of the time. */
+function isHeads(seed: number, counter: number): boolean {
+  return new Random((Math.imul(seed, 0x9e3779b1) ^ counter) >>> 0).uniform() < 0.5;
+}
+
+function list(problems: readonly string[]): string {
+  const shown = problems.slice(0, 3).join("; ");
+  return problems.length > 3 ? `${shown}; and ${problems.length - 3} more` : shown;
+}

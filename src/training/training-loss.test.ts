@@ -1,0 +1,83 @@
+import { describe, expect, test } from "vitest";
+import { compile } from "../backend/compile.ts";
+import { ReferenceBackend } from "../backend/reference/backend.ts";
+import type { Denoiser } from "../diffusion/denoiser.ts";
+import { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
+import { ndarray } from "../tensor/ndarray.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { trainingLoss } from "./training-loss.ts";
+
+const [batch, height, width, channels] = [64, 2, 3, 2];
+const size = height * width * channels;
+const shape = [batch, height, width, channels];
+const bytes = Float32Array.from({ length: batch * size }, (_, i) => (i * 37) % 256);
+
+interface Seen {
+  readonly x: Float32Array;
+  readonly t: Int32Array;
+  readonly loss: number;
+}
+
+/** What a network is shown, and the loss of answering with zeros. */
+async function seenBy(key: readonly [number, number], betas: number[], randomHorizontalFlip: boolean): Promise<Seen> {
+  const diffusion = new GaussianDiffusion({ betas, lossType: "l2" });
+  const run = compile(ReferenceBackend.create(), (images, key) => {
+    const shown: Tensor[] = [];
+    const model: Denoiser = {
+      channels,
+      forward(x, t) {
+        shown.push(x, t);
+        return x.multiply(0);
+      },
+    };
+    const loss = trainingLoss(model, diffusion, images, key, { randomHorizontalFlip, withEstimate: false });
+    return { outputs: { loss, x: shown[0], t: shown[1] } };
+  });
+  const { loss, x, t } = await run(ndarray(bytes, shape), ndarray(Uint32Array.from(key), [2]));
+  return { x: x.data as Float32Array, t: t.data as Int32Array, loss: loss.data[0] };
+}
+
+const imageOf = (data: Float32Array, image: number) => [...data.subarray(image * size, (image + 1) * size)];
+const isClose = (a: readonly number[], b: readonly number[]) => a.every((value, i) => Math.abs(value - b[i]) < 1e-4);
+const scaled = bytes.map((byte) => byte / 127.5 - 1);
+
+/** Pixels of each row in reverse, the channels of a pixel in their order. */
+function mirrored(image: readonly number[]): number[] {
+  return image.map((_, i) => {
+    const [row, pixel, channel] = [Math.floor(i / (width * channels)), Math.floor(i / channels) % width, i % channels];
+    return image[(row * width + (width - 1 - pixel)) * channels + channel];
+  });
+}
+
+/** So little noise that the images can be seen through it. */
+const clear = [1e-12];
+
+describe("the training loss", () => {
+  test("scales bytes to [-1, 1] and leaves images as they are without flips", async () => {
+    const { x } = await seenBy([1, 2], clear, false);
+    for (let i = 0; i < batch; i++) expect(isClose(imageOf(x, i), imageOf(scaled, i))).toBe(true);
+  });
+
+  test("mirrors about half of the images, each whole, others in another step", async () => {
+    const flipped = async (step: number) => {
+      const { x } = await seenBy([1, step], clear, true);
+      return Array.from({ length: batch }, (_, i) => {
+        const [got, plain] = [imageOf(x, i), imageOf(scaled, i)];
+        expect(isClose(got, plain) !== isClose(got, mirrored(plain))).toBe(true);
+        return isClose(got, mirrored(plain));
+      });
+    };
+    const [first, second] = [await flipped(0), await flipped(1)];
+    const count = first.filter(Boolean).length;
+    expect(count).toBeGreaterThan(batch / 4);
+    expect(count).toBeLessThan((3 * batch) / 4);
+    expect(second).not.toEqual(first);
+  });
+
+  test("draws timesteps over the whole range and standard normal noise", async () => {
+    const { t, loss } = await seenBy([1, 2], new Array<number>(5).fill(0.1), false);
+    expect([...new Set(t)].toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3, 4]);
+    // The network answers 0, so the loss is the mean square of 768 normal numbers: 1 with a deviation of 0.05.
+    expect(Math.abs(loss - 1)).toBeLessThan(0.2);
+  });
+});

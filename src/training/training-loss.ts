@@ -1,0 +1,47 @@
+import type { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
+import type { Denoiser } from "../diffusion/denoiser.ts";
+import { RandomStream } from "../tensor/random.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+
+export interface TrainingLossOptions {
+  /** Mirrors half of the images, picked at random. */
+  readonly randomHorizontalFlip: boolean;
+  /** Feeds the network's own first estimate of the clean images back to it (Chen et al. 2022, 2208.04202). */
+  readonly withEstimate: boolean;
+}
+
+/**
+ * Lines 2 to 5 of Algorithm 1 of Ho et al. (2020, 2006.11239), from bytes to the loss: all that is random is drawn
+ * from the key.
+ *
+ * @param bytes f32 [batch, height, width, channels] from 0 to 255
+ * @param key u32 [2]
+ * @returns the loss, a scalar
+ */
+export function trainingLoss(
+  model: Denoiser,
+  diffusion: GaussianDiffusion,
+  bytes: Tensor,
+  key: Tensor,
+  options: TrainingLossOptions,
+): Tensor {
+  const random = new RandomStream([word(key, 0), word(key, 1)]);
+  const mirrored = options.randomHorizontalFlip ? flipRandomly(bytes, random) : bytes;
+  const xStart = mirrored.divide(255).multiply(2).subtract(1);
+  const t = random.integers([xStart.shape[0]], diffusion.timesteps);
+  const noise = random.normal(xStart.shape);
+  if (!options.withEstimate) return diffusion.pLosses(model, xStart, t, noise);
+  const selfCondition = diffusion.estimateXStart(model, diffusion.qSample(xStart, t, noise), t);
+  return diffusion.pLosses(model, xStart, t, noise, { selfCondition });
+}
+
+/** Mirrors each image left to right with probability 1/2. */
+function flipRandomly(images: Tensor, random: RandomStream): Tensor {
+  const batch = images.shape[0];
+  const isFlipped = random.uniform([batch]).compare("lt", 0.5).reshape([batch, 1, 1, 1]);
+  return isFlipped.select(images.reverse(2), images);
+}
+
+function word(key: Tensor, index: number): Tensor {
+  return key.slice(0, index, index + 1).reshape([]);
+}
