@@ -4,6 +4,7 @@ import type { Backend } from "../../src/backend/backend.ts";
 import { DEFAULT_TOLERANCES } from "./context.ts";
 import type { Context, Tolerances } from "./context.ts";
 import { describeOps } from "./op-suite.ts";
+import { describeRandomGraphs, describeScenarios } from "./scenario-suite.ts";
 
 /** What every backend must do: a suite of tests that compares it with the reference. */
 export function describeBackend(
@@ -30,5 +31,7 @@ export function describeBackend(
       await reference.close();
     });
     describeOps(context);
+    describeScenarios(context);
+    describeRandomGraphs(context);
   });
 }

@@ -1,0 +1,42 @@
+import { describe, expect, test } from "vitest";
+import { elementwiseScenarios, otherScenarios, reductionScenarios } from "./composition-scenarios.ts";
+import type { Context } from "./context.ts";
+import { contractionScenarios, layerScenarios } from "./layer-scenarios.ts";
+import { drawScenario } from "./random-graph.ts";
+import { differenceOf } from "./scenario.ts";
+import type { Scenario } from "./scenario.ts";
+import { variableScenarios } from "./variable-scenarios.ts";
+
+const FAMILIES: Readonly<Record<string, readonly Scenario[]>> = {
+  "elementwise work": elementwiseScenarios,
+  reductions: reductionScenarios,
+  "tables, random numbers and outputs": otherScenarios,
+  contractions: contractionScenarios,
+  layers: layerScenarios,
+  variables: variableScenarios,
+};
+
+/** Programs written to be hard to fuse, schedule or update in place. */
+export function describeScenarios(context: Context): void {
+  for (const [family, scenarios] of Object.entries(FAMILIES)) {
+    describe(`${family} agree with the reference:`, () => {
+      test.for(scenarios)("$name", async (scenario) => {
+        for (const seed of [1, 2]) expect(await differenceOf(context, scenario, seed)).toBeUndefined();
+      });
+    });
+  }
+}
+
+const { UNNOISE_GRAPH_SEED, UNNOISE_GRAPHS } = process.env;
+const COUNT = Number(UNNOISE_GRAPHS ?? 150);
+const SEEDS =
+  UNNOISE_GRAPH_SEED === undefined ? Array.from({ length: COUNT }, (_, i) => i) : [Number(UNNOISE_GRAPH_SEED)];
+
+/** UNNOISE_GRAPH_SEED runs one graph, UNNOISE_GRAPHS that many. */
+export function describeRandomGraphs(context: Context): void {
+  describe("random graphs agree with the reference:", () => {
+    test.for(SEEDS)("UNNOISE_GRAPH_SEED=%i", async (seed) => {
+      expect(await differenceOf(context, drawScenario(seed), seed)).toBeUndefined();
+    });
+  });
+}
