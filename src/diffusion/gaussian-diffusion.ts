@@ -83,7 +83,7 @@ export class GaussianDiffusion extends DiffusionProcess {
     super({ ...options, betas: betasOf(options) });
     const { lossType = "l2", samplingTimesteps = this.timesteps, ddimSamplingEta = 0 } = options;
     if (!Object.hasOwn(losses, lossType)) {
-      throw new Error(`lossType: must be one of ${Object.keys(losses).join(", ")}, got ${String(lossType)}`);
+      throw new Error(`lossType: must be one of ${Object.keys(losses).join(", ")}, got ${lossType}`);
     }
     // Checks both numbers.
     ddimSampler(this, { steps: samplingTimesteps, eta: ddimSamplingEta });
@@ -149,11 +149,10 @@ export class GaussianDiffusion extends DiffusionProcess {
    * @returns f32 [batchSize, height, width, channels], about [-1, 1]; within it if predictions are clipped
    */
   async sample(model: Denoiser, options: SampleOptions): Promise<Samples> {
-    const { steps = this.samplingTimesteps } = options;
-    const { sampler = steps < this.timesteps ? "ddim" : "ddpm" } = options;
-    if (sampler === "ddim") return this.ddimSample(model, { ...options, steps });
+    const { steps, sampler = (steps ?? this.samplingTimesteps) < this.timesteps ? "ddim" : "ddpm" } = options;
+    if (sampler === "ddim") return this.ddimSample(model, options);
     if (sampler !== "ddpm") throw new Error(`sample: sampler must be ddpm or ddim, got ${String(sampler)}`);
-    if (steps === this.timesteps) return this.pSampleLoop(model, options);
+    if (steps === undefined || steps === this.timesteps) return this.pSampleLoop(model, options);
     throw new Error(`sample: ddpm takes all ${this.timesteps} steps, got ${steps}; ddim takes any number`);
   }
 

@@ -30,7 +30,7 @@ export class DiffusionProcess {
 
   constructor({ betas, objective = "predNoise", clipDenoised = true }: DiffusionProcessOptions) {
     if (!objectives.includes(objective)) {
-      throw new Error(`objective: must be one of ${objectives.join(", ")}, got ${String(objective)}`);
+      throw new Error(`objective: must be one of ${objectives.join(", ")}, got ${objective}`);
     }
     this.schedule = noiseSchedule(betas);
     this.timesteps = this.schedule.betas.length;

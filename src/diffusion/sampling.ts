@@ -121,9 +121,7 @@ function imagesShape({ batchSize = 16, imageSize }: SamplingOptions, channels: n
 
 function checkedStart(start: NdArray, shape: Shape): NdArray {
   if (sameShape(start.shape, shape) && start.dtype === "f32") return start;
-  throw new Error(
-    `sample: start must be f32 ${formatShape(shape)}, got ${start.dtype} ${formatShape(start.shape)}`,
-  );
+  throw new Error(`sample: start must be f32 ${formatShape(shape)}, got ${start.dtype} ${formatShape(start.shape)}`);
 }
 
 function wantedSteps(returnSteps: SamplingOptions["returnSteps"] = [], steps: number): ReadonlySet<number> {

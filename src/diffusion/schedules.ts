@@ -54,7 +54,7 @@ export const betaScheduleNames = Object.keys(schedules) as readonly BetaSchedule
 /** Betas of a schedule by name, with its default range. */
 export function betaSchedule(name: BetaSchedule, timesteps: number): Betas {
   if (!betaScheduleNames.includes(name)) {
-    throw new Error(`betaSchedule: must be one of ${betaScheduleNames.join(", ")}, got ${String(name)}`);
+    throw new Error(`betaSchedule: must be one of ${betaScheduleNames.join(", ")}, got ${name}`);
   }
   return schedules[name](timesteps);
 }

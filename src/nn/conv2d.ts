@@ -60,6 +60,7 @@ export class Conv2d extends Module {
  */
 export type WeightStandardization = "standardized" | "printed";
 
+const kinds: readonly string[] = ["standardized", "printed"] satisfies WeightStandardization[];
 const EPSILON = 1e-5;
 
 export interface WeightStandardizedConv2dOptions extends Conv2dLayerOptions {
@@ -81,12 +82,12 @@ export class WeightStandardizedConv2d extends Conv2d {
     options: WeightStandardizedConv2dOptions = {},
   ) {
     super(inChannels, outChannels, kernelSize, options);
-    this.weightStandardization = options.weightStandardization ?? "standardized";
-    if (this.weightStandardization !== "standardized" && this.weightStandardization !== "printed") {
-      throw new Error(
-        `WeightStandardizedConv2d: weightStandardization must be "standardized" or "printed", got "${String(this.weightStandardization)}"`,
-      );
+    const { weightStandardization = "standardized" } = options;
+    if (!kinds.includes(weightStandardization)) {
+      const requirement = `weightStandardization must be ${kinds.join(" or ")}`;
+      throw new Error(`WeightStandardizedConv2d: ${requirement}, got ${weightStandardization}`);
     }
+    this.weightStandardization = weightStandardization;
   }
 
   protected override filters(): Tensor {

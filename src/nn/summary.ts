@@ -16,7 +16,7 @@ export interface LayerSummary {
   readonly parameters: number;
   /** Floating-point operations of one forward pass: two per multiply-add of convolutions and matrix products. */
   readonly flops: number;
-  /** Size of the layer's output, which training keeps for the backward pass. */
+  /** Size of the layer's output, which training keeps; 0 where it is the output of a layer inside this one. */
   readonly activationBytes: number;
 }
 
@@ -48,7 +48,7 @@ export function summary(model: Unet, imageSize: number | readonly [number, numbe
   const { calls, output } = traceCalls(model, () => model.forward(x, time));
   const flops = flopsByCall(calls, output);
   const layers = calls
-    .map((call) => describe(call, flops.get(call) ?? 0))
+    .map((call, i) => describe(call, flops.get(call) ?? 0, !calls.slice(i + 1).some(isOutputOf(call))))
     .filter(({ parameters, flops }) => parameters > 0 || flops > 0);
   const total = (of: (layer: LayerSummary) => number): number => layers.reduce((sum, layer) => sum + of(layer), 0);
   return {
@@ -133,7 +133,11 @@ function flopsOf({ op, inputs, shape }: Tensor): number {
   }
 }
 
-function describe({ name, module, output }: Call, flops: number): LayerSummary {
+function isOutputOf({ output }: Call): (inner: Call) => boolean {
+  return (inner) => inner.output === output;
+}
+
+function describe({ name, module, output }: Call, flops: number, isOwnOutput: boolean): LayerSummary {
   const own = module.parts().filter((entry): entry is [string, Variable] => entry[1] instanceof Variable);
   return {
     name,
@@ -141,6 +145,6 @@ function describe({ name, module, output }: Call, flops: number): LayerSummary {
     outputShape: output.shape,
     parameters: own.reduce((sum, [, variable]) => sum + variable.size, 0),
     flops,
-    activationBytes: 4 * output.size,
+    activationBytes: isOwnOutput ? 4 * output.size : 0,
   };
 }

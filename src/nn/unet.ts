@@ -102,12 +102,16 @@ export class Unet extends Module {
     this.midBlock1 = block(deepest, deepest);
     this.midAttn = attend(deepest, new Attention(deepest, attention));
     this.midBlock2 = block(deepest, deepest);
-    this.ups = stages.toReversed().map(({ wide, deep }, i) => [
-      block(deep + wide, deep),
-      block(deep + wide, deep),
-      attend(deep, new LinearAttention(deep, attention)),
-      i < stages.length - 1 ? new Upsample(deep, wide, { random }) : new Conv2d(deep, wide, 3, { padding: 1, random }),
-    ]);
+    this.ups = stages
+      .toReversed()
+      .map(({ wide, deep }, i) => [
+        block(deep + wide, deep),
+        block(deep + wide, deep),
+        attend(deep, new LinearAttention(deep, attention)),
+        i < stages.length - 1
+          ? new Upsample(deep, wide, { random })
+          : new Conv2d(deep, wide, 3, { padding: 1, random }),
+      ]);
     // The last stage and the first convolution meet here, each initDim wide; PyTorch's original assumes dim.
     this.finalResBlock = block(initDim * 2, dim);
     this.finalConv = new Conv2d(dim, outDim, 1, { random });
@@ -188,7 +192,13 @@ export class Unet extends Module {
 
 function complete(options: UnetOptions): Required<UnetOptions> {
   const { dim, dimMults = [1, 2, 4, 8], channels = 3 } = options;
-  const { initDim = dim, outDim = channels, resnetBlockGroups = 4, attentionHeads = 4, attentionDimHead = 32 } = options;
+  const {
+    initDim = dim,
+    outDim = channels,
+    resnetBlockGroups = 4,
+    attentionHeads = 4,
+    attentionDimHead = 32,
+  } = options;
   requireWhole("Unet", { dim, initDim, outDim, channels, resnetBlockGroups, attentionHeads, attentionDimHead });
   if (dim < 4 || dim % 2 !== 0) throw new Error(`Unet: dim must be even and at least 4, got ${dim}`);
   if (dimMults.length === 0) throw new Error("Unet: dimMults must name at least one resolution, got []");

@@ -12,7 +12,7 @@ export interface SamplerStep {
   /** Standard normal, shaped as `x`. */
   readonly noise: Tensor;
   /** The network's view of images at a timestep. */
-  predict(x: Tensor, t: Tensor): Predictions;
+  readonly predict: (x: Tensor, t: Tensor) => Predictions;
 }
 
 /** Images at the next noise level, and the clean images that the network saw in `x`. */
