@@ -4,6 +4,7 @@ import type { Backend } from "../../src/backend/backend.ts";
 import { DEFAULT_TOLERANCES } from "./context.ts";
 import type { Context, Tolerances } from "./context.ts";
 import { describeOps } from "./op-suite.ts";
+import { describePrograms } from "./program-suite.ts";
 import { describeRandomGraphs, describeScenarios } from "./scenario-suite.ts";
 
 /** What every backend must do: a suite of tests that compares it with the reference. */
@@ -30,6 +31,7 @@ export function describeBackend(
       await backend?.close();
       await reference.close();
     });
+    describePrograms(context, createBackend);
     describeOps(context);
     describeScenarios(context);
     describeRandomGraphs(context);
