@@ -15,7 +15,8 @@ export function gelu(x: Tensor): Tensor {
 /** exp(x) normalised to sum to 1 along an axis; the maximum is subtracted first. */
 export function softmax(x: Tensor, axis = -1): Tensor {
   const at = normalizeAxis("softmax", axis, x.rank);
-  const exp = x.subtract(x.max(at, true)).exp();
+  // The maximum cancels, so it has no gradient.
+  const exp = x.subtract(x.max(at, true).stopGradient()).exp();
   return exp.divide(exp.sum(at, true));
 }
 
