@@ -1,10 +1,9 @@
 import type { Backend } from "./backend.ts";
-import { ReferenceBackend } from "./reference/backend.ts";
 
 let shared: Promise<Backend> | undefined;
 
 /** The backend for callers who name none: one for the whole process, made when it is first asked for. */
 export function defaultBackend(): Promise<Backend> {
-  shared ??= Promise.resolve(ReferenceBackend.create());
+  shared ??= import("./wasm/wasm-backend.node.ts").then(({ createWasmBackend }) => createWasmBackend());
   return shared;
 }

@@ -1,0 +1,43 @@
+import type { Features } from "./module.ts";
+
+/** The part of wabt that is used; it comes without types. */
+interface Wabt {
+  parseWat(
+    name: string,
+    text: string,
+    features: Record<string, boolean>,
+  ): {
+    toBinary(options: Record<string, boolean>): { readonly buffer: Uint8Array<ArrayBuffer> };
+    destroy(): void;
+  };
+}
+
+let loading: Promise<Wabt> | undefined;
+
+async function loadWabt(): Promise<Wabt> {
+  // A CommonJS module: some loaders wrap its export once more.
+  type Create = () => Promise<Wabt>;
+  const { default: exported } = (await import("wabt")) as unknown as { default: Create | { default: Create } };
+  return typeof exported === "function" ? exported() : exported.default();
+}
+
+/** WebAssembly text to a binary. */
+export async function assemble(text: string, { relaxed }: Features): Promise<Uint8Array<ArrayBuffer>> {
+  loading ??= loadWabt();
+  const wabt = await loading;
+  const parsed = parse(wabt, text, relaxed);
+  try {
+    return parsed.toBinary({}).buffer;
+  } finally {
+    parsed.destroy();
+  }
+}
+
+function parse(wabt: Wabt, text: string, relaxed: boolean): ReturnType<Wabt["parseWat"]> {
+  try {
+    return wabt.parseWat("program.wat", text, { simd: true, threads: true, bulk_memory: true, relaxed_simd: relaxed });
+  } catch (error) {
+    loading = undefined; // after a failure its memory cannot be trusted
+    throw new Error(`internal: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+}

@@ -1,0 +1,96 @@
+import type { DotKernel } from "../../compiler/program.ts";
+import { emitElements } from "./map.ts";
+import { KernelWriter, decodeIndices } from "./kernel.ts";
+import type { KernelCode } from "./kernel.ts";
+import { paddedColumns, planPanels } from "./micro-kernel.ts";
+import { addressAt, blockLength, emitProduct, isPlainStore, stridedRows } from "./tiles.ts";
+import type { Count } from "./tiles.ts";
+import { get, i32 } from "./writer.ts";
+
+/** Floats of left factors that a block of rows may take, and of results. */
+const LHS_FLOATS = 8192;
+const RESULT_FLOATS = 24576;
+/** Longer sums run in pieces, so that the factors of one piece stay in the first cache. */
+const LONGEST_SUM = 384;
+const SUM_PIECE = 128;
+/** Rows per block are a multiple of every tile's height. */
+const ROW_UNIT = 12;
+const FEWEST_TASKS = 8;
+
+export function emitDot(kernel: DotKernel, wide: boolean): KernelCode {
+  const target = new KernelWriter();
+  const { writer } = target;
+  const { axes, lhs, rhs, stores } = kernel;
+  const rowAxis = axes.length - 3;
+  const [rows, columns, inner] = axes.slice(rowAxis);
+  const outer = axes.slice(0, rowAxis);
+  const panels = planPanels(columns, wide);
+  const padded = paddedColumns(panels);
+  const piece = inner > LONGEST_SUM ? SUM_PIECE : inner;
+  const block = rowsPerBlock(
+    rows,
+    outer.reduce((product, n) => product * n, 1),
+    padded,
+    piece,
+  );
+  const blocks = Math.ceil(rows / block);
+  const tasks = outer.reduce((product, n) => product * n, blocks);
+
+  const start = get(writer.bind("i32", `(i32.mul (i32.rem_u (local.get $task) ${i32(blocks)}) ${i32(block)})`));
+  const at = decodeIndices(writer, outer, `(i32.div_u (local.get $task) ${i32(blocks)})`);
+  const count = blockLength(writer, rows, block, start);
+  const direct =
+    isPlainStore(stores) && columns === padded && piece === inner && stores[0].index.coefficients[rowAxis + 1] === 1;
+  const outStep = direct ? 4 * stores[0].index.coefficients[rowAxis] : 4 * padded;
+  const out = direct
+    ? addressAt(get(target.baseOf(stores[0].buffer)), stores[0].index, [...at, start])
+    : target.scratch(4 * block * padded);
+  const outLocal = get(writer.bind("i32", out));
+  const lhsAt = get(writer.bind("i32", addressAt(get(target.baseOf(lhs.buffer)), lhs.index, [...at, start])));
+  const rhsAt = get(writer.bind("i32", addressAt(get(target.baseOf(rhs.buffer)), rhs.index, at)));
+  const lhsStep = 4 * lhs.index.coefficients[axes.length - 1];
+  const rhsStep = 4 * rhs.index.coefficients[axes.length - 1];
+
+  const product = (from: string, length: Count, accumulates: boolean): void => {
+    emitProduct(target, {
+      rows: count,
+      walk: stridedRows(`(i32.add ${lhsAt} (i32.mul ${from} ${i32(lhsStep)}))`, 4 * lhs.index.coefficients[rowAxis]),
+      panels,
+      accumulates,
+      rhs: `(i32.add ${rhsAt} (i32.mul ${from} ${i32(rhsStep)}))`,
+      out: outLocal,
+      outStep,
+      inner: {
+        lhsStep: i32(lhsStep),
+        rhsStep: i32(rhsStep),
+        count: length.code,
+        segments: i32(1),
+        lhsJump: i32(0),
+        rhsJump: i32(0),
+      },
+    });
+  };
+  if (piece === inner) product(i32(0), { code: i32(inner), values: [inner] }, false);
+  else {
+    writer.line(`(memory.fill ${outLocal} ${i32(0)} (i32.mul ${count.code} ${i32(outStep)}))`);
+    writer.loop(i32(0), i32(inner), piece, (from) =>
+      product(get(from), blockLength(writer, inner, piece, get(from)), true),
+    );
+  }
+
+  if (!direct) {
+    const base = writer.bind("i32", `(i32.sub ${outLocal} (i32.mul ${start} ${i32(outStep)}))`);
+    target.result = { base, index: { offset: 0, coefficients: [...outer.map(() => 0), padded, 1] } };
+    const end = `(i32.add ${start} ${count.code})`;
+    const ranges = [...at.map((code) => ({ start: code })), { start, end: get(writer.bind("i32", end)) }];
+    emitElements(writer, { axes: axes.slice(0, -1), stores, sources: target, ranges });
+  }
+  return target.finish(tasks);
+}
+
+function rowsPerBlock(rows: number, outer: number, padded: number, piece: number): number {
+  const fits = Math.min(RESULT_FLOATS / padded, LHS_FLOATS / piece);
+  const enough = Math.ceil((rows * outer) / FEWEST_TASKS);
+  const unit = Math.max(1, Math.floor(Math.min(fits, enough) / ROW_UNIT)) * ROW_UNIT;
+  return Math.min(rows, unit);
+}

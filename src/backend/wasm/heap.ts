@@ -1,0 +1,85 @@
+import { FIRST_ADDRESS } from "./module.ts";
+
+const PAGE = 65536;
+const LIMIT = 65536 * PAGE;
+/** Kernels may read (never write) so far past a buffer's end. */
+const SLACK = 4096;
+
+interface Block {
+  start: number;
+  bytes: number;
+}
+
+/** Hands out pieces of one shared memory, first fit, and grows it. */
+export class Heap {
+  readonly memory: WebAssembly.Memory;
+  #free: Block[] = [];
+  #top = FIRST_ADDRESS;
+
+  constructor() {
+    this.memory = new WebAssembly.Memory({ initial: 16, maximum: 65536, shared: true });
+  }
+
+  /** @throws if wasm32's 4 GiB do not suffice */
+  allocate(bytes: number): number {
+    const size = Math.max(64, Math.ceil(bytes / 64) * 64);
+    const at = this.#free.findIndex((block) => block.bytes >= size);
+    if (at !== -1) {
+      const block = this.#free[at];
+      const { start } = block;
+      block.start += size;
+      block.bytes -= size;
+      if (block.bytes === 0) this.#free.splice(at, 1);
+      return start;
+    }
+    const start = this.#top;
+    const end = start + size;
+    if (end + SLACK > LIMIT) throw new OutOfMemory(end + SLACK);
+    this.#growTo(end + SLACK);
+    this.#top = end;
+    return start;
+  }
+
+  free(start: number, bytes: number): void {
+    const size = Math.max(64, Math.ceil(bytes / 64) * 64);
+    this.#free.push({ start, bytes: size });
+    this.#free.sort((a, b) => a.start - b.start);
+    this.#free = this.#free.reduce<Block[]>((merged, block) => {
+      const last = merged.at(-1);
+      if (last && last.start + last.bytes === block.start) last.bytes += block.bytes;
+      else merged.push(block);
+      return merged;
+    }, []);
+    const last = this.#free.at(-1);
+    if (last && last.start + last.bytes === this.#top) {
+      this.#top = last.start;
+      this.#free.pop();
+    }
+  }
+
+  #growTo(bytes: number): void {
+    const missing = Math.ceil((bytes - this.memory.buffer.byteLength) / PAGE);
+    if (missing <= 0) return;
+    try {
+      this.memory.grow(missing);
+    } catch {
+      throw new OutOfMemory(bytes);
+    }
+  }
+}
+
+/** Thrown where a program does not fit, so that a caller can try a smaller batch. */
+export class OutOfMemory extends Error {
+  readonly neededBytes: number;
+
+  constructor(neededBytes: number) {
+    const gib = (neededBytes / 2 ** 30).toFixed(1);
+    const share = Math.floor((LIMIT / neededBytes) * 100);
+    super(
+      share < 100
+        ? `wasm: the program needs ${gib} GiB, and WebAssembly addresses 4 GiB; a batch of ${share} % of this size would fit`
+        : `wasm: the machine has no ${gib} GiB of memory to give; use a smaller batch`,
+    );
+    this.neededBytes = neededBytes;
+  }
+}

@@ -1,0 +1,166 @@
+import type { Affine } from "../../compiler/affine.ts";
+import type { MapKernel, Store } from "../../compiler/program.ts";
+import { Evaluator, countUses, registerIndices } from "./evaluator.ts";
+import type { Sources } from "./evaluator.ts";
+import { Inductions } from "./inductions.ts";
+import type { KernelCode } from "./kernel.ts";
+import { KernelWriter, splitTasks } from "./kernel.ts";
+import { canVectorize } from "./vectorize.ts";
+import type { Code, FunctionWriter } from "./writer.ts";
+import { i32 } from "./writer.ts";
+
+/** Elements that one task writes, about: enough to hide its start, few enough to spread over threads. */
+const TASK_ELEMENTS = 8192;
+/** Vectors of a row that are written without a loop. */
+const MOST_UNROLLED = 8;
+
+export function emitMap(kernel: MapKernel): KernelCode {
+  const target = new KernelWriter();
+  const { axes } = kernel;
+  const tasks = splitTasks(axes, TASK_ELEMENTS / kernel.stores.length);
+  const at = tasks.decode(target.writer);
+  emitElements(target.writer, { axes, stores: kernel.stores, sources: target, ranges: at });
+  return target.finish(tasks.count);
+}
+
+/** What part of an axis a nest runs over; a missing end means the single index at the start. */
+export interface AxisRange {
+  readonly start: Code;
+  readonly end?: Code;
+}
+
+export interface ElementLoops {
+  readonly axes: readonly number[];
+  readonly stores: readonly (Omit<Store, "buffer"> & {
+    readonly buffer: Store["buffer"] | { readonly base: string };
+  })[];
+  readonly sources: Sources;
+  /** Leading axes that run over less than all; the first of several open ranges must be the outermost. */
+  readonly ranges: readonly AxisRange[];
+}
+
+/** A loop nest over axes, vectorised along the last one, that evaluates and stores. */
+export function emitElements(writer: FunctionWriter, { axes, stores, sources, ranges }: ElementLoops): void {
+  const baseOf = (store: ElementLoops["stores"][number]): string =>
+    "base" in store.buffer ? store.buffer.base : sources.baseOf(store.buffer);
+  const roots = stores.map((store) => store.value);
+  const inductions = new Inductions(writer);
+  registerIndices(roots, inductions, sources);
+  for (const store of stores) inductions.register(baseOf(store), store.index);
+  inductions.start(axes.map((_, axis) => ranges[axis]?.start ?? i32(0)));
+  const context = { writer, inductions, sources, uses: countUses(roots) };
+
+  const last = axes.length - 1;
+  const element = (width: 1 | 4, lane: number): void => {
+    const evaluator = new Evaluator(context, { width, axis: last, lane });
+    // All values are computed before any is stored: a store may overwrite what another value reads.
+    const values = stores.map((store) => evaluator.value(store.value));
+    const held =
+      values.length === 1 ? values : values.map((value, i) => hold(writer, width, stores[i].value.dtype, value));
+    stores.forEach((store, i) => evaluator.store(baseOf(store), store.index, store.value.dtype, held[i]));
+  };
+
+  const isPart = ranges[last] !== undefined;
+  const vectorizes = canVectorize(roots, last) && stores.every((store) => isAdjacent(store.index, last));
+  const row = (): number => {
+    if (isPart) return emitPartialRow(writer, inductions, last, ranges[last], axes[last], vectorizes, element);
+    return emitRow(writer, inductions, last, axes[last], vectorizes, element);
+  };
+
+  const nest = (axis: number): number => {
+    if (axis === last) return row();
+    const range = ranges[axis];
+    if (range && range.end === undefined) {
+      nest(axis + 1);
+      return 0;
+    }
+    writer.loop(range?.start ?? i32(0), range?.end ?? i32(axes[axis]), 1, () => {
+      const moved = nest(axis + 1);
+      inductions.advance([
+        [axis, 1],
+        [axis + 1, -moved],
+      ]);
+    });
+    return axes[axis];
+  };
+  nest(0);
+}
+
+function isAdjacent(index: Affine, axis: number): boolean {
+  return index.coefficients[axis] === 1;
+}
+
+function hold(writer: FunctionWriter, width: 1 | 4, dtype: Store["value"]["dtype"], value: Code): Code {
+  if (value.startsWith("(local.get")) return value;
+  return `(local.get ${writer.bind(width === 4 ? "v128" : dtype === "f32" ? "f32" : "i32", value)})`;
+}
+
+/** A whole row of the last axis; returns how far the inductions moved along it. */
+function emitRow(
+  writer: FunctionWriter,
+  inductions: Inductions,
+  axis: number,
+  length: number,
+  vectorizes: boolean,
+  element: (width: 1 | 4, lane: number) => void,
+): number {
+  const vectors = vectorizes ? Math.floor(length / 4) : 0;
+  const rest = length - vectors * 4;
+  if (vectors + rest <= MOST_UNROLLED) {
+    for (let i = 0; i < vectors; i++) element(4, i * 4);
+    for (let i = 0; i < rest; i++) element(1, vectors * 4 + i);
+    return 0;
+  }
+  const perPass = vectors % 4 === 0 ? 4 : vectors % 2 === 0 ? 2 : 1;
+  if (vectors > 0) {
+    writer.loop(i32(0), i32(vectors), perPass, () => {
+      for (let i = 0; i < perPass; i++) element(4, i * 4);
+      inductions.advance([[axis, 4 * perPass]]);
+    });
+  }
+  if (rest > 0) {
+    writer.loop(i32(0), i32(rest), 1, () => {
+      element(1, 0);
+      inductions.advance([[axis, 1]]);
+    });
+  }
+  return length;
+}
+
+/** Part of the last axis, when it is the one that tasks share out; nothing is nested around it. */
+function emitPartialRow(
+  writer: FunctionWriter,
+  inductions: Inductions,
+  axis: number,
+  range: AxisRange,
+  length: number,
+  vectorizes: boolean,
+  element: (width: 1 | 4, lane: number) => void,
+): number {
+  if (range.end === undefined) {
+    element(1, 0);
+    return 0;
+  }
+  const { start, end } = range;
+  // Tasks start at multiples of four, so only the last one has a rest.
+  const vectorEnd = vectorizes ? `(i32.sub ${end} (i32.and (i32.sub ${end} ${start}) ${i32(3)}))` : start;
+  const middle = writer.bind("i32", vectorEnd);
+  if (vectorizes) {
+    writer.loop(start, `(i32.sub (local.get ${middle}) ${i32(15)})`, 16, () => {
+      for (let i = 0; i < 4; i++) element(4, i * 4);
+      inductions.advance([[axis, 16]]);
+    });
+    const done = `(i32.add ${start} (i32.and (i32.sub (local.get ${middle}) ${start}) ${i32(-16)}))`;
+    writer.loop(done, `(local.get ${middle})`, 4, () => {
+      element(4, 0);
+      inductions.advance([[axis, 4]]);
+    });
+  }
+  if (!vectorizes || length % 4 !== 0) {
+    writer.loop(`(local.get ${middle})`, end, 1, () => {
+      element(1, 0);
+      inductions.advance([[axis, 1]]);
+    });
+  }
+  return 0;
+}

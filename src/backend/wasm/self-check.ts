@@ -1,0 +1,45 @@
+import { assemble } from "./assembler.ts";
+import { microKernel, microName } from "./micro-kernel.ts";
+import type { Features } from "./module.ts";
+
+const ROWS = 4;
+const VECTORS = 4;
+const SUM = 37;
+
+/** The kernel under test; a test passes a wrong one. */
+export type MakeKernel = (features: Features) => string;
+
+const realKernel: MakeKernel = ({ relaxed }) => microKernel(ROWS, VECTORS, { accumulates: true, relaxed });
+
+/**
+ * Whether a product of small matrices comes out right, computed by the micro-kernel that everything heavy
+ * rests on. V8's merging is experimental, so it is used only after this.
+ */
+export async function computesRightly(features: Features, makeKernel: MakeKernel = realKernel): Promise<boolean> {
+  const columns = 4 * VECTORS;
+  const [lhs, rhs, out] = [0, ROWS * SUM, ROWS * SUM + SUM * columns];
+  const name = microName(ROWS, VECTORS, true);
+  const rows = Array.from({ length: ROWS }, (_, r) => `(i32.const ${4 * (lhs + r * SUM)})`).join(" ");
+  const numbers = [4, 4 * rhs, 4 * columns, SUM, 1, 0, 0, 4 * out, 4 * columns]
+    .map((n) => `(i32.const ${n})`)
+    .join(" ");
+  const text = `(module (memory (export "memory") 1) ${makeKernel(features)} (func (export "run") (call ${name} ${rows} ${numbers})))`;
+  const { instance } = await WebAssembly.instantiate(await assemble(text, features));
+  const values = new Float32Array((instance.exports["memory"] as WebAssembly.Memory).buffer);
+  for (let i = 0; i < out; i++) values[i] = Math.sin(i * 1.7);
+  const start = Array.from({ length: ROWS * columns }, (_, i) => Math.cos(i));
+  const run = instance.exports["run"] as () => void;
+  // Enough calls for the optimising compiler to take over: it is the one to be checked.
+  for (let call = 0; call < 2000; call++) {
+    values.set(start, out);
+    run();
+  }
+  for (let r = 0; r < ROWS; r++) {
+    for (let c = 0; c < columns; c++) {
+      let expected = start[r * columns + c];
+      for (let k = 0; k < SUM; k++) expected += values[lhs + r * SUM + k] * values[rhs + k * columns + c];
+      if (!(Math.abs(values[out + r * columns + c] - expected) < 1e-4)) return false;
+    }
+  }
+  return true;
+}

@@ -1,0 +1,72 @@
+import type { Graph } from "../tensor/graph.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { Variable } from "../tensor/variable.ts";
+import { NeedsStorage } from "./expression.ts";
+import { legalize } from "./legalize.ts";
+import { BufferTable, lower } from "./lower.ts";
+import type { Buffer, Kernel, Program } from "./program.ts";
+import { isStoredLeaf, schedule } from "./schedule.ts";
+import { simplify } from "./simplify.ts";
+import { commitUpdates, copyKernel } from "./updates.ts";
+
+/**
+ * From a graph to kernels:
+ *
+ * 1. simplify: equal subgraphs become one, constants fold, what changes nothing goes;
+ * 2. legalize: down to the ops that kernels exist for;
+ * 3. schedule: what is stored, what is fused, which kernels;
+ * 4. lower: index arithmetic over loop axes;
+ * 5. commit: variables take their next values, in place where that is safe.
+ *
+ * Memory is planned by the device, with `planMemory` where it has one address space.
+ */
+export function compileGraph(graph: Graph): Program {
+  const legal = legalize(simplify(graph));
+  const { kernels, table } = scheduleAndLower(legal);
+  return commit(legal, kernels, table);
+}
+
+/** Scheduling assumes that any movement can be fused; where lowering finds otherwise, it starts over with that tensor stored. */
+function scheduleAndLower(graph: Graph): { kernels: Kernel[]; table: BufferTable } {
+  const forced = new Set<Tensor>();
+  for (;;) {
+    const table = new BufferTable();
+    try {
+      return { kernels: lower(graph, schedule(graph, forced), table), table };
+    } catch (request) {
+      if (!(request instanceof NeedsStorage)) throw request;
+      if (forced.has(request.tensor))
+        throw new Error(`internal: ${request.tensor.toString()} cannot be stored`, { cause: request });
+      forced.add(request.tensor);
+    }
+  }
+}
+
+function commit(graph: Graph, kernels: readonly Kernel[], table: BufferTable): Program {
+  // Inputs and variables may change while the program runs: what is handed out or moved on is a copy.
+  const copies: Kernel[] = [];
+  const copyOf = new Map<Tensor, Buffer>();
+  const valueOf = (tensor: Tensor): Buffer => {
+    const buffer = table.require(tensor);
+    if (!isStoredLeaf(tensor)) return buffer;
+    const known = copyOf.get(tensor) ?? table.allocate(tensor);
+    if (!copyOf.has(tensor)) copies.push(copyKernel(buffer, known));
+    copyOf.set(tensor, known);
+    return known;
+  };
+  const outputs = graph.outputs.map(valueOf);
+  const values = graph.updates.map(({ value }) => valueOf(value));
+  const variables = new Map<Variable, Buffer>();
+  for (const buffer of table.buffers)
+    if (buffer.source.kind === "variable") variables.set(buffer.source.variable, buffer);
+  const commits = graph.updates.map(({ variable }, i) => ({
+    variable: variables.get(variable) ?? table.allocateVariable(variable),
+    value: values[i],
+  }));
+  const committed = commitUpdates([...copies, ...kernels], commits);
+  return {
+    buffers: table.buffers,
+    kernels: committed.kernels,
+    outputs: outputs.map((buffer) => committed.replaced.get(buffer) ?? buffer),
+  };
+}

@@ -1,0 +1,242 @@
+import type { Affine } from "./affine.ts";
+import type { BinaryKind, Comparison, Reduction, SpatialPadding, SpatialPair, UnaryKind } from "../tensor/op.ts";
+import type { DType, TypedArray } from "../tensor/dtype.ts";
+import type { Variable } from "../tensor/variable.ts";
+
+/** Memory that kernels read and write; elements are 4 bytes. */
+export interface Buffer {
+  readonly id: number;
+  readonly dtype: DType;
+  readonly length: number;
+  readonly source: BufferSource;
+}
+
+export type BufferSource =
+  | { readonly kind: "input"; readonly index: number }
+  | { readonly kind: "variable"; readonly variable: Variable }
+  | { readonly kind: "literal"; readonly data: TypedArray }
+  | { readonly kind: "temporary" };
+
+export type ScalarOp =
+  | { readonly kind: UnaryKind }
+  | { readonly kind: BinaryKind }
+  | { readonly kind: "compare"; readonly direction: Comparison }
+  | { readonly kind: "select" }
+  | { readonly kind: "clamp" }
+  | { readonly kind: "convert" };
+
+/** What a kernel computes at one point of its index space: a DAG, shared by reference. */
+export type Expression =
+  | { readonly kind: "constant"; readonly dtype: DType; readonly value: number }
+  | { readonly kind: "index"; readonly dtype: DType; readonly index: Affine } // the affine value itself
+  | {
+      readonly kind: "load";
+      readonly dtype: DType;
+      readonly buffer: Buffer;
+      readonly index: Affine;
+      readonly row?: DynamicRow;
+    }
+  | { readonly kind: "apply"; readonly dtype: DType; readonly op: ScalarOp; readonly args: readonly Expression[] }
+  // inside where low <= index < high, else outside; only the chosen side may be evaluated
+  | {
+      readonly kind: "within";
+      readonly dtype: DType;
+      readonly index: Affine;
+      readonly low: number;
+      readonly high: number;
+      readonly inside: Expression;
+      readonly outside: Expression;
+    }
+  // the result of the kernel's reduction or contraction
+  | { readonly kind: "result"; readonly dtype: DType; readonly slot: number };
+
+/** A row number that is computed: it is clamped to [0, rows) and adds row * stride to the load's index. */
+export interface DynamicRow {
+  readonly row: Expression;
+  readonly stride: number;
+  readonly rows: number;
+}
+
+export interface Store {
+  readonly buffer: Buffer;
+  readonly index: Affine;
+  readonly value: Expression;
+}
+
+/** Elementwise work over an index space. */
+export interface MapKernel {
+  readonly kind: "map";
+  readonly axes: readonly number[];
+  readonly stores: readonly Store[];
+}
+
+/** The first `kept` axes index the results; the others are reduced, in order. */
+export interface ReduceKernel {
+  readonly kind: "reduce";
+  readonly axes: readonly number[];
+  readonly kept: number;
+  readonly accumulators: readonly {
+    readonly reduction: Reduction;
+    readonly dtype: DType;
+    readonly value: Expression;
+  }[];
+  /** Over the kept axes; "result" slots are the accumulators. */
+  readonly stores: readonly Store[];
+}
+
+/** A matrix operand: a view of a buffer over all of the kernel's axes. */
+export interface View {
+  readonly buffer: Buffer;
+  readonly index: Affine;
+}
+
+/** Batches of matrix products. The axes are [...batch, ...rows, column, inner]. */
+export interface DotKernel {
+  readonly kind: "dot";
+  readonly axes: readonly number[];
+  /** How many axes are batch axes; the rest but the last two index the rows. */
+  readonly batch: number;
+  readonly lhs: View;
+  /** Its columns are adjacent in memory, or there is one. */
+  readonly rhs: View;
+  /** Over all axes but the inner; slot 0 is the product. */
+  readonly stores: readonly Store[];
+}
+
+export interface ConvolutionShape {
+  readonly batch: number;
+  /** Height and width. */
+  readonly input: SpatialPair;
+  readonly output: SpatialPair;
+  readonly kernel: SpatialPair;
+  readonly strides: SpatialPair;
+  /** Never negative. */
+  readonly padding: SpatialPadding;
+  readonly inChannels: number;
+  readonly outChannels: number;
+}
+
+/** Cross-correlation, NHWC. Inside the image the input is an expression over axes [batch, row, column, channel]. */
+export interface ConvolutionKernel {
+  readonly kind: "convolution";
+  readonly shape: ConvolutionShape;
+  readonly input: Expression;
+  /** HWIO, contiguous. */
+  readonly weight: Buffer;
+  readonly axes: readonly number[];
+  /** Over axes [batch, row, column, out channel]; slot 0 is the convolution. */
+  readonly stores: readonly Store[];
+}
+
+/** The filter's gradient, the batch in `parts` runs: writes [parts, kernel height, kernel width, in, out]. */
+export interface FilterGradientKernel {
+  readonly kind: "filterGradient";
+  readonly shape: ConvolutionShape;
+  readonly parts: number;
+  readonly input: Expression;
+  /** NHWC, contiguous. */
+  readonly cotangent: Buffer;
+  readonly result: Buffer;
+}
+
+export type Kernel = MapKernel | ReduceKernel | DotKernel | ConvolutionKernel | FilterGradientKernel;
+
+/** A compiled graph: kernels to run one after another. */
+export interface Program {
+  readonly buffers: readonly Buffer[];
+  readonly kernels: readonly Kernel[];
+  readonly outputs: readonly Buffer[];
+}
+
+/** Calls `visit` once for every distinct node of an expression. */
+export function visitExpression(
+  root: Expression,
+  visit: (node: Expression) => void,
+  seen = new Set<Expression>(),
+): void {
+  if (seen.has(root)) return;
+  seen.add(root);
+  visit(root);
+  for (const child of childrenOf(root)) visitExpression(child, visit, seen);
+}
+
+export function childrenOf(node: Expression): readonly Expression[] {
+  switch (node.kind) {
+    case "apply":
+      return node.args;
+    case "within":
+      return [node.inside, node.outside];
+    case "load":
+      return node.row ? [node.row.row] : [];
+    default:
+      return [];
+  }
+}
+
+/** Rewrites every affine index of an expression. */
+export function mapIndices(
+  root: Expression,
+  map: (index: Affine) => Affine,
+  memo = new Map<Expression, Expression>(),
+): Expression {
+  const known = memo.get(root);
+  if (known) return known;
+  const mapped = mapNode(root, map, (child) => mapIndices(child, map, memo));
+  memo.set(root, mapped);
+  return mapped;
+}
+
+function mapNode(
+  node: Expression,
+  map: (index: Affine) => Affine,
+  recurse: (child: Expression) => Expression,
+): Expression {
+  switch (node.kind) {
+    case "constant":
+    case "result":
+      return node;
+    case "index":
+      return { ...node, index: map(node.index) };
+    case "load":
+      return node.row
+        ? { ...node, index: map(node.index), row: { ...node.row, row: recurse(node.row.row) } }
+        : { ...node, index: map(node.index) };
+    case "apply":
+      return { ...node, args: node.args.map(recurse) };
+    case "within":
+      return { ...node, index: map(node.index), inside: recurse(node.inside), outside: recurse(node.outside) };
+  }
+}
+
+/** The expressions that a kernel evaluates. */
+export function expressionsOf(kernel: Kernel): Expression[] {
+  switch (kernel.kind) {
+    case "map":
+    case "dot":
+      return kernel.stores.map((store) => store.value);
+    case "reduce":
+      return [
+        ...kernel.accumulators.map((accumulator) => accumulator.value),
+        ...kernel.stores.map((store) => store.value),
+      ];
+    case "convolution":
+      return [kernel.input, ...kernel.stores.map((store) => store.value)];
+    case "filterGradient":
+      return [kernel.input];
+  }
+}
+
+export function readsOf(kernel: Kernel): Set<Buffer> {
+  const reads = new Set<Buffer>();
+  const seen = new Set<Expression>();
+  for (const root of expressionsOf(kernel))
+    visitExpression(root, (node) => node.kind === "load" && reads.add(node.buffer), seen);
+  if (kernel.kind === "dot") reads.add(kernel.lhs.buffer).add(kernel.rhs.buffer);
+  if (kernel.kind === "convolution") reads.add(kernel.weight);
+  if (kernel.kind === "filterGradient") reads.add(kernel.cotangent);
+  return reads;
+}
+
+export function writesOf(kernel: Kernel): Buffer[] {
+  return kernel.kind === "filterGradient" ? [kernel.result] : kernel.stores.map((store) => store.buffer);
+}

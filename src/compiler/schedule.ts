@@ -1,0 +1,312 @@
+import { rootsOf, topologicalOrder, usersOf } from "../tensor/graph.ts";
+import type { Graph } from "../tensor/graph.ts";
+import { isElementwise, isMovement } from "../tensor/op.ts";
+import { formatShape } from "../tensor/shape.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { COST_PER_PASS, costOf } from "./cost.ts";
+import { baseOf, basesOf, isStridedView } from "./view.ts";
+
+/** Which tensors are computed by one kernel, before index arithmetic. */
+export interface ScheduledKernel {
+  readonly kind: "map" | "reduce" | "dot_general" | "convolution" | "convolution_filter_gradient";
+  /** What the kernel reduces or contracts: one tensor, or several reductions of one shape. */
+  readonly results: readonly Tensor[];
+  /** What it writes: the results, or what follows from them elementwise. */
+  readonly stores: readonly Tensor[];
+  /** Stored tensors that it reads. */
+  readonly reads: ReadonlySet<Tensor>;
+}
+
+const MOST_STORES = 6;
+const MOST_LEAVES = 12;
+const MOST_OPERATIONS = 400;
+const CHEAP_OPERAND = 8;
+
+/** Tensors that exist in memory without being computed. */
+export function isStoredLeaf(tensor: Tensor): boolean {
+  return tensor.op.kind === "input" || tensor.op.kind === "variable" || tensor.op.kind === "literal";
+}
+
+function isResult(tensor: Tensor): boolean {
+  const { kind } = tensor.op;
+  return kind === "reduce" || isContraction(tensor) || kind === "convolution_filter_gradient";
+}
+
+function isContraction(tensor: Tensor): boolean {
+  const { kind } = tensor.op;
+  return kind === "dot_general" || kind === "convolution" || kind === "convolution_filter_gradient";
+}
+
+/**
+ * Decides what is written to memory and by which kernel.
+ *
+ * @param forced tensors that must be stored whatever the cost
+ */
+export function schedule(graph: Graph, forced: ReadonlySet<Tensor>): ScheduledKernel[] {
+  return new Scheduler(graph, forced).run();
+}
+
+class Scheduler {
+  readonly #order: Tensor[];
+  readonly #users: Map<Tensor, Tensor[]>;
+  readonly #roots: Set<Tensor>;
+  readonly #forced: ReadonlySet<Tensor>;
+  /** Tensors that are stored whatever fusion would prefer. */
+  readonly #stored = new Set<Tensor>();
+  /** The end of a result's elementwise tail -> the result. */
+  readonly #tails = new Map<Tensor, Tensor>();
+  /** Nodes inside a tail, the result and the end included -> the result. */
+  readonly #inTail = new Map<Tensor, Tensor>();
+
+  constructor(graph: Graph, forced: ReadonlySet<Tensor>) {
+    const roots = rootsOf(graph);
+    this.#order = topologicalOrder(roots);
+    this.#users = usersOf(this.#order);
+    this.#roots = new Set(roots);
+    this.#forced = forced;
+  }
+
+  run(): ScheduledKernel[] {
+    this.#attachTails();
+    this.#storeRequired();
+    this.#storeShared();
+    return this.#merge(this.#kernels());
+  }
+
+  /** Elementwise work that alone uses a reduction or contraction is done before its result is stored. */
+  #attachTails(): void {
+    for (const result of this.#order) {
+      if (!isResult(result)) continue;
+      let end = result;
+      const tail = [result];
+      let node = result;
+      while (!this.#roots.has(node) && !this.#forced.has(node)) {
+        const users = this.#users.get(node) ?? [];
+        const [user] = users;
+        if (users.length !== 1 || user.size !== result.size || this.#inTail.has(user)) break;
+        const reshapes =
+          user.op.kind === "reshape" && (result.op.kind === "reduce" || result.op.kind === "dot_general");
+        if (!reshapes && !isElementwise(user.op)) break;
+        if (result.op.kind === "convolution_filter_gradient") break;
+        node = user;
+        tail.push(node);
+        if (!reshapes || this.#roots.has(node)) end = node;
+      }
+      for (const member of tail.slice(0, tail.indexOf(end) + 1)) this.#inTail.set(member, result);
+      this.#tails.set(end, result);
+      this.#stored.add(end);
+    }
+  }
+
+  #isStored(tensor: Tensor): boolean {
+    return this.#stored.has(tensor) || isStoredLeaf(tensor);
+  }
+
+  #store(tensor: Tensor): void {
+    if (!isStoredLeaf(tensor) && !this.#isInsideTail(tensor)) this.#stored.add(tensor);
+  }
+
+  /** A tail's inner nodes have one user, the next of the tail: they are never stored. */
+  #isInsideTail(tensor: Tensor): boolean {
+    return this.#inTail.has(tensor) && !this.#tails.has(tensor);
+  }
+
+  #storeRequired(): void {
+    for (const root of this.#roots) this.#store(root);
+    for (const tensor of this.#forced) this.#store(tensor);
+    for (const node of this.#order) {
+      const [a, b] = node.inputs;
+      switch (node.op.kind) {
+        case "gather":
+          this.#store(a);
+          break;
+        case "dot_general":
+          this.#storeView(a, isStridedView(a, [2]));
+          this.#storeView(b, isStridedView(b, [1], 2));
+          break;
+        case "convolution":
+          this.#storeImage(a);
+          this.#store(b);
+          break;
+        case "convolution_filter_gradient":
+          this.#storeImage(a);
+          this.#store(b);
+          break;
+      }
+    }
+  }
+
+  /** An operand that kernels read in place where its layout allows it, else as a contiguous copy. */
+  #storeView(operand: Tensor, isView: boolean): void {
+    this.#store(isView ? baseOf(operand) : operand);
+  }
+
+  /** A convolution gathers its input piece by piece, so movement and cheap arithmetic happen on the way. */
+  #storeImage(input: Tensor): void {
+    for (const base of basesOf(input)) {
+      if (base.op.kind === "constant" || this.#isStored(base)) continue;
+      const cone = this.#coneOf(base);
+      if (cone.operations > CHEAP_OPERAND || cone.traffic > 2) this.#store(base);
+    }
+  }
+
+  /** Stores what would cost more to compute again in each of its users. */
+  #storeShared(): void {
+    for (let round = 0; round < 2; round++) {
+      const sinks = this.#sinks();
+      const cones = new Map<Tensor, Cone>();
+      for (const node of this.#order) {
+        if (this.#isStored(node) || !isElementwise(node.op) || this.#inTail.has(node)) continue;
+        const cone = this.#coneOf(node, cones);
+        const uses = sinks.get(node)?.size ?? 1;
+        if (this.#isBetterStored(node, cone, uses)) this.#store(node);
+      }
+    }
+  }
+
+  #isBetterStored(node: Tensor, cone: Cone, uses: number): boolean {
+    if (cone.leaves.size > MOST_LEAVES || cone.operations > MOST_OPERATIONS) return true;
+    if (cone.operations > 0 && cone.leaves.size + cone.indices > 0 && this.#isSpread(node)) return true;
+    if (uses < 2) return false;
+    const compute = cone.traffic + cone.operations / COST_PER_PASS;
+    const inline = uses * compute;
+    const stored = compute + 1.5 + uses;
+    return stored < inline;
+  }
+
+  /** Whether some user reads each element many times through a broadcast. */
+  #isSpread(node: Tensor): boolean {
+    const spreads = (user: Tensor): boolean =>
+      isMovement(user.op) && !this.#isStored(user)
+        ? (user.op.kind === "broadcast_in_dim" && user.size >= 4 * node.size) ||
+          (this.#users.get(user) ?? []).some(spreads)
+        : false;
+    return (this.#users.get(node) ?? []).some(spreads);
+  }
+
+  /** The kernels, roughly, that evaluate each tensor when it is not stored. */
+  #sinks(): Map<Tensor, Set<string>> {
+    const sinks = new Map<Tensor, Set<string>>();
+    for (const node of this.#order.toReversed()) {
+      const found = new Set<string>();
+      for (const user of this.#users.get(node) ?? []) {
+        if (this.#inTail.has(user)) found.add(sinkKey(this.#inTail.get(user) ?? user));
+        else if (this.#isStored(user)) found.add(`store ${user.id}`);
+        else for (const key of sinks.get(user) ?? []) if (found.size < 8) found.add(key);
+      }
+      if (this.#roots.has(node)) found.add(`store ${node.id}`);
+      sinks.set(node, found);
+    }
+    return sinks;
+  }
+
+  /** What has to be read and computed to evaluate a tensor from stored ones. */
+  #coneOf(node: Tensor, memo = new Map<Tensor, Cone>()): Cone {
+    const known = memo.get(node);
+    if (known) return known;
+    const leaves = new Set<Tensor>();
+    let operations = isElementwise(node.op) ? costOf(node.op) : 0;
+    let indices = node.op.kind === "iota" ? 1 : 0;
+    if (!isStoredLeaf(node)) {
+      for (const input of new Set(node.inputs)) {
+        if (this.#isStored(input) || isResult(input)) {
+          leaves.add(input);
+          continue;
+        }
+        const cone = this.#coneOf(input, memo);
+        operations = Math.min(1e6, operations + cone.operations);
+        indices += cone.indices;
+        for (const leaf of cone.leaves) leaves.add(leaf);
+      }
+    }
+    let traffic = 0;
+    for (const leaf of leaves) traffic += Math.min(1, leaf.size / Math.max(1, node.size));
+    const cone = { leaves, operations, indices, traffic };
+    memo.set(node, cone);
+    return cone;
+  }
+
+  #kernels(): ScheduledKernel[] {
+    const kernels: ScheduledKernel[] = [];
+    for (const node of this.#order) {
+      if (!this.#stored.has(node)) continue;
+      const result = this.#tails.get(node);
+      const reads = this.#readsOf(node);
+      const kind = result ? (result.op.kind as ScheduledKernel["kind"]) : "map";
+      kernels.push({ kind, results: result ? [result] : [], stores: [node], reads });
+    }
+    return kernels;
+  }
+
+  #readsOf(store: Tensor): Set<Tensor> {
+    const reads = new Set<Tensor>();
+    const visited = new Set<Tensor>();
+    const visit = (node: Tensor): void => {
+      if (visited.has(node)) return;
+      visited.add(node);
+      for (const input of node.inputs) {
+        if (this.#isStored(input)) reads.add(input);
+        else visit(input);
+      }
+    };
+    visit(store);
+    return reads;
+  }
+
+  /** Kernels of one shape that read the same large tensor become one kernel with several stores. */
+  #merge(kernels: ScheduledKernel[]): ScheduledKernel[] {
+    const position = new Map<Tensor, number>();
+    const merged: ScheduledKernel[] = [];
+    const open = new Map<string, number[]>();
+    for (const kernel of kernels) {
+      const key = mergeKey(kernel);
+      const ready = Math.max(-1, ...[...kernel.reads].map((tensor) => position.get(tensor) ?? -1));
+      const candidates = key ? (open.get(key) ?? []) : [];
+      const at = candidates.find(
+        (i) => i > ready && merged[i].stores.length < MOST_STORES && sharesLarge(merged[i], kernel),
+      );
+      if (at !== undefined) {
+        const into = merged[at];
+        merged[at] = {
+          kind: into.kind,
+          results: [...into.results, ...kernel.results],
+          stores: [...into.stores, ...kernel.stores],
+          reads: new Set([...into.reads, ...kernel.reads]),
+        };
+      } else {
+        if (key) open.set(key, [...candidates, merged.length]);
+        merged.push(kernel);
+      }
+      for (const store of kernel.stores) position.set(store, at ?? merged.length - 1);
+    }
+    return merged;
+  }
+}
+
+interface Cone {
+  readonly leaves: ReadonlySet<Tensor>;
+  readonly operations: number;
+  /** Iota nodes: a cone without leaves may still vary. */
+  readonly indices: number;
+  /** Stored elements read per element computed. */
+  readonly traffic: number;
+}
+
+function sinkKey(result: Tensor): string {
+  return result.op.kind === "reduce"
+    ? `reduce ${formatShape(result.inputs[0].shape)} ${result.op.axes.join()}`
+    : `result ${result.id}`;
+}
+
+function mergeKey(kernel: ScheduledKernel): string | undefined {
+  const [store] = kernel.stores;
+  if (kernel.kind === "map") return `map ${formatShape(store.shape)}`;
+  if (kernel.kind !== "reduce") return undefined;
+  return `${sinkKey(kernel.results[0])} ${formatShape(store.shape)}`;
+}
+
+function sharesLarge(a: ScheduledKernel, b: ScheduledKernel): boolean {
+  const space = a.results[0]?.inputs[0] ?? a.stores[0];
+  for (const tensor of b.reads) if (tensor.size >= space.size && a.reads.has(tensor)) return true;
+  return false;
+}

@@ -1,0 +1,98 @@
+import { sameAffine } from "./affine.ts";
+import { readsOf, visitExpression, writesOf } from "./program.ts";
+import type { Buffer, Expression, Kernel, MapKernel } from "./program.ts";
+
+/** A variable's buffer, and the one that holds its next value when all kernels have run. */
+export interface Commit {
+  readonly variable: Buffer;
+  readonly value: Buffer;
+}
+
+/**
+ * Gives variables their next values: written in place by the kernel that computes them where nothing reads
+ * the old value later or elsewhere, else by a copy at the end.
+ */
+export function commitUpdates(
+  kernels: readonly Kernel[],
+  commits: readonly Commit[],
+): { kernels: Kernel[]; replaced: Map<Buffer, Buffer> } {
+  const replaced = new Map<Buffer, Buffer>();
+  const copies: Kernel[] = [];
+  for (const { variable, value } of commits) {
+    if (!replaced.has(value) && canWriteInPlace(kernels, variable, value)) replaced.set(value, variable);
+    else copies.push(copyKernel(replaced.get(value) ?? value, variable));
+  }
+  return { kernels: [...kernels.map((kernel) => replaceBuffers(kernel, replaced)), ...copies], replaced };
+}
+
+export function copyKernel(from: Buffer, to: Buffer): MapKernel {
+  const index = { offset: 0, coefficients: [1] };
+  const value: Expression = { kind: "load", dtype: from.dtype, buffer: from, index };
+  return { kind: "map", axes: [from.length], stores: [{ buffer: to, index, value }] };
+}
+
+function canWriteInPlace(kernels: readonly Kernel[], variable: Buffer, value: Buffer): boolean {
+  const producer = kernels.findIndex((kernel) => writesOf(kernel).includes(value));
+  if (producer === -1 || kernels.slice(producer + 1).some((kernel) => readsOf(kernel).has(variable))) return false;
+  const kernel = kernels[producer];
+  if (kernel.kind !== "map") return false;
+  const store = kernel.stores.find((candidate) => candidate.buffer === value);
+  if (!store) return false;
+  let aligned = true;
+  const seen = new Set<Expression>();
+  for (const { value: root } of kernel.stores) {
+    visitExpression(
+      root,
+      (node) => {
+        if (node.kind === "load" && node.buffer === variable)
+          aligned &&= !node.row && sameAffine(node.index, store.index);
+      },
+      seen,
+    );
+  }
+  return aligned;
+}
+
+function replaceBuffers(kernel: Kernel, replaced: ReadonlyMap<Buffer, Buffer>): Kernel {
+  const uses = [...readsOf(kernel), ...writesOf(kernel)];
+  if (!uses.some((buffer) => replaced.has(buffer))) return kernel;
+  const of = (buffer: Buffer): Buffer => replaced.get(buffer) ?? buffer;
+  const memo = new Map<Expression, Expression>();
+  const inside = (root: Expression): Expression => replaceLoads(root, of, memo);
+  const stores = <T extends { buffer: Buffer; value: Expression }>(list: readonly T[]): T[] =>
+    list.map((store) => ({ ...store, buffer: of(store.buffer), value: inside(store.value) }));
+  switch (kernel.kind) {
+    case "map":
+      return { ...kernel, stores: stores(kernel.stores) };
+    case "reduce": {
+      const accumulators = kernel.accumulators.map((accumulator) => ({
+        ...accumulator,
+        value: inside(accumulator.value),
+      }));
+      return { ...kernel, accumulators, stores: stores(kernel.stores) };
+    }
+    case "dot": {
+      const [lhs, rhs] = [kernel.lhs, kernel.rhs].map((view) => ({ ...view, buffer: of(view.buffer) }));
+      return { ...kernel, lhs, rhs, stores: stores(kernel.stores) };
+    }
+    case "convolution":
+      return { ...kernel, input: inside(kernel.input), weight: of(kernel.weight), stores: stores(kernel.stores) };
+    case "filterGradient":
+      return { ...kernel, input: inside(kernel.input), cotangent: of(kernel.cotangent), result: of(kernel.result) };
+  }
+}
+
+function replaceLoads(root: Expression, of: (buffer: Buffer) => Buffer, memo: Map<Expression, Expression>): Expression {
+  const known = memo.get(root);
+  if (known) return known;
+  const recurse = (child: Expression): Expression => replaceLoads(child, of, memo);
+  let result = root;
+  if (root.kind === "load") {
+    result = root.row
+      ? { ...root, buffer: of(root.buffer), row: { ...root.row, row: recurse(root.row.row) } }
+      : { ...root, buffer: of(root.buffer) };
+  } else if (root.kind === "apply") result = { ...root, args: root.args.map(recurse) };
+  else if (root.kind === "within") result = { ...root, inside: recurse(root.inside), outside: recurse(root.outside) };
+  memo.set(root, result);
+  return result;
+}
