@@ -149,7 +149,7 @@ export class GaussianDiffusion extends DiffusionProcess {
    * @returns f32 [batchSize, height, width, channels], about [-1, 1]; within it if predictions are clipped
    */
   async sample(model: Denoiser, options: SampleOptions): Promise<Samples> {
-    const { steps, sampler = (steps ?? this.samplingTimesteps) < this.timesteps ? "ddim" : "ddpm" } = options;
+    const { steps, sampler = (steps ?? this.samplingTimesteps) === this.timesteps ? "ddpm" : "ddim" } = options;
     if (sampler === "ddim") return this.ddimSample(model, options);
     if (sampler !== "ddpm") throw new Error(`sample: sampler must be ddpm or ddim, got ${String(sampler)}`);
     if (steps === undefined || steps === this.timesteps) return this.pSampleLoop(model, options);

@@ -29,14 +29,23 @@ export function sigmoidBetaSchedule(timesteps: number, { betaStart = 1e-4, betaE
  * The cosine schedule of Nichol & Dhariwal (2021, 2102.09672): alphasCumprod(t) = f(t) / f(0) with
  * f(t) = cos^2((t / T + s) / (1 + s) * pi / 2). Betas are kept within [1e-4, 0.9999].
  *
+ * Rounds to float32 where PyTorch code does: near t = T the cosine vanishes, and float64 is 4e-6 away from the betas
+ * that models were trained with.
+ *
  * @param options.s keeps the first betas from vanishing; default 0.008
  */
 export function cosineBetaSchedule(timesteps: number, { s = 0.008 }: { readonly s?: number } = {}): Betas {
   checkTimesteps("cosineBetaSchedule", timesteps);
   if (!(s >= 0)) throw new Error(`cosineBetaSchedule: s must be at least 0, got ${s}`);
-  const f = (t: number): number => Math.cos(((t / timesteps + s) / (1 + s)) * (Math.PI / 2)) ** 2;
+  const round = Math.fround;
+  const f = Float32Array.from({ length: timesteps + 1 }, (_, t) => {
+    const place = round(round(round(t / timesteps) + round(s)) / round(1 + s));
+    return round(Math.cos(round(round(place * round(Math.PI)) * 0.5))) ** 2;
+  });
+  const alphasCumprod = f.map((value) => value / f[0]);
   return Float64Array.from({ length: timesteps }, (_, t) => {
-    return Math.min(Math.max(1 - f(t + 1) / f(t), 1e-4), 0.9999);
+    const beta = round(1 - round(alphasCumprod[t + 1] / alphasCumprod[t]));
+    return Math.min(Math.max(beta, 1e-4), 0.9999);
   });
 }
 

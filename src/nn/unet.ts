@@ -199,7 +199,7 @@ function complete(options: UnetOptions): Required<UnetOptions> {
     attentionHeads = 4,
     attentionDimHead = 32,
   } = options;
-  requireWhole("Unet", { dim, initDim, outDim, channels, resnetBlockGroups, attentionHeads, attentionDimHead });
+  requireWhole("Unet", { dim, channels, initDim, outDim, resnetBlockGroups, attentionHeads, attentionDimHead });
   if (dim < 4 || dim % 2 !== 0) throw new Error(`Unet: dim must be even and at least 4, got ${dim}`);
   if (dimMults.length === 0) throw new Error("Unet: dimMults must name at least one resolution, got []");
   for (const [i, mult] of dimMults.entries()) requireWhole("Unet", { [`dimMults[${i}]`]: mult });
