@@ -9,7 +9,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { Variable } from "../tensor/variable.ts";
 import type { Denoiser, Objective } from "./denoiser.ts";
 import { GaussianDiffusion } from "./gaussian-diffusion.ts";
-import type { GaussianDiffusionOptions, LossType } from "./gaussian-diffusion.ts";
+import type { LossType } from "./gaussian-diffusion.ts";
 
 const zero: Denoiser = { channels: 1, forward: (x) => x.multiply(0) };
 const t = ndarray([0, 9], [2], "i32");
@@ -93,7 +93,8 @@ describe("training with self-condition", () => {
           [diffusion.estimateXStart(model, x, t), diffusion.modelPredictions(model, x, t, x.multiply(0)).xStart],
           0,
         ),
-      ...[x, t],
+      x,
+      t,
     );
     expect(largestDifference(both.data.slice(0, 8), both.data.slice(8))).toBe(0);
   });
@@ -112,8 +113,7 @@ describe("the options", () => {
   });
 
   test("are checked at once", () => {
-    const make = (options: object) => () =>
-      new GaussianDiffusion({ timesteps: 10, ...options } as GaussianDiffusionOptions);
+    const make = (options: object) => () => new GaussianDiffusion({ timesteps: 10, ...options });
     expect(make({ lossType: "l3" })).toThrow("lossType: must be one of l1, l2, huber, got l3");
     expect(make({ objective: "noise" })).toThrow("objective: must be one of predNoise, predX0, predV, got noise");
     expect(make({ samplingTimesteps: 11 })).toThrow("steps must be a whole number from 1 to 10, got 11");

@@ -84,7 +84,9 @@ describe("the way back", () => {
   test("finds images from v", async () => {
     const start = await evaluate(
       (x, t, z) => process.predictXStartFromV(noisy(x, t, z), t, process.predictV(x, t, z)),
-      ...[xStart, t, noise],
+      xStart,
+      t,
+      noise,
     );
     expect(largestDifference(start.data, xStart.data)).toBeLessThan(1e-6);
   });
@@ -99,7 +101,9 @@ describe("the way back", () => {
     expect(largestDifference(byNoise.data, expected)).toBeLessThan(1e-6);
     const byStart = await evaluate(
       (x, t, z) => process.qPosteriorMean(process.predictXStart(x, t, z), x, t),
-      ...[x, t, noise],
+      x,
+      t,
+      noise,
     );
     expect(largestDifference(byStart.data, expected)).toBeLessThan(2e-5);
   });
@@ -129,7 +133,8 @@ describe("a network's predictions", () => {
         const { xStart, noise } = process.modelPredictions(zero, x, t);
         return process.qSample(xStart, t, noise);
       },
-      ...[x, t],
+      x,
+      t,
     );
     expect(largestDifference(back.data, x.data)).toBeLessThan(1e-5);
   });

@@ -21,8 +21,9 @@ const truth = new GaussianDenoiser(betas, MEAN, DEVIATION);
 const unclipped = new GaussianDiffusion({ betas, clipDenoised: false });
 
 function moments({ data }: NdArray): { mean: number; deviation: number } {
-  const mean = data.reduce((sum, x) => sum + x, 0) / data.length;
-  const variance = data.reduce((sum, x) => sum + (x - mean) ** 2, 0) / data.length;
+  const values = Array.from(data);
+  const mean = values.reduce((sum, x) => sum + x, 0) / values.length;
+  const variance = values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / values.length;
   return { mean, deviation: Math.sqrt(variance) };
 }
 

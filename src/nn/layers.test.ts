@@ -114,14 +114,16 @@ describe("GroupNorm", () => {
     const norm = new GroupNorm(2, 4);
     await load(norm, { weight: [1, 2, 3, 4], bias: [0.5, -0.5, 1, -1] });
     const [scale, shift] = [ndarray([0.1, 0.2, -0.3, 0.4], [1, 4]), ndarray([1, 2, 3, 4], [1, 4])];
-    const together = await evaluate((x, scale, shift) => norm.forward(x, { scale, shift }), ...[x, scale, shift]);
+    const together = await evaluate((x, scale, shift) => norm.forward(x, { scale, shift }), x, scale, shift);
     const apart = await evaluate(
       (x, scale, shift) =>
         norm
           .forward(x)
           .multiply(scale.add(1).reshape([1, 1, 1, 4]))
           .add(shift.reshape([1, 1, 1, 4])),
-      ...[x, scale, shift],
+      x,
+      scale,
+      shift,
     );
     expect(largestDifference(together.data, apart.data)).toBeLessThan(2e-6);
   });
@@ -255,7 +257,8 @@ describe("blocks", () => {
         const hidden = block.block1.forward(x, { scale, shift });
         return block.block2.forward(hidden).add(block.resConv?.forward(x) ?? 0);
       },
-      ...[x, time],
+      x,
+      time,
     );
     expect(y.shape).toEqual([2, 3, 4, 6]);
     expect(largestDifference(y.data, expected.data)).toBe(0);

@@ -68,7 +68,7 @@ describe("the state of a module", () => {
       ["shift", ndarray([1], [1])],
     ]);
     await expect(linear.loadStateDict(wrong)).rejects.toThrow(
-      "loadStateDict: missing bias; unexpected scale, shift; weight must be f32 [3,2], got f32 [2,3] of 6 values",
+      "loadStateDict: missing bias; unexpected scale, shift; weight must be f32 [3,2], got f32 [2,3]",
     );
     expect(await linear.stateDict()).toEqual(before);
   });
@@ -79,7 +79,7 @@ describe("the state of a module", () => {
     const short = new Map([...state, ["bias", { shape: [2], dtype: "f32", data: new Float32Array(1) } as const]]);
     await expect(norm.loadStateDict(short)).rejects.toThrow("bias must be f32 [2], got f32 [2] of 1 values");
     const whole = new Map([...state, ["bias", ndarray([1, 2], [2], "i32")]]);
-    await expect(norm.loadStateDict(whole)).rejects.toThrow("bias must be f32 [2], got i32 [2] of 2 values");
+    await expect(norm.loadStateDict(whole)).rejects.toThrow("bias must be f32 [2], got i32 [2]");
   });
 });
 

@@ -1,5 +1,5 @@
 import type { NdArray } from "../tensor/ndarray.ts";
-import { formatShape, sameShape } from "../tensor/shape.ts";
+import { formatShape, sameShape, sizeOf } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Variable } from "../tensor/variable.ts";
 
@@ -53,12 +53,13 @@ export abstract class Module {
   /**
    * Replaces the value of every parameter.
    *
+   * @param source where the values come from, for messages
    * @throws one error that lists every missing, unexpected and ill-shaped name; then nothing has changed
    */
-  async loadStateDict(state: ReadonlyMap<string, NdArray>): Promise<void> {
+  async loadStateDict(state: ReadonlyMap<string, NdArray>, source = "loadStateDict"): Promise<void> {
     const parameters = this.parameters();
     const problems = compareNames(parameters, state);
-    if (problems.length > 0) throw new Error(`loadStateDict: ${problems.join("; ")}`);
+    if (problems.length > 0) throw new Error(`${source}: ${problems.join("; ")}`);
     for (const [name, variable] of parameters) {
       const value = state.get(name);
       if (value) await variable.write(value.data);
@@ -93,8 +94,9 @@ function compareNames(parameters: ReadonlyMap<string, Variable>, state: Readonly
   const illShaped = [...parameters].flatMap(([name, { shape, dtype, size }]) => {
     const value = state.get(name);
     if (!value || (sameShape(shape, value.shape) && dtype === value.dtype && size === value.data.length)) return [];
-    const got = `${value.dtype} ${formatShape(value.shape)} of ${value.data.length} values`;
-    return [`${name} must be ${dtype} ${formatShape(shape)}, got ${got}`];
+    const got = `${value.dtype} ${formatShape(value.shape)}`;
+    const count = sizeOf(value.shape) === value.data.length ? "" : ` of ${value.data.length} values`;
+    return [`${name} must be ${dtype} ${formatShape(shape)}, got ${got}${count}`];
   });
   const lists = [
     missing.length > 0 ? `missing ${missing.join(", ")}` : "",

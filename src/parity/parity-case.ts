@@ -62,7 +62,7 @@ export class ParityCase {
       const data = Float32Array.from(toFloat32(tensor));
       return [name, { shape: tensor.shape, dtype: "f32", data }] as const;
     });
-    await model.loadStateDict(new Map(weights));
+    await model.loadStateDict(new Map(weights), `${this.name}: unet.safetensors`);
     return model;
   }
 

@@ -88,7 +88,10 @@ const runPart: Readonly<Record<ParityPart, RunPart>> = {
   async losses(parityCase, variant, backend) {
     const model = await parityCase.model(variant);
     const losses = compile(backend, (xStart, t, noise) => {
-      const lossOf = (type: LossType) => diffusionFor(type).pLosses(model, xStart, t, noise);
+      // One pass of the network for all three.
+      const prediction = model.forward(diffusionFor("l1").qSample(xStart, t, noise), t);
+      const known = { channels: model.channels, forward: () => prediction };
+      const lossOf = (type: LossType) => diffusionFor(type).pLosses(known, xStart, t, noise);
       return { outputs: { l1: lossOf("l1"), l2: lossOf("l2"), huber: lossOf("huber") } };
     });
     const values = await losses(...batchOf(parityCase));
