@@ -7,4 +7,30 @@ export interface CommandEntry {
   readonly load: () => Promise<Command>;
 }
 
-export const commands: readonly CommandEntry[] = [];
+export const commands: readonly CommandEntry[] = [
+  {
+    name: "train",
+    summary: "train a model on images",
+    load: async () => (await import("./train.ts")).trainCommand(),
+  },
+  {
+    name: "sample",
+    summary: "draw images with a trained model",
+    load: async () => (await import("./sample.ts")).sampleCommand(),
+  },
+  {
+    name: "noise",
+    summary: "show an image at several timesteps of the forward process",
+    load: async () => (await import("./noise.ts")).noiseCommand(),
+  },
+  {
+    name: "info",
+    summary: "describe a model: layers, parameters, operations, memory",
+    load: async () => (await import("./info.ts")).infoCommand(),
+  },
+  {
+    name: "parity",
+    summary: "compare with what PyTorch computed",
+    load: async () => (await import("./parity.ts")).parityCommand(),
+  },
+];

@@ -1,28 +1,25 @@
-const EXIT_INTERRUPTED = 130;
+export const EXIT_INTERRUPTED = 130;
 
-/** Turns Ctrl-C into a request that a loop can honour between two steps. */
+/** Turns Ctrl-C into a request that a loop honours between two steps. */
 export interface Interrupt {
-  readonly requested: boolean;
-  readonly exitCode: number;
+  /** Aborted by the first Ctrl-C. */
+  readonly signal: AbortSignal;
   /** Gives Ctrl-C its usual meaning back. */
   release(): void;
 }
 
-/** A first Ctrl-C (or SIGTERM) only sets `requested`; a second one ends the process at once. */
+/** A first Ctrl-C (or SIGTERM) only aborts the signal; a second one ends the process at once. */
 export function catchInterrupt(onFirst: () => void): Interrupt {
-  let requested = false;
+  const controller = new AbortController();
   const handle = (): void => {
-    if (requested) process.exit(EXIT_INTERRUPTED);
-    requested = true;
+    if (controller.signal.aborted) process.exit(EXIT_INTERRUPTED);
+    controller.abort(new Error("interrupted"));
     onFirst();
   };
   process.on("SIGINT", handle);
   process.on("SIGTERM", handle);
   return {
-    get requested() {
-      return requested;
-    },
-    exitCode: EXIT_INTERRUPTED,
+    signal: controller.signal,
     release() {
       process.off("SIGINT", handle);
       process.off("SIGTERM", handle);

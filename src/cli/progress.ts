@@ -94,3 +94,21 @@ class PlainProgress implements ProgressDisplay {
     );
   }
 }
+
+/** A bar of sampling steps on a terminal; nothing elsewhere. */
+export async function samplingBar(steps: number): Promise<{ show(step: number): void; stop(): void }> {
+  if (!process.stdout.isTTY) return { show: () => {}, stop: () => {} };
+  const { SingleBar } = await import("cli-progress");
+  const bar = new SingleBar({
+    format: "{bar} step {value}/{total}",
+    barCompleteChar: "█",
+    barIncompleteChar: "░",
+    barsize: 24,
+    hideCursor: false,
+    gracefulExit: false,
+    clearOnComplete: true,
+    stream: process.stdout,
+  });
+  bar.start(steps, 0);
+  return { show: (step) => bar.update(step), stop: () => bar.stop() };
+}

@@ -7,6 +7,7 @@ import { layoutGrid } from "./grid.ts";
 import type { GridOptions } from "./grid.ts";
 import { toBytes } from "./pixels.ts";
 import type { ImageBatch, Picture } from "./pixels.ts";
+import type { NdArray } from "../tensor/ndarray.ts";
 
 export interface DecodeOptions {
   readonly width: number;
@@ -98,6 +99,13 @@ export async function savePicture(path: string, picture: Picture): Promise<void>
  *
  * @param images Floats in [-1, 1], [images, height, width, 1 or 3 channels]; what lies outside is clipped.
  */
-export async function saveGrid(path: string, images: ImageBatch<Float32Array>, options?: GridOptions): Promise<void> {
-  await savePicture(path, layoutGrid({ data: toBytes(images.data), shape: images.shape }, options));
+export async function saveGrid(
+  path: string,
+  images: ImageBatch<Float32Array> | NdArray,
+  options?: GridOptions,
+): Promise<void> {
+  const { data, shape } = images;
+  if (!(data instanceof Float32Array))
+    throw new Error(`${path}: a grid is made of f32 images, got ${data.constructor.name}`);
+  await savePicture(path, layoutGrid({ data: toBytes(data), shape }, options));
 }

@@ -1,4 +1,4 @@
-import { appendFile, mkdir, readFile, readdir, unlink } from "node:fs/promises";
+import { appendFile, mkdir, readFile, readdir, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileAtomic } from "../io/atomic.node.ts";
 import { errorCode, errorLine, fileError } from "../io/file-errors.node.ts";
@@ -17,7 +17,7 @@ export interface RunDirectoryOptions {
   readonly notes?: Readonly<Record<string, unknown>> | undefined;
 }
 
-interface CheckpointFile {
+export interface CheckpointFile {
   readonly step: number;
   readonly path: string;
 }
@@ -29,6 +29,7 @@ interface CheckpointFile {
 export class RunDirectory implements RunStore {
   readonly path: string;
   readonly #options: RunDirectoryOptions;
+  #faults: readonly string[] = [];
 
   /** Nothing is written before the run begins. */
   constructor(path: string, options: RunDirectoryOptions = {}) {
@@ -67,7 +68,14 @@ export class RunDirectory implements RunStore {
   }
 
   async latest(): Promise<FoundCheckpoint | undefined> {
-    return latestCheckpoint(this.path);
+    const latest = await latestCheckpoint(this.path);
+    this.#faults = latest?.faults ?? [];
+    return latest;
+  }
+
+  /** Why `latest` passed newer files over, one line each. */
+  get faults(): readonly string[] {
+    return this.#faults;
   }
 
   get #metricsPath(): string {
@@ -110,6 +118,22 @@ export async function latestCheckpoint(runDirectory: string): Promise<LatestChec
 }
 
 /**
+ * Finds the checkpoint that a path means: a file, or a run directory's last one.
+ *
+ * @throws Error of one line if there is none
+ */
+export async function openCheckpoint(path: string): Promise<LatestCheckpoint> {
+  const isDirectory = await stat(path).then(
+    (status) => status.isDirectory(),
+    () => false,
+  );
+  if (!isDirectory) return { checkpoint: await readCheckpoint(path), path, faults: [] };
+  const latest = await latestCheckpoint(path);
+  if (latest === undefined) throw new Error(`${path}: no checkpoints/step-N.safetensors in this directory`);
+  return latest;
+}
+
+/**
  * Reads a checkpoint file.
  *
  * @throws Error of one line naming the file if it is missing, damaged, or no checkpoint of this library
@@ -123,7 +147,7 @@ function checkpointsOf(runDirectory: string): string {
 }
 
 /** The newest first. */
-async function listCheckpoints(runDirectory: string): Promise<CheckpointFile[]> {
+export async function listCheckpoints(runDirectory: string): Promise<CheckpointFile[]> {
   const folder = checkpointsOf(runDirectory);
   const names = await readdir(folder).catch((error: unknown) => {
     if (errorCode(error) === "ENOENT") return [];

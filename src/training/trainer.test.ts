@@ -96,6 +96,9 @@ describe("a trainer", () => {
     );
     expect(() => tinyTrainer({ batchSize: 11 })).toThrow("batchSize 11 needs as many images, ramps has 10");
     expect(() => tinyTrainer({}, { channels: 3 })).toThrow("the model takes 3 channels, the images of ramps have 1");
+    expect(() => tinyTrainer({ dataset: dataset(10, 5) })).toThrow(
+      "must be divisible by 2 with 2 resolutions, got 5 x 5",
+    );
     expect(() => tinyTrainer().totalSteps({ steps: 0 })).toThrow("steps must be a whole number of at least 1, got 0");
     expect(() => tinyTrainer({ saveEvery: 0.5 })).toThrow("saveEvery must be");
   });
@@ -178,7 +181,7 @@ describe("going on from a checkpoint", () => {
     const wider = tinyTrainer({ runDirectory: store }, { dim: 8 });
     const before = await readState(wider.model.parameters());
     await expect(wider.prepare()).rejects.toThrow(
-      /^memory\/1: a checkpoint of another run: model\.dim is 4 there and 8 here; .*and \d+ more$/,
+      /^memory\/1: a checkpoint of another run, keep the two apart: model\.dim is 4 there and 8 here; .*and \d+ more$/,
     );
     expect(await readState(wider.model.parameters())).toEqual(before);
     await expect(tinyTrainer({ runDirectory: store, batchSize: 2 }).prepare()).rejects.toThrow(

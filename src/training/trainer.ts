@@ -6,6 +6,8 @@ import type { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
 import { Random } from "../nn/init.ts";
 import { Unet } from "../nn/unet.ts";
 import { ndarray } from "../tensor/ndarray.ts";
+import { formatShape, sameShape } from "../tensor/shape.ts";
+import { Tensor, iota } from "../tensor/tensor.ts";
 import type { Variable } from "../tensor/variable.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { emaRateAt } from "./ema.ts";
@@ -75,15 +77,11 @@ export class Trainer {
   /** @throws Error of one line if an option is out of its range or the dataset does not fit the model */
   constructor(options: TrainerOptions) {
     const { model, diffusion, dataset, runDirectory, saveEvery = 500, backend, ...settings } = options;
-    if (dataset.channels !== model.channels) {
-      throw new Error(
-        `Trainer: the model takes ${model.channels} channels, the images of ${dataset.name} have ${dataset.channels}`,
-      );
-    }
     if (!Number.isSafeInteger(saveEvery) || saveEvery < 1) {
       throw new Error(`Trainer: saveEvery must be a whole number of at least 1, got ${saveEvery}`);
     }
     this.settings = check(trainingSettings, settings, "Trainer");
+    checkImages(model, dataset);
     this.model = model;
     this.emaModel = this.settings.emaDecay > 0 ? new Unet(model.options) : undefined;
     this.#diffusion = diffusion;
@@ -223,8 +221,9 @@ export class Trainer {
     ];
     // A run that keeps averages only from now on starts them at the parameters.
     if (this.emaModel) parts.push([this.emaModel.parameters(), ema ?? model]);
-    problems.push(...parts.flatMap(([variables, state]) => stateProblems(variables, state)));
-    if (problems.length > 0) throw new Error(`${source}a checkpoint of another run: ${list(problems)}`);
+    if (problems.length === 0) problems.push(...parts.flatMap((part) => stateProblems(...part)));
+    if (problems.length > 0)
+      throw new Error(`${source}a checkpoint of another run, keep the two apart: ${list(problems)}`);
     this.#loader.restore(position);
     for (const [variables, state] of parts) await writeState(variables, state);
     this.#step = step;
@@ -273,6 +272,20 @@ export class Trainer {
     ].filter((part) => part !== "");
     const kept = this.#savedTo === undefined ? "" : `; the last good checkpoint is ${this.#savedTo}`;
     return new Error(`training diverged at step ${this.#step}: ${what}. Try ${advice.join(", or ")}${kept}`);
+  }
+}
+
+/** Traces the model on one image, so that it says at once what it cannot take. */
+function checkImages(model: Unet, { name, height, width, channels }: ImageDataset): void {
+  if (channels !== model.channels) {
+    throw new Error(`Trainer: the model takes ${model.channels} channels, the images of ${name} have ${channels}`);
+  }
+  const image = new Tensor({ kind: "input", index: 0, shape: [1, height, width, channels], dtype: "f32" });
+  const { shape } = model.forward(image, iota([1]));
+  if (!sameShape(shape, image.shape)) {
+    throw new Error(
+      `Trainer: the model must return ${formatShape(image.shape)} for such an image, it returns ${formatShape(shape)}`,
+    );
   }
 }
 

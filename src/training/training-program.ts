@@ -7,6 +7,7 @@ import type { Update } from "../tensor/graph.ts";
 import { grad } from "../tensor/grad.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
+import type { Shape } from "../tensor/shape.ts";
 import { full, valueOf } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Variable } from "../tensor/variable.ts";
@@ -104,6 +105,15 @@ export class TrainingProgram {
     }
     if (isAccumulating) await this.#apply(...rates);
     return sum / this.#options.settings.gradientAccumulateEvery;
+  }
+
+  /** Compiles the program of a micro-batch of these images; resolves with the bytes that it works in. */
+  async prepare(imagesShape: Shape): Promise<number> {
+    const { plain } = this.#accumulators.length > 0 ? this.#accumulate : this.#step;
+    const scalar = { shape: [], dtype: "f32" } as const;
+    const rates = this.#accumulators.length > 0 ? [] : [scalar, scalar];
+    const images = { shape: imagesShape, dtype: "f32" } as const;
+    return (await plain.prepare(images, { shape: [2], dtype: "u32" }, ...rates)).workspaceBytes;
   }
 
   dispose(): void {

@@ -1,0 +1,61 @@
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { ImageDataset } from "../data/dataset.ts";
+import type { PublishedOptions } from "../data/published.node.ts";
+import { formatBytes } from "./format.ts";
+
+export interface DataSettings {
+  /** fashion-mnist, mnist, or a path. */
+  readonly data: string;
+  readonly imageSize: number;
+  readonly channels: number;
+}
+
+/** Opens what --data names: a published dataset, a directory of images, a directory with an IDX pair, or an IDX file. */
+export async function openData(settings: DataSettings, say: (line: string) => void): Promise<ImageDataset> {
+  const { data, imageSize, channels } = settings;
+  if (data === "fashion-mnist") {
+    const { fashionMnist } = await import("../data/fashion-mnist.node.ts");
+    return fashionMnist({ onProgress: downloadNotes(say) });
+  }
+  if (data === "mnist") {
+    const { mnist } = await import("../data/mnist.node.ts");
+    return mnist({ onProgress: downloadNotes(say) });
+  }
+  const status = await stat(data).catch(() => undefined);
+  if (status === undefined) {
+    throw new Error(`--data must be fashion-mnist, mnist, or a path that exists, got ${data}`);
+  }
+  const { idxPair } = await import("../data/idx.node.ts");
+  if (!status.isDirectory()) return idxPair({ images: data });
+  const pair = await findIdxPair(data);
+  if (pair !== undefined) return idxPair({ ...pair, name: data });
+  const { imageFolder } = await import("../data/image-folder.node.ts");
+  return imageFolder({ directory: data, width: imageSize, height: imageSize, channels });
+}
+
+/** The IDX files of a directory, those of the training split if there are several. */
+async function findIdxPair(directory: string): Promise<{ images: string; labels: string | undefined } | undefined> {
+  const names = (await readdir(directory)).toSorted();
+  const of = (kind: "images-idx3" | "labels-idx1"): string | undefined => {
+    const found = names.filter((name) => name.includes(`${kind}-ubyte`) && !name.startsWith("."));
+    const name = found.find((candidate) => candidate.startsWith("train")) ?? found[0];
+    return name && join(directory, name);
+  };
+  const images = of("images-idx3");
+  if (images === undefined) return undefined;
+  const labels = of("labels-idx1");
+  const isPair = labels === images.replace("images-idx3", "labels-idx1");
+  return { images, labels: isPair ? labels : undefined };
+}
+
+/** Says once for each file that it is being downloaded. */
+function downloadNotes(say: (line: string) => void): PublishedOptions["onProgress"] {
+  let file = "";
+  return (progress) => {
+    if (progress.file === file) return;
+    file = progress.file;
+    const size = progress.totalBytes === undefined ? "" : ` (${formatBytes(progress.totalBytes)})`;
+    say(`Downloading ${file}${size} ...`);
+  };
+}

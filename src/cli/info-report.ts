@@ -1,0 +1,109 @@
+import { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
+import { betaSchedule } from "../diffusion/schedules.ts";
+import { formatSummary, summary } from "../nn/summary.ts";
+import { Unet } from "../nn/unet.ts";
+import { diffusionFromCheckpoint } from "../training/from-checkpoint.ts";
+import { openCheckpoint } from "../training/run-directory.node.ts";
+import type { TrainingSettings } from "../training/settings.ts";
+import { TrainingProgram } from "../training/training-program.ts";
+import { withDevice } from "./device.ts";
+import { formatBytes, formatCount, formatScaled } from "./format.ts";
+import type { InfoFlags } from "./info.ts";
+import { presetNamed } from "./presets/all.ts";
+import { check } from "../training/rules.ts";
+import { runSettings } from "./run-settings.ts";
+import { latestRun } from "./runs.ts";
+
+/** What a description is made of, from wherever it comes. */
+interface Subject {
+  readonly title: string;
+  /** Lines of their own below the title. */
+  readonly facts: readonly string[];
+  readonly model: Unet;
+  readonly diffusion: GaussianDiffusion;
+  readonly training: TrainingSettings;
+  readonly imageSize: readonly [number, number];
+}
+
+/** Bytes of a float32. */
+const FLOAT = 4;
+
+/** Prints the description of a checkpoint or of a preset's model. */
+export async function describe(path: string | undefined, flags: InfoFlags): Promise<void> {
+  if (path !== undefined && flags.preset !== undefined)
+    throw new Error("give either a checkpoint or --preset, not both");
+  const subject =
+    flags.preset === undefined ? await fromCheckpoint(path ?? (await latestRun())) : fromPreset(flags.preset);
+  const { model, imageSize } = subject;
+  const layers = summary(model, imageSize);
+  const batchSize = flags.batchSize ?? subject.training.batchSize;
+  const memory = await trainingMemory(subject, batchSize, flags);
+  const copies =
+    subject.training.emaDecay > 0 ? "itself, its average and Adam's two moments" : "itself and Adam's two moments";
+  const copyCount = subject.training.emaDecay > 0 ? 4 : 3;
+  const lines = [
+    subject.title,
+    ...subject.facts,
+    "",
+    formatSummary(layers),
+    "",
+    `parameters     ${formatCount(layers.parameters)}, ${formatBytes(layers.parameters * FLOAT)}; with ${copies} ${formatBytes(layers.parameters * FLOAT * copyCount)}`,
+    `forward pass   ${formatScaled(layers.flops, "FLOP")} an image of ${imageSize.join(" x ")}`,
+    `training step  about ${formatScaled(layers.flops * batchSize * 3, "FLOP")} for ${formatCount(batchSize)} images`,
+    `               ${memory}`,
+  ];
+  process.stdout.write(`${lines.join("\n")}\n`);
+}
+
+async function fromCheckpoint(path: string): Promise<Subject> {
+  const { checkpoint, path: file, faults } = await openCheckpoint(path);
+  const { config, step, position } = checkpoint;
+  const { dataset, training, diffusion } = config;
+  return {
+    title: `checkpoint ${file}`,
+    facts: [
+      ...faults.map((fault) => `passed over ${fault}`),
+      `trained    ${formatCount(step)} steps of ${training.batchSize * training.gradientAccumulateEvery} images, epoch ${position.epoch + 1}`,
+      `images     ${dataset.name}: ${formatCount(dataset.length)} of ${dataset.height} x ${dataset.width}, channels ${dataset.channels}`,
+      `diffusion  ${diffusion.timesteps} timesteps, ${diffusion.objective}, loss ${diffusion.lossType}; sampling in ${diffusion.samplingTimesteps} steps`,
+      `optimizer  Adam, learning rate ${training.learningRate} (${training.learningRateSchedule}), seed ${training.seed}`,
+    ],
+    model: new Unet(config.model),
+    diffusion: diffusionFromCheckpoint(checkpoint),
+    training,
+    imageSize: [dataset.height, dataset.width],
+  };
+}
+
+function fromPreset(name: string): Subject {
+  const preset = presetNamed(name);
+  const settings = check(runSettings, { preset: preset.name, ...preset.settings }, "preset");
+  const { betaSchedule: schedule, timesteps, ...options } = settings.diffusion;
+  const diffusion = new GaussianDiffusion({ ...options, betas: betaSchedule(schedule, timesteps) });
+  const { objective, lossType, samplingTimesteps } = diffusion;
+  const { training, imageSize } = settings;
+  return {
+    title: `preset ${preset.name}: ${preset.summary}`,
+    facts: [
+      `diffusion  ${timesteps} timesteps, ${schedule}, ${objective}, loss ${lossType}; sampling in ${samplingTimesteps} steps`,
+      `optimizer  Adam, learning rate ${training.learningRate} (${training.learningRateSchedule})`,
+    ],
+    model: new Unet({ ...settings.model, channels: settings.channels }),
+    diffusion,
+    training,
+    imageSize: [imageSize, imageSize],
+  };
+}
+
+/** What the memory plan of the training step asks for on a device. */
+async function trainingMemory(subject: Subject, batchSize: number, { device }: InfoFlags): Promise<string> {
+  const { model, diffusion, training, imageSize } = subject;
+  return withDevice(device, async (backend) => {
+    const settings = { ...training, batchSize };
+    const emaModel = training.emaDecay > 0 ? new Unet(model.options) : undefined;
+    const program = new TrainingProgram({ backend, model, emaModel, diffusion, settings });
+    const bytes = await program.prepare([batchSize, ...imageSize, model.channels]);
+    program.dispose();
+    return `${formatBytes(bytes)} of memory besides the parameters (plan of ${backend.name})`;
+  });
+}

@@ -1,0 +1,15 @@
+import { annotatedPreset } from "./annotated.ts";
+import { fashionMnistPreset } from "./fashion-mnist.ts";
+import type { Preset } from "./preset.ts";
+
+/** The first is the default. */
+export const presets: readonly Preset[] = [fashionMnistPreset, annotatedPreset];
+
+export const defaultPreset = fashionMnistPreset;
+
+/** @throws Error listing the presets if there is none of this name */
+export function presetNamed(name: string): Preset {
+  const preset = presets.find((candidate) => candidate.name === name);
+  if (preset !== undefined) return preset;
+  throw new Error(`preset must be one of ${presets.map((candidate) => candidate.name).join(", ")}, got ${name}`);
+}

@@ -1,0 +1,127 @@
+import { mkdir } from "node:fs/promises";
+import { extname, join } from "node:path";
+import type { Backend } from "../backend/backend.ts";
+import type { Samples } from "../diffusion/sampling.ts";
+import { fileError } from "../io/file-errors.node.ts";
+import type { NdArray } from "../tensor/ndarray.ts";
+import { diffusionFromCheckpoint, modelFromCheckpoint } from "../training/from-checkpoint.ts";
+import { openCheckpoint } from "../training/run-directory.node.ts";
+import type { LatestCheckpoint } from "../training/run-directory.node.ts";
+import { withDevice } from "./device.ts";
+import { animationSteps, writeAnimation, writeGrid } from "./pictures.ts";
+import { samplingBar } from "./progress.ts";
+import { latestRun } from "./runs.ts";
+import type { SampleFlags } from "./sample.ts";
+
+/** Images that are drawn at a time; more would only take more memory. */
+const BATCH = 64;
+
+/** Draws images and writes them. */
+export async function sampleRun(flags: SampleFlags): Promise<void> {
+  const seed = flags.seed ?? Math.floor(Math.random() * 2 ** 32);
+  const target = targetsOf(flags, seed);
+  const found = await openCheckpoint(flags.checkpoint ?? (await latestRun()));
+  for (const fault of found.faults) say(`passed over ${fault}`);
+  say(`checkpoint ${found.path}, step ${found.checkpoint.step}`);
+  const batches = await withDevice(flags.device, (backend) => draw(flags, seed, found, backend));
+  await write(flags, target, batches);
+  say(`seed ${seed}`);
+}
+
+interface Targets {
+  readonly picture: string;
+  readonly animation: string | undefined;
+}
+
+/** Where to write. Names that cannot work are refused before anything is drawn. */
+function targetsOf({ grid, gif, out, number }: SampleFlags, seed: number): Targets {
+  const picture = out ?? (grid === false ? `samples-${seed}` : `samples-${seed}.png`);
+  if (grid !== false && ![".png", ".jpg", ".jpeg", ".webp"].includes(extname(picture).toLowerCase())) {
+    throw new Error(`--out must end in .png, .jpg or .webp, got ${picture}; with --no-grid it is a directory`);
+  }
+  if (gif === undefined || gif === false) return { picture, animation: undefined };
+  if (grid === false) throw new Error("--gif shows a grid: leave --no-grid away");
+  if (number > BATCH) throw new Error(`--gif shows at most ${BATCH} images, -n asks for ${number}`);
+  const animation = typeof gif === "string" ? gif : `${picture.slice(0, -extname(picture).length)}.gif`;
+  if (![".gif", ".webp"].includes(extname(animation).toLowerCase())) {
+    throw new Error(`--gif must end in .gif or .webp, got ${animation}`);
+  }
+  return { picture, animation };
+}
+
+/** One result for each {@link BATCH} images; each batch has a seed of its own. */
+async function draw(flags: SampleFlags, seed: number, found: LatestCheckpoint, backend: Backend): Promise<Samples[]> {
+  const { height, width } = found.checkpoint.config.dataset;
+  const diffusion = diffusionFromCheckpoint(found.checkpoint);
+  const model = await modelFromCheckpoint(found.checkpoint, { ema: flags.ema });
+  const { steps, sampler, eta, gif, number } = flags;
+  const all = sampler === "ddpm" ? diffusion.timesteps : (steps ?? diffusion.samplingTimesteps);
+  const batchCount = Math.ceil(number / BATCH);
+  const bar = await samplingBar(all * batchCount);
+  const batches: Samples[] = [];
+  try {
+    for (let batch = 0; batch < batchCount; batch++) {
+      batches.push(
+        await diffusion.sample(model, {
+          batchSize: Math.min(BATCH, number - batch * BATCH),
+          imageSize: [height, width],
+          seed: (seed + batch) % 2 ** 32,
+          steps,
+          sampler,
+          eta,
+          backend,
+          returnSteps: gif === undefined || gif === false ? [] : animationSteps(all),
+          onStep: ({ step }) => bar.show(batch * all + step),
+        }),
+      );
+    }
+  } finally {
+    bar.stop();
+  }
+  return batches;
+}
+
+async function write(flags: SampleFlags, { picture, animation }: Targets, batches: readonly Samples[]): Promise<void> {
+  const layout = { columns: typeof flags.grid === "number" ? flags.grid : undefined, scale: flags.scale };
+  const images = joined(batches);
+  if (flags.grid === false) await writeSingly(picture, images, flags.scale);
+  else await writeGrid(picture, images, layout);
+  say(`wrote ${picture}`);
+  if (animation === undefined) return;
+  await writeAnimation(
+    animation,
+    batches[0].steps.map((step) => step.images),
+    layout,
+  );
+  say(`wrote ${animation}`);
+}
+
+async function writeSingly(directory: string, images: NdArray, scale = 1): Promise<void> {
+  try {
+    await mkdir(directory, { recursive: true });
+  } catch (error) {
+    throw fileError(directory, "write", error);
+  }
+  const [count, ...shape] = images.shape;
+  const size = images.data.length / count;
+  const digits = String(count - 1).length;
+  for (let i = 0; i < count; i++) {
+    const image: NdArray = { ...images, shape: [1, ...shape], data: images.data.subarray(i * size, (i + 1) * size) };
+    await writeGrid(join(directory, `${String(i).padStart(digits, "0")}.png`), image, { scale, padding: 0 });
+  }
+}
+
+function joined(batches: readonly NdArray[]): NdArray {
+  const [, ...shape] = batches[0].shape;
+  const data = new Float32Array(batches.reduce((sum, batch) => sum + batch.data.length, 0));
+  let at = 0;
+  for (const batch of batches) {
+    data.set(batch.data, at);
+    at += batch.data.length;
+  }
+  return { dtype: "f32", shape: [batches.reduce((sum, batch) => sum + batch.shape[0], 0), ...shape], data };
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

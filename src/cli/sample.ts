@@ -1,0 +1,65 @@
+import { Command, Option } from "commander";
+import { numberWithin, wholeNumber } from "../training/rules.ts";
+import { deviceNames } from "./device.ts";
+import type { DeviceName } from "./device.ts";
+import { numberFlag } from "./flags.ts";
+
+const EXAMPLES = `
+Examples:
+  $ unnoise sample                                     16 images from the latest run
+  $ unnoise sample -n 64 --seed 7 --gif
+  $ unnoise sample --checkpoint runs/fashion-mnist/checkpoints/step-500.safetensors --out early.png
+  $ unnoise sample --sampler ddim --steps 100 --eta 0.5
+  $ unnoise sample -n 100 --no-grid --out garments/    one file per image
+
+The same checkpoint, seed and device give the same images.`;
+
+export interface SampleFlags {
+  readonly checkpoint?: string;
+  readonly number: number;
+  readonly seed?: number;
+  readonly steps?: number;
+  readonly sampler?: "ddpm" | "ddim";
+  readonly eta?: number;
+  /** Images in a row; true leaves that open, false writes one file per image. */
+  readonly grid: number | boolean;
+  /** True for a name that follows from the picture's. */
+  readonly gif?: string | boolean;
+  readonly scale?: number;
+  readonly out?: string;
+  readonly ema: boolean;
+  readonly device: DeviceName;
+}
+
+export function sampleCommand(): Command {
+  const count = wholeNumber(1);
+  return new Command("sample")
+    .description("Draw images with a trained model.")
+    .option("--checkpoint <path>", "a checkpoint file or a run directory (default: the latest run)")
+    .option("-n, --number <n>", "images to draw", numberFlag(wholeNumber(1, 100_000)), 16)
+    .option(
+      "--seed <n>",
+      "draw the same images again (default: others each time)",
+      numberFlag(wholeNumber(0, 2 ** 32 - 1)),
+    )
+    .option("--steps <n>", "evaluations of the model per image (default: as trained)", numberFlag(count))
+    .addOption(
+      new Option("--sampler <name>", "ddpm takes every timestep, ddim any number (default: by --steps)").choices([
+        "ddpm",
+        "ddim",
+      ]),
+    )
+    .option("--eta <x>", "noise that ddim adds, 0 (none) to 1 (as ddpm)", numberFlag(numberWithin(0, 1)))
+    .option("--grid <columns>", "images in a row of the picture (default: about square)", numberFlag(count))
+    .option("--no-grid", "write every image to a file of its own, in the directory --out")
+    .option("--gif [file]", "also write an animation of the denoising")
+    .option("--scale <n>", "enlarge every pixel to a square of this side", numberFlag(wholeNumber(1, 64)))
+    .option("--out <path>", "where to write: .png, .jpg or .webp (default: samples-<seed>.png)")
+    .option("--no-ema", "draw with the model itself instead of its average")
+    .addOption(new Option("--device <name>", "what to compute on").choices(deviceNames).default("auto"))
+    .addHelpText("after", EXAMPLES)
+    .action(async (flags: SampleFlags) => {
+      const { sampleRun } = await import("./sample-run.ts");
+      await sampleRun(flags);
+    });
+}

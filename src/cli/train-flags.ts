@@ -1,0 +1,150 @@
+import { Option } from "commander";
+import type { Command } from "commander";
+import type { z } from "zod";
+import { betaScheduleNames } from "../diffusion/schedules.ts";
+import { check, wholeNumber } from "../training/rules.ts";
+import { diffusionSettings } from "../training/run-config.ts";
+import { trainingSettings } from "../training/settings.ts";
+import { numberFlag, numbersFlag } from "./flags.ts";
+import { defaultPreset, presetNamed } from "./presets/all.ts";
+import { runSettings } from "./run-settings.ts";
+import type { RunSettings } from "./run-settings.ts";
+
+/** What a setting of a run is on the command line. */
+interface SettingFlag {
+  readonly option: Option;
+  /** Where the value goes in the settings: training.batchSize */
+  readonly path: string;
+}
+
+const count = wholeNumber(1);
+const training = trainingSettings.shape;
+const diffusion = diffusionSettings.shape;
+
+/** A setting of a schema as the rule that a flag is checked by. */
+type NumberRule = z.ZodType<number>;
+
+function number(flags: string, path: string, help: string, rule: NumberRule): SettingFlag {
+  const parse = numberFlag(rule);
+  return { path, option: new Option(flags, help).argParser((text: string) => parse(text)) };
+}
+
+function word(flags: string, path: string, help: string, choices?: readonly string[]): SettingFlag {
+  const option = new Option(flags, help);
+  return { path, option: choices ? option.choices(choices) : option };
+}
+
+const groups: Readonly<Record<string, readonly SettingFlag[]>> = {
+  "Length:": [
+    number("--steps <n>", "length.steps", "train up to this many steps, those already done included", count),
+    number("--epochs <n>", "length.epochs", "train up to this many passes over the data instead", count),
+  ],
+  "Data:": [
+    word("--data <name|path>", "data", "fashion-mnist, mnist, an IDX file, or a directory of IDX files or of images"),
+    number("--image-size <n>", "imageSize", "side that a directory's images are scaled and cut to", count),
+    number(
+      "--channels <n>",
+      "channels",
+      "1 to read a directory's images in gray, 3 in colour",
+      runSettings.shape.channels,
+    ),
+    word("--flip", "training.randomHorizontalFlip", "mirror half of the images, picked at random"),
+    word("--no-flip", "training.randomHorizontalFlip", "leave all images as they are"),
+  ],
+  "Model:": [
+    number("--dim <n>", "model.dim", "channels of the U-Net's first resolution", runSettings.shape.model.shape.dim),
+    {
+      path: "model.dimMults",
+      option: new Option("--dim-mults <n,...>", "channels of each resolution in multiples of --dim").argParser(
+        (text: string) => numbersFlag(count)(text),
+      ),
+    },
+    number("--attention-heads <n>", "model.attentionHeads", "heads of every attention layer", count),
+    word("--self-condition", "model.selfCondition", "feed the model's own estimate back to it"),
+  ],
+  "Diffusion:": [
+    word("--schedule <name>", "diffusion.betaSchedule", "how noise grows with time", betaScheduleNames),
+    number("--timesteps <n>", "diffusion.timesteps", "timesteps of the schedule", count),
+    word("--objective <name>", "diffusion.objective", "what the model predicts", ["predNoise", "predX0", "predV"]),
+    word("--loss <name>", "diffusion.lossType", "how its error is measured", ["l1", "l2", "huber"]),
+    number(
+      "--sampling-timesteps <n>",
+      "diffusion.samplingTimesteps",
+      "steps of sampling; fewer than --timesteps use DDIM",
+      count,
+    ),
+    number("--eta <x>", "diffusion.ddimSamplingEta", "noise that DDIM adds, 0 to 1", diffusion.ddimSamplingEta),
+  ],
+  "Training:": [
+    number("--batch-size <n>", "training.batchSize", "images per step", training.batchSize),
+    number(
+      "--gradient-accumulate-every <n>",
+      "training.gradientAccumulateEvery",
+      "batches per step",
+      training.gradientAccumulateEvery,
+    ),
+    number("--lr <x>", "training.learningRate", "learning rate of Adam", training.learningRate),
+    word("--lr-schedule <name>", "training.learningRateSchedule", "how it moves after the warm-up", [
+      "constant",
+      "cosine",
+    ]),
+    number("--warmup-steps <n>", "training.warmupSteps", "steps in which it rises to --lr", training.warmupSteps),
+    number(
+      "--max-grad-norm <x>",
+      "training.maxGradNorm",
+      "clip gradients to this norm; 0 clips nothing",
+      training.maxGradNorm,
+    ),
+    number(
+      "--ema-decay <x>",
+      "training.emaDecay",
+      "decay of the averaged model that draws the samples; 0 for none",
+      training.emaDecay,
+    ),
+    number("--ema-update-every <n>", "training.emaUpdateEvery", "steps between its updates", training.emaUpdateEvery),
+    number("--seed <n>", "training.seed", "all randomness follows from it", training.seed),
+  ],
+  "Output:": [
+    number("--save-every <n>", "saveEvery", "steps between checkpoints", count),
+    number("--keep <n>", "keep", "checkpoints that stay", count),
+    number(
+      "--sample-every <n>",
+      "sampleEvery",
+      "steps between grids of samples; 0 draws none before the end",
+      wholeNumber(0),
+    ),
+    number("--samples <n>", "samples", "images of the grid at the end", count),
+  ],
+};
+
+/** Adds a flag for every setting of a run. */
+export function addSettingFlags(command: Command): void {
+  for (const [heading, flags] of Object.entries(groups)) {
+    for (const { option } of flags) command.addOption(option.helpGroup(heading));
+  }
+}
+
+export type FlagValues = Readonly<Record<string, unknown>>;
+
+/**
+ * The settings of a run: a preset's or those that the run was started with, changed by flags.
+ *
+ * @param recorded the settings of the run to go on with, if there is one
+ */
+export function resolveSettings(flags: FlagValues, recorded?: RunSettings): RunSettings {
+  const preset = typeof flags.preset === "string" ? presetNamed(flags.preset) : defaultPreset;
+  const settings: Record<string, unknown> = structuredClone(recorded ?? { preset: preset.name, ...preset.settings });
+  if (flags.steps !== undefined && flags.epochs !== undefined)
+    throw new Error("give either --steps or --epochs, not both");
+  if (flags.steps !== undefined || flags.epochs !== undefined) settings.length = {};
+  for (const { option, path } of Object.values(groups).flat()) {
+    const value = flags[option.attributeName()];
+    if (value !== undefined) assign(settings, path.split("."), value);
+  }
+  return check(runSettings, settings, "settings");
+}
+
+function assign(target: Record<string, unknown>, [key, ...rest]: readonly string[], value: unknown): void {
+  if (rest.length === 0) target[key] = value;
+  else assign(target[key] as Record<string, unknown>, rest, value);
+}

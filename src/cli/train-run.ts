@@ -1,0 +1,181 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { Backend } from "../backend/backend.ts";
+import { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
+import { betaSchedule } from "../diffusion/schedules.ts";
+import { Unet } from "../nn/unet.ts";
+import type { ImageDataset } from "../data/dataset.ts";
+import { RunDirectory } from "../training/run-directory.node.ts";
+import { Trainer } from "../training/trainer.ts";
+import { openData } from "./dataset.ts";
+import { withDevice } from "./device.ts";
+import type { DeviceName } from "./device.ts";
+import { formatCount, formatDuration } from "./format.ts";
+import { EXIT_INTERRUPTED, catchInterrupt } from "./interrupt.ts";
+import type { Interrupt } from "./interrupt.ts";
+import { animationSteps, writeAnimation, writeGrid } from "./pictures.ts";
+import { programName } from "./program-name.ts";
+import { progressDisplay } from "./progress.ts";
+import type { ProgressDisplay } from "./progress.ts";
+import type { RunSettings } from "./run-settings.ts";
+
+/** Images of a grid that is drawn while the model trains. */
+const PREVIEW_IMAGES = 16;
+
+/** Everything that a run works with. */
+interface Run {
+  readonly path: string;
+  readonly settings: RunSettings;
+  readonly directory: RunDirectory;
+  readonly dataset: ImageDataset;
+  readonly diffusion: GaussianDiffusion;
+  readonly backend: Backend;
+  readonly trainer: Trainer;
+}
+
+const say = (line: string): void => {
+  process.stdout.write(`${line}\n`);
+};
+
+/**
+ * Trains a run to its end, draws its samples, and says how it gets on.
+ *
+ * @returns the exit code
+ */
+export async function trainRun(path: string, settings: RunSettings, device: DeviceName): Promise<number> {
+  const dataset = await openData(settings, say);
+  return withDevice(device, async (backend) => {
+    const run = buildRun(path, settings, dataset, backend);
+    const startStep = await run.trainer.prepare();
+    introduce(run, startStep);
+    const totalSteps = run.trainer.totalSteps(settings.length);
+    if (startStep < totalSteps && !(await trainSteps(run, startStep, totalSteps))) return EXIT_INTERRUPTED;
+    const isNew = startStep < totalSteps;
+    if (!isNew) say(`Finished: ${formatCount(startStep)} of ${formatCount(totalSteps)} steps are done.`);
+    if ((isNew || !hasFinalPictures(path)) && !(await drawFinalPictures(run))) return EXIT_INTERRUPTED;
+    conclude(run);
+    return 0;
+  });
+}
+
+function buildRun(path: string, settings: RunSettings, dataset: ImageDataset, backend: Backend): Run {
+  const { seed } = settings.training;
+  const model = new Unet({ ...settings.model, channels: dataset.channels, seed });
+  const { betaSchedule: schedule, timesteps, ...options } = settings.diffusion;
+  const diffusion = new GaussianDiffusion({ ...options, betas: betaSchedule(schedule, timesteps) });
+  const notes = { command: settings };
+  const directory = new RunDirectory(path, { keepCheckpoints: settings.keep, notes });
+  const { saveEvery, training } = settings;
+  const trainer = new Trainer({
+    ...training,
+    model,
+    diffusion,
+    dataset,
+    runDirectory: directory,
+    saveEvery,
+    backend,
+  });
+  return { path, settings, directory, dataset, diffusion, backend, trainer };
+}
+
+function introduce({ path, settings, directory, dataset, backend, trainer }: Run, startStep: number): void {
+  const { name, length, height, width, source } = dataset;
+  say(`run     ${path}, preset ${settings.preset}`);
+  say(`data    ${name}: ${formatCount(length)} images of ${height} x ${width} from ${source}`);
+  say(`model   U-Net of ${formatCount(trainer.model.parameterCount())} parameters`);
+  say(`device  ${backend.description}`);
+  for (const fault of directory.faults) say(`passed over ${fault}`);
+  if (startStep > 0) say(`going on from step ${formatCount(startStep)}`);
+}
+
+/** @returns false if it was interrupted */
+async function trainSteps(run: Run, startStep: number, totalSteps: number): Promise<boolean> {
+  const { trainer, settings } = run;
+  const display = await progressDisplay(totalSteps, startStep);
+  const interrupt = catchInterrupt(() => display.say("Stopping after this step; Ctrl-C again stops at once."));
+  try {
+    for await (const progress of trainer.run(settings.length)) {
+      const { step, imagesPerSecond } = progress;
+      const secondsLeft = ((totalSteps - step) * trainer.imagesPerStep) / imagesPerSecond;
+      display.show({ ...progress, secondsLeft });
+      const isDue = settings.sampleEvery > 0 && step % settings.sampleEvery === 0 && step < totalSteps;
+      if (isDue) await drawPreview(run, display, interrupt);
+      if (interrupt.signal.aborted) break;
+    }
+    if (!interrupt.signal.aborted) return true;
+    await trainer.save();
+    display.say(`Stopped at step ${trainer.step} with a checkpoint in ${run.path}. The same command goes on from it.`);
+    return false;
+  } finally {
+    display.stop();
+    interrupt.release();
+  }
+}
+
+async function drawPreview(run: Run, display: ProgressDisplay, { signal }: Interrupt): Promise<void> {
+  const path = join(run.directory.samplesPath, `step-${run.trainer.step}.png`);
+  const batchSize = Math.min(PREVIEW_IMAGES, run.settings.samples);
+  const images = await unlessAborted(signal, () =>
+    run.diffusion.sample(run.trainer.samplingModel, samplingOf(run, batchSize, signal)),
+  );
+  if (images === undefined) return;
+  await writeGrid(path, images);
+  display.say(`samples ${path}`);
+}
+
+const gridPath = (run: string): string => join(run, "samples.png");
+const animationPath = (run: string): string => join(run, "denoising.gif");
+const hasFinalPictures = (run: string): boolean => existsSync(gridPath(run)) && existsSync(animationPath(run));
+
+/** @returns false if it was interrupted */
+async function drawFinalPictures(run: Run): Promise<boolean> {
+  const { diffusion, trainer, settings, path } = run;
+  const steps = diffusion.samplingTimesteps;
+  say(`Drawing ${settings.samples} images in ${steps} steps ...`);
+  const start = performance.now();
+  const interrupt = catchInterrupt(() => say(`Stopping; the model is trained and kept in ${path}.`));
+  try {
+    const options = { ...samplingOf(run, settings.samples, interrupt.signal), returnSteps: animationSteps(steps) };
+    const images = await unlessAborted(interrupt.signal, () => diffusion.sample(trainer.samplingModel, options));
+    if (images === undefined) return false;
+    await writeGrid(gridPath(path), images);
+    await writeAnimation(
+      animationPath(path),
+      images.steps.map((step) => step.images),
+    );
+    say(`Drawn in ${formatDuration((performance.now() - start) / 1000)}.`);
+    return true;
+  } finally {
+    interrupt.release();
+  }
+}
+
+function samplingOf({ dataset, settings, backend }: Run, batchSize: number, signal: AbortSignal) {
+  const { height, width } = dataset;
+  // The same seed each time, so that the same images can be seen getting better.
+  return { batchSize, imageSize: [height, width] as const, seed: settings.training.seed, backend, signal };
+}
+
+/** The result, or undefined if the signal stopped the work. */
+async function unlessAborted<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (signal.aborted) return undefined;
+    throw error;
+  }
+}
+
+function conclude({ path, settings, trainer }: Run): void {
+  const further =
+    "epochs" in settings.length ? `--epochs ${settings.length.epochs * 2}` : `--steps ${trainer.step * 2}`;
+  const place = `--out ${path}`;
+  say(`
+${gridPath(path)}     ${settings.samples} samples
+${animationPath(path)}   how they came out of noise
+${join(path, "metrics.jsonl")}   the loss of every step
+${join(path, "checkpoints")}     the model (safetensors)
+
+More samples:   ${programName()} sample --checkpoint ${path} -n 16
+Train further:  ${programName()} train ${place} ${further}`);
+}

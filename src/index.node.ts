@@ -1,0 +1,22 @@
+// The package's entry in Node: the library, and what needs files.
+export * from "./index.ts";
+
+// Data
+export { fashionMnist } from "./data/fashion-mnist.node.ts";
+export { mnist } from "./data/mnist.node.ts";
+export type { PublishedOptions, Split } from "./data/published.node.ts";
+export { idxPair } from "./data/idx.node.ts";
+export type { IdxPairOptions } from "./data/idx.node.ts";
+export { imageFolder } from "./data/image-folder.node.ts";
+export type { ImageFolderOptions } from "./data/image-folder.node.ts";
+
+// Runs
+export { RunDirectory, latestCheckpoint, openCheckpoint, readCheckpoint } from "./training/run-directory.node.ts";
+export type { LatestCheckpoint, RunDirectoryOptions } from "./training/run-directory.node.ts";
+
+// Files
+export { readSafetensors, readSafetensorsHeader, writeSafetensors } from "./io/safetensors.node.ts";
+export { decodeImage, encodePng, saveGrid, savePicture } from "./io/images.node.ts";
+export type { DecodeOptions } from "./io/images.node.ts";
+export { saveAnimation } from "./io/animation.node.ts";
+export type { AnimationOptions } from "./io/animation.node.ts";

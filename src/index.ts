@@ -1,0 +1,99 @@
+// Everything that runs in a browser as well as in Node. In Node the package's entry is index.node.ts, which adds files.
+
+// Models
+export { Unet } from "./nn/unet.ts";
+export type { UnetOptions } from "./nn/unet.ts";
+export { Module } from "./nn/module.ts";
+export type { Layer } from "./nn/module.ts";
+export { GELU, SiLU } from "./nn/activations.ts";
+export { Attention, LinearAttention } from "./nn/attention.ts";
+export type { AttentionOptions } from "./nn/attention.ts";
+export { Conv2d, WeightStandardizedConv2d } from "./nn/conv2d.ts";
+export type { Conv2dLayerOptions, WeightStandardization, WeightStandardizedConv2dOptions } from "./nn/conv2d.ts";
+export { GroupNorm, PreNorm } from "./nn/group-norm.ts";
+export { Linear } from "./nn/linear.ts";
+export type { LinearOptions } from "./nn/linear.ts";
+export { SinusoidalPositionEmbeddings } from "./nn/position-embeddings.ts";
+export { Downsample, Upsample } from "./nn/resample.ts";
+export { Block, ResnetBlock } from "./nn/resnet-block.ts";
+export type { BlockOptions, ResnetBlockOptions } from "./nn/resnet-block.ts";
+export { Residual, Sequential } from "./nn/sequential.ts";
+export { formatSummary, summary } from "./nn/summary.ts";
+export type { LayerSummary, ModelSummary } from "./nn/summary.ts";
+
+// Diffusion
+export { GaussianDiffusion } from "./diffusion/gaussian-diffusion.ts";
+export type {
+  GaussianDiffusionOptions,
+  LossOptions,
+  LossType,
+  PSampleOptions,
+  SampleOptions,
+} from "./diffusion/gaussian-diffusion.ts";
+export { DiffusionProcess } from "./diffusion/process.ts";
+export type { DiffusionProcessOptions } from "./diffusion/process.ts";
+export type { Denoiser, Objective, Predictions } from "./diffusion/denoiser.ts";
+export { noiseSchedule } from "./diffusion/noise-schedule.ts";
+export type { NoiseSchedule } from "./diffusion/noise-schedule.ts";
+export type { Samples, SamplingOptions, SamplingProgress } from "./diffusion/sampling.ts";
+export {
+  betaSchedule,
+  betaScheduleNames,
+  cosineBetaSchedule,
+  linearBetaSchedule,
+  quadraticBetaSchedule,
+  sigmoidBetaSchedule,
+} from "./diffusion/schedules.ts";
+export type { BetaRange, BetaSchedule, Betas } from "./diffusion/schedules.ts";
+
+// Training
+export { Trainer } from "./training/trainer.ts";
+export type { RunLength, TrainerOptions, TrainingProgress } from "./training/trainer.ts";
+export { Adam } from "./training/adam.ts";
+export type { AdamOptions } from "./training/adam.ts";
+export { decodeCheckpoint, encodeCheckpoint } from "./training/checkpoint.ts";
+export type { Checkpoint } from "./training/checkpoint.ts";
+export { diffusionFromCheckpoint, modelFromCheckpoint } from "./training/from-checkpoint.ts";
+export type { MetricsLine } from "./training/metrics.ts";
+export type { RunConfig } from "./training/run-config.ts";
+export type { FoundCheckpoint, RunStore } from "./training/run-store.ts";
+export type { TrainingSettings, TrainingSettingsInput } from "./training/settings.ts";
+export type { State } from "./training/state.ts";
+
+// Data
+export { memoryDataset } from "./data/dataset.ts";
+export type { ImageDataset, MemoryDatasetOptions } from "./data/dataset.ts";
+export { idxDataset, parseIdx } from "./data/idx.ts";
+export type { IdxArray, IdxDatasetOptions, IdxFile } from "./data/idx.ts";
+export { DataLoader } from "./data/loader.ts";
+export type { Batch, DataLoaderOptions, LoaderState } from "./data/loader.ts";
+
+// Files and images as bytes
+export { parseSafetensors, serializeSafetensors, toFloat32 } from "./io/safetensors.ts";
+export type { SafeTensor, Safetensors } from "./io/safetensors.ts";
+export type { SafeDtype } from "./io/safetensors-header.ts";
+export { layoutGrid } from "./io/grid.ts";
+export type { GridOptions } from "./io/grid.ts";
+export { fromBytes, toBytes } from "./io/pixels.ts";
+export type { ImageBatch, Picture } from "./io/pixels.ts";
+
+// Tensors and the devices that run them
+export { Tensor, concatenate, dotGeneral, full, iota, literal, scalar, scatterAdd, valueOf } from "./tensor/tensor.ts";
+export type { DotDimensions, TensorLike } from "./tensor/tensor.ts";
+export { conv2d, gelu, huber, huberLoss, l1Loss, mseLoss, silu, softmax, upsampleNearest } from "./tensor/functions.ts";
+export type { Conv2dOptions } from "./tensor/functions.ts";
+export { groupNorm } from "./tensor/norm.ts";
+export type { GroupNormOptions } from "./tensor/norm.ts";
+export { grad } from "./tensor/grad.ts";
+export { RandomStream } from "./tensor/random.ts";
+export { Variable } from "./tensor/variable.ts";
+export { ndarray } from "./tensor/ndarray.ts";
+export type { NdArray } from "./tensor/ndarray.ts";
+export type { DType, TypedArray } from "./tensor/dtype.ts";
+export type { Graph, Update } from "./tensor/graph.ts";
+export type { Shape } from "./tensor/shape.ts";
+export type { Backend, Executable } from "./backend/backend.ts";
+export { compile } from "./backend/compile.ts";
+export type { Compiled, Traced } from "./backend/compile.ts";
+export { defaultBackend } from "./backend/default.ts";
+export { ReferenceBackend } from "./backend/reference/backend.ts";
