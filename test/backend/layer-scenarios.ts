@@ -153,6 +153,43 @@ export const contractionScenarios: readonly Scenario[] = [
       return withGradients(y.multiply(0.2), [a, b]);
     },
   },
+  {
+    name: "a moved operand of a product that is an output too",
+    inputs: floats([2, 7], [2, 7, 5], [9, 4, 4], [4, 6], [6, 4]),
+    build: ([a, x, cube, b, c]) => {
+      const turned = x.transpose([2, 1, 0]);
+      const pairs = cube.transpose([0, 2, 1]);
+      const flipped = b.transpose();
+      const repeated = c.slice(1, 0, 1).broadcastTo([6, 5]);
+      return {
+        outputs: [
+          turned,
+          dotGeneral(a, turned, { lhsBatch: [1], rhsBatch: [1], lhsContract: [0], rhsContract: [2] }),
+          pairs,
+          dotGeneral(cube, pairs, { lhsBatch: [2], rhsBatch: [2], lhsContract: [0], rhsContract: [0] }),
+          flipped,
+          c.transpose().matmul(flipped.slice(1, 1, 4, 2)),
+          c.matmul(flipped.transpose()),
+          repeated,
+          b.matmul(repeated),
+        ],
+      };
+    },
+  },
+  {
+    name: "a moved operand of a product with free axes on both sides, whose rows are gathered for another product",
+    inputs: (random) => [
+      ...floats([2, 28, 9], [28, 2, 9], [9, 28], [3, 1, 9, 8])(random),
+      random.array([3], "i32", () => random.integer(0, 1)),
+    ],
+    build: ([a, x, b, filter, rows]) => {
+      const turned = x.transpose([1, 0, 2]);
+      const product = dotGeneral(a, turned, { lhsBatch: [], rhsBatch: [], lhsContract: [1], rhsContract: [1] });
+      const gathered = turned.gather(rows).abs();
+      const other = dotGeneral(b, gathered, { lhsBatch: [1], rhsBatch: [1], lhsContract: [0], rhsContract: [2] });
+      return { outputs: [conv2d(product.multiply(0.2), filter, { stride: 2, padding: 1 }), other.multiply(2)] };
+    },
+  },
 ];
 
 /** Layers of the models, with gradients. */

@@ -28,7 +28,7 @@ export function describeScenarios(context: Context): void {
 }
 
 const { UNNOISE_GRAPH_SEED, UNNOISE_GRAPHS } = process.env;
-const COUNT = Number(UNNOISE_GRAPHS ?? 150);
+const COUNT = Number(UNNOISE_GRAPHS ?? 250);
 const SEEDS =
   UNNOISE_GRAPH_SEED === undefined ? Array.from({ length: COUNT }, (_, i) => i) : [Number(UNNOISE_GRAPH_SEED)];
 
