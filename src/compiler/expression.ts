@@ -6,17 +6,19 @@ import type { Affine, AxisSplit } from "./affine.ts";
 import type { Buffer, Expression, ScalarOp } from "./program.ts";
 
 /** Thrown to restart an expression with one loop axis split in two. */
-export class NeedsSplit {
+export class NeedsSplit extends Error {
   readonly split: AxisSplit;
   constructor(split: AxisSplit) {
+    super("internal: an axis has to be split");
     this.split = split;
   }
 }
 
 /** Thrown where an index would not be linear in the loop axes: the tensor has to be stored first. */
-export class NeedsStorage {
+export class NeedsStorage extends Error {
   readonly tensor: Tensor;
   constructor(tensor: Tensor) {
+    super(`internal: ${tensor.op.kind} has to be stored`);
     this.tensor = tensor;
   }
 }

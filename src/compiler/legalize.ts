@@ -16,7 +16,7 @@ const MOST_PARTS = 8;
 /**
  * Brings the language down to what kernels exist for:
  * - dot_general becomes batches of [rows, inner] x [inner, columns];
- * - a 1x1 convolution is such a product, and convolutions have no dilation and no negative padding;
+ * - a 1x1 convolution is such a product, one of patches too, and others have no dilation and no negative padding;
  * - scatter_add becomes a reduction; interior padding becomes movement; empty contractions become constants;
  * - long sums with few results are taken in a fixed number of parts, so that they run in parallel and do not
  *   depend on the number of threads.
@@ -88,6 +88,11 @@ const rewrites: { readonly [K in OpKind]?: Rewrite<K> } = {
   convolution: (op, [x, w]) => {
     const shape = new Tensor(op, [x, w]).shape;
     if (sizeOf(w.shape) === 0 || x.size === 0 || sizeOf(shape) === 0) return full(shape, 0);
+    if (isPatchwise(op, w.shape, x))
+      return patchesOf(x, op.strides)
+        .matmul(w.reshape([1, -1, w.shape[3]]))
+        .reshape(shape);
+    if (isPatchSpread(op, w.shape, shape, x)) return spreadPatches(x, w, op.lhsDilation).reshape(shape);
     const plain = withoutDilation(op, x);
     if (plain) return new Tensor({ ...op, ...plain.window }, [plain.input, dilate(w, op.rhsDilation, [0, 1])]);
     if (!isPointwise(op, w.shape)) return undefined;
@@ -107,6 +112,13 @@ const rewrites: { readonly [K in OpKind]?: Rewrite<K> } = {
       return dense.slice(at, 0, kernel[0], op.rhsDilation[0]).slice(at + 1, 0, kernel[1], op.rhsDilation[1]);
     }
     if (op.parts !== undefined) return undefined;
+    if (isPatchwise(op, op.kernel, x)) {
+      const patches = patchesOf(x, op.strides);
+      return patches
+        .transpose([0, 2, 1])
+        .matmul(dy.reshape([1, patches.shape[1], dy.shape[3]]))
+        .reshape(shape);
+    }
     if (isPointwise(op, op.kernel)) {
       const pixels = x.size / x.shape[3];
       const product = x
@@ -195,6 +207,43 @@ function isPointwise(op: ConvolutionWindow, kernel: readonly number[]): boolean 
   );
 }
 
+/** Windows that neither overlap nor leave gaps: a product of patches, as in a space-to-depth downsampling. */
+function isPatchwise(op: ConvolutionWindow, kernel: readonly number[], x: Tensor): boolean {
+  const isTiled = op.strides.every((stride, i) => stride > 1 && stride === kernel[i] && x.shape[i + 1] % stride === 0);
+  return isTiled && hasNoDilation(op) && op.padding.every(([low, high]) => low === 0 && high === 0);
+}
+
+/** [1, patches, patch height * patch width * channels] */
+function patchesOf(x: Tensor, [ph, pw]: readonly [number, number]): Tensor {
+  const [batch, height, width, channels] = x.shape;
+  const split = x.reshape([batch, height / ph, ph, width / pw, pw, channels]);
+  return split.transpose([0, 1, 3, 2, 4, 5]).reshape([1, -1, ph * pw * channels]);
+}
+
+/** The gradient of a patchwise convolution by its input: each pixel becomes a patch. */
+function isPatchSpread(op: ConvolutionWindow, kernel: readonly number[], shape: readonly number[], x: Tensor): boolean {
+  const plain = [...op.strides, ...op.rhsDilation].every((n) => n === 1);
+  const spreads = op.lhsDilation.every(
+    (n, i) => n > 1 && n === kernel[i] && shape[i + 1] === n * x.shape[i + 1] && op.padding[i][0] === n - 1,
+  );
+  return plain && spreads;
+}
+
+function spreadPatches(x: Tensor, w: Tensor, [ph, pw]: readonly [number, number]): Tensor {
+  const [batch, height, width, inner] = x.shape;
+  const channels = w.shape[3];
+  const filter = w
+    .reverse([0, 1])
+    .transpose([2, 0, 1, 3])
+    .reshape([1, inner, ph * pw * channels]);
+  const patches = x.reshape([1, batch * height * width, inner]).matmul(filter);
+  return patches.reshape([batch, height, width, ph, pw, channels]).transpose([0, 1, 3, 2, 4, 5]);
+}
+
+function hasNoDilation(op: ConvolutionWindow): boolean {
+  return [...op.lhsDilation, ...op.rhsDilation].every((n) => n === 1);
+}
+
 function dilate(x: Tensor, dilation: readonly [number, number], axes: readonly [number, number]): Tensor {
   if (dilation[0] === 1 && dilation[1] === 1) return x;
   const zeros = x.shape.map(() => 0);
@@ -204,9 +253,8 @@ function dilate(x: Tensor, dilation: readonly [number, number], axes: readonly [
 
 /** The input and window of an equal convolution without dilation and with padding of zero or more. */
 function withoutDilation(op: ConvolutionWindow, x: Tensor): { input: Tensor; window: ConvolutionWindow } | undefined {
-  const dilated = op.lhsDilation.some((n) => n !== 1) || op.rhsDilation.some((n) => n !== 1);
   const cropped = op.padding.some(([low, high]) => low < 0 || high < 0);
-  if (!dilated && !cropped) return undefined;
+  if (hasNoDilation(op) && !cropped) return undefined;
   const crop = op.padding.map(([low, high]) => [Math.min(0, low), Math.min(0, high)] as const);
   const padding = op.padding.map(([low, high]) => [Math.max(0, low), Math.max(0, high)]);
   const input = dilate(x, op.lhsDilation, [1, 2]).pad([[0, 0], ...crop, [0, 0]]);

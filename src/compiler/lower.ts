@@ -11,6 +11,8 @@ import { coalesce, permuteAxes } from "./axes.ts";
 import type { Loops } from "./axes.ts";
 import { ExpressionBuilder, NeedsSplit, NeedsStorage, buildOver, spaceOf } from "./expression.ts";
 import type { Coordinates, Space } from "./expression.ts";
+import { fitsLayout, lhsLayout, rhsLayout } from "./view.ts";
+import type { ViewLayout } from "./view.ts";
 import type { Buffer, BufferSource, ConvolutionShape, Expression, Kernel, Store, View } from "./program.ts";
 
 /** Gives stored tensors their buffers. */
@@ -179,7 +181,13 @@ function lowerDot(kernel: ScheduledKernel, table: BufferTable): Kernel {
     if (!at) throw new Error("internal: a product is not used by its store");
     const [batch, row, column] = at;
     const inner = space.coordinates[store.rank];
-    const views = [viewOf(builder, lhs, [batch, row, inner]), viewOf(builder, rhs, [batch, inner, column])];
+    const view = (operand: Tensor, coordinates: Coordinates, layout: ViewLayout): View => {
+      const loaded = viewOf(builder, operand, coordinates);
+      // Scheduling may have stored a tensor on the way since it judged the operand.
+      if (!fitsLayout(operand, space, coordinates, loaded.index, layout)) throw new NeedsStorage(operand);
+      return loaded;
+    };
+    const views = [view(lhs, [batch, row, inner], lhsLayout), view(rhs, [batch, inner, column], rhsLayout)];
     return { axes: space.axes, stores, views, dimensions: [batch, row, column, inner] };
   });
   const firstSpare = built.axes.length - 3;

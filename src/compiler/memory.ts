@@ -26,7 +26,7 @@ export function planMemory(program: Program): MemoryPlan {
   const offsets = new Map<Buffer, number>();
   const placed: (Lifetime & { readonly offset: number })[] = [];
   let total = 0;
-  for (const lifetime of lifetimesOf(program).sort((a, b) => b.bytes - a.bytes || a.first - b.first)) {
+  for (const lifetime of lifetimesOf(program).toSorted((a, b) => b.bytes - a.bytes || a.first - b.first)) {
     let offset = 0;
     for (const other of placed) {
       const apart = other.last < lifetime.first || other.first > lifetime.last || other.offset + other.bytes <= offset;

@@ -1,10 +1,11 @@
 import { rootsOf, topologicalOrder, usersOf } from "../tensor/graph.ts";
 import type { Graph } from "../tensor/graph.ts";
 import { isElementwise, isMovement } from "../tensor/op.ts";
-import { formatShape } from "../tensor/shape.ts";
+import { formatShape, sameShape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { COST_PER_PASS, costOf } from "./cost.ts";
-import { baseOf, basesOf, isStridedView } from "./view.ts";
+import { baseOf, basesOf, isGatherable, isStridedView, lhsLayout, rhsLayout } from "./view.ts";
+import type { ViewLayout } from "./view.ts";
 
 /** Which tensors are computed by one kernel, before index arithmetic. */
 export interface ScheduledKernel {
@@ -25,6 +26,14 @@ const CHEAP_OPERAND = 8;
 /** Tensors that exist in memory without being computed. */
 export function isStoredLeaf(tensor: Tensor): boolean {
   return tensor.op.kind === "input" || tensor.op.kind === "variable" || tensor.op.kind === "literal";
+}
+
+/** Whether a reshape only adds or drops axes of 1. */
+function isReframed(before: Tensor, after: Tensor): boolean {
+  return sameShape(
+    before.shape.filter((n) => n !== 1),
+    after.shape.filter((n) => n !== 1),
+  );
 }
 
 function isResult(tensor: Tensor): boolean {
@@ -84,8 +93,7 @@ class Scheduler {
         const users = this.#users.get(node) ?? [];
         const [user] = users;
         if (users.length !== 1 || user.size !== result.size || this.#inTail.has(user)) break;
-        const reshapes =
-          user.op.kind === "reshape" && (result.op.kind === "reduce" || result.op.kind === "dot_general");
+        const reshapes = user.op.kind === "reshape" && (result.op.kind === "dot_general" || isReframed(node, user));
         if (!reshapes && !isElementwise(user.op)) break;
         if (result.op.kind === "convolution_filter_gradient") break;
         node = user;
@@ -121,28 +129,31 @@ class Scheduler {
           this.#store(a);
           break;
         case "dot_general":
-          this.#storeView(a, isStridedView(a, [2]));
-          this.#storeView(b, isStridedView(b, [1], 2));
+          this.#storeView(a, lhsLayout);
+          this.#storeView(b, rhsLayout);
           break;
         case "convolution":
-          this.#storeImage(a);
-          this.#store(b);
-          break;
         case "convolution_filter_gradient":
           this.#storeImage(a);
           this.#store(b);
           break;
+        default:
       }
     }
   }
 
   /** An operand that kernels read in place where its layout allows it, else as a contiguous copy. */
-  #storeView(operand: Tensor, isView: boolean): void {
-    this.#store(isView ? baseOf(operand) : operand);
+  #storeView(operand: Tensor, layout: ViewLayout): void {
+    const isStored = (tensor: Tensor): boolean => this.#isStored(tensor);
+    this.#store(isStridedView(operand, isStored, layout) ? baseOf(operand, isStored) : operand);
   }
 
   /** A convolution gathers its input piece by piece, so movement and cheap arithmetic happen on the way. */
   #storeImage(input: Tensor): void {
+    if (!isGatherable(input, (tensor) => this.#isStored(tensor))) {
+      this.#store(input);
+      return;
+    }
     for (const base of basesOf(input)) {
       if (base.op.kind === "constant" || this.#isStored(base)) continue;
       const cone = this.#coneOf(base);

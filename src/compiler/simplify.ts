@@ -80,6 +80,7 @@ const rules: { readonly [K in OpKind]?: readonly Rule<K>[] } = {
     (_, [a, b]) => (isUniform(b, 0) ? a : undefined), // x + 0 -> x
     (_, [a, b]) => (isUniform(a, 0) ? b : undefined), // 0 + x -> x
     (_, [a, b], build) => (b.op.kind === "negate" ? build({ kind: "subtract" }, [a, b.inputs[0]]) : undefined), // a + (-b) -> a - b
+    (_, [a, b], build) => joinPads(a, b, build),
   ],
   subtract: [
     (_, [a, b]) => (isUniform(b, 0) ? a : undefined), // x - 0 -> x
@@ -140,7 +141,19 @@ const rules: { readonly [K in OpKind]?: readonly Rule<K>[] } = {
   ],
   pad: [(op, [x]) => ([...op.low, ...op.high, ...op.interior].every((n) => n === 0) ? x : undefined)],
   reverse: [(op, [x]) => (op.axes.every((axis) => x.shape[axis] <= 1) ? x : undefined)],
-  concatenate: [(_, inputs) => (inputs.length === 1 ? inputs[0] : undefined)],
+  concatenate: [
+    (_, inputs) => (inputs.length === 1 ? inputs[0] : undefined),
+    // concatenate(concatenate(a, b), c) -> concatenate(a, b, c)
+    (op, inputs, build) => {
+      const isNested = (x: Tensor): boolean => x.op.kind === "concatenate" && x.op.axis === op.axis;
+      return inputs.some(isNested)
+        ? build(
+            op,
+            inputs.flatMap((x) => (isNested(x) ? x.inputs : [x])),
+          )
+        : undefined;
+    },
+  ],
   reduce: [
     (op, [x], build) =>
       op.axes.every((axis) => x.shape[axis] === 1)
@@ -151,10 +164,39 @@ const rules: { readonly [K in OpKind]?: readonly Rule<K>[] } = {
       if (x.op.kind !== "reduce" || x.op.reduction !== op.reduction) return undefined;
       const inner = x.op.axes;
       const kept = range(x.inputs[0].rank).filter((axis) => !inner.includes(axis));
-      return build({ ...op, axes: [...inner, ...op.axes.map((axis) => kept[axis])].sort((a, b) => a - b) }, x.inputs);
+      return build(
+        { ...op, axes: [...inner, ...op.axes.map((axis) => kept[axis])].toSorted((a, b) => a - b) },
+        x.inputs,
+      );
     },
   ],
 };
+
+/** A pad that only adds zeros, at both ends of one axis. */
+function zerosAround(x: Tensor): { inner: Tensor; axis: number; low: number; high: number } | undefined {
+  if (x.op.kind !== "pad" || x.op.value !== 0 || x.op.interior.some((n) => n > 0)) return undefined;
+  const { low, high } = x.op;
+  const padded = range(x.rank).filter((axis) => low[axis] !== 0 || high[axis] !== 0);
+  const [axis] = padded;
+  if (padded.length !== 1 || low[axis] < 0 || high[axis] < 0) return undefined;
+  return { inner: x.inputs[0], axis, low: low[axis], high: high[axis] };
+}
+
+/** 0 a 0 0 + 0 0 b 0 -> 0 a b 0, where a ends as b starts; what differentiating slices gives. */
+function joinPads(a: Tensor, b: Tensor, build: Build): Tensor | undefined {
+  const [first, second] = [zerosAround(a), zerosAround(b)];
+  if (!first || !second || first.axis !== second.axis) return undefined;
+  const { axis } = first;
+  const length = a.shape[axis];
+  if (first.low > second.low) return joinPads(b, a, build);
+  if (length - first.high !== second.low) return undefined;
+  const joined = build({ kind: "concatenate", axis }, [first.inner, second.inner]);
+  const zeros = a.shape.map(() => 0);
+  return build(
+    { kind: "pad", low: zeros.with(axis, first.low), high: zeros.with(axis, second.high), interior: zeros, value: 0 },
+    [joined],
+  );
+}
 
 const folds: { readonly [K in OpKind]?: (a: number, b: number) => number } = {
   add: (a, b) => a + b,

@@ -1,6 +1,6 @@
 import { sameAffine } from "./affine.ts";
 import { readsOf, visitExpression, writesOf } from "./program.ts";
-import type { Buffer, Expression, Kernel, MapKernel } from "./program.ts";
+import type { Buffer, Expression, Kernel, MapKernel, View } from "./program.ts";
 
 /** A variable's buffer, and the one that holds its next value when all kernels have run. */
 export interface Commit {
@@ -16,10 +16,19 @@ export function commitUpdates(
   kernels: readonly Kernel[],
   commits: readonly Commit[],
 ): { kernels: Kernel[]; replaced: Map<Buffer, Buffer> } {
+  const lastRead = new Map<Buffer, number>();
+  const producer = new Map<Buffer, number>();
+  kernels.forEach((kernel, i) => {
+    for (const buffer of readsOf(kernel)) lastRead.set(buffer, i);
+    for (const buffer of writesOf(kernel)) producer.set(buffer, i);
+  });
   const replaced = new Map<Buffer, Buffer>();
   const copies: Kernel[] = [];
   for (const { variable, value } of commits) {
-    if (!replaced.has(value) && canWriteInPlace(kernels, variable, value)) replaced.set(value, variable);
+    const at = producer.get(value) ?? -1;
+    const isLast = (lastRead.get(variable) ?? -1) <= at;
+    if (at >= 0 && isLast && !replaced.has(value) && readsOnlyWhereItWrites(kernels[at], variable, value))
+      replaced.set(value, variable);
     else copies.push(copyKernel(replaced.get(value) ?? value, variable));
   }
   return { kernels: [...kernels.map((kernel) => replaceBuffers(kernel, replaced)), ...copies], replaced };
@@ -31,25 +40,17 @@ export function copyKernel(from: Buffer, to: Buffer): MapKernel {
   return { kind: "map", axes: [from.length], stores: [{ buffer: to, index, value }] };
 }
 
-function canWriteInPlace(kernels: readonly Kernel[], variable: Buffer, value: Buffer): boolean {
-  const producer = kernels.findIndex((kernel) => writesOf(kernel).includes(value));
-  if (producer === -1 || kernels.slice(producer + 1).some((kernel) => readsOf(kernel).has(variable))) return false;
-  const kernel = kernels[producer];
+/** Whether a kernel that writes `value` may write `variable` instead: it reads an element of it only to write that one. */
+function readsOnlyWhereItWrites(kernel: Kernel, variable: Buffer, value: Buffer): boolean {
   if (kernel.kind !== "map") return false;
   const store = kernel.stores.find((candidate) => candidate.buffer === value);
   if (!store) return false;
   let aligned = true;
+  const visit = (node: Expression): void => {
+    if (node.kind === "load" && node.buffer === variable) aligned &&= !node.row && sameAffine(node.index, store.index);
+  };
   const seen = new Set<Expression>();
-  for (const { value: root } of kernel.stores) {
-    visitExpression(
-      root,
-      (node) => {
-        if (node.kind === "load" && node.buffer === variable)
-          aligned &&= !node.row && sameAffine(node.index, store.index);
-      },
-      seen,
-    );
-  }
+  for (const { value: root } of kernel.stores) visitExpression(root, visit, seen);
   return aligned;
 }
 
@@ -72,8 +73,8 @@ function replaceBuffers(kernel: Kernel, replaced: ReadonlyMap<Buffer, Buffer>): 
       return { ...kernel, accumulators, stores: stores(kernel.stores) };
     }
     case "dot": {
-      const [lhs, rhs] = [kernel.lhs, kernel.rhs].map((view) => ({ ...view, buffer: of(view.buffer) }));
-      return { ...kernel, lhs, rhs, stores: stores(kernel.stores) };
+      const view = (operand: View): View => ({ buffer: of(operand.buffer), index: operand.index });
+      return { ...kernel, lhs: view(kernel.lhs), rhs: view(kernel.rhs), stores: stores(kernel.stores) };
     }
     case "convolution":
       return { ...kernel, input: inside(kernel.input), weight: of(kernel.weight), stores: stores(kernel.stores) };

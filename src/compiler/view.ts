@@ -1,14 +1,16 @@
 import { isMovement } from "../tensor/op.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Affine } from "./affine.ts";
-import { ExpressionBuilder, NeedsStorage, buildOver } from "./expression.ts";
-import type { Space } from "./expression.ts";
+import { ExpressionBuilder, NeedsSplit, NeedsStorage, buildOver, spaceOf } from "./expression.ts";
+import type { Coordinates, Space } from "./expression.ts";
 import type { Buffer } from "./program.ts";
 
+export type IsStored = (tensor: Tensor) => boolean;
+
 /** The tensor that a chain of movement ops on one operand starts from. */
-export function baseOf(tensor: Tensor): Tensor {
+export function baseOf(tensor: Tensor, isStored: IsStored): Tensor {
   let node = tensor;
-  while (isMovement(node.op) && node.inputs.length === 1) node = node.inputs[0];
+  while (isMovement(node.op) && node.inputs.length === 1 && !isStored(node)) node = node.inputs[0];
   return node;
 }
 
@@ -17,41 +19,72 @@ export function basesOf(tensor: Tensor): Tensor[] {
   return isMovement(tensor.op) ? tensor.inputs.flatMap(basesOf) : [tensor];
 }
 
+/** Dimensions of an operand that need a single step each, and one that needs a step of 1. */
+export interface ViewLayout {
+  readonly stepped: readonly number[];
+  readonly adjacent?: number;
+}
+
+export const lhsLayout: ViewLayout = { stepped: [2] };
+export const rhsLayout: ViewLayout = { stepped: [1], adjacent: 2 };
+
+/** Whether an index into memory steps through an operand's dimensions as a layout demands. */
+export function fitsLayout(
+  operand: Tensor,
+  space: Pick<Space, "axes">,
+  coordinates: Coordinates,
+  index: Affine,
+  { stepped, adjacent }: ViewLayout,
+): boolean {
+  const stepOf = (dimension: number): number | undefined => stepAlong(space.axes, coordinates[dimension], index);
+  if (stepped.some((dimension) => stepOf(dimension) === undefined)) return false;
+  return adjacent === undefined || operand.shape[adjacent] === 1 || stepOf(adjacent) === 1;
+}
+
 /** Step between neighbours along a dimension, where a single step serves the whole of it. */
-export function stepAlong(space: Space, dimension: number, index: Affine): number | undefined {
-  const parts = axesOf(space, dimension);
+function stepAlong(axes: readonly number[], coordinate: Affine, index: Affine): number | undefined {
+  const parts = coordinate.coefficients.flatMap((c, axis) => (c !== 0 && axes[axis] > 1 ? [axis] : []));
   if (parts.length === 0) return 0;
   for (let i = 0; i + 1 < parts.length; i++) {
     const [outer, inner] = [parts[i], parts[i + 1]];
-    if (index.coefficients[outer] !== index.coefficients[inner] * space.axes[inner]) return undefined;
+    if (index.coefficients[outer] !== index.coefficients[inner] * axes[inner]) return undefined;
   }
   return index.coefficients[parts[parts.length - 1]];
 }
 
-/** The loop axes longer than 1 that a dimension was split into, outermost first. */
-function axesOf(space: Space, dimension: number): number[] {
-  const { coefficients } = space.coordinates[dimension];
-  return coefficients.flatMap((c, axis) => (c !== 0 && space.axes[axis] > 1 ? [axis] : []));
+/** Whether an image can be gathered while it is convolved: its movement needs no other axes than its own four. */
+export function isGatherable(image: Tensor, isStored: IsStored): boolean {
+  const { axes, coordinates } = spaceOf(image.shape);
+  try {
+    new ExpressionBuilder({ axes, bufferOf: standIn(isStored), slotOf: () => undefined }).at(image, coordinates);
+    return true;
+  } catch (request) {
+    if (request instanceof NeedsStorage || request instanceof NeedsSplit) return false;
+    throw request;
+  }
+}
+
+/** A buffer for every tensor that is computed, as if all of those were stored. */
+function standIn(isStored: IsStored): (tensor: Tensor) => Buffer | undefined {
+  return (tensor) =>
+    isMovement(tensor.op) && !isStored(tensor)
+      ? undefined
+      : { id: -1, dtype: tensor.dtype, length: 0, source: { kind: "temporary" } };
 }
 
 /**
  * Whether a [batch, rows, columns] operand can be read where it lies: a plain view of its base in which each
- * of the given dimensions has one step, and `adjacent` (if given) a step of 1.
+ * of the layout's dimensions has one step, and the adjacent one a step of 1.
  */
-export function isStridedView(operand: Tensor, dimensions: readonly number[], adjacent?: number): boolean {
-  const stand: Buffer = { id: -1, dtype: operand.dtype, length: 0, source: { kind: "temporary" } };
-  const bufferOf = (tensor: Tensor): Buffer | undefined => (isMovement(tensor.op) ? undefined : stand);
+export function isStridedView(operand: Tensor, isStored: IsStored, layout: ViewLayout): boolean {
   try {
     return buildOver(operand.shape, (space) => {
-      const view = new ExpressionBuilder({ axes: space.axes, bufferOf, slotOf: () => undefined }).at(
+      const view = new ExpressionBuilder({ axes: space.axes, bufferOf: standIn(isStored), slotOf: () => undefined }).at(
         operand,
         space.coordinates,
       );
       if (view.kind !== "load" || view.row) return false;
-      const steps = dimensions.map((dimension) => stepAlong(space, dimension, view.index));
-      const adjacentStep = adjacent === undefined ? 1 : stepAlong(space, adjacent, view.index);
-      const isAdjacent = adjacentStep === 1 || (adjacent !== undefined && operand.shape[adjacent] === 1);
-      return steps.every((step) => step !== undefined) && isAdjacent;
+      return fitsLayout(operand, space, space.coordinates, view.index, layout);
     });
   } catch (request) {
     if (request instanceof NeedsStorage) return false;

@@ -5,7 +5,7 @@ import type { AxisRange } from "./map.ts";
 import type { Code } from "./writer.ts";
 import { FunctionWriter, get, i32 } from "./writer.ts";
 
-/** One kernel as a function of a task number and buffer addresses. */
+/** One kernel as a function of a task number and the address of a list of buffer addresses. */
 export interface KernelCode {
   readonly body: Code;
   /** The buffers whose addresses it takes, in order. */
@@ -18,10 +18,10 @@ export interface KernelCode {
   readonly calls: ReadonlySet<string>;
 }
 
-/** A function under construction whose parameters are the task and the buffers it turns out to use. */
+/** A function under construction, with the buffers that it turns out to use. */
 export class KernelWriter implements Sources {
   readonly #buffers: Buffer[] = [];
-  readonly writer: FunctionWriter = new FunctionWriter([]);
+  readonly writer = new FunctionWriter();
   readonly calls = new Set<string>();
   scratchBytes = 0;
   result: { readonly base: string; readonly index: Affine } | readonly string[] | undefined;
@@ -38,16 +38,12 @@ export class KernelWriter implements Sources {
   }
 
   finish(tasks: number): KernelCode {
-    const params = ["$task", ...this.#buffers.map((_, i) => `$buffer${i}`)]
-      .map((name) => ` (param ${name} i32)`)
-      .join("");
-    return {
-      body: params + this.writer.finish(),
-      buffers: this.#buffers,
-      tasks,
-      scratchBytes: this.scratchBytes,
-      calls: this.calls,
-    };
+    const locals = this.#buffers.map((_, i) => ` (local $buffer${i} i32)`).join("");
+    const loads = this.#buffers.map(
+      (_, i) => `(local.set $buffer${i} (i32.load offset=${4 * i} (local.get $buffers)))`,
+    );
+    const body = ` (param $task i32) (param $buffers i32)${locals}${this.writer.finish(loads)}`;
+    return { body, buffers: this.#buffers, tasks, scratchBytes: this.scratchBytes, calls: this.calls };
   }
 
   /** Bytes of the thread's scratch memory; the address follows from the thread. */

@@ -7,12 +7,13 @@ import type { KernelCode } from "./kernel.ts";
 import { KernelWriter, splitTasks } from "./kernel.ts";
 import { canVectorize } from "./vectorize.ts";
 import type { Code, FunctionWriter } from "./writer.ts";
-import { i32 } from "./writer.ts";
+import { get, i32, set } from "./writer.ts";
 
 /** Elements that one task writes, about: enough to hide its start, few enough to spread over threads. */
 const TASK_ELEMENTS = 8192;
-/** Vectors of a row that are written without a loop. */
+/** Vectors of a row that are written without a loop, and nodes of their expressions together. */
 const MOST_UNROLLED = 8;
+const MOST_UNROLLED_NODES = 160;
 
 export function emitMap(kernel: MapKernel): KernelCode {
   const target = new KernelWriter();
@@ -62,9 +63,14 @@ export function emitElements(writer: FunctionWriter, { axes, stores, sources, ra
 
   const isPart = ranges[last] !== undefined;
   const vectorizes = canVectorize(roots, last) && stores.every((store) => isAdjacent(store.index, last));
+  const unrolled = Math.min(MOST_UNROLLED, MOST_UNROLLED_NODES / context.uses.size);
   const row = (): number => {
-    if (isPart) return emitPartialRow(writer, inductions, last, ranges[last], axes[last], vectorizes, element);
-    return emitRow(writer, inductions, last, axes[last], vectorizes, element);
+    if (isPart)
+      return emitPartialRow(
+        { writer, inductions, axis: last, length: axes[last], vectorizes, unrolled, element },
+        ranges[last],
+      );
+    return emitRow({ writer, inductions, axis: last, length: axes[last], vectorizes, unrolled, element });
   };
 
   const nest = (axis: number): number => {
@@ -95,23 +101,29 @@ function hold(writer: FunctionWriter, width: 1 | 4, dtype: Store["value"]["dtype
   return `(local.get ${writer.bind(width === 4 ? "v128" : dtype === "f32" ? "f32" : "i32", value)})`;
 }
 
+/** The innermost loop. */
+interface Row {
+  readonly writer: FunctionWriter;
+  readonly inductions: Inductions;
+  readonly axis: number;
+  readonly length: number;
+  readonly vectorizes: boolean;
+  /** How many elements or vectors may be written without a loop. */
+  readonly unrolled: number;
+  /** Writes one element, or four from `lane` on. */
+  readonly element: (width: 1 | 4, lane: number) => void;
+}
+
 /** A whole row of the last axis; returns how far the inductions moved along it. */
-function emitRow(
-  writer: FunctionWriter,
-  inductions: Inductions,
-  axis: number,
-  length: number,
-  vectorizes: boolean,
-  element: (width: 1 | 4, lane: number) => void,
-): number {
+function emitRow({ writer, inductions, axis, length, vectorizes, unrolled, element }: Row): number {
   const vectors = vectorizes ? Math.floor(length / 4) : 0;
   const rest = length - vectors * 4;
-  if (vectors + rest <= MOST_UNROLLED) {
+  if (vectors + rest <= unrolled) {
     for (let i = 0; i < vectors; i++) element(4, i * 4);
     for (let i = 0; i < rest; i++) element(1, vectors * 4 + i);
     return 0;
   }
-  const perPass = vectors % 4 === 0 ? 4 : vectors % 2 === 0 ? 2 : 1;
+  const perPass = [4, 2].find((n) => vectors % n === 0 && n <= unrolled) ?? 1;
   if (vectors > 0) {
     writer.loop(i32(0), i32(vectors), perPass, () => {
       for (let i = 0; i < perPass; i++) element(4, i * 4);
@@ -129,38 +141,30 @@ function emitRow(
 
 /** Part of the last axis, when it is the one that tasks share out; nothing is nested around it. */
 function emitPartialRow(
-  writer: FunctionWriter,
-  inductions: Inductions,
-  axis: number,
+  { writer, inductions, axis, length, vectorizes, unrolled, element }: Row,
   range: AxisRange,
-  length: number,
-  vectorizes: boolean,
-  element: (width: 1 | 4, lane: number) => void,
 ): number {
   if (range.end === undefined) {
     element(1, 0);
     return 0;
   }
   const { start, end } = range;
-  // Tasks start at multiples of four, so only the last one has a rest.
+  // Tasks start at multiples of sixteen, so only the last one has a rest.
   const vectorEnd = vectorizes ? `(i32.sub ${end} (i32.and (i32.sub ${end} ${start}) ${i32(3)}))` : start;
   const middle = writer.bind("i32", vectorEnd);
+  const at = writer.bind("i32", start);
+  const run = (until: Code, count: number, width: 1 | 4): void => {
+    const step = count * width;
+    writer.loop(get(at), count > 1 ? `(i32.sub ${until} ${i32(step - 1)})` : until, step, (counter) => {
+      for (let i = 0; i < count; i++) element(width, i * width);
+      inductions.advance([[axis, step]]);
+      writer.line(set(at, `(i32.add ${get(counter)} ${i32(step)})`));
+    });
+  };
   if (vectorizes) {
-    writer.loop(start, `(i32.sub (local.get ${middle}) ${i32(15)})`, 16, () => {
-      for (let i = 0; i < 4; i++) element(4, i * 4);
-      inductions.advance([[axis, 16]]);
-    });
-    const done = `(i32.add ${start} (i32.and (i32.sub (local.get ${middle}) ${start}) ${i32(-16)}))`;
-    writer.loop(done, `(local.get ${middle})`, 4, () => {
-      element(4, 0);
-      inductions.advance([[axis, 4]]);
-    });
+    if (unrolled >= 4) run(get(middle), 4, 4);
+    run(get(middle), 1, 4);
   }
-  if (!vectorizes || length % 4 !== 0) {
-    writer.loop(`(local.get ${middle})`, end, 1, () => {
-      element(1, 0);
-      inductions.advance([[axis, 1]]);
-    });
-  }
+  if (!vectorizes || length % 4 !== 0) run(end, 1, 1);
   return 0;
 }

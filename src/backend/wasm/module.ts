@@ -18,23 +18,20 @@ export interface Features {
   readonly relaxed: boolean;
 }
 
-/** Where buffers are: at a fixed address, or at an offset into the workspace of a run. */
-export interface Address {
-  readonly workspace: boolean;
-  readonly bytes: number;
-}
-
-export interface ModulePlan {
-  readonly addressOf: (buffer: Buffer) => Address;
-  /** Of one counter per kernel, 4 bytes each, zero when a run starts. */
-  readonly counters: number;
-}
-
 export interface WasmModule {
   readonly text: string;
   readonly scratchBytes: number;
-  /** Per kernel: the function that it became, and how many tasks it has. */
-  readonly kernels: readonly { readonly name: string; readonly tasks: number }[];
+  /** The table that `run` walks through, apart from addresses. */
+  readonly kernels: readonly KernelEntry[];
+}
+
+export interface KernelEntry {
+  /** The function that it became, by name and by place. */
+  readonly name: string;
+  readonly function: number;
+  readonly tasks: number;
+  readonly waits: boolean;
+  readonly buffers: readonly Buffer[];
 }
 
 /** Words at the start of memory, in bytes: how often threads arrived at a barrier, and whether one failed. */
@@ -59,36 +56,60 @@ export function emitKernel(kernel: Kernel, { wide }: Features): KernelCode {
 }
 
 /**
- * One module for a program. Kernels that differ only in the buffers they work on share a function. Every
- * thread calls `run`; it takes tasks of each kernel until none is left and waits for the others where the
- * next kernel depends on it.
+ * One module for a program. Kernels that differ only in the buffers they work on share a function. What runs,
+ * and on which buffers, stands in a table in memory that `run` walks through: every thread takes tasks of each
+ * kernel until none is left, and waits for the others where the next kernel depends on it.
  */
-export function emitModule(program: Program, features: Features, plan: ModulePlan): WasmModule {
+export function emitModule(program: Program, offsets: ReadonlyMap<Buffer, number>, features: Features): WasmModule {
   const codes = program.kernels.map((kernel) => emitKernel(kernel, features));
   const names = nameFunctions(program.kernels, codes);
+  const bodies = [...names.keys()];
   const functions = [...names].map(([body, name]) => `(func ${name}${body})`);
   const micros = new Set(codes.flatMap((code) => [...code.calls]));
   const scratchBytes = Math.max(0, ...codes.map((code) => code.scratchBytes));
-  const nameOf = (code: KernelCode): string => names.get(code.body) ?? "";
-  const waits = barriersBefore(program.kernels, plan.addressOf);
-  const body = codes.map(
-    (code, i) =>
-      `${waits[i] ? "(call $barrier (local.get $threads))" : ""}\n${callKernel(i, nameOf(code), code, plan)}`,
-  );
+  const waits = barriersBefore(program.kernels, offsets);
+  const functionIndex = new Map(bodies.map((body, i) => [body, i]));
   const text = `(module
 (import "unnoise" "memory" (memory 1 65536 shared))
 (import "unnoise" "pow" (func $pow (param f64 f64) (result f64)))
 (import "unnoise" "arrivals" (global $arrivals (mut i32)))
 (global $scratch (mut i32) (i32.const 0))
+(type $kernel (func (param i32 i32)))
+(table ${functions.length} funcref)
+(elem (i32.const 0) ${[...names.values()].join(" ")})
 ${[...micros].map((name) => microFromName(name, features.relaxed)).join("\n")}
 ${functions.join("\n")}
 ${BARRIER}
-(func (export "run") (param $thread i32) (param $threads i32) (param $workspace i32) (param $scratches i32) (param $from i32) (param $to i32) (local $task i32)
-(global.set $scratch (i32.add (local.get $scratches) (i32.mul (local.get $thread) ${i32(scratchBytes)})))
-${body.join("\n")}
-(call $barrier (local.get $threads)))
+${runFunction(scratchBytes)}
 )`;
-  return { text, scratchBytes, kernels: codes.map((code) => ({ name: nameOf(code), tasks: code.tasks })) };
+  const kernels = codes.map((code, i) => ({
+    name: names.get(code.body) ?? "",
+    function: functionIndex.get(code.body) ?? 0,
+    tasks: code.tasks,
+    waits: waits[i],
+    buffers: code.buffers,
+  }));
+  return { text, scratchBytes, kernels };
+}
+
+/** Words of a kernel's entry in the table: function, tasks, whether to wait first, address of its buffers' addresses, tasks taken. */
+export const ENTRY_WORDS = 5;
+export const TAKEN_WORD = 4;
+
+function runFunction(scratchBytes: number): Code {
+  const word = (i: number): Code => `(i32.load offset=${4 * i} (local.get $entry))`;
+  return `(func (export "run") (param $thread i32) (param $threads i32) (param $scratches i32) (param $entry i32) (param $end i32) (local $task i32)
+(global.set $scratch (i32.add (local.get $scratches) (i32.mul (local.get $thread) ${i32(scratchBytes)})))
+(block $finished (loop $kernels
+(br_if $finished (i32.ge_u (local.get $entry) (local.get $end)))
+(if ${word(2)} (then (call $barrier (local.get $threads))))
+(block $done (loop $next
+(br_if $done (i32.ge_u (local.tee $task (i32.atomic.rmw.add offset=${4 * TAKEN_WORD} (local.get $entry) (i32.const 1))) ${word(1)}))
+(call_indirect (type $kernel) (local.get $task) ${word(3)} ${word(0)})
+(br $next)))
+(local.set $entry (i32.add (local.get $entry) ${i32(4 * ENTRY_WORDS)}))
+(br $kernels)))
+(call $barrier (local.get $threads)))`;
 }
 
 function nameFunctions(kernels: readonly Kernel[], codes: readonly KernelCode[]): Map<string, string> {
@@ -97,18 +118,6 @@ function nameFunctions(kernels: readonly Kernel[], codes: readonly KernelCode[])
     if (!names.has(code.body)) names.set(code.body, `$${kernels[i].kind}_${names.size}`);
   });
   return names;
-}
-
-function callKernel(index: number, name: string, code: KernelCode, plan: ModulePlan): Code {
-  const addresses = code.buffers.map((buffer) => {
-    const { workspace, bytes } = plan.addressOf(buffer);
-    return workspace ? `(i32.add (local.get $workspace) ${i32(bytes)})` : i32(bytes);
-  });
-  return `(if (i32.and (i32.le_u (local.get $from) ${i32(index)}) (i32.gt_u (local.get $to) ${i32(index)})) (then
-(block $done (loop $next
-(br_if $done (i32.ge_u (local.tee $task (i32.atomic.rmw.add ${i32(plan.counters + 4 * index)} (i32.const 1))) ${i32(code.tasks)}))
-(call ${name} (local.get $task) ${addresses.join(" ")})
-(br $next)))))`;
 }
 
 /**
@@ -136,22 +145,24 @@ function microFromName(name: string, relaxed: boolean): Code {
   return microKernel(Number(match[1]), Number(match[2]), { accumulates: match[3] !== undefined, relaxed });
 }
 
+/** Memory that a kernel uses: in the workspace, or a buffer of its own. */
 interface Span {
+  readonly space: Buffer | "workspace";
   readonly start: number;
   readonly end: number;
-  readonly workspace: boolean;
 }
 
 /** Before which kernels all threads have to meet: where memory that an unfinished kernel uses is written or read. */
-function barriersBefore(kernels: readonly Kernel[], addressOf: ModulePlan["addressOf"]): boolean[] {
+function barriersBefore(kernels: readonly Kernel[], offsets: ReadonlyMap<Buffer, number>): boolean[] {
   let written: Span[] = [];
   let read: Span[] = [];
   const spanOf = (buffer: Buffer): Span => {
-    const { workspace, bytes } = addressOf(buffer);
-    return { workspace, start: bytes, end: bytes + 4 * buffer.length };
+    const offset = offsets.get(buffer);
+    const start = offset ?? 0;
+    return { space: offset === undefined ? buffer : "workspace", start, end: start + 4 * buffer.length };
   };
   const meet = (a: readonly Span[], b: readonly Span[]): boolean =>
-    a.some((x) => b.some((y) => x.workspace === y.workspace && x.start < y.end && y.start < x.end));
+    a.some((x) => b.some((y) => x.space === y.space && x.start < y.end && y.start < x.end));
   return kernels.map((kernel) => {
     const writes = writesOf(kernel).map(spanOf);
     const reads = [...readsOf(kernel)].map(spanOf);

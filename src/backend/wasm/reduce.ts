@@ -16,6 +16,8 @@ import { get, i32, set } from "./writer.ts";
 const TASK_ELEMENTS = 16384;
 /** Vector accumulators that stay in registers beside what they are computed from. */
 const MOST_ACCUMULATORS = 8;
+/** Nodes of all unrolled copies of a kernel's expressions, about. */
+const MOST_UNROLLED_NODES = 160;
 
 const combine: Readonly<Record<Reduction, ScalarOp>> = {
   sum: { kind: "add" },
@@ -84,6 +86,13 @@ class ReduceEmitter {
     );
   }
 
+  #mostCopies(): number {
+    return Math.max(
+      1,
+      Math.floor(Math.min(MOST_ACCUMULATORS / this.#kernel.accumulators.length, MOST_UNROLLED_NODES / this.#uses.size)),
+    );
+  }
+
   #adjacentLoads(axis: number): number {
     let count = 0;
     const seen = new Set<Expression>();
@@ -118,7 +127,7 @@ class ReduceEmitter {
   /** Results along the last kept axis, in blocks of vectors; returns how far the inductions moved. */
   #columns(range: AxisRange | undefined): number {
     const n = this.#kernel.axes[this.#lastKept];
-    const most = Math.max(1, Math.floor(MOST_ACCUMULATORS / this.#kernel.accumulators.length));
+    const most = this.#mostCopies();
     if (range) {
       const { start, end = `(i32.add ${start} (i32.const 1))` } = range;
       const at = this.#target.writer.bind("i32", start);
@@ -215,8 +224,7 @@ class ReduceEmitter {
     const n = axes[last];
     const vectorizes = n >= 4 && canVectorize(this.#values, last) && this.#adjacentLoads(last) > 0;
     const vectors = vectorizes ? Math.floor(n / 4) : 0;
-    const most = Math.max(1, Math.floor(MOST_ACCUMULATORS / this.#kernel.accumulators.length));
-    const copies = Math.min(4, most, Math.max(1, vectors));
+    const copies = Math.min(4, this.#mostCopies(), Math.max(1, vectors));
     const wide = vectors > 0 ? Array.from({ length: copies }, () => this.#startAccumulators(4)) : [];
     const scalars = this.#startAccumulators(1);
     this.#nestReducedRows(this.#kernel.kept, vectors, wide, scalars);

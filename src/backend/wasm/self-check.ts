@@ -43,3 +43,14 @@ export async function computesRightly(features: Features, makeKernel: MakeKernel
   }
   return true;
 }
+
+/** (func (result v128) ... f32x4.relaxed_...): a module that only engines with relaxed SIMD accept. */
+const RELAXED_MODULE = new Uint8Array([
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 15, 1, 13, 0, 65, 1, 253, 15, 65, 2, 253, 15,
+  253, 128, 2, 11,
+]);
+
+/** Whether the engine multiplies and adds in one instruction. */
+export function hasRelaxedSimd(): boolean {
+  return WebAssembly.validate(RELAXED_MODULE);
+}

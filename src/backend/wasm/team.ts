@@ -11,8 +11,9 @@ export type Command =
 export interface RunArguments {
   readonly thread: number;
   readonly threads: number;
-  readonly workspace: number;
   readonly scratches: number;
+  /** Where the table of kernels lies. */
+  readonly table: number;
   readonly kernels: number;
 }
 

@@ -1,7 +1,7 @@
-import { ABORT_ADDRESS } from "./module.ts";
+import { ABORT_ADDRESS, ENTRY_WORDS } from "./module.ts";
 import type { Answer, Command, RunArguments } from "./team.ts";
 
-type Run = (thread: number, threads: number, workspace: number, scratches: number, from: number, to: number) => void;
+type Run = (thread: number, threads: number, scratches: number, entry: number, end: number) => void;
 
 /** What a worker does with commands, whatever brings them. */
 export class WorkerProgram {
@@ -35,7 +35,7 @@ export class WorkerProgram {
         this.#programs.delete(command.program);
         return {};
       case "run":
-        this.#run(command.program)(...common(command.args), 0, command.args.kernels);
+        runKernels(this.#run(command.program), command.args, 0, command.args.kernels);
         return {};
       case "profile":
         return { seconds: this.#profile(command.program, command.args) };
@@ -53,7 +53,7 @@ export class WorkerProgram {
     const seconds: number[] = [];
     let before = performance.now();
     for (let kernel = 0; kernel < args.kernels; kernel++) {
-      run(...common(args), kernel, kernel + 1);
+      runKernels(run, args, kernel, kernel + 1);
       const now = performance.now();
       seconds.push((now - before) / 1000);
       before = now;
@@ -62,6 +62,6 @@ export class WorkerProgram {
   }
 }
 
-function common({ thread, threads, workspace, scratches }: RunArguments): [number, number, number, number] {
-  return [thread, threads, workspace, scratches];
+function runKernels(run: Run, { thread, threads, scratches, table }: RunArguments, from: number, to: number): void {
+  run(thread, threads, scratches, table + 4 * ENTRY_WORDS * from, table + 4 * ENTRY_WORDS * to);
 }

@@ -21,13 +21,8 @@ export function multiply(a: Code, factor: number): Code {
 
 /** Collects the lines of one function; locals are declared as they are asked for. */
 export class FunctionWriter {
-  readonly #params: string;
   readonly #locals: string[] = [];
   #lines: string[] = [];
-
-  constructor(params: readonly string[]) {
-    this.#params = params.map((name) => ` (param ${name} i32)`).join("");
-  }
 
   local(type: ValueType): string {
     const name = `$${type[0]}${this.#locals.length}`;
@@ -59,7 +54,7 @@ export class FunctionWriter {
   /** Repeats `body` while a counter runs from `start` to `end` by `step`; not at all if they meet. */
   loop(start: Code, end: Code, step: number, body: (counter: string) => void): void {
     const counter = this.bind("i32", start);
-    const limit = /^\(i32\.const/.test(end) ? end : get(this.bind("i32", end));
+    const limit = end.startsWith("(i32.const") ? end : get(this.bind("i32", end));
     const label = `$loop_${counter.slice(1)}`;
     const lines = this.capture(() => body(counter));
     const again = `(br_if ${label} (i32.lt_s (local.tee ${counter} (i32.add ${get(counter)} ${i32(step)})) ${limit}))`;
@@ -70,8 +65,8 @@ export class FunctionWriter {
     this.line(`(if ${condition} (then\n${this.capture(body)}\n))`);
   }
 
-  /** Everything after the function's name. */
-  finish(): Code {
-    return `${this.#params}${this.#locals.join("")}\n${this.#lines.join("\n")}`;
+  /** Declarations and lines, after some that come first. */
+  finish(before: readonly Code[] = []): Code {
+    return `${this.#locals.join("")}\n${[...before, ...this.#lines].join("\n")}`;
   }
 }
