@@ -39,7 +39,6 @@ export function compile<Name extends string>(
   const trace = async (inputs: readonly Pick<NdArray, "shape" | "dtype">[]): Promise<Entry<Name>> => {
     const leaves = inputs.map(({ shape, dtype }, index) => new Tensor({ kind: "input", index, shape, dtype }));
     const { outputs, updates = [] } = fn(...leaves);
-    for (const { variable, value } of updates) checkUpdate(variable, value);
     const names = Object.keys(outputs) as Name[];
     const executable = await backend.load({ inputs: leaves, outputs: names.map((name) => outputs[name]), updates });
     return { names, executable };
@@ -63,16 +62,12 @@ export function compile<Name extends string>(
   const prepare = async (...inputs: readonly Pick<NdArray, "shape" | "dtype">[]): Promise<Executable> =>
     (await entryFor(inputs)).executable;
   const dispose = (): void => {
-    for (const entry of entries.values()) void entry.then(({ executable }) => executable.dispose());
+    for (const entry of entries.values())
+      void entry.then(
+        ({ executable }) => executable.dispose(),
+        () => undefined,
+      );
     entries.clear();
   };
   return Object.assign(call, { prepare, dispose });
-}
-
-function checkUpdate(variable: Update["variable"], value: Tensor): void {
-  const same = formatShape(variable.shape) === formatShape(value.shape) && variable.dtype === value.dtype;
-  if (same) return;
-  throw new Error(
-    `compile: variable ${variable.name} is ${variable.dtype}${formatShape(variable.shape)}, its update ${value.dtype}${formatShape(value.shape)}`,
-  );
 }

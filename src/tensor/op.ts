@@ -15,7 +15,7 @@ export type UnaryKind =
   | "sine"
   | "cosine"
   | "abs"
-  | "sign" // -1, 0 or 1
+  | "sign" // -1, 0 or 1; NaN of NaN
   | "floor"
   | "stop_gradient"; // the identity, without a gradient
 
@@ -59,6 +59,7 @@ export type Op =
   | { readonly kind: "compare"; readonly direction: Comparison }
   | { readonly kind: "select" } // (condition, on true, on false)
   | { readonly kind: "clamp" } // (low, x, high)
+  // f32 to integers truncates and saturates, NaN gives 0; integers wrap; a bool is whether the number is not 0
   | { readonly kind: "convert"; readonly dtype: DType }
   // Movement
   | { readonly kind: "broadcast_in_dim"; readonly shape: Shape; readonly dimensions: readonly number[] } // input axis i becomes output axis dimensions[i]

@@ -1,6 +1,7 @@
 import { allocate, isInteger } from "../../tensor/dtype.ts";
 import type { TypedArray } from "../../tensor/dtype.ts";
 import type { ConvolutionWindow, Reduction, SpatialPair } from "../../tensor/op.ts";
+import { identityOf } from "../../tensor/reduction.ts";
 import { range, sizeOf, stridesOf } from "../../tensor/shape.ts";
 import type { Shape } from "../../tensor/shape.ts";
 import type { Meanings } from "./meaning.ts";
@@ -11,13 +12,6 @@ const combine: Readonly<Record<Reduction, (a: number, b: number) => number>> = {
   sum: (a, b) => a + b,
   max: Math.max,
   min: Math.min,
-};
-
-/** What the reduction of nothing gives. */
-const identities: Readonly<Record<Reduction, Readonly<Record<"f32" | "i32" | "u32", number>>>> = {
-  sum: { f32: 0, i32: 0, u32: 0 },
-  max: { f32: -Infinity, i32: -(2 ** 31), u32: 0 },
-  min: { f32: Infinity, i32: 2 ** 31 - 1, u32: 2 ** 32 - 1 },
 };
 
 /** Visits every input pixel and filter tap that meet, with the output pixel they add to; all counted row-major. */
@@ -56,11 +50,10 @@ function forEachMeeting(
 
 export const contraction: Meanings<"reduce" | "dot_general" | "convolution" | "convolution_filter_gradient"> = {
   reduce: (op, [x], { shape, dtype }) => {
-    if (dtype === "bool") throw new Error("internal: reduce of bool");
     const add = combine[op.reduction];
     const length = sizeOf(shape);
     const sums: TypedArray | Float64Array = isInteger(dtype) ? allocate(dtype, length) : new Float64Array(length);
-    sums.fill(identities[op.reduction][dtype]);
+    sums.fill(identityOf(op.reduction, dtype));
     // Reduced axes do not move the place of the sum.
     const kept = stridesOf(shape);
     let next = 0;
