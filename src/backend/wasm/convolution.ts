@@ -3,7 +3,7 @@ import { emitElements } from "./map.ts";
 import { KernelWriter } from "./kernel.ts";
 import type { KernelCode } from "./kernel.ts";
 import { paddedColumns, planPanels } from "./micro-kernel.ts";
-import { addressAt, blockLength, emitProduct, isPlainLoad, isPlainStore, pixelRows } from "./tiles.ts";
+import { addressAt, blockLength, emitProduct, isPlainLoad, isPlainStore } from "./tiles.ts";
 import type { Count } from "./tiles.ts";
 import type { Code } from "./writer.ts";
 import { add, get, i32 } from "./writer.ts";
@@ -37,8 +37,14 @@ export function emitConvolution(kernel: ConvolutionKernel, wide: boolean): Kerne
   const window = shape.kernel[1] * shape.inChannels;
   const pixelStep = 4 * shape.strides[1] * shape.inChannels;
   emitProduct(target, {
-    rows: { code: `(i32.mul ${rows.code} ${i32(width)})`, values: rows.values.map((n) => n * width) },
-    walk: pixelRows(strip.address, width, pixelStep, strip.pitch * shape.strides[0] - width * pixelStep),
+    count: { code: `(i32.mul ${rows.code} ${i32(width)})`, values: rows.values.map((n) => n * width) },
+    rows: {
+      kind: "pixels",
+      first: strip.address,
+      width,
+      step: pixelStep,
+      jump: strip.pitch * shape.strides[0] - width * pixelStep,
+    },
     panels,
     accumulates: false,
     rhs: get(target.baseOf(kernel.weight)),
@@ -50,7 +56,6 @@ export function emitConvolution(kernel: ConvolutionKernel, wide: boolean): Kerne
       count: i32(window),
       segments: i32(shape.kernel[0]),
       lhsJump: i32(strip.pitch - 4 * window),
-      rhsJump: i32(0),
     },
   });
 

@@ -3,7 +3,7 @@ import { emitElements } from "./map.ts";
 import { KernelWriter, decodeIndices } from "./kernel.ts";
 import type { KernelCode } from "./kernel.ts";
 import { paddedColumns, planPanels } from "./micro-kernel.ts";
-import { addressAt, blockLength, emitProduct, isPlainStore, stridedRows } from "./tiles.ts";
+import { addressAt, blockLength, emitProduct, isPlainStore } from "./tiles.ts";
 import type { Count } from "./tiles.ts";
 import { get, i32 } from "./writer.ts";
 
@@ -53,8 +53,12 @@ export function emitDot(kernel: DotKernel, wide: boolean): KernelCode {
 
   const product = (from: string, length: Count, accumulates: boolean): void => {
     emitProduct(target, {
-      rows: count,
-      walk: stridedRows(`(i32.add ${lhsAt} (i32.mul ${from} ${i32(lhsStep)}))`, 4 * lhs.index.coefficients[rowAxis]),
+      count,
+      rows: {
+        kind: "strided",
+        first: `(i32.add ${lhsAt} (i32.mul ${from} ${i32(lhsStep)}))`,
+        step: 4 * lhs.index.coefficients[rowAxis],
+      },
       panels,
       accumulates,
       rhs: `(i32.add ${rhsAt} (i32.mul ${from} ${i32(rhsStep)}))`,
@@ -66,7 +70,6 @@ export function emitDot(kernel: DotKernel, wide: boolean): KernelCode {
         count: length.code,
         segments: i32(1),
         lhsJump: i32(0),
-        rhsJump: i32(0),
       },
     });
   };

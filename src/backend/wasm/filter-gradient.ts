@@ -4,7 +4,7 @@ import { emitElements } from "./map.ts";
 import { KernelWriter } from "./kernel.ts";
 import type { KernelCode } from "./kernel.ts";
 import { paddedColumns, planPanels } from "./micro-kernel.ts";
-import { blockLength, emitProduct, stridedRows } from "./tiles.ts";
+import { blockLength, emitProduct } from "./tiles.ts";
 import { add, get, i32 } from "./writer.ts";
 
 /** Bytes of padded input and of cotangent that are in use at a time: about the first cache. */
@@ -43,8 +43,8 @@ export function emitFilterGradient(kernel: FilterGradientKernel, wide: boolean):
       const pixelStep = 4 * shape.strides[1] * shape.inChannels;
       writer.loop(i32(0), i32(shape.kernel[0]), 1, (ky) => {
         emitProduct(target, {
-          rows: { code: i32(window), values: [window] },
-          walk: stridedRows(`(i32.add ${strip.address} (i32.mul ${get(ky)} ${i32(strip.pitch)}))`, 4),
+          count: { code: i32(window), values: [window] },
+          rows: { kind: "strided", first: `(i32.add ${strip.address} (i32.mul ${get(ky)} ${i32(strip.pitch)}))`, step: 4 },
           panels,
           accumulates: true,
           rhs: cotangent,
@@ -56,7 +56,6 @@ export function emitFilterGradient(kernel: FilterGradientKernel, wide: boolean):
             count: i32(width),
             segments: rows.code,
             lhsJump: i32(strip.pitch * shape.strides[0] - width * pixelStep),
-            rhsJump: i32(0),
           },
         });
       });

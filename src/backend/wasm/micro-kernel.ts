@@ -45,32 +45,37 @@ export function microName(rows: number, vectors: number, accumulates: boolean): 
   return `$micro_${rows}x${vectors}${accumulates ? "_add" : ""}`;
 }
 
-/** What a call of a micro-kernel takes, all in bytes or counts. */
+/** What a call of a micro-kernel takes, all in bytes or counts of at least 1. */
 export interface MicroCall {
   /** The address of each row's first left factor. */
   readonly rows: readonly Code[];
+  /** Tiles one below the other, and how far each row's left factors are from those of the tile before. */
+  readonly tiles: Code;
+  readonly tileStep: Code;
   /** From one left factor of a row to the next. */
   readonly lhsStep: Code;
   readonly rhs: Code;
   /** From one row of right factors to the next. */
   readonly rhsStep: Code;
-  /** Steps of a segment, at least 1. */
+  /** Steps of a segment. */
   readonly count: Code;
   readonly segments: Code;
-  /** Added to each row's address after a segment, beyond its steps; likewise to the right factors'. */
+  /** Added to each row's address after a segment, beyond its steps. */
   readonly lhsJump: Code;
-  readonly rhsJump: Code;
   readonly out: Code;
+  /** From one row of results to the next; tiles follow each other without a gap. */
   readonly outStep: Code;
 }
 
+const PARAMETERS = ["tiles", "tileStep", "lhsStep", "rhs", "rhsStep", "count", "segments", "lhsJump", "out", "outStep"] as const;
+
 export function callMicro(tile: TilePlan, accumulates: boolean, call: MicroCall): Code {
-  const { rows, lhsStep, rhs, rhsStep, count, segments, lhsJump, rhsJump, out, outStep } = call;
-  return `(call ${microName(rows.length, tile.vectors, accumulates)} ${[...rows, lhsStep, rhs, rhsStep, count, segments, lhsJump, rhsJump, out, outStep].join(" ")})`;
+  const args = [...call.rows, ...PARAMETERS.map((name) => call[name])];
+  return `(call ${microName(call.rows.length, tile.vectors, accumulates)} ${args.join(" ")})`;
 }
 
 /**
- * out[r][c] (+)= sum over k of lhs[r][k] * rhs[k][c], for a tile whose results stay in registers. The sum runs
+ * out[r][c] (+)= sum over k of lhs[r][k] * rhs[k][c], for tiles whose results stay in registers. The sum runs
  * in segments, so that a convolution's window is one call. Each left factor is splatted right before its
  * multiply-adds, and neighbouring vectors are loaded and stored from one address, so that V8 can merge pairs.
  */
@@ -81,55 +86,43 @@ export function microKernel(
 ): Code {
   const r = Array.from({ length: rows }, (_, i) => i);
   const n = Array.from({ length: vectors }, (_, i) => i);
-  const params = [
-    ...r.map((i) => `$a${i}`),
-    "$lhsStep",
-    "$b",
-    "$rhsStep",
-    "$count",
-    "$segments",
-    "$lhsJump",
-    "$rhsJump",
-    "$out",
-    "$outStep",
-  ];
-  const each = (text: (row: number, vector: number) => Code): Code =>
-    r.map((i) => n.map((j) => text(i, j)).join("\n")).join("\n");
+  const lines = (codes: readonly Code[]): Code => codes.join("\n");
+  const each = (text: (row: number, vector: number) => Code): Code => lines(r.flatMap((i) => n.map((j) => text(i, j))));
+  const eachRow = (text: (row: number) => Code): Code => lines(r.map(text));
+  const increase = (local: string, by: Code): Code => `(local.set ${local} (i32.add ${get(local)} ${by}))`;
+  const countDown = (local: string): Code => `(local.tee ${local} (i32.sub ${get(local)} ${i32(1)}))`;
   // The address of each row of results is a local of its own: the merging looks for equal addresses.
-  const outRows = r
-    .map((i) => `(local.set $o${i} ${i === 0 ? get("$out") : `(i32.add ${get(`$o${i - 1}`)} ${get("$outStep")})`})`)
-    .join("\n");
-  const start = each(
-    (i, j) =>
-      `(local.set $c${i}_${j} ${accumulates ? `(v128.load offset=${16 * j} ${get(`$o${i}`)})` : "(v128.const i32x4 0 0 0 0)"})`,
-  );
-  const advance = (by: string): Code =>
-    r.map((i) => `(local.set $a${i} (i32.add ${get(`$a${i}`)} ${get(by)}))`).join("\n");
-  const products = r
-    .map((i) => {
-      const madds = n.map(
-        (j) => `(local.set $c${i}_${j} ${multiplyAdd(get("$x"), get(`$w${j}`), get(`$c${i}_${j}`), relaxed)})`,
-      );
-      return `(local.set $x (v128.load32_splat ${get(`$a${i}`)}))\n${madds.join("\n")}`;
-    })
-    .join("\n");
-  return `(func ${microName(rows, vectors, accumulates)} ${params.map((name) => `(param ${name} i32)`).join(" ")}
-(local $k i32) (local $x v128) ${r.map((i) => `(local $o${i} i32)`).join(" ")} ${n.map((j) => `(local $w${j} v128)`).join(" ")}
+  const outRow = (i: number): Code => `(local.set $o${i} ${i === 0 ? get("$out") : `(i32.add ${get(`$o${i - 1}`)} ${get("$outStep")})`})`;
+  const start = (i: number, j: number): Code => (accumulates ? `(v128.load offset=${16 * j} ${get(`$o${i}`)})` : "(v128.const i32x4 0 0 0 0)");
+  const products = (i: number): Code => {
+    const madds = n.map((j) => `(local.set $c${i}_${j} ${multiplyAdd(get("$x"), get(`$w${j}`), get(`$c${i}_${j}`), relaxed)})`);
+    return lines([`(local.set $x (v128.load32_splat ${get(`$p${i}`)}))`, ...madds]);
+  };
+  const parameters = [...r.map((i) => `$a${i}`), ...PARAMETERS.map((name) => `$${name}`)];
+  return `(func ${microName(rows, vectors, accumulates)} ${parameters.map((name) => `(param ${name} i32)`).join(" ")}
+(local $k i32) (local $s i32) (local $b i32) (local $x v128)
+${eachRow((i) => `(local $o${i} i32) (local $p${i} i32)`)} ${lines(n.map((j) => `(local $w${j} v128)`))}
 ${each((i, j) => `(local $c${i}_${j} v128)`)}
-${outRows}
-${start}
+(loop $tile
+${eachRow(outRow)}
+${each((i, j) => `(local.set $c${i}_${j} ${start(i, j)})`)}
+${eachRow((i) => `(local.set $p${i} ${get(`$a${i}`)})`)}
+(local.set $b ${get("$rhs")})
+(local.set $s ${get("$segments")})
 (loop $segment
 (local.set $k ${get("$count")})
 (loop $inner
-${n.map((j) => `(local.set $w${j} (v128.load offset=${16 * j} ${get("$b")}))`).join("\n")}
-${products}
-${advance("$lhsStep")}
-(local.set $b (i32.add ${get("$b")} ${get("$rhsStep")}))
-(br_if $inner (local.tee $k (i32.sub ${get("$k")} ${i32(1)}))))
-${advance("$lhsJump")}
-(local.set $b (i32.add ${get("$b")} ${get("$rhsJump")}))
-(br_if $segment (local.tee $segments (i32.sub ${get("$segments")} ${i32(1)}))))
+${lines(n.map((j) => `(local.set $w${j} (v128.load offset=${16 * j} ${get("$b")}))`))}
+${eachRow(products)}
+${eachRow((i) => increase(`$p${i}`, get("$lhsStep")))}
+${increase("$b", get("$rhsStep"))}
+(br_if $inner ${countDown("$k")}))
+${eachRow((i) => increase(`$p${i}`, get("$lhsJump")))}
+(br_if $segment ${countDown("$s")}))
 ${each((i, j) => `(v128.store offset=${16 * j} ${get(`$o${i}`)} ${get(`$c${i}_${j}`)})`)}
+${eachRow((i) => increase(`$a${i}`, get("$tileStep")))}
+(local.set $out (i32.add ${get(`$o${rows - 1}`)} ${get("$outStep")}))
+(br_if $tile ${countDown("$tiles")}))
 )`;
 }
 

@@ -1,6 +1,7 @@
 import { assemble } from "./assembler.ts";
-import { microKernel, microName } from "./micro-kernel.ts";
+import { callMicro, microKernel } from "./micro-kernel.ts";
 import type { Features } from "./module.ts";
+import { i32 } from "./writer.ts";
 
 const ROWS = 4;
 const VECTORS = 4;
@@ -18,12 +19,20 @@ const realKernel: MakeKernel = ({ relaxed }) => microKernel(ROWS, VECTORS, { acc
 export async function computesRightly(features: Features, makeKernel: MakeKernel = realKernel): Promise<boolean> {
   const columns = 4 * VECTORS;
   const [lhs, rhs, out] = [0, ROWS * SUM, ROWS * SUM + SUM * columns];
-  const name = microName(ROWS, VECTORS, true);
-  const rows = Array.from({ length: ROWS }, (_, r) => `(i32.const ${4 * (lhs + r * SUM)})`).join(" ");
-  const numbers = [4, 4 * rhs, 4 * columns, SUM, 1, 0, 0, 4 * out, 4 * columns]
-    .map((n) => `(i32.const ${n})`)
-    .join(" ");
-  const text = `(module (memory (export "memory") 1) ${makeKernel(features)} (func (export "run") (call ${name} ${rows} ${numbers})))`;
+  const call = callMicro({ rows: ROWS, vectors: VECTORS }, true, {
+    rows: Array.from({ length: ROWS }, (_, r) => i32(4 * (lhs + r * SUM))),
+    tiles: i32(1),
+    tileStep: i32(0),
+    lhsStep: i32(4),
+    rhs: i32(4 * rhs),
+    rhsStep: i32(4 * columns),
+    count: i32(SUM),
+    segments: i32(1),
+    lhsJump: i32(0),
+    out: i32(4 * out),
+    outStep: i32(4 * columns),
+  });
+  const text = `(module (memory (export "memory") 1) ${makeKernel(features)} (func (export "run") ${call}))`;
   const { instance } = await WebAssembly.instantiate(await assemble(text, features));
   const values = new Float32Array((instance.exports["memory"] as WebAssembly.Memory).buffer);
   for (let i = 0; i < out; i++) values[i] = Math.sin(i * 1.7);

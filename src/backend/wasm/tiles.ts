@@ -30,106 +30,102 @@ export function blockLength(writer: FunctionWriter, total: number, block: number
   return { code, values: total < block ? [total] : [block, total % block] };
 }
 
-/** Gives the addresses of the next rows of left factors, and moves on. */
-export interface RowWalk {
-  start(writer: FunctionWriter): void;
-  take(writer: FunctionWriter, rows: number): Code[];
-}
-
-/** Rows at equal distances. */
-export function stridedRows(first: Code, stepBytes: number): RowWalk {
-  let at = "";
-  return {
-    start(writer) {
-      at = writer.bind("i32", first);
-    },
-    take(writer, rows) {
-      const base = get(writer.bind("i32", get(at)));
-      writer.line(set(at, `(i32.add ${get(at)} ${i32(rows * stepBytes)})`));
-      return Array.from({ length: rows }, (_, i) => add(base, i32(i * stepBytes)));
-    },
-  };
-}
-
-/** Pixels of an image's rows: `width` of them at equal distances, then a jump to the next row. */
-export function pixelRows(first: Code, width: number, stepBytes: number, jumpBytes: number): RowWalk {
-  let at = "";
-  let column = "";
-  const move = (writer: FunctionWriter, pixels: number): void => {
-    const next = get(writer.bind("i32", `(i32.add ${get(column)} ${i32(pixels)})`));
-    const ends = get(writer.bind("i32", `(i32.eq ${next} ${i32(width)})`));
-    writer.line(
-      set(
-        at,
-        `(i32.add ${get(at)} (select ${i32(pixels * stepBytes + jumpBytes)} ${i32(pixels * stepBytes)} ${ends}))`,
-      ),
-    );
-    writer.line(set(column, `(select ${i32(0)} ${next} ${ends})`));
-  };
-  return {
-    start(writer) {
-      at = writer.bind("i32", first);
-      column = writer.bind("i32", i32(0));
-    },
-    take(writer, rows) {
-      if (width % rows === 0) {
-        const base = get(writer.bind("i32", get(at)));
-        move(writer, rows);
-        return Array.from({ length: rows }, (_, i) => add(base, i32(i * stepBytes)));
-      }
-      return Array.from({ length: rows }, () => {
-        const pixel = get(writer.bind("i32", get(at)));
-        move(writer, 1);
-        return pixel;
-      });
-    },
-  };
-}
+/** Where the rows of left factors of a block lie. */
+export type Rows =
+  // at equal distances
+  | { readonly kind: "strided"; readonly first: Code; readonly step: number }
+  // pixels of image rows: `width` of them at equal distances, then a jump to the next row
+  | { readonly kind: "pixels"; readonly first: Code; readonly width: number; readonly step: number; readonly jump: number };
 
 export interface ProductTiles {
-  readonly rows: Count;
-  readonly walk: RowWalk;
+  readonly count: Count;
+  readonly rows: Rows;
   readonly panels: readonly Panel[];
   readonly accumulates: boolean;
   readonly rhs: Code;
   readonly out: Code;
   readonly outStep: number;
   /** The rest of each call. */
-  readonly inner: Pick<MicroCall, "lhsStep" | "rhsStep" | "count" | "segments" | "lhsJump" | "rhsJump">;
+  readonly inner: Pick<MicroCall, "lhsStep" | "rhsStep" | "count" | "segments" | "lhsJump">;
 }
 
 /** All tiles of a block of rows, panel by panel, so that a panel of right factors stays in the first cache. */
 export function emitProduct(target: KernelWriter, product: ProductTiles): void {
   const { writer } = target;
-  const { rows, walk, panels, accumulates, inner } = product;
-  for (const { column, tile } of panels) {
-    walk.start(writer);
+  for (const { column, tile } of product.panels) {
     const rhs = get(writer.bind("i32", add(product.rhs, i32(4 * column))));
     const out = writer.bind("i32", add(product.out, i32(4 * column)));
-    const call = (height: number): void => {
-      const shape: TilePlan = { rows: height, vectors: tile.vectors };
-      target.calls.add(microName(height, tile.vectors, accumulates));
-      writer.line(
-        callMicro(shape, accumulates, {
-          ...inner,
-          rows: walk.take(writer, height),
-          rhs,
-          out: get(out),
-          outStep: i32(product.outStep),
-        }),
-      );
+    /** Writes calls for rows at the given addresses, and for as many tiles below, and moves `out` on. */
+    const call = (rows: readonly Code[], tiles: Code, tileStep: number): void => {
+      const { accumulates, inner, outStep } = product;
+      target.calls.add(microName(rows.length, tile.vectors, accumulates));
+      const below = { tiles, tileStep: i32(tileStep), rhs, out: get(out), outStep: i32(outStep) };
+      writer.line(callMicro({ rows: rows.length, vectors: tile.vectors }, accumulates, { ...inner, ...below, rows }));
+      const written = tiles === i32(1) ? i32(rows.length * outStep) : `(i32.mul ${tiles} ${i32(rows.length * outStep)})`;
+      writer.line(set(out, `(i32.add ${get(out)} ${written})`));
     };
-    if (rows.values.some((count) => count >= tile.rows)) {
-      writer.loop(i32(tile.rows - 1), rows.code, tile.rows, () => {
-        call(tile.rows);
-        writer.line(set(out, `(i32.add ${get(out)} ${i32(tile.rows * product.outStep)})`));
-      });
-    }
-    const rests = new Set(rows.values.map((count) => count % tile.rows).filter((rest) => rest > 0));
-    for (const rest of rests) {
-      if (rows.values.length === 1) call(rest);
-      else writer.when(`(i32.eq (i32.rem_u ${rows.code} ${i32(tile.rows)}) ${i32(rest)})`, () => call(rest));
-    }
+    if (product.rows.kind === "strided") stridedTiles(writer, product.rows, product.count, tile, call);
+    else if (product.rows.width % tile.rows === 0) imageRowTiles(writer, product.rows, product.count, tile, call);
+    else pixelTiles(writer, product.rows, product.count, tile, call);
+  }
+}
+
+type Call = (rows: readonly Code[], tiles: Code, tileStep: number) => void;
+
+function stepped(first: Code, step: number, rows: number): Code[] {
+  return Array.from({ length: rows }, (_, i) => add(first, i32(i * step)));
+}
+
+/** One call for all whole tiles, one for what is left. */
+function stridedTiles(writer: FunctionWriter, rows: Extract<Rows, { kind: "strided" }>, count: Count, tile: TilePlan, call: Call): void {
+  const first = get(writer.bind("i32", rows.first));
+  const tiles = get(writer.bind("i32", `(i32.div_u ${count.code} ${i32(tile.rows)})`));
+  if (count.values.some((n) => n >= tile.rows)) {
+    const whole = (): void => call(stepped(first, rows.step, tile.rows), tiles, tile.rows * rows.step);
+    if (count.values.every((n) => n >= tile.rows)) whole();
+    else writer.when(tiles, whole);
+  }
+  forRests(writer, count, tile, (rest) => {
+    const below = get(writer.bind("i32", add(first, `(i32.mul ${tiles} ${i32(tile.rows * rows.step)})`)));
+    call(stepped(below, rows.step, rest), i32(1), 0);
+  });
+}
+
+/** One call for each image row, which tiles fill. */
+function imageRowTiles(writer: FunctionWriter, rows: Extract<Rows, { kind: "pixels" }>, count: Count, tile: TilePlan, call: Call): void {
+  const { width, step, jump } = rows;
+  const at = writer.bind("i32", rows.first);
+  writer.loop(i32(0), count.code, width, () => {
+    call(stepped(get(at), step, tile.rows), i32(width / tile.rows), tile.rows * step);
+    writer.line(set(at, `(i32.add ${get(at)} ${i32(width * step + jump)})`));
+  });
+}
+
+/** One call for each tile, whose pixels may lie in several image rows. */
+function pixelTiles(writer: FunctionWriter, rows: Extract<Rows, { kind: "pixels" }>, count: Count, tile: TilePlan, call: Call): void {
+  const { width, step, jump } = rows;
+  const at = writer.bind("i32", rows.first);
+  const column = writer.bind("i32", i32(0));
+  const take = (): Code => {
+    const pixel = get(writer.bind("i32", get(at)));
+    const next = get(writer.bind("i32", `(i32.add ${get(column)} ${i32(1)})`));
+    const ends = get(writer.bind("i32", `(i32.eq ${next} ${i32(width)})`));
+    writer.line(set(at, `(i32.add ${pixel} (select ${i32(step + jump)} ${i32(step)} ${ends}))`));
+    writer.line(set(column, `(select ${i32(0)} ${next} ${ends})`));
+    return pixel;
+  };
+  const tileOf = (height: number): void => call(Array.from({ length: height }, take), i32(1), 0);
+  if (count.values.some((n) => n >= tile.rows)) writer.loop(i32(tile.rows - 1), count.code, tile.rows, () => tileOf(tile.rows));
+  forRests(writer, count, tile, tileOf);
+}
+
+/** What is left below whole tiles, for every count that may occur. */
+function forRests(writer: FunctionWriter, count: Count, tile: TilePlan, body: (rest: number) => void): void {
+  const rests = new Set(count.values.map((n) => n % tile.rows));
+  for (const rest of rests) {
+    if (rest === 0) continue;
+    if (count.values.length === 1) body(rest);
+    else writer.when(`(i32.eq (i32.rem_u ${count.code} ${i32(tile.rows)}) ${i32(rest)})`, () => body(rest));
   }
 }
 
