@@ -34,9 +34,12 @@ function word(flags: string, path: string, help: string, choices?: readonly stri
   return { path, option: choices ? option.choices(choices) : option };
 }
 
+const steps = number("--steps <n>", "length.steps", "train up to this many steps, those already done included", count);
+steps.option.conflicts("epochs");
+
 const groups: Readonly<Record<string, readonly SettingFlag[]>> = {
   "Length:": [
-    number("--steps <n>", "length.steps", "train up to this many steps, those already done included", count),
+    steps,
     number("--epochs <n>", "length.epochs", "train up to this many passes over the data instead", count),
   ],
   "Data:": [

@@ -1,5 +1,5 @@
 import { appendFile, mkdir, readFile, readdir, stat, unlink } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { writeFileAtomic } from "../io/atomic.node.ts";
 import { errorCode, errorLine, fileError } from "../io/file-errors.node.ts";
 import { readSafetensors, writeSafetensors } from "../io/safetensors.node.ts";
@@ -161,12 +161,20 @@ export async function listCheckpoints(runDirectory: string): Promise<CheckpointF
     .toSorted((a, b) => b.step - a.step);
 }
 
+/** Makes a directory and those above it. Not mkdir's own recursion, which never ends where a file system refuses names. */
 async function makeDirectory(path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true });
+    await makeDirectoryIn(path);
   } catch (error) {
     throw fileError(path, "write", error);
   }
+}
+
+async function makeDirectoryIn(path: string): Promise<void> {
+  const isThere = (directory: string): Promise<boolean> => stat(directory).then((status) => status.isDirectory(), () => false);
+  if (await isThere(path)) return;
+  if (dirname(path) !== path && !(await isThere(dirname(path)))) await makeDirectoryIn(dirname(path));
+  await mkdir(path);
 }
 
 async function readIfThere(path: string): Promise<string | undefined> {

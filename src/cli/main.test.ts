@@ -1,0 +1,290 @@
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { mkdtemp, readFile, readdir, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { loadSharp } from "../io/images.node.ts";
+import { metricsLine } from "../training/metrics.ts";
+
+const main = fileURLToPath(new URL("main.ts", import.meta.url));
+const parityFixtures = fileURLToPath(new URL("../../test/fixtures/parity", import.meta.url));
+const execute = promisify(execFile);
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "unnoise-cli-"));
+  await writeFile(join(folder, "ramps-idx3-ubyte"), idxImages(16, 8));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+/** Gray ramps as an IDX file of bytes with three axes. */
+function idxImages(count: number, size: number): Uint8Array {
+  const file = Buffer.alloc(16 + count * size * size);
+  [0x803, count, size, size].forEach((word, i) => file.writeUInt32BE(word, 4 * i));
+  for (let i = 16; i < file.length; i++) file[i] = ((i % size) * 30 + Math.floor(i / 64) * 3) % 256;
+  return file;
+}
+
+interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function unnoise(...args: string[]): Promise<Outcome> {
+  const end = (error: unknown) => error as Outcome;
+  const outcome = await execute(process.execPath, [main, ...args], { cwd: folder }).catch(end);
+  return { code: "code" in outcome ? outcome.code : 0, stdout: outcome.stdout, stderr: outcome.stderr };
+}
+
+const words = (line: string): string[] => line.split(" ");
+
+/** A model that trains in milliseconds on the reference device. */
+const tiny = words(
+  "--data ramps-idx3-ubyte --dim 4 --dim-mults 1,2 --attention-heads 1 --batch-size 4 --timesteps 20 " +
+    "--sampling-timesteps 3 --samples 4 --sample-every 2 --save-every 3 --device reference",
+);
+
+async function lossesOf(run: string): Promise<number[]> {
+  const lines = (await readFile(join(folder, run, "metrics.jsonl"), "utf8")).trim().split("\n");
+  const parsed = lines.map((line) => metricsLine.parse(JSON.parse(line)));
+  expect(parsed.map(({ step }) => step)).toEqual(lines.map((_, i) => i + 1));
+  return parsed.map(({ loss }) => loss);
+}
+
+async function sizeOf(...path: string[]): Promise<{ width: number; height: number; pages: number }> {
+  const {
+    width,
+    height,
+    pages = 1,
+    pageHeight,
+  } = await (await loadSharp())(join(folder, ...path), { animated: true }).metadata();
+  return { width, height: pageHeight ?? height, pages };
+}
+
+describe("unnoise", { timeout: 30_000 }, () => {
+  test("explains itself", async () => {
+    const { stdout, code } = await unnoise("--help");
+    expect(code).toBe(0);
+    for (const name of ["train", "sample", "noise", "info", "parity"])
+      expect(stdout).toMatch(new RegExp(`^ +${name} `, "m"));
+    const train = await unnoise("train", "--help");
+    expect(train.stdout).toContain("Examples:");
+    expect(train.stdout).toContain("--batch-size");
+    expect((await unnoise("--version")).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  const wrong: [string, number, RegExp][] = [
+    ["", 2, /^Usage: unnoise/],
+    ["frobnicate", 2, /unknown command 'frobnicate'/],
+    ["train --sedd 3", 2, /unknown option '--sedd' \(Did you mean --seed\?\)/],
+    ["train --steps 0", 2, /'--steps <n>' argument '0' is invalid. It must be a whole number of at least 1/],
+    ["train --steps many", 2, /'--steps <n>' argument 'many' is invalid/],
+    ["train --lr NaN", 2, /'--lr <x>' argument 'NaN' is invalid. It must be a number above 0/],
+    ["train --steps 2 --epochs 2", 2, /cannot be used with/],
+    ["train --device gpu", 2, /Allowed choices are auto, wasm, reference/],
+    ["train --data nowhere", 1, /--data must be fashion-mnist, mnist, or a path that exists, got nowhere/],
+    [
+      "train --data ramps-idx3-ubyte --batch-size 99 --device reference",
+      1,
+      /batchSize 99 needs as many images, .* has 16/,
+    ],
+    [
+      "train --data ramps-idx3-ubyte --batch-size 4 --dim-mults 1,2,4,8,16 --device reference",
+      1,
+      /must be divisible by 16 .* got 8 x 8/,
+    ],
+    [
+      "train --data ramps-idx3-ubyte --timesteps 10 --device reference",
+      1,
+      /steps must be a whole number from 1 to 10, got 40/,
+    ],
+    ["sample", 1, /no run with a checkpoint in runs\/: train one with/],
+    ["sample --checkpoint nothing.safetensors", 1, /^unnoise: nothing.safetensors: cannot read: no such file/],
+    ["sample --checkpoint ramps-idx3-ubyte", 1, /ramps-idx3-ubyte: not a safetensors file/],
+    ["sample --out picture.bmp", 1, /--out must end in .png, .jpg or .webp, got picture.bmp/],
+    ["noise nothing.png", 1, /nothing.png: cannot read: no such file/],
+    ["noise ramps-idx3-ubyte", 1, /ramps-idx3-ubyte: cannot decode this image/],
+    ["noise x.png --at 0,300", 1, /--at must lie below --timesteps 300, got 300/],
+    ["info nothing", 1, /nothing: cannot read/],
+    ["parity .", 1, /no case there/],
+  ];
+
+  test.for(wrong)("answers `unnoise %s` with exit code %i and one line", async ([line, code, message]) => {
+    const outcome = await unnoise(...words(line).filter((word) => word !== ""));
+    expect(outcome.stderr).toMatch(message);
+    expect(outcome.code).toBe(code);
+    if (line !== "") expect(outcome.stderr.trimEnd().split("\n")).toHaveLength(1);
+    expect(existsSync(join(folder, "runs"))).toBe(false);
+  });
+});
+
+describe("unnoise train", { timeout: 60_000 }, () => {
+  test("trains, draws, and says where everything is", async () => {
+    const { code, stdout, stderr } = await unnoise("train", ...tiny, ..."--steps 5 --out whole".split(" "));
+    expect(stderr).toBe("");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/data {4}ramps-idx3-ubyte: 16 images of 8 x 8 from the file ramps-idx3-ubyte/);
+    expect(stdout).toMatch(/step 5\/5 {2}loss \d\.\d{4} {2}[\d.]+ images\/s {2}0s left/);
+    expect(stdout).toContain("sample --checkpoint whole -n 16");
+    expect(await lossesOf("whole")).toHaveLength(5);
+    expect(await readdir(join(folder, "whole", "checkpoints"))).toEqual(["step-3.safetensors", "step-5.safetensors"]);
+    expect(await readdir(join(folder, "whole", "samples"))).toEqual(["step-2.png", "step-4.png"]);
+    // Two rows of two images of 8 pixels and three gaps of 2, eight times as large.
+    const grid = { width: 8 * 22, height: 8 * 22 };
+    expect(await sizeOf("whole", "samples.png")).toEqual({ ...grid, pages: 1 });
+    expect(await sizeOf("whole", "denoising.gif")).toEqual({ ...grid, pages: 4 });
+  });
+
+  test("says that a run is finished, and takes it further", async () => {
+    const again = await unnoise("train", ..."--out whole --device reference".split(" "));
+    expect(again.code).toBe(0);
+    expect(again.stdout).toContain("Finished: 5 of 5 steps are done.");
+    expect(again.stdout).toContain("train --out whole --steps 10");
+    const further = await unnoise("train", ..."--out whole --device reference --steps 6".split(" "));
+    expect(further.stdout).toContain("going on from step 5");
+    expect(await lossesOf("whole")).toHaveLength(6);
+  });
+
+  test("refuses settings that the run was not begun with", async () => {
+    const wider = await unnoise("train", ..."--out whole --device reference --steps 9 --dim 8".split(" "));
+    expect(wider.code).toBe(1);
+    expect(wider.stderr).toMatch(
+      /step-6.safetensors: a checkpoint of another run, .*: model.dim is 4 there and 8 here/,
+    );
+    const other = await unnoise("train", ..."--out whole --preset annotated".split(" "));
+    expect(other.stderr).toContain("whole is a run of preset fashion-mnist, not annotated");
+    const fresh = await unnoise("train", ..."--out whole --no-resume".split(" "));
+    expect(fresh.stderr).toContain("whole holds a run already");
+    expect(await lossesOf("whole")).toHaveLength(6);
+  });
+
+  test("stops at Ctrl-C with a checkpoint, and the same command gives what one run would have given", async () => {
+    const command = ["train", ...tiny, ..."--steps 12 --save-every 100 --sample-every 0".split(" ")];
+    const child = spawn(process.execPath, [main, ...command, "--out", "stopped"], { cwd: folder });
+    let stdout = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      stdout += text;
+      if (text.includes("step 1/12")) child.kill("SIGINT");
+    });
+    const [code] = (await once(child, "close")) as [number];
+    expect(code).toBe(130);
+    expect(stdout).toContain("Stopping after this step");
+    const step = Number(/Stopped at step (\d+) with a checkpoint in stopped/.exec(stdout)?.[1]);
+    expect(step).toBeLessThan(12);
+    expect(await readdir(join(folder, "stopped", "checkpoints"))).toEqual([`step-${step}.safetensors`]);
+
+    const rest = await unnoise(...command, "--out", "stopped");
+    expect(rest.stdout).toContain(`going on from step ${step}`);
+    await unnoise(...command, "--out", "unstopped");
+    expect(await lossesOf("stopped")).toEqual(await lossesOf("unstopped"));
+    const final = (run: string) => readFile(join(folder, run, "samples.png"));
+    expect(await final("stopped")).toEqual(await final("unstopped"));
+  });
+
+  test("passes over a damaged checkpoint and goes on from the one before", async () => {
+    await unnoise("train", ...tiny, ..."--steps 4 --save-every 2 --out torn".split(" "));
+    await truncate(join(folder, "torn", "checkpoints", "step-4.safetensors"), 3000);
+    const { code, stdout } = await unnoise("train", ..."--out torn --device reference".split(" "));
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/passed over \S+step-4.safetensors: damaged/);
+    expect(stdout).toContain("going on from step 2");
+    expect(await lossesOf("torn")).toHaveLength(4);
+  });
+
+  test("stops in one line when training diverges, and keeps the checkpoint before", async () => {
+    const { code, stderr } = await unnoise(
+      "train",
+      ...tiny,
+      ..."--steps 50 --save-every 1 --sample-every 0 --warmup-steps 0 --lr 1e30 --out diverged".split(" "),
+    );
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^unnoise: training diverged at step \d+: .*Try a lower learning rate[^\n]*\n$/);
+  });
+});
+
+describe("unnoise sample", { timeout: 60_000 }, () => {
+  beforeAll(async () => {
+    await unnoise(
+      "train",
+      ...tiny,
+      ..."--steps 2 --sample-every 0 --warmup-steps 0 --lr 0.1 --out runs/for-samples".split(" "),
+    );
+  });
+
+  test("draws the same images for the same seed, from the latest run", async () => {
+    const flags = "-n 5 --seed 3 --grid 5 --device reference".split(" ");
+    const first = await unnoise("sample", ...flags, "--out", "first.png", "--gif");
+    expect(first.stderr).toBe("");
+    expect(first.stdout).toContain("runs/for-samples/checkpoints/step-2.safetensors");
+    expect(first.stdout).toContain("wrote first.gif");
+    await unnoise(
+      "sample",
+      ...flags,
+      "--out",
+      "second.png",
+      "--checkpoint",
+      "runs/for-samples/checkpoints/step-2.safetensors",
+    );
+    expect(await readFile(join(folder, "second.png"))).toEqual(await readFile(join(folder, "first.png")));
+    await unnoise("sample", ...flags, "--out", "raw.png", "--no-ema");
+    expect(await readFile(join(folder, "raw.png"))).not.toEqual(await readFile(join(folder, "first.png")));
+    expect(await sizeOf("first.png")).toEqual({ width: 8 * 52, height: 8 * 12, pages: 1 });
+    expect(await sizeOf("first.gif")).toMatchObject({ pages: 4 });
+  });
+
+  test("writes single files, and other numbers of steps", async () => {
+    const flags = "-n 11 --sampler ddim --steps 2 --eta 1 --no-grid --out single --device reference".split(" ");
+    const { stderr } = await unnoise("sample", ...flags);
+    expect(stderr).toBe("");
+    expect(await readdir(join(folder, "single"))).toEqual(
+      Array.from({ length: 11 }, (_, i) => `${String(i).padStart(2, "0")}.png`),
+    );
+    expect(await sizeOf("single", "00.png")).toEqual({ width: 8, height: 8, pages: 1 });
+    const refused = await unnoise("sample", ..."--sampler ddpm --steps 2 --device reference".split(" "));
+    expect(refused.stderr).toContain("ddpm takes all 20 steps, got 2");
+  });
+
+  test("info describes the checkpoint and its layers", async () => {
+    const { stdout } = await unnoise("info", "--device", "reference");
+    expect(stdout).toContain("trained    2 steps of 4 images");
+    expect(stdout).toMatch(/downs\.0\.0\.block1\.proj +WeightStandardizedConv2d +\[1,8,8,4\]/);
+    expect(stdout).toMatch(/of memory besides the parameters \(plan of reference\)/);
+    const annotated = await unnoise("info", ..."--preset annotated --batch-size 1 --device reference".split(" "));
+    expect(annotated.stdout).toContain("2,020,257");
+  });
+});
+
+describe("unnoise noise", { timeout: 30_000 }, () => {
+  test("draws the article's row, ever noisier", async () => {
+    const sharp = await loadSharp();
+    await sharp({ create: { width: 40, height: 30, channels: 3, background: "#804020" } })
+      .png()
+      .toFile(join(folder, "flat.png"));
+    const { stderr } = await unnoise("noise", "flat.png");
+    expect(stderr).toBe("");
+    expect(await sizeOf("noise.png")).toEqual({ width: 5 * 128 + 6 * 2, height: 128 + 2 * 2, pages: 1 });
+    const spread = async (image: number) => {
+      const tile = sharp(join(folder, "noise.png")).extract({ left: 2 + image * 130, top: 2, width: 128, height: 128 });
+      const { channels } = await sharp(await tile.toBuffer()).stats();
+      return channels[0].stdev;
+    };
+    const spreads = await Promise.all([0, 1, 2, 3, 4].map(spread));
+    // At t = 0 the noise has variance 1e-4, in bytes a deviation of 1.3.
+    expect(spreads[0]).toBeGreaterThan(1);
+    expect(spreads[0]).toBeLessThan(1.7);
+    expect(spreads).toEqual(spreads.toSorted((a, b) => a - b));
+  });
+});
+
+describe("unnoise parity", { timeout: 60_000 }, () => {
+  test("fails in one line on a case whose files do not belong together", async () => {
+    const { code, stderr } = await unnoise("parity", join(parityFixtures, "nowhere"), "--device", "reference");
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/nowhere: cannot list: no such file or directory\n$/);
+  });
+});
