@@ -275,6 +275,9 @@ export const reductionScenarios: readonly Scenario[] = [
         conv2d(image, w, { padding: 1 }),
         ...grad(conv2d(image, w).square().sum().add(w.sum()), [image, w]),
         x.transpose().matmul(x),
+        concatenate([y, y], 1)
+          .transpose()
+          .matmul(full([3, 4, 2], 1)),
         y.reshape([0, 7]),
       ],
     }),

@@ -1,8 +1,8 @@
 import { grad } from "../../src/tensor/grad.ts";
 import { conv2d, silu, softmax, upsampleNearest } from "../../src/tensor/functions.ts";
 import { groupNorm } from "../../src/tensor/norm.ts";
-import { concatenate, dotGeneral } from "../../src/tensor/tensor.ts";
-import type { Tensor } from "../../src/tensor/tensor.ts";
+import type { SpatialPadding, SpatialPair } from "../../src/tensor/op.ts";
+import { Tensor, concatenate, dotGeneral } from "../../src/tensor/tensor.ts";
 import { floats } from "./composition-scenarios.ts";
 import type { Scenario } from "./scenario.ts";
 
@@ -98,6 +98,71 @@ export const contractionScenarios: readonly Scenario[] = [
           y.max(3),
           next.add(x),
           y.reshape([2, 80, 8]).mean(1),
+        ],
+      };
+    },
+  },
+  {
+    name: "convolutions down to one row or column, padded on one side, and reshaped, transposed or reduced",
+    inputs: floats(
+      [4, 1, 8, 3],
+      [3, 3, 3, 7],
+      [1, 3, 3, 9],
+      [1, 2, 9, 8],
+      [5, 2, 8, 8],
+      [3, 3, 8, 1],
+      [1, 2, 1, 2],
+      [1, 1, 2, 3],
+    ),
+    build: ([wide, w, small, v, tall, u, thin, t]) => {
+      const convolve = (x: Tensor, filter: Tensor, strides: SpatialPair, padding: SpatialPadding): Tensor =>
+        new Tensor({ kind: "convolution", strides, padding, lhsDilation: [1, 1], rhsDilation: [1, 1] }, [x, filter]);
+      const row = convolve(
+        wide,
+        w,
+        [1, 1],
+        [
+          [1, 1],
+          [0, 1],
+        ],
+      );
+      const spread = convolve(
+        small,
+        v,
+        [2, 1],
+        [
+          [2, 2],
+          [2, 2],
+        ],
+      );
+      const low = convolve(
+        tall,
+        u,
+        [2, 1],
+        [
+          [0, 2],
+          [1, 0],
+        ],
+      );
+      const dots = convolve(
+        thin,
+        t,
+        [2, 2],
+        [
+          [0, 2],
+          [0, 1],
+        ],
+      );
+      return {
+        outputs: [
+          row.reshape([4, 7, 7]),
+          spread.transpose([1, 2, 0, 3]),
+          low.multiply(2).transpose([1, 0, 3, 2]),
+          dots.sum(2),
+          low.reshape([5, 7]).exp(),
+          row.min(1),
+          low.max([1, 3]),
+          row.transpose([0, 3, 1, 2]).clamp(-1, 1),
         ],
       };
     },

@@ -112,6 +112,31 @@ export const variableScenarios: readonly Scenario[] = [
     },
   },
   {
+    name: "a variable becomes another one, which stays as it is",
+    variables: of([7], [7]),
+    build: (_, [a, b]) => ({
+      outputs: [valueOf(b), valueOf(a).exp()],
+      updates: [
+        { variable: a, value: valueOf(b) },
+        { variable: b, value: valueOf(b) },
+      ],
+    }),
+  },
+  {
+    name: "two variables become one computed value, one of them through stop_gradient",
+    variables: of([2, 16], [2, 16]),
+    build: (_, [a, b]) => {
+      const next = valueOf(a).multiply(0.5).add(valueOf(b)).sin();
+      return {
+        outputs: [next.slice(1, 2, 5), valueOf(a).sum(0), next.tanh()],
+        updates: [
+          { variable: a, value: next.stopGradient() },
+          { variable: b, value: next },
+        ],
+      };
+    },
+  },
+  {
     name: "outputs show old and new values of an updated variable",
     variables: of([6, 2]),
     build: (_, [v]) => {
