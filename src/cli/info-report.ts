@@ -38,16 +38,14 @@ export async function describe(path: string | undefined, flags: InfoFlags): Prom
   const layers = summary(model, imageSize);
   const batchSize = flags.batchSize ?? subject.training.batchSize;
   const memory = await trainingMemory(subject, batchSize, flags);
-  const copies =
-    subject.training.emaDecay > 0 ? "itself, its average and Adam's two moments" : "itself and Adam's two moments";
-  const copyCount = subject.training.emaDecay > 0 ? 4 : 3;
+  const copies = subject.training.emaDecay > 0 ? 4 : 3;
   const lines = [
     subject.title,
     ...subject.facts,
     "",
     formatSummary(layers),
     "",
-    `parameters     ${formatCount(layers.parameters)}, ${formatBytes(layers.parameters * FLOAT)}; with ${copies} ${formatBytes(layers.parameters * FLOAT * copyCount)}`,
+    `parameters     ${formatCount(layers.parameters)}, ${formatBytes(layers.parameters * FLOAT)}; while training ${formatBytes(layers.parameters * FLOAT * copies)}`,
     `forward pass   ${formatScaled(layers.flops, "FLOP")} an image of ${imageSize.join(" x ")}`,
     `training step  about ${formatScaled(layers.flops * batchSize * 3, "FLOP")} for ${formatCount(batchSize)} images`,
     `               ${memory}`,

@@ -1,5 +1,8 @@
 export const EXIT_INTERRUPTED = 130;
 
+/** Milliseconds in which a second signal is the first one once more: a terminal and npm may both send it. */
+const ECHO_MS = 250;
+
 /** Turns Ctrl-C into a request that a loop honours between two steps. */
 export interface Interrupt {
   /** Aborted by the first Ctrl-C. */
@@ -11,8 +14,11 @@ export interface Interrupt {
 /** A first Ctrl-C (or SIGTERM) only aborts the signal; a second one ends the process at once. */
 export function catchInterrupt(onFirst: () => void): Interrupt {
   const controller = new AbortController();
+  let firstTime = Number.NEGATIVE_INFINITY;
   const handle = (): void => {
+    if (performance.now() - firstTime < ECHO_MS) return;
     if (controller.signal.aborted) process.exit(EXIT_INTERRUPTED);
+    firstTime = performance.now();
     controller.abort(new Error("interrupted"));
     onFirst();
   };

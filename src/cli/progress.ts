@@ -25,7 +25,7 @@ export async function progressDisplay(totalSteps: number, startStep: number): Pr
     format: "{bar} step {value}/{total} · loss {loss} · {rate} images/s · {left} left",
     barCompleteChar: "█",
     barIncompleteChar: "░",
-    barsize: 24,
+    barsize: 18,
     hideCursor: false,
     // Ctrl-C is ours: the step is finished first.
     gracefulExit: false,
@@ -37,9 +37,12 @@ export async function progressDisplay(totalSteps: number, startStep: number): Pr
 class BarProgress implements ProgressDisplay {
   readonly #bars: MultiBar;
   readonly #bar: SingleBar;
+  /** Gives the terminal its line wrapping back, also when a second Ctrl-C ends the process. */
+  readonly #restoreTerminal = (): void => this.#bars.stop();
 
   constructor(bars: MultiBar, totalSteps: number, startStep: number) {
     this.#bars = bars;
+    process.once("exit", this.#restoreTerminal);
     this.#bar = bars.create(totalSteps, startStep, { loss: "-", rate: "-", left: "-" });
   }
 
@@ -54,6 +57,7 @@ class BarProgress implements ProgressDisplay {
   }
 
   stop(): void {
+    process.off("exit", this.#restoreTerminal);
     this.#bars.stop();
   }
 }
