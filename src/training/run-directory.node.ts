@@ -171,7 +171,11 @@ async function makeDirectory(path: string): Promise<void> {
 }
 
 async function makeDirectoryIn(path: string): Promise<void> {
-  const isThere = (directory: string): Promise<boolean> => stat(directory).then((status) => status.isDirectory(), () => false);
+  const isThere = (directory: string): Promise<boolean> =>
+    stat(directory).then(
+      (status) => status.isDirectory(),
+      () => false,
+    );
   if (await isThere(path)) return;
   if (dirname(path) !== path && !(await isThere(dirname(path)))) await makeDirectoryIn(dirname(path));
   await mkdir(path);
