@@ -1,7 +1,16 @@
 import type { OpOf } from "../tensor/op.ts";
 import { isElementwise } from "../tensor/op.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { affineKey, axisAffine, constantAffine, divide, flatten, scaleAffine, shiftAffine } from "./affine.ts";
+import {
+  affineKey,
+  axisAffine,
+  constantAffine,
+  divide,
+  flatten,
+  sameAffine,
+  scaleAffine,
+  shiftAffine,
+} from "./affine.ts";
 import type { Affine, AxisSplit } from "./affine.ts";
 import type { Buffer, Expression, ScalarOp } from "./program.ts";
 
@@ -61,6 +70,9 @@ export class ExpressionBuilder {
     const { op, inputs, dtype } = tensor;
     const slot = this.#context.slotOf(tensor);
     if (slot !== undefined) {
+      const known = this.resultCoordinates.get(slot);
+      // A kernel knows its result at one place only.
+      if (known && !known.every((c, i) => sameAffine(c, coordinates[i]))) throw new NeedsStorage(tensor);
       this.resultCoordinates.set(slot, coordinates);
       return { kind: "result", dtype, slot };
     }
@@ -129,6 +141,7 @@ export class ExpressionBuilder {
 
   #concatenate({ inputs, dtype }: Tensor, op: OpOf<"concatenate">, at: Coordinates): Expression {
     const parts = inputs.filter((x) => x.shape[op.axis] > 0);
+    if (parts.length === 0) return { kind: "constant", dtype, value: 0 }; // of no element
     let start = 0;
     const starts = parts.map((x) => (start += x.shape[op.axis]) - x.shape[op.axis]);
     const partAt = (i: number): Expression => this.at(parts[i], at.with(op.axis, shiftAffine(at[op.axis], -starts[i])));
@@ -203,7 +216,7 @@ export class ExpressionBuilder {
   }
 }
 
-/** Loop axes of a shape, some of them split, and the shape's coordinates over them. */
+/** Loop axes of a shape, some of them split, and the shape's coordinates over them (0 along dimensions of 1). */
 export interface Space {
   readonly axes: readonly number[];
   /** One entry per dimension of the shape. */
@@ -211,7 +224,11 @@ export interface Space {
 }
 
 export function spaceOf(shape: readonly number[]): Space {
-  return { axes: shape, coordinates: shape.map((_, axis) => axisAffine(axis, shape.length)) };
+  const rank = shape.length;
+  return {
+    axes: shape,
+    coordinates: shape.map((n, axis) => (n === 1 ? constantAffine(0, rank) : axisAffine(axis, rank))),
+  };
 }
 
 function splitSpace(space: Space, { axis, inner }: AxisSplit): Space {

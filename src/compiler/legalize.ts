@@ -76,6 +76,7 @@ const rewrites: { readonly [K in OpKind]?: Rewrite<K> } = {
   reduce: (op, [x]) => {
     const terms = sizeOf(op.axes.map((axis) => x.shape[axis]));
     const shape = x.shape.filter((_, axis) => !op.axes.includes(axis));
+    if (terms === 1) return x.reshape(shape);
     if (terms === 0) return full(shape, identityOf(op.reduction, x.dtype), x.dtype);
     if (terms < LONG_REDUCTION || sizeOf(shape) >= FEW_RESULTS) return undefined;
     return splitReduction(op, x);

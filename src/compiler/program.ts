@@ -70,17 +70,30 @@ export interface MapKernel {
   readonly stores: readonly Store[];
 }
 
-/** The first `kept` axes index the results; the others are reduced, in order. */
+export interface Accumulator {
+  readonly slot: number;
+  readonly reduction: Reduction;
+  readonly dtype: DType;
+  readonly value: Expression;
+}
+
+/** One pass over the terms; it may use the results of the passes before. */
+export interface Stage {
+  readonly accumulators: readonly Accumulator[];
+  /** Over all axes. */
+  readonly stores: readonly Store[];
+}
+
+/**
+ * The first `kept` axes index the results; the others are reduced. With several stages a row of terms is read
+ * again while it is in the cache: softmax is a maximum, a sum and a store.
+ */
 export interface ReduceKernel {
   readonly kind: "reduce";
   readonly axes: readonly number[];
   readonly kept: number;
-  readonly accumulators: readonly {
-    readonly reduction: Reduction;
-    readonly dtype: DType;
-    readonly value: Expression;
-  }[];
-  /** Over the kept axes; "result" slots are the accumulators. */
+  readonly stages: readonly Stage[];
+  /** Over the kept axes. */
   readonly stores: readonly Store[];
 }
 
@@ -215,15 +228,17 @@ export function expressionsOf(kernel: Kernel): Expression[] {
     case "dot":
       return kernel.stores.map((store) => store.value);
     case "reduce":
-      return [
-        ...kernel.accumulators.map((accumulator) => accumulator.value),
-        ...kernel.stores.map((store) => store.value),
-      ];
+      return [...kernel.stages.flatMap(valuesOf), ...kernel.stores.map((store) => store.value)];
     case "convolution":
       return [kernel.input, ...kernel.stores.map((store) => store.value)];
     case "filterGradient":
       return [kernel.input];
   }
+}
+
+/** What a stage evaluates for every term. */
+export function valuesOf({ accumulators, stores }: Stage): Expression[] {
+  return [...accumulators, ...stores].map(({ value }) => value);
 }
 
 export function readsOf(kernel: Kernel): Set<Buffer> {
@@ -238,5 +253,8 @@ export function readsOf(kernel: Kernel): Set<Buffer> {
 }
 
 export function writesOf(kernel: Kernel): Buffer[] {
-  return kernel.kind === "filterGradient" ? [kernel.result] : kernel.stores.map((store) => store.buffer);
+  if (kernel.kind === "filterGradient") return [kernel.result];
+  const stores =
+    kernel.kind === "reduce" ? [...kernel.stages.flatMap((stage) => stage.stores), ...kernel.stores] : kernel.stores;
+  return stores.map((store) => store.buffer);
 }

@@ -1,9 +1,10 @@
 import { rootsOf, topologicalOrder, usersOf } from "../tensor/graph.ts";
 import type { Graph } from "../tensor/graph.ts";
 import { isElementwise, isMovement } from "../tensor/op.ts";
-import { formatShape, sameShape } from "../tensor/shape.ts";
+import { sameShape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { COST_PER_PASS, costOf } from "./cost.ts";
+import { mergeKernels, reductionKey } from "./merge.ts";
 import { baseOf, basesOf, isGatherable, isStridedView, lhsLayout, rhsLayout } from "./view.ts";
 import type { ViewLayout } from "./view.ts";
 
@@ -14,11 +15,14 @@ export interface ScheduledKernel {
   readonly results: readonly Tensor[];
   /** What it writes: the results, or what follows from them elementwise. */
   readonly stores: readonly Tensor[];
+  /** Stores of a reduction that have an element for every term rather than for every result. */
+  readonly overTerms?: readonly Tensor[];
   /** Stored tensors that it reads. */
   readonly reads: ReadonlySet<Tensor>;
+  /** The kernels that it was stacked from, should they have to run one by one. */
+  readonly parts?: readonly ScheduledKernel[];
 }
 
-const MOST_STORES = 6;
 const MOST_LEAVES = 12;
 const MOST_OPERATIONS = 400;
 const CHEAP_OPERAND = 8;
@@ -26,6 +30,11 @@ const CHEAP_OPERAND = 8;
 /** Tensors that exist in memory without being computed. */
 export function isStoredLeaf(tensor: Tensor): boolean {
   return tensor.op.kind === "input" || tensor.op.kind === "variable" || tensor.op.kind === "literal";
+}
+
+/** Products find their rows and columns in any shape, reductions their results if only axes of 1 come or go. */
+function mayReshape(result: Tensor, before: Tensor, after: Tensor): boolean {
+  return result.op.kind === "dot_general" || (result.op.kind === "reduce" && isReframed(before, after));
 }
 
 /** Whether a reshape only adds or drops axes of 1. */
@@ -79,7 +88,7 @@ class Scheduler {
     this.#attachTails();
     this.#storeRequired();
     this.#storeShared();
-    return this.#merge(this.#kernels());
+    return mergeKernels(this.#kernels());
   }
 
   /** Elementwise work that alone uses a reduction or contraction is done before its result is stored. */
@@ -93,7 +102,7 @@ class Scheduler {
         const users = this.#users.get(node) ?? [];
         const [user] = users;
         if (users.length !== 1 || user.size !== result.size || this.#inTail.has(user)) break;
-        const reshapes = user.op.kind === "reshape" && (result.op.kind === "dot_general" || isReframed(node, user));
+        const reshapes = user.op.kind === "reshape" && mayReshape(result, node, user);
         if (!reshapes && !isElementwise(user.op)) break;
         if (result.op.kind === "convolution_filter_gradient") break;
         node = user;
@@ -201,7 +210,7 @@ class Scheduler {
     for (const node of this.#order.toReversed()) {
       const found = new Set<string>();
       for (const user of this.#users.get(node) ?? []) {
-        if (this.#inTail.has(user)) found.add(sinkKey(this.#inTail.get(user) ?? user));
+        if (this.#inTail.has(user)) found.add(reductionKey(this.#inTail.get(user) ?? user));
         else if (this.#isStored(user)) found.add(`store ${user.id}`);
         else for (const key of sinks.get(user) ?? []) if (found.size < 8) found.add(key);
       }
@@ -263,35 +272,6 @@ class Scheduler {
     visit(store);
     return reads;
   }
-
-  /** Kernels of one shape that read the same large tensor become one kernel with several stores. */
-  #merge(kernels: ScheduledKernel[]): ScheduledKernel[] {
-    const position = new Map<Tensor, number>();
-    const merged: ScheduledKernel[] = [];
-    const open = new Map<string, number[]>();
-    for (const kernel of kernels) {
-      const key = mergeKey(kernel);
-      const ready = Math.max(-1, ...[...kernel.reads].map((tensor) => position.get(tensor) ?? -1));
-      const candidates = key ? (open.get(key) ?? []) : [];
-      const at = candidates.find(
-        (i) => i > ready && merged[i].stores.length < MOST_STORES && sharesLarge(merged[i], kernel),
-      );
-      if (at !== undefined) {
-        const into = merged[at];
-        merged[at] = {
-          kind: into.kind,
-          results: [...into.results, ...kernel.results],
-          stores: [...into.stores, ...kernel.stores],
-          reads: new Set([...into.reads, ...kernel.reads]),
-        };
-      } else {
-        if (key) open.set(key, [...candidates, merged.length]);
-        merged.push(kernel);
-      }
-      for (const store of kernel.stores) position.set(store, at ?? merged.length - 1);
-    }
-    return merged;
-  }
 }
 
 interface Cone {
@@ -301,23 +281,4 @@ interface Cone {
   readonly indices: number;
   /** Stored elements read per element computed. */
   readonly traffic: number;
-}
-
-function sinkKey(result: Tensor): string {
-  return result.op.kind === "reduce"
-    ? `reduce ${formatShape(result.inputs[0].shape)} ${result.op.axes.join()}`
-    : `result ${result.id}`;
-}
-
-function mergeKey(kernel: ScheduledKernel): string | undefined {
-  const [store] = kernel.stores;
-  if (kernel.kind === "map") return `map ${formatShape(store.shape)}`;
-  if (kernel.kind !== "reduce") return undefined;
-  return `${sinkKey(kernel.results[0])} ${formatShape(store.shape)}`;
-}
-
-function sharesLarge(a: ScheduledKernel, b: ScheduledKernel): boolean {
-  const space = a.results[0]?.inputs[0] ?? a.stores[0];
-  for (const tensor of b.reads) if (tensor.size >= space.size && a.reads.has(tensor)) return true;
-  return false;
 }

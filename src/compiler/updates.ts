@@ -23,14 +23,16 @@ export function commitUpdates(
     for (const buffer of writesOf(kernel)) producer.set(buffer, i);
   });
   const replaced = new Map<Buffer, Buffer>();
-  const copies: Kernel[] = [];
-  for (const { variable, value } of commits) {
+  const copied: Commit[] = [];
+  for (const commit of commits) {
+    const { variable, value } = commit;
     const at = producer.get(value) ?? -1;
-    const isLast = (lastRead.get(variable) ?? -1) <= at;
-    if (at >= 0 && isLast && !replaced.has(value) && readsOnlyWhereItWrites(kernels[at], variable, value))
+    const isLast = at >= 0 && (lastRead.get(variable) ?? -1) <= at;
+    if (isLast && !replaced.has(value) && readsOnlyWhereItWrites(kernels[at], variable, value)) {
       replaced.set(value, variable);
-    else copies.push(copyKernel(replaced.get(value) ?? value, variable));
+    } else copied.push(commit);
   }
+  const copies = copied.map(({ variable, value }) => copyKernel(replaced.get(value) ?? value, variable));
   return { kernels: [...kernels.map((kernel) => replaceBuffers(kernel, replaced)), ...copies], replaced };
 }
 
@@ -66,11 +68,16 @@ function replaceBuffers(kernel: Kernel, replaced: ReadonlyMap<Buffer, Buffer>): 
     case "map":
       return { ...kernel, stores: stores(kernel.stores) };
     case "reduce": {
-      const accumulators = kernel.accumulators.map((accumulator) => ({
-        ...accumulator,
-        value: inside(accumulator.value),
+      const stages = kernel.stages.map((stage) => ({
+        accumulators: stage.accumulators.map(({ slot, reduction, dtype, value }) => ({
+          slot,
+          reduction,
+          dtype,
+          value: inside(value),
+        })),
+        stores: stores(stage.stores),
       }));
-      return { ...kernel, accumulators, stores: stores(kernel.stores) };
+      return { ...kernel, stages, stores: stores(kernel.stores) };
     }
     case "dot": {
       const view = (operand: View): View => ({ buffer: of(operand.buffer), index: operand.index });

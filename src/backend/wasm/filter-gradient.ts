@@ -44,7 +44,11 @@ export function emitFilterGradient(kernel: FilterGradientKernel, wide: boolean):
       writer.loop(i32(0), i32(shape.kernel[0]), 1, (ky) => {
         emitProduct(target, {
           count: { code: i32(window), values: [window] },
-          rows: { kind: "strided", first: `(i32.add ${strip.address} (i32.mul ${get(ky)} ${i32(strip.pitch)}))`, step: 4 },
+          rows: {
+            kind: "strided",
+            first: `(i32.add ${strip.address} (i32.mul ${get(ky)} ${i32(strip.pitch)}))`,
+            step: 4,
+          },
           panels,
           accumulates: true,
           rhs: cotangent,

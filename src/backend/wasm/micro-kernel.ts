@@ -67,7 +67,18 @@ export interface MicroCall {
   readonly outStep: Code;
 }
 
-const PARAMETERS = ["tiles", "tileStep", "lhsStep", "rhs", "rhsStep", "count", "segments", "lhsJump", "out", "outStep"] as const;
+const PARAMETERS = [
+  "tiles",
+  "tileStep",
+  "lhsStep",
+  "rhs",
+  "rhsStep",
+  "count",
+  "segments",
+  "lhsJump",
+  "out",
+  "outStep",
+] as const;
 
 export function callMicro(tile: TilePlan, accumulates: boolean, call: MicroCall): Code {
   const args = [...call.rows, ...PARAMETERS.map((name) => call[name])];
@@ -92,10 +103,14 @@ export function microKernel(
   const increase = (local: string, by: Code): Code => `(local.set ${local} (i32.add ${get(local)} ${by}))`;
   const countDown = (local: string): Code => `(local.tee ${local} (i32.sub ${get(local)} ${i32(1)}))`;
   // The address of each row of results is a local of its own: the merging looks for equal addresses.
-  const outRow = (i: number): Code => `(local.set $o${i} ${i === 0 ? get("$out") : `(i32.add ${get(`$o${i - 1}`)} ${get("$outStep")})`})`;
-  const start = (i: number, j: number): Code => (accumulates ? `(v128.load offset=${16 * j} ${get(`$o${i}`)})` : "(v128.const i32x4 0 0 0 0)");
+  const outRow = (i: number): Code =>
+    `(local.set $o${i} ${i === 0 ? get("$out") : `(i32.add ${get(`$o${i - 1}`)} ${get("$outStep")})`})`;
+  const start = (i: number, j: number): Code =>
+    accumulates ? `(v128.load offset=${16 * j} ${get(`$o${i}`)})` : "(v128.const i32x4 0 0 0 0)";
   const products = (i: number): Code => {
-    const madds = n.map((j) => `(local.set $c${i}_${j} ${multiplyAdd(get("$x"), get(`$w${j}`), get(`$c${i}_${j}`), relaxed)})`);
+    const madds = n.map(
+      (j) => `(local.set $c${i}_${j} ${multiplyAdd(get("$x"), get(`$w${j}`), get(`$c${i}_${j}`), relaxed)})`,
+    );
     return lines([`(local.set $x (v128.load32_splat ${get(`$p${i}`)}))`, ...madds]);
   };
   const parameters = [...r.map((i) => `$a${i}`), ...PARAMETERS.map((name) => `$${name}`)];

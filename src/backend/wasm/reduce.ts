@@ -1,5 +1,5 @@
-import { visitExpression } from "../../compiler/program.ts";
-import type { Expression, ReduceKernel, ScalarOp } from "../../compiler/program.ts";
+import { valuesOf, visitExpression } from "../../compiler/program.ts";
+import type { Accumulator, Expression, ReduceKernel, ScalarOp, Stage, Store } from "../../compiler/program.ts";
 import type { Reduction } from "../../tensor/op.ts";
 import { identityOf } from "../../tensor/reduction.ts";
 import { Evaluator, countUses, registerIndices } from "./evaluator.ts";
@@ -32,6 +32,7 @@ export function emitReduce(kernel: ReduceKernel): KernelCode {
 
 class ReduceEmitter {
   readonly #kernel: ReduceKernel;
+  readonly #accumulators: readonly Accumulator[];
   readonly #target = new KernelWriter();
   readonly #inductions: Inductions;
   readonly #lastKept: number;
@@ -40,14 +41,20 @@ class ReduceEmitter {
 
   constructor(kernel: ReduceKernel) {
     this.#kernel = kernel;
+    this.#accumulators = kernel.stages.flatMap((stage) => stage.accumulators);
     this.#lastKept = kernel.kept - 1;
     this.#lastReduced = kernel.axes.length - 1;
     this.#inductions = new Inductions(this.#target.writer);
     this.#uses = countUses([...this.#values, ...kernel.stores.map((store) => store.value)]);
   }
 
+  /** What is computed for every term. */
   get #values(): Expression[] {
-    return this.#kernel.accumulators.map((accumulator) => accumulator.value);
+    return this.#kernel.stages.flatMap(valuesOf);
+  }
+
+  get #termStores(): Store[] {
+    return this.#kernel.stages.flatMap((stage) => stage.stores);
   }
 
   emit(): KernelCode {
@@ -61,14 +68,10 @@ class ReduceEmitter {
     const tasks = splitTasks(shared, Math.max(1, TASK_ELEMENTS / (terms * columns)));
     const ranges = tasks.decode(target.writer);
 
-    target.result = [];
-    registerIndices(this.#values, this.#inductions, target);
-    registerIndices(
-      stores.map((store) => store.value),
-      this.#inductions,
-      { baseOf: (buffer) => target.baseOf(buffer) },
-    );
-    for (const store of stores) this.#inductions.register(target.baseOf(store.buffer), store.index);
+    target.result = []; // in locals, which have no index
+    registerIndices([...this.#values, ...stores.map((store) => store.value)], this.#inductions, target);
+    for (const store of [...this.#termStores, ...stores])
+      this.#inductions.register(target.baseOf(store.buffer), store.index);
     this.#inductions.start(axes.map((_, axis) => ranges[axis]?.start ?? i32(0)));
     this.#nestKept(0, ranges, byColumn);
     return target.finish(tasks.count);
@@ -77,20 +80,15 @@ class ReduceEmitter {
   #vectorizesColumns(): boolean {
     const { axes, kept, stores } = this.#kernel;
     if (kept === 0 || axes[this.#lastKept] < 4) return false;
-    const adjacent = stores.every((store) => store.index.coefficients[this.#lastKept] === 1);
+    const adjacent = [...this.#termStores, ...stores].every((store) => store.index.coefficients[this.#lastKept] === 1);
     const roots = [...this.#values, ...stores.map((store) => store.value)];
-    return (
-      adjacent &&
-      canVectorize(roots, this.#lastKept) &&
-      this.#adjacentLoads(this.#lastKept) >= this.#adjacentLoads(this.#lastReduced)
-    );
+    const fits = this.#adjacentLoads(this.#lastKept) >= this.#adjacentLoads(this.#lastReduced);
+    return adjacent && canVectorize(roots, this.#lastKept) && fits;
   }
 
   #mostCopies(): number {
-    return Math.max(
-      1,
-      Math.floor(Math.min(MOST_ACCUMULATORS / this.#kernel.accumulators.length, MOST_UNROLLED_NODES / this.#uses.size)),
-    );
+    const most = Math.min(MOST_ACCUMULATORS / this.#accumulators.length, MOST_UNROLLED_NODES / this.#uses.size);
+    return Math.max(1, Math.floor(most));
   }
 
   #adjacentLoads(axis: number): number {
@@ -135,8 +133,9 @@ class ReduceEmitter {
         [4, most],
         [4, 1],
         [1, 1],
-      ] as const)
+      ] as const) {
         this.#blocksUntil(at, end, width, count);
+      }
       return 0;
     }
     const vectors = Math.floor(n / 4);
@@ -163,53 +162,73 @@ class ReduceEmitter {
 
   /** `count` neighbouring vectors (or elements) of results from `lane` on. */
   #block(width: 1 | 4, lane: number, count: number): void {
-    const { accumulators, stores } = this.#kernel;
-    const lanes = Array.from({ length: count }, (_, i) => lane + i * width);
-    const locals = lanes.map(() => this.#startAccumulators(width));
-    this.#nestReduced(this.#kernel.kept, () => {
-      lanes.forEach((at, copy) => this.#accumulate(width, this.#lastKept, at, locals[copy]));
-    });
-    lanes.forEach((at, copy) => {
-      this.#target.result = locals[copy];
-      const evaluator = new Evaluator(this.#context, { width, axis: this.#lastKept, lane: at });
-      for (const store of stores) {
-        evaluator.store(
-          this.#target.baseOf(store.buffer),
-          store.index,
-          store.value.dtype,
-          evaluator.value(store.value),
-        );
-      }
-    });
-    this.#target.result = accumulators.map(() => "");
+    const copies = Array.from({ length: count }, (_, i) => ({
+      point: { width, axis: this.#lastKept, lane: lane + i * width },
+      sums: this.#startAccumulators(width),
+    }));
+    for (const stage of this.#kernel.stages) {
+      this.#nestReduced(this.#kernel.kept, () => {
+        for (const { point, sums } of copies) this.#term(stage, point, sums, sums);
+      });
+    }
+    for (const { point, sums } of copies) this.#storeResults(point, sums);
   }
 
-  get #context(): ConstructorParameters<typeof Evaluator>[0] {
-    return { writer: this.#target.writer, inductions: this.#inductions, sources: this.#target, uses: this.#uses };
+  #evaluator(point: Point, results: readonly string[]): Evaluator {
+    this.#target.result = results;
+    const { writer } = this.#target;
+    return new Evaluator({ writer, inductions: this.#inductions, sources: this.#target, uses: this.#uses }, point);
   }
 
+  #store(evaluator: Evaluator, stores: readonly Store[]): void {
+    for (const { buffer, index, value } of stores) {
+      evaluator.store(this.#target.baseOf(buffer), index, value.dtype, evaluator.value(value));
+    }
+  }
+
+  #storeResults(point: Point, results: readonly string[]): void {
+    this.#store(this.#evaluator(point, results), this.#kernel.stores);
+  }
+
+  /** One local per accumulator, by slot. */
   #startAccumulators(width: 1 | 4): string[] {
     const { writer } = this.#target;
     const lanes = new Lanes(writer, width);
-    return this.#kernel.accumulators.map(({ reduction, dtype }) => {
+    const locals: string[] = [];
+    for (const { slot, reduction, dtype } of this.#accumulators) {
       const start = identityOf(reduction, dtype);
-      return writer.bind(lanes.type[dtype], dtype === "f32" ? lanes.float(start) : lanes.integer(start));
-    });
+      locals[slot] = writer.bind(lanes.type[dtype], dtype === "f32" ? lanes.float(start) : lanes.integer(start));
+    }
+    return locals;
   }
 
-  #accumulate(width: 1 | 4, axis: number, lane: number, locals: readonly string[]): void {
-    const evaluator = new Evaluator(this.#context, { width, axis, lane });
-    const lanes = new Lanes(this.#target.writer, width);
-    this.#kernel.accumulators.forEach(({ reduction, dtype, value }, i) => {
-      const codes = [get(locals[i]), evaluator.value(value)];
-      this.#target.writer.line(set(locals[i], emitOp(lanes, combine[reduction], { codes, dtype }, dtype)));
-    });
+  /** Adds one term, or a vector of terms, to a stage's accumulators, and stores what it stores. */
+  #term(stage: Stage, point: Point, sums: readonly string[], results: readonly string[]): void {
+    const evaluator = this.#evaluator(point, results);
+    for (const { slot, reduction, dtype, value } of stage.accumulators) {
+      this.#combine(point.width, { reduction, dtype }, sums[slot], evaluator.value(value));
+    }
+    this.#store(evaluator, stage.stores);
+  }
+
+  #combine(
+    width: 1 | 4,
+    { reduction, dtype }: Pick<Accumulator, "reduction" | "dtype">,
+    sum: string,
+    value: Code,
+  ): void {
+    const { writer } = this.#target;
+    const codes = [get(sum), value];
+    writer.line(set(sum, emitOp(new Lanes(writer, width), combine[reduction], { codes, dtype }, dtype)));
   }
 
   /** Loops over the reduced axes from `axis` on and brings the inductions back to where they were. */
   #nestReduced(axis: number, body: () => void): void {
     const { axes } = this.#kernel;
-    if (axis > this.#lastReduced) return body();
+    if (axis > this.#lastReduced) {
+      body();
+      return;
+    }
     this.#target.writer.loop(i32(0), i32(axes[axis]), 1, () => {
       this.#nestReduced(axis + 1, body);
       this.#inductions.advance([[axis, 1]]);
@@ -219,65 +238,73 @@ class ReduceEmitter {
 
   /** One result, vectorised over its terms where these lie next to each other. */
   #rowResult(): void {
-    const { axes, stores } = this.#kernel;
     const last = this.#lastReduced;
-    const n = axes[last];
-    const vectorizes = n >= 4 && canVectorize(this.#values, last) && this.#adjacentLoads(last) > 0;
-    const vectors = vectorizes ? Math.floor(n / 4) : 0;
-    const copies = Math.min(4, this.#mostCopies(), Math.max(1, vectors));
-    const wide = vectors > 0 ? Array.from({ length: copies }, () => this.#startAccumulators(4)) : [];
-    const scalars = this.#startAccumulators(1);
-    this.#nestReducedRows(this.#kernel.kept, vectors, wide, scalars);
-    for (const locals of wide) this.#gatherLanes(locals, scalars);
-
-    this.#target.result = scalars;
-    const evaluator = new Evaluator(this.#context, { width: 1, axis: last, lane: 0 });
-    for (const store of stores) {
-      evaluator.store(this.#target.baseOf(store.buffer), store.index, store.value.dtype, evaluator.value(store.value));
+    const vectorizes = canVectorize(this.#values, last) && this.#adjacentLoads(last) > 0;
+    const adjacent = this.#termStores.every((store) => store.index.coefficients[last] === 1);
+    const vectors = vectorizes && adjacent ? Math.floor(this.#kernel.axes[last] / 4) : 0;
+    const copies = vectors > 0 ? Math.min(4, this.#mostCopies(), vectors) : 0;
+    const wide = Array.from({ length: copies }, () => this.#startAccumulators(4));
+    const sums = this.#startAccumulators(1);
+    const row: RowSums = { vectors, wide, sums, splats: [] };
+    for (const stage of this.#kernel.stages) {
+      this.#nestRow(this.#kernel.kept, stage, row);
+      for (const accumulator of stage.accumulators) this.#gatherLanes(accumulator, row);
     }
+    this.#storeResults({ width: 1, axis: last, lane: 0 }, sums);
   }
 
-  #nestReducedRows(
-    axis: number,
-    vectors: number,
-    wide: readonly (readonly string[])[],
-    scalars: readonly string[],
-  ): void {
+  #nestRow(axis: number, stage: Stage, row: RowSums): void {
     const { axes } = this.#kernel;
     const { writer } = this.#target;
     if (axis < this.#lastReduced) {
       writer.loop(i32(0), i32(axes[axis]), 1, () => {
-        this.#nestReducedRows(axis + 1, vectors, wide, scalars);
+        this.#nestRow(axis + 1, stage, row);
         this.#inductions.advance([[axis, 1]]);
       });
       this.#inductions.advance([[axis, -axes[axis]]]);
       return;
     }
-    const pieces: [width: 1 | 4, count: number, locals: readonly (readonly string[])[]][] = [];
-    if (vectors > 0) {
-      const rounds = Math.floor(vectors / wide.length);
-      pieces.push([4, rounds, wide], [4, vectors - rounds * wide.length, wide.slice(0, 1)]);
-    }
-    pieces.push([1, axes[axis] - vectors * 4, [scalars]]);
-    for (const [width, rounds, locals] of pieces) {
-      if (rounds === 0) continue;
+    const { vectors, wide, sums, splats } = row;
+    const passes = (rounds: number, width: 1 | 4, copies: readonly (readonly string[])[]): void => {
+      if (rounds === 0) return;
       writer.loop(i32(0), i32(rounds), 1, () => {
-        locals.forEach((own, copy) => this.#accumulate(width, axis, copy * width, own));
-        this.#inductions.advance([[axis, width * locals.length]]);
+        copies.forEach((own, copy) =>
+          this.#term(stage, { width, axis, lane: copy * width }, own, width === 4 ? splats : sums),
+        );
+        this.#inductions.advance([[axis, width * copies.length]]);
       });
-    }
+    };
+    const rounds = vectors > 0 ? Math.floor(vectors / wide.length) : 0;
+    passes(rounds, 4, wide);
+    passes(vectors - rounds * wide.length, 4, wide.slice(0, 1));
+    passes(axes[axis] - vectors * 4, 1, [sums]);
     this.#inductions.advance([[axis, -axes[axis]]]);
   }
 
-  #gatherLanes(locals: readonly string[], scalars: readonly string[]): void {
+  /** Brings the vectors' parts of a result together, and keeps it in a vector for later stages. */
+  #gatherLanes({ slot, reduction, dtype }: Accumulator, { vectors, wide, sums, splats }: RowSums): void {
     const { writer } = this.#target;
-    const lanes = new Lanes(writer, 1);
-    this.#kernel.accumulators.forEach(({ reduction, dtype }, i) => {
-      const shape = dtype === "f32" ? "f32x4" : "i32x4";
+    const shape = dtype === "f32" ? "f32x4" : "i32x4";
+    for (const own of wide) {
       for (let lane = 0; lane < 4; lane++) {
-        const codes = [get(scalars[i]), `(${shape}.extract_lane ${lane} ${get(locals[i])})`];
-        writer.line(set(scalars[i], emitOp(lanes, combine[reduction], { codes, dtype }, dtype)));
+        this.#combine(1, { reduction, dtype }, sums[slot], `(${shape}.extract_lane ${lane} ${get(own[slot])})`);
       }
-    });
+    }
+    if (vectors > 0 && this.#kernel.stages.length > 1) {
+      splats[slot] = writer.bind("v128", new Lanes(writer, 4).splat(dtype, get(sums[slot])));
+    }
   }
+}
+
+/** Which elements along which axis an evaluator works on. */
+type Point = ConstructorParameters<typeof Evaluator>[1];
+
+/** The accumulators of one result that is vectorised over its terms. */
+interface RowSums {
+  readonly vectors: number;
+  /** Several sets, so that additions do not wait for each other. */
+  readonly wide: readonly (readonly string[])[];
+  readonly sums: readonly string[];
+  /** Finished results, four times each. */
+  readonly splats: string[];
 }

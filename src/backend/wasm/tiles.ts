@@ -35,7 +35,13 @@ export type Rows =
   // at equal distances
   | { readonly kind: "strided"; readonly first: Code; readonly step: number }
   // pixels of image rows: `width` of them at equal distances, then a jump to the next row
-  | { readonly kind: "pixels"; readonly first: Code; readonly width: number; readonly step: number; readonly jump: number };
+  | {
+      readonly kind: "pixels";
+      readonly first: Code;
+      readonly width: number;
+      readonly step: number;
+      readonly jump: number;
+    };
 
 export interface ProductTiles {
   readonly count: Count;
@@ -61,7 +67,8 @@ export function emitProduct(target: KernelWriter, product: ProductTiles): void {
       target.calls.add(microName(rows.length, tile.vectors, accumulates));
       const below = { tiles, tileStep: i32(tileStep), rhs, out: get(out), outStep: i32(outStep) };
       writer.line(callMicro({ rows: rows.length, vectors: tile.vectors }, accumulates, { ...inner, ...below, rows }));
-      const written = tiles === i32(1) ? i32(rows.length * outStep) : `(i32.mul ${tiles} ${i32(rows.length * outStep)})`;
+      const written =
+        tiles === i32(1) ? i32(rows.length * outStep) : `(i32.mul ${tiles} ${i32(rows.length * outStep)})`;
       writer.line(set(out, `(i32.add ${get(out)} ${written})`));
     };
     if (product.rows.kind === "strided") stridedTiles(writer, product.rows, product.count, tile, call);
@@ -77,7 +84,13 @@ function stepped(first: Code, step: number, rows: number): Code[] {
 }
 
 /** One call for all whole tiles, one for what is left. */
-function stridedTiles(writer: FunctionWriter, rows: Extract<Rows, { kind: "strided" }>, count: Count, tile: TilePlan, call: Call): void {
+function stridedTiles(
+  writer: FunctionWriter,
+  rows: Extract<Rows, { kind: "strided" }>,
+  count: Count,
+  tile: TilePlan,
+  call: Call,
+): void {
   const first = get(writer.bind("i32", rows.first));
   const tiles = get(writer.bind("i32", `(i32.div_u ${count.code} ${i32(tile.rows)})`));
   if (count.values.some((n) => n >= tile.rows)) {
@@ -92,7 +105,13 @@ function stridedTiles(writer: FunctionWriter, rows: Extract<Rows, { kind: "strid
 }
 
 /** One call for each image row, which tiles fill. */
-function imageRowTiles(writer: FunctionWriter, rows: Extract<Rows, { kind: "pixels" }>, count: Count, tile: TilePlan, call: Call): void {
+function imageRowTiles(
+  writer: FunctionWriter,
+  rows: Extract<Rows, { kind: "pixels" }>,
+  count: Count,
+  tile: TilePlan,
+  call: Call,
+): void {
   const { width, step, jump } = rows;
   const at = writer.bind("i32", rows.first);
   writer.loop(i32(0), count.code, width, () => {
@@ -102,7 +121,13 @@ function imageRowTiles(writer: FunctionWriter, rows: Extract<Rows, { kind: "pixe
 }
 
 /** One call for each tile, whose pixels may lie in several image rows. */
-function pixelTiles(writer: FunctionWriter, rows: Extract<Rows, { kind: "pixels" }>, count: Count, tile: TilePlan, call: Call): void {
+function pixelTiles(
+  writer: FunctionWriter,
+  rows: Extract<Rows, { kind: "pixels" }>,
+  count: Count,
+  tile: TilePlan,
+  call: Call,
+): void {
   const { width, step, jump } = rows;
   const at = writer.bind("i32", rows.first);
   const column = writer.bind("i32", i32(0));
@@ -115,7 +140,8 @@ function pixelTiles(writer: FunctionWriter, rows: Extract<Rows, { kind: "pixels"
     return pixel;
   };
   const tileOf = (height: number): void => call(Array.from({ length: height }, take), i32(1), 0);
-  if (count.values.some((n) => n >= tile.rows)) writer.loop(i32(tile.rows - 1), count.code, tile.rows, () => tileOf(tile.rows));
+  if (count.values.some((n) => n >= tile.rows))
+    writer.loop(i32(tile.rows - 1), count.code, tile.rows, () => tileOf(tile.rows));
   forRests(writer, count, tile, tileOf);
 }
 
