@@ -25,7 +25,7 @@ type Join = (into: ScheduledKernel, kernel: ScheduledKernel) => ScheduledKernel 
 
 interface Joining {
   /** Kernels are candidates only for those with the same key. */
-  keyOf(kernel: ScheduledKernel): string | undefined;
+  readonly keyOf: (kernel: ScheduledKernel) => string | undefined;
   /** Whether `into` may make what `kernel` reads. */
   readonly mayFeed: boolean;
   readonly join: Join;

@@ -191,11 +191,16 @@ export class Evaluator {
     return this.#loadWords(node.dtype, get(place.local), place.offset, this.#step(result.index));
   }
 
-  #within(node: Extract<Expression, { kind: "within" }>): Code {
+  /** Whether the (first) element lies within the bounds. */
+  condition(node: Extract<Expression, { kind: "within" }>): Code {
     const index =
       node.low === 0 ? this.#integerAt(node.index) : `(i32.sub ${this.#integerAt(node.index)} ${i32(node.low)})`;
-    const condition = `(i32.lt_u ${index} ${i32(node.high - node.low)})`;
-    return `(if (result ${this.#lanes.type[node.dtype]}) ${condition} (then ${this.#branch(node.inside)}) (else ${this.#branch(node.outside)}))`;
+    return `(i32.lt_u ${index} ${i32(node.high - node.low)})`;
+  }
+
+  #within(node: Extract<Expression, { kind: "within" }>): Code {
+    const type = this.#lanes.type[node.dtype];
+    return `(if (result ${type}) ${this.condition(node)} (then ${this.#branch(node.inside)}) (else ${this.#branch(node.outside)}))`;
   }
 
   /** A branch may use what was computed before it, but what it computes itself stays inside. */

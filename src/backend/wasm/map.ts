@@ -1,5 +1,5 @@
 import type { Affine } from "../../compiler/affine.ts";
-import type { MapKernel, Store } from "../../compiler/program.ts";
+import type { Expression, MapKernel, Store } from "../../compiler/program.ts";
 import { Evaluator, countUses, registerIndices } from "./evaluator.ts";
 import type { Sources } from "./evaluator.ts";
 import { Inductions } from "./inductions.ts";
@@ -52,29 +52,47 @@ export function emitElements(writer: FunctionWriter, { axes, stores, sources, ra
   const context = { writer, inductions, sources, uses: countUses(roots) };
 
   const last = axes.length - 1;
-  const element = (width: 1 | 4, lane: number): void => {
-    const evaluator = new Evaluator(context, { width, axis: last, lane });
-    // All values are computed before any is stored: a store may overwrite what another value reads.
-    const values = stores.map((store) => evaluator.value(store.value));
-    const held =
-      values.length === 1 ? values : values.map((value, i) => hold(writer, width, stores[i].value.dtype, value));
-    stores.forEach((store, i) => evaluator.store(baseOf(store), store.index, store.value.dtype, held[i]));
-  };
-
-  const isPart = ranges[last] !== undefined;
   const vectorizes = canVectorize(roots, last) && stores.every((store) => isAdjacent(store.index, last));
   const unrolled = Math.min(MOST_UNROLLED, MOST_UNROLLED_NODES / context.uses.size);
-  const row = (): number => {
-    if (isPart)
-      return emitPartialRow(
-        { writer, inductions, axis: last, length: axes[last], vectorizes, unrolled, element },
-        ranges[last],
-      );
-    return emitRow({ writer, inductions, axis: last, length: axes[last], vectorizes, unrolled, element });
+  const element = (current: ElementLoops["stores"], width: 1 | 4, lane: number): void => {
+    const evaluator = new Evaluator(context, { width, axis: last, lane });
+    // All values are computed before any is stored: a store may overwrite what another value reads.
+    const values = current.map((store) => evaluator.value(store.value));
+    const held =
+      values.length === 1 ? values : values.map((value, i) => hold(writer, width, current[i].value.dtype, value));
+    current.forEach((store, i) => evaluator.store(baseOf(store), store.index, store.value.dtype, held[i]));
+  };
+  const row = (current: ElementLoops["stores"]): number => {
+    const [first] = current;
+    const { value } = first;
+    if (current.length === 1 && value.kind === "within" && value.index.coefficients[last] === 0) {
+      // The whole row lies on one side of the condition.
+      const side = (chosen: Expression): { lines: Code; moved: number } => {
+        let moved = 0;
+        const lines = writer.capture(() => {
+          moved = row([{ ...first, value: chosen }]);
+        });
+        return { lines, moved };
+      };
+      const condition = new Evaluator(context, { width: 1, axis: last, lane: 0 }).condition(value);
+      const [inside, outside] = [side(value.inside), side(value.outside)];
+      writer.line(`(if ${condition} (then ${inside.lines}) (else ${outside.lines}))`);
+      return inside.moved;
+    }
+    const loop: Row = {
+      writer,
+      inductions,
+      axis: last,
+      length: axes[last],
+      vectorizes,
+      unrolled,
+      element: (width, lane) => element(current, width, lane),
+    };
+    return ranges[last] ? emitPartialRow(loop, ranges[last]) : emitRow(loop);
   };
 
   const nest = (axis: number): number => {
-    if (axis === last) return row();
+    if (axis === last) return row(stores);
     const range = ranges[axis];
     if (range && range.end === undefined) {
       nest(axis + 1);
