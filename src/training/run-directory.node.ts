@@ -171,14 +171,16 @@ async function makeDirectory(path: string): Promise<void> {
 }
 
 async function makeDirectoryIn(path: string): Promise<void> {
-  const isThere = (directory: string): Promise<boolean> =>
-    stat(directory).then(
-      (status) => status.isDirectory(),
-      () => false,
-    );
-  if (await isThere(path)) return;
-  if (dirname(path) !== path && !(await isThere(dirname(path)))) await makeDirectoryIn(dirname(path));
-  await mkdir(path);
+  try {
+    await mkdir(path);
+  } catch (error) {
+    if (errorCode(error) === "ENOENT" && dirname(path) !== path) {
+      await makeDirectoryIn(dirname(path));
+      await mkdir(path);
+    } else if (errorCode(error) === "EEXIST") {
+      if (!(await stat(path)).isDirectory()) throw new Error("it is not a directory", { cause: error });
+    } else throw error;
+  }
 }
 
 async function readIfThere(path: string): Promise<string | undefined> {
