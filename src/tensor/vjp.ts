@@ -133,10 +133,11 @@ const table: { readonly [K in OpKind]: Vjp<K> } = {
   },
   dot_general: (node, g, op) => {
     const [a, b] = node.inputs;
-    return [
-      operandCotangent(a, b, g, op.lhsBatch, op.lhsContract, op.rhsBatch, op.rhsContract, "lhs"),
-      operandCotangent(b, a, g, op.rhsBatch, op.rhsContract, op.lhsBatch, op.lhsContract, "rhs"),
-    ];
+    const lhs = { tensor: a, batch: op.lhsBatch, contract: op.lhsContract };
+    const rhs = { tensor: b, batch: op.rhsBatch, contract: op.rhsContract };
+    const lhsStart = op.lhsBatch.length;
+    const rhsStart = lhsStart + freeAxes(lhs).length;
+    return [operandCotangent(lhs, rhs, g, rhsStart), operandCotangent(rhs, lhs, g, lhsStart)];
   },
   convolution: (node, g, op) => {
     const [x, w] = node.inputs;
@@ -182,33 +183,42 @@ function inputGradient(inputShape: Shape, w: Tensor, g: Tensor, op: ConvolutionW
   );
 }
 
-/** Contracts the cotangent with the other operand's free axes and puts the axes back in `self`'s order. */
-function operandCotangent(
-  self: Tensor,
-  other: Tensor,
-  g: Tensor,
-  selfBatch: readonly number[],
-  selfContract: readonly number[],
-  otherBatch: readonly number[],
-  otherContract: readonly number[],
-  side: "lhs" | "rhs",
-): Tensor {
-  const isFree = (batch: readonly number[], contract: readonly number[]) => (axis: number) =>
-    !batch.includes(axis) && !contract.includes(axis);
-  const selfFree = range(self.rank).filter(isFree(selfBatch, selfContract));
-  const otherFree = range(other.rank).filter(isFree(otherBatch, otherContract));
-  const batch = range(selfBatch.length);
-  const firstOther = selfBatch.length + (side === "lhs" ? selfFree.length : 0);
-  const product = dotGeneral(g, other, {
-    lhsBatch: batch,
-    rhsBatch: otherBatch,
-    lhsContract: otherFree.map((_, i) => firstOther + i),
-    rhsContract: otherFree,
+interface Operand {
+  readonly tensor: Tensor;
+  readonly batch: readonly number[];
+  readonly contract: readonly number[];
+}
+
+function freeAxes({ tensor, batch, contract }: Operand): number[] {
+  return range(tensor.rank).filter((axis) => !batch.includes(axis) && !contract.includes(axis));
+}
+
+/**
+ * Contracts the cotangent with the other operand's free axes and puts the axes back in `self`'s order. Of the
+ * two products that do, it takes the one whose last axes are those of `self`, so that the result lies as it does.
+ *
+ * @param otherStart the cotangent's first axis that is free in `other`
+ */
+function operandCotangent(self: Operand, other: Operand, g: Tensor, otherStart: number): Tensor {
+  const selfFree = freeAxes(self);
+  const otherFree = freeAxes(other);
+  const batch = range(self.batch.length);
+  const inCotangent = { batch, contract: otherFree.map((_, i) => otherStart + i), tensor: g };
+  const inOther = { batch: other.batch, contract: otherFree, tensor: other.tensor };
+  // Axes of the product: batch, and in one order or the other what is free in self and what self contracted.
+  const contracted = range(other.contract.length)
+    .toSorted((i, j) => other.contract[i] - other.contract[j])
+    .map((i) => self.contract[i]);
+  const endsFree = selfFree.includes(self.tensor.rank - 1);
+  const [lhs, rhs] = endsFree ? [inOther, inCotangent] : [inCotangent, inOther];
+  const product = dotGeneral(lhs.tensor, rhs.tensor, {
+    lhsBatch: lhs.batch,
+    rhsBatch: rhs.batch,
+    lhsContract: lhs.contract,
+    rhsContract: rhs.contract,
   });
-  // The product's axes: batch, self's free axes, then other's contracted axes in other's order.
-  const order = otherContract.map((_, i) => i).toSorted((i, j) => otherContract[i] - otherContract[j]);
-  const axesOfSelf = [...selfBatch, ...selfFree, ...order.map((i) => selfContract[i])];
-  return product.transpose(range(self.rank).map((axis) => axesOfSelf.indexOf(axis)));
+  const axesOfSelf = [...self.batch, ...(endsFree ? [...contracted, ...selfFree] : [...selfFree, ...contracted])];
+  return product.transpose(range(self.tensor.rank).map((axis) => axesOfSelf.indexOf(axis)));
 }
 
 /** Cotangents of a node's operands, given its own. */
