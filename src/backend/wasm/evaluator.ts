@@ -125,7 +125,8 @@ export class Evaluator {
       case "apply": {
         const codes = node.args.map((arg) => this.value(arg));
         const dtype = node.op.kind === "select" ? node.dtype : node.args[0].dtype;
-        return emitOp(l, node.op, { codes, dtype }, node.dtype);
+        const constants = node.args.map((arg) => (arg.kind === "constant" ? arg.value : undefined));
+        return emitOp(l, node.op, { codes, dtype, constants }, node.dtype);
       }
     }
   }
@@ -141,7 +142,7 @@ export class Evaluator {
     const l = this.#lanes;
     const step = this.#step(node.index);
     const first = l.splat("i32", this.#integerAt(node.index));
-    const ramp = `(v128.const i32x4 ${[0, 1, 2, 3].map((i) => i * step).join(" ")})`;
+    const ramp = this.#writer.constant(`(v128.const i32x4 ${[0, 1, 2, 3].map((i) => i * step).join(" ")})`);
     const whole = l.isVector && step !== 0 ? l.i("add", first, ramp) : first;
     if (node.dtype === "f32") return l.toFloat(whole);
     return node.dtype === "bool" ? l.i("ne", whole, l.integer(0)) : whole;

@@ -55,12 +55,16 @@ export class Lanes {
 
   float(value: number): Code {
     const text = floatText(value);
-    return this.isVector ? `(v128.const f32x4 ${text} ${text} ${text} ${text})` : `(f32.const ${text})`;
+    return this.isVector
+      ? this.#writer.constant(`(v128.const f32x4 ${text} ${text} ${text} ${text})`)
+      : `(f32.const ${text})`;
   }
 
   integer(value: number): Code {
     const word = value | 0;
-    return this.isVector ? `(v128.const i32x4 ${word} ${word} ${word} ${word})` : `(i32.const ${word})`;
+    return this.isVector
+      ? this.#writer.constant(`(v128.const i32x4 ${word} ${word} ${word} ${word})`)
+      : `(i32.const ${word})`;
   }
 
   condition(value: boolean): Code {

@@ -9,6 +9,8 @@ import type { Code } from "./writer.ts";
 export interface Operands {
   readonly codes: readonly Code[];
   readonly dtype: DType;
+  /** The values of operands that are constants. */
+  readonly constants?: readonly (number | undefined)[];
 }
 
 type Emit = (l: Lanes, operands: Operands, op: ScalarOp, result: DType) => Code;
@@ -45,12 +47,12 @@ function integerExtremum(l: Lanes, op: "min" | "max", a: Code, b: Code, dtype: D
   return l.select(l.i(`${op === "min" ? "lt" : "gt"}_${sign}`, x, y), x, y);
 }
 
-/** Shifts by a whole number known per element: wasm's vector shifts take one amount for all lanes. */
+/** By one amount for all lanes where it is a constant: wasm's vector shifts know no other. */
 const shift =
   (op: "shl" | "shr_u"): Emit =>
-  (l, { codes: [value, bits] }) => {
-    const uniform = /^\(v128\.const i32x4 (-?\d+) /.exec(bits) ?? /^\(i32\.const (-?\d+)\)$/.exec(bits);
-    if (uniform) return l.shift(op, value, Number(uniform[1]));
+  (l, { codes: [value, bits], constants }) => {
+    const amount = constants?.[1];
+    if (amount !== undefined) return l.shift(op, value, amount);
     if (!l.isVector) return l.i(op, value, bits);
     const [x, n] = [l.let("u32", value), l.let("u32", bits)];
     return [0, 1, 2, 3].reduce(

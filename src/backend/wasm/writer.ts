@@ -21,6 +21,7 @@ export function multiply(a: Code, factor: number): Code {
 
 /** Collects the lines of one function; locals are declared as they are asked for. */
 export class FunctionWriter {
+  readonly #constants = new Map<Code, string>();
   readonly #locals: string[] = [];
   #lines: string[] = [];
 
@@ -32,6 +33,16 @@ export class FunctionWriter {
 
   line(code: Code): void {
     this.#lines.push(code);
+  }
+
+  /**
+   * A vector constant, set once at the start of the function: V8 builds one from several instructions where it
+   * stands, also inside a loop.
+   */
+  constant(value: Code): Code {
+    const known = this.#constants.get(value) ?? this.local("v128");
+    this.#constants.set(value, known);
+    return get(known);
   }
 
   /** A fresh local that holds a value. */
@@ -67,6 +78,7 @@ export class FunctionWriter {
 
   /** Declarations and lines, after some that come first. */
   finish(before: readonly Code[] = []): Code {
-    return `${this.#locals.join("")}\n${[...before, ...this.#lines].join("\n")}`;
+    const constants = [...this.#constants].map(([value, local]) => set(local, value));
+    return `${this.#locals.join("")}\n${[...before, ...constants, ...this.#lines].join("\n")}`;
   }
 }
