@@ -3,6 +3,7 @@ import { readFile, readdir } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { errorLine, fileError } from "../io/file-errors.node.ts";
 import { readSafetensors } from "../io/safetensors.node.ts";
+import type { ParityCheck } from "../parity/check.ts";
 import type { ParityFiles } from "../parity/parity-case.ts";
 import { runParity } from "../parity/parity.ts";
 import type { ParityReport } from "../parity/parity.ts";
@@ -20,11 +21,16 @@ export async function parityReport(directory: string, flags: ParityFlags): Promi
   return withDevice(flags.device, async (backend) => {
     const reports: ParityReport[] = [];
     for (const folder of folders) reports.push(...(await runParity(await readCase(folder), backend)));
-    const pass = reports.every(({ checks }) => checks.every((check) => check.pass));
+    const pass = reports.every(({ checks }) => checks.every(isFine));
     const object = { device: backend.name, pass, reports };
     process.stdout.write(`${flags.json === true ? JSON.stringify(object, undefined, 2) : asTable(object)}\n`);
     return pass ? 0 : 1;
   });
+}
+
+/** What no program could reproduce is told, but does not count. */
+function isFine({ pass, fault }: ParityCheck): boolean {
+  return pass || fault !== undefined;
 }
 
 async function caseFolders(directory: string): Promise<string[]> {
@@ -71,9 +77,10 @@ function asTable({
   reports: readonly ParityReport[];
 }): string {
   const rows = reports.flatMap((report) =>
-    report.checks.map(({ name, largestDifference, tolerance, pass, detail }) => {
+    report.checks.map(({ name, largestDifference, tolerance, pass, detail, fault }) => {
       const numbers = [largestDifference.toExponential(2), tolerance === 0 ? "0" : tolerance.toExponential(0)];
-      return [report.case, report.variant, name, ...numbers, pass ? "ok" : "BEYOND", detail];
+      const verdict = pass ? "ok" : fault === undefined ? "BEYOND" : "not comparable";
+      return [report.case, report.variant, name, ...numbers, verdict, fault ?? detail];
     }),
   );
   const header = ["case", "variant", "check", "largest difference", "tolerance", "", "of"];

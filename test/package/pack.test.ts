@@ -57,12 +57,14 @@ async function compile(project: string): Promise<string> {
 }
 
 const CONSUMER = `
-import { Unet } from "unnoise";
+import { GaussianDiffusion, Unet } from "unnoise";
 
 const model: Unet = new Unet({ dim: 8, channels: 1, dimMults: [1, 2] });
 // @ts-expect-error the option is a number: types that resolve to any would let this pass
 export const wrong = () => new Unet({ dim: "8", channels: 1, dimMults: [1, 2] });
-console.log(model.constructor.name);
+const diffusion = new GaussianDiffusion({ timesteps: 4 });
+const images = await diffusion.sample(model, { batchSize: 2, imageSize: 8, seed: 1 });
+console.log(model.constructor.name, images.shape.join(), images.data.every(Number.isFinite));
 `;
 
 const CONSUMER_CONFIG = {
@@ -91,15 +93,16 @@ describe("the packed package in an empty project", () => {
 
   afterAll(() => rm(project, { recursive: true, force: true }));
 
-  test("is compiled code, a manifest, a README and a licence, and small", async () => {
+  test("is compiled code, a manifest, a README, a licence and the images of the first run, and small", async () => {
     const paths = await readdir(installed, { recursive: true });
     const stats = await Promise.all(paths.map(async (path) => ({ path, stats: await stat(join(installed, path)) })));
     const files = stats.filter((entry) => entry.stats.isFile());
 
     expect(files.map(({ path }) => path)).toEqual(expect.arrayContaining(["LICENSE", "README.md", "package.json"]));
-    const allowed = /^(LICENSE|README\.md|package\.json|dist[\\/].*(?<!\.test)(\.js|\.d\.ts))$/;
+    const allowed =
+      /^(LICENSE|README\.md|package\.json|data[\\/]fashion-mnist[\\/].*|dist[\\/].*(?<!\.test)(\.js|\.d\.ts))$/;
     expect(files.map(({ path }) => path).filter((path) => !allowed.test(path))).toEqual([]);
-    expect(files.reduce((bytes, entry) => bytes + entry.stats.size, 0)).toBeLessThan(2_000_000);
+    expect(files.reduce((bytes, entry) => bytes + entry.stats.size, 0)).toBeLessThan(7_000_000);
   });
 
   test("brings no development tool", async () => {
@@ -119,7 +122,7 @@ describe("the packed package in an empty project", () => {
 
   test.for(supportedNodes())("runs on %s", { timeout: MINUTES }, async (node) => {
     const { stdout } = await execute(node, ["main.js"], { cwd: project, env: shellWith(node) });
-    expect(stdout.trim()).toBe("Unet");
+    expect(stdout.trim()).toBe("Unet 2,8,8,1 true");
   });
 
   test.for(supportedNodes())("answers `npx unnoise --help` on %s", { timeout: MINUTES }, async (node) => {
