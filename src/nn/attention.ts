@@ -1,5 +1,5 @@
 import { softmax } from "../tensor/functions.ts";
-import { dotGeneral } from "../tensor/tensor.ts";
+import { dotGeneral, valueOf } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Conv2d } from "./conv2d.ts";
 import { GroupNorm } from "./group-norm.ts";
@@ -59,6 +59,9 @@ export class Attention extends Module {
  * [batch, height, width, dim]. With q normalized over the channels of a head and k over the pixels,
  * context = k^T v [dimHead, dimHead] and the result is q context / sqrt(dimHead). A 1x1 convolution and a group
  * normalization follow.
+ *
+ * Products are taken in the order that costs least: where there are many pixels, (k^T x) comes before the projections of
+ * v and of the result, so that neither exists for every pixel.
  */
 export class LinearAttention extends Module {
   readonly toQkv: Conv2d;
@@ -77,12 +80,17 @@ export class LinearAttention extends Module {
   }
 
   forward(x: Tensor): Tensor {
+    const [, height, width, dim] = x.shape;
+    // Each pixel saves a projection to v and one of the result; each image pays for dim x dim per head.
+    return height * width >= 2 * dim ? this.#forwardByContext(x) : this.#forwardByPixel(x);
+  }
+
+  /** q (exp(k)^T v) / sum exp(k), then the projection of every pixel's result. */
+  #forwardByPixel(x: Tensor): Tensor {
     const [q, k, v] = splitHeads(this.toQkv.forward(x), this.heads, this.dimHead);
-    // softmax(k)^T v = exp(k)^T v / sum exp(k): the small context is divided, not the k of every pixel.
-    const weights = k.subtract(k.max(1, true).stopGradient()).exp();
+    const { weights, total } = unnormalizedSoftmax(k);
     const context = dotGeneral(weights, v, { lhsBatch: [0, 2], rhsBatch: [0, 2], lhsContract: [1], rhsContract: [1] });
-    const total = weights.sum(1).reshape([...context.shape.slice(0, 3), 1]);
-    const scaled = context.divide(total).multiply(this.dimHead ** -0.5);
+    const scaled = context.divide(total.reshape([...context.shape.slice(0, 3), 1])).multiply(this.dimHead ** -0.5);
     const out = dotGeneral(softmax(q), scaled, {
       lhsBatch: [0, 2],
       rhsBatch: [0, 1],
@@ -91,6 +99,50 @@ export class LinearAttention extends Module {
     });
     return this.toOut.forward(joinHeads(out, x));
   }
+
+  /** q ((exp(k)^T x) (Wv Wo)) / sum exp(k): the same by associativity, Wv and Wo being the projections of a head. */
+  #forwardByContext(x: Tensor): Tensor {
+    const { heads, dimHead } = this;
+    const [batch, height, width, dim] = x.shape;
+    const hidden = heads * dimHead;
+    const pixels = x.reshape([batch, height * width, dim]);
+    const [toQ, toK, toV] = valueOf(this.toQkv.weight)
+      .reshape([3 * hidden, dim])
+      .chunk(3, 0);
+    const [projection, norm] = this.toOut.layers as readonly [Conv2d, GroupNorm];
+
+    const q = softmax(linear(pixels, toQ).reshape([batch, height * width, heads, dimHead]));
+    const { weights, total } = unnormalizedSoftmax(linear(pixels, toK));
+    const context = dotGeneral(weights, pixels, { lhsBatch: [0], rhsBatch: [0], lhsContract: [1], rhsContract: [1] });
+    const scaled = context.divide(total.reshape([batch, hidden, 1])).multiply(dimHead ** -0.5);
+
+    // Per head: dim -> dimHead by Wv, dimHead -> dim by Wo.
+    const byHead = toV.reshape([heads, dimHead, dim]);
+    const toOut = valueOf(projection.weight).reshape([-1, heads, dimHead]);
+    const through = dotGeneral(byHead, toOut, { lhsBatch: [0], rhsBatch: [1], lhsContract: [1], rhsContract: [2] });
+    const values = dotGeneral(scaled.reshape([batch, heads, dimHead, dim]), through, {
+      lhsBatch: [1],
+      rhsBatch: [0],
+      lhsContract: [3],
+      rhsContract: [1],
+    });
+    const out = q
+      .reshape([batch, height * width, hidden])
+      .matmul(values.transpose([1, 0, 2, 3]).reshape([batch, hidden, -1]));
+    const image = out.reshape([batch, height, width, -1]);
+    return norm.forward(projection.bias ? image.add(valueOf(projection.bias)) : image);
+  }
+}
+
+/** x [batch, pixels, in] by a weight [out, in]. */
+function linear(x: Tensor, weight: Tensor): Tensor {
+  return dotGeneral(x, weight, { lhsBatch: [], rhsBatch: [], lhsContract: [2], rhsContract: [1] });
+}
+
+/** exp(k) and its sum over the pixels, axis 1, where softmax would divide every pixel's k: the small context is divided. */
+function unnormalizedSoftmax(k: Tensor): { weights: Tensor; total: Tensor } {
+  const weights = k.subtract(k.max(1, true).stopGradient()).exp();
+  return { weights, total: weights.sum(1) };
 }
 
 /** [batch, height, width, 3 * heads * dimHead] to q, k and v, each [batch, pixels, heads, dimHead]. */

@@ -2,7 +2,6 @@ import { topologicalOrder } from "../tensor/graph.ts";
 import { formatShape, sizeOf } from "../tensor/shape.ts";
 import type { Shape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { Variable } from "../tensor/variable.ts";
 import type { Module } from "./module.ts";
 import type { Unet } from "./unet.ts";
 
@@ -12,7 +11,7 @@ export interface LayerSummary {
   /** Class of the layer. */
   readonly layer: string;
   readonly outputShape: Shape;
-  /** Number of this layer's own parameters. */
+  /** Number of its own parameters, and of those of layers inside it whose work it does itself. */
   readonly parameters: number;
   /** Floating-point operations of one forward pass: two per multiply-add of convolutions and matrix products. */
   readonly flops: number;
@@ -47,8 +46,19 @@ export function summary(model: Unet, imageSize: number | readonly [number, numbe
   const time = new Tensor({ kind: "input", index: 1, shape: [batch], dtype: "i32" });
   const { calls, output } = traceCalls(model, () => model.forward(x, time));
   const flops = flopsByCall(calls, output);
+  const sizes = parametersByCall(calls, model);
   const layers = calls
-    .map((call, i) => describe(call, flops.get(call) ?? 0, !calls.slice(i + 1).some(isOutputOf(call))))
+    .map((call, i): LayerSummary => {
+      const isOwnOutput = !calls.slice(i + 1).some(isOutputOf(call));
+      return {
+        name: call.name,
+        layer: call.module.constructor.name,
+        outputShape: call.output.shape,
+        parameters: sizes.get(call) ?? 0,
+        flops: flops.get(call) ?? 0,
+        activationBytes: isOwnOutput ? 4 * call.output.size : 0,
+      };
+    })
     .filter(({ parameters, flops }) => parameters > 0 || flops > 0);
   const total = (of: (layer: LayerSummary) => number): number => layers.reduce((sum, layer) => sum + of(layer), 0);
   return {
@@ -120,6 +130,17 @@ function flopsByCall(calls: readonly Call[], output: Tensor): Map<Call, number> 
   return flops;
 }
 
+/** Each parameter counts for the innermost call around it. */
+function parametersByCall(calls: readonly Call[], model: Module): Map<Call, number> {
+  const sizes = new Map<Call, number>();
+  for (const [name, variable] of model.parameters()) {
+    const around = calls.filter((call) => call.name === "" || name.startsWith(`${call.name}.`));
+    const innermost = around.toSorted((a, b) => b.name.length - a.name.length).at(0);
+    if (innermost) sizes.set(innermost, (sizes.get(innermost) ?? 0) + variable.size);
+  }
+  return sizes;
+}
+
 function flopsOf({ op, inputs, shape }: Tensor): number {
   switch (op.kind) {
     case "convolution": {
@@ -135,16 +156,4 @@ function flopsOf({ op, inputs, shape }: Tensor): number {
 
 function isOutputOf({ output }: Call): (inner: Call) => boolean {
   return (inner) => inner.output === output;
-}
-
-function describe({ name, module, output }: Call, flops: number, isOwnOutput: boolean): LayerSummary {
-  const own = module.parts().filter((entry): entry is [string, Variable] => entry[1] instanceof Variable);
-  return {
-    name,
-    layer: module.constructor.name,
-    outputShape: output.shape,
-    parameters: own.reduce((sum, [, variable]) => sum + variable.size, 0),
-    flops,
-    activationBytes: isOwnOutput ? 4 * output.size : 0,
-  };
 }
