@@ -6,7 +6,10 @@ export interface Denoiser {
   readonly channels: number;
   /** Whether it also takes an estimate of the clean images. */
   readonly selfCondition?: boolean;
-  /** From [batch, height, width, channels] and timesteps i32 [batch] to the objective, shaped as the images. */
+  /**
+   * From [batch, height, width, channels] and timesteps [batch] to the objective, shaped as the images. Timesteps are
+   * i32, or f32 if a sampler asks between them, as those over Karras noise levels do.
+   */
   forward(x: Tensor, time: Tensor, selfCondition?: Tensor): Tensor;
 }
 

@@ -118,6 +118,6 @@ describe("the options", () => {
     expect(make({ objective: "noise" })).toThrow("objective: must be one of predNoise, predX0, predV, got noise");
     expect(make({ samplingTimesteps: 11 })).toThrow("steps must be a whole number from 1 to 10, got 11");
     expect(make({ ddimSamplingEta: -1 })).toThrow("eta must be from 0 to 1, got -1");
-    expect(() => new GaussianDiffusion({ betas: [0.1, 1] })).toThrow("betas: must lie between 0 and 1");
+    expect(() => new GaussianDiffusion({ betas: [0.1, 1.5] })).toThrow("betas: must lie between 0 and 1");
   });
 });

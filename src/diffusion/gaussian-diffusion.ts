@@ -1,24 +1,34 @@
 import type { Backend } from "../backend/backend.ts";
 import { defaultBackend } from "../backend/default.ts";
-import { huberLoss, l1Loss, mseLoss } from "../tensor/functions.ts";
+import { huber } from "../tensor/functions.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
+import type { Shape } from "../tensor/shape.ts";
+import { literal } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Denoiser } from "./denoiser.ts";
+import { minSnrWeights, p2Weights } from "./loss-weight.ts";
+import { NoiseLevels } from "./noise-level.ts";
 import { DiffusionProcess } from "./process.ts";
 import type { DiffusionProcessOptions } from "./process.ts";
-import { ddimSampler } from "./samplers/ddim.ts";
-import { ddpmSampler } from "./samplers/ddpm.ts";
-import type { Sampler } from "./samplers/sampler.ts";
-import { checkedSeed, integer, runSampler, stepProgram } from "./sampling.ts";
-import type { Samples, SamplingOptions, StepProgram } from "./sampling.ts";
+import { samplingPlan } from "./samplers/plan.ts";
+import type { PlanOptions, SamplingPlan } from "./samplers/plan.ts";
+import { checkImages, checkedSeed, imagesShape, noiseKey, runPlan } from "./sampling.ts";
+import type { Samples, SamplingOptions } from "./sampling.ts";
 import { betaSchedule } from "./schedules.ts";
-import type { BetaSchedule } from "./schedules.ts";
+import type { Betas, BetaSchedule } from "./schedules.ts";
+import { StepProgram } from "./step-program.ts";
+import type { StepLayout } from "./step-program.ts";
+import { rescaleZeroTerminalSnr } from "./zero-terminal-snr.ts";
 
 /** l1: mean absolute error. l2: mean squared error. huber: half the square below 1, linear above (smooth L1). */
 export type LossType = "l1" | "l2" | "huber";
 
-const losses = { l1: l1Loss, l2: mseLoss, huber: huberLoss } as const;
+const lossTypes: Readonly<Record<LossType, (difference: Tensor) => Tensor>> = {
+  l1: (difference) => difference.abs(),
+  l2: (difference) => difference.square(),
+  huber,
+};
 
 export interface GaussianDiffusionOptions extends Omit<DiffusionProcessOptions, "betas"> {
   /** Variance of the noise that each timestep adds, all within (0, 1). */
@@ -27,9 +37,19 @@ export interface GaussianDiffusionOptions extends Omit<DiffusionProcessOptions, 
   readonly timesteps?: number;
   /** Default `linear`. */
   readonly betaSchedule?: BetaSchedule;
+  /** Takes the last signal away from the last timestep (Lin et al. 2023, 2305.08891); default false. */
+  readonly rescaleBetasZeroSnr?: boolean;
   /** Default `l2`, L_simple of Ho et al. (2020). */
   readonly lossType?: LossType;
-  /** Evaluations of the network when sampling; fewer than the timesteps means DDIM. Default: all timesteps. */
+  /** Weights the loss by Min-SNR-gamma (Hang et al. 2023, 2303.09556); default false. */
+  readonly minSnrLossWeight?: boolean;
+  /** Default 5. */
+  readonly minSnrGamma?: number;
+  /** Weights the loss by P2 with this gamma (Choi et al. 2022, 2204.00227); default 0: not. */
+  readonly p2LossWeightGamma?: number;
+  /** Default 1. */
+  readonly p2LossWeightK?: number;
+  /** Steps when sampling; fewer than the timesteps means DDIM. Default: all timesteps. */
   readonly samplingTimesteps?: number;
   /** Default 0. */
   readonly ddimSamplingEta?: number;
@@ -40,14 +60,15 @@ export interface LossOptions {
   readonly selfCondition?: Tensor;
 }
 
-export interface SampleOptions extends SamplingOptions {
-  /** Default: `ddim` if fewer steps than timesteps are asked for, else `ddpm`. */
-  readonly sampler?: "ddpm" | "ddim";
-  /** Evaluations of the network; default `samplingTimesteps`. */
-  readonly steps?: number;
-  /** Default `ddimSamplingEta`. */
-  readonly eta?: number;
-}
+/** How to sample; what is left out follows from the diffusion's own options. */
+export type SamplerSettings = Partial<PlanOptions>;
+
+/**
+ * - `sampler`: default `ddim` if fewer steps than timesteps are asked for, else `ddpm`.
+ * - `steps`: default `samplingTimesteps`, for `ddpm` all timesteps.
+ * - `eta`: default `ddimSamplingEta` for `ddim`, else 1.
+ */
+export interface SampleOptions extends SamplingOptions, SamplerSettings {}
 
 export interface PSampleOptions {
   /** Standard normal, shaped as x; drawn from the seed without it. */
@@ -55,13 +76,6 @@ export interface PSampleOptions {
   readonly seed?: number;
   readonly selfCondition?: NdArray;
   readonly backend?: Backend;
-}
-
-interface CachedProgram {
-  readonly model: Denoiser;
-  readonly backend: Backend;
-  readonly sampler: string;
-  readonly program: StepProgram;
 }
 
 /**
@@ -77,19 +91,25 @@ export class GaussianDiffusion extends DiffusionProcess {
   readonly lossType: LossType;
   readonly samplingTimesteps: number;
   readonly ddimSamplingEta: number;
-  #cached: CachedProgram | undefined;
+  /** What an image's loss counts, by its timestep; all alike without. */
+  readonly lossWeights: Betas | undefined;
+  readonly #levels: NoiseLevels;
+  /** The program that no one uses now. */
+  #idle: StepProgram | undefined;
 
   constructor(options: GaussianDiffusionOptions) {
     super({ ...options, betas: betasOf(options) });
     const { lossType = "l2", samplingTimesteps = this.timesteps, ddimSamplingEta = 0 } = options;
-    if (!Object.hasOwn(losses, lossType)) {
-      throw new Error(`lossType: must be one of ${Object.keys(losses).join(", ")}, got ${lossType}`);
+    if (!Object.hasOwn(lossTypes, lossType)) {
+      throw new Error(`lossType: must be one of ${Object.keys(lossTypes).join(", ")}, got ${lossType}`);
     }
-    // Checks both numbers.
-    ddimSampler(this, { steps: samplingTimesteps, eta: ddimSamplingEta });
     this.lossType = lossType;
     this.samplingTimesteps = samplingTimesteps;
     this.ddimSamplingEta = ddimSamplingEta;
+    this.lossWeights = this.#lossWeights(options);
+    this.#levels = new NoiseLevels(this.schedule);
+    // Checks both numbers.
+    this.plan({ sampler: "ddim" });
   }
 
   /**
@@ -102,7 +122,10 @@ export class GaussianDiffusion extends DiffusionProcess {
    */
   pLosses(model: Denoiser, xStart: Tensor, t: Tensor, noise: Tensor, { selfCondition }: LossOptions = {}): Tensor {
     const output = model.forward(this.qSample(xStart, t, noise), t, selfCondition);
-    return losses[this.lossType](output, this.target(xStart, t, noise));
+    const losses = lossTypes[this.lossType](output.subtract(this.target(xStart, t, noise)));
+    if (!this.lossWeights) return losses.mean();
+    const weights = literal(ndarray(Float32Array.from(this.lossWeights), [this.timesteps]));
+    return losses.mean([1, 2, 3]).multiply(weights.gather(t)).mean();
   }
 
   /**
@@ -124,23 +147,27 @@ export class GaussianDiffusion extends DiffusionProcess {
     if (!Number.isInteger(t) || t < 0 || t >= this.timesteps) {
       throw new Error(`pSample: t must be a whole number from 0 to ${this.timesteps - 1}, got ${t}`);
     }
-    const program = this.#program(model, options.backend ?? (await defaultBackend()), ddpmSampler(this));
-    const noise = options.noise ?? ndarray([checkedSeed(options.seed)], [], "u32");
-    const zeros = (): NdArray => ndarray(new Float32Array(x.data.length), x.shape);
-    const known = model.selfCondition ? [options.selfCondition ?? zeros()] : [];
-    const next = await program(x, integer(t), integer(this.timesteps - 1 - t), noise, ...known);
-    return next.x;
+    const { backend = await defaultBackend(), noise, seed, selfCondition } = options;
+    for (const [name, images] of Object.entries({ noise, selfCondition })) {
+      if (images) checkImages(`pSample: ${name}`, images, x.shape);
+    }
+    const plan = this.plan({ sampler: "ddpm" });
+    const index = this.timesteps - 1 - t;
+    return this.#with(this.#layout(model, backend, x.shape, plan), async (program) => {
+      await program.begin(x, selfCondition);
+      await program.step(plan.steps[index], noise ?? noiseKey(checkedSeed(seed), index));
+      return program.images();
+    });
   }
 
   /** Algorithm 2 through all timesteps. */
   pSampleLoop(model: Denoiser, options: SamplingOptions): Promise<Samples> {
-    return this.#run(model, ddpmSampler(this), options);
+    return this.sample(model, { ...options, sampler: "ddpm", steps: this.timesteps });
   }
 
   /** DDIM (Song et al. 2021, 2010.02502) with any number of steps up to the timesteps. */
   ddimSample(model: Denoiser, options: Omit<SampleOptions, "sampler">): Promise<Samples> {
-    const { steps = this.samplingTimesteps, eta = this.ddimSamplingEta } = options;
-    return this.#run(model, ddimSampler(this, { steps, eta }), options);
+    return this.sample(model, { ...options, sampler: "ddim" });
   }
 
   /**
@@ -149,36 +176,70 @@ export class GaussianDiffusion extends DiffusionProcess {
    * @returns f32 [batchSize, height, width, channels], about [-1, 1]; within it if predictions are clipped
    */
   async sample(model: Denoiser, options: SampleOptions): Promise<Samples> {
-    const { steps, sampler = (steps ?? this.samplingTimesteps) === this.timesteps ? "ddpm" : "ddim" } = options;
-    if (sampler === "ddim") return this.ddimSample(model, options);
-    if (sampler !== "ddpm") throw new Error(`sample: sampler must be ddpm or ddim, got ${String(sampler)}`);
-    if (steps === undefined || steps === this.timesteps) return this.pSampleLoop(model, options);
-    throw new Error(`sample: ddpm takes all ${this.timesteps} steps, got ${steps}; ddim takes any number`);
+    const plan = this.plan(options);
+    const shape = imagesShape(options, model.channels);
+    const backend = options.backend ?? (await defaultBackend());
+    return this.#with(this.#layout(model, backend, shape, plan), (program) => runPlan(program, plan, options));
+  }
+
+  /**
+   * What {@link sample} will do with these options, before anything runs: `plan(options).steps.length` is the number
+   * of evaluations of the network.
+   *
+   * @throws one line, if the options do not go together
+   */
+  plan(options: SamplerSettings = {}): SamplingPlan {
+    const usual = options.timesteps?.length ?? options.steps ?? this.samplingTimesteps;
+    const { sampler = usual === this.timesteps ? "ddpm" : "ddim" } = options;
+    const { steps = sampler === "ddpm" ? this.timesteps : this.samplingTimesteps } = options;
+    const { eta = sampler === "ddim" ? this.ddimSamplingEta : undefined } = options;
+    return samplingPlan(this.#levels, { ...options, sampler, steps, eta });
   }
 
   /** Frees the program that the last sampling call left compiled for the next one. */
   dispose(): void {
-    this.#cached?.program.dispose();
-    this.#cached = undefined;
+    this.#idle?.dispose();
+    this.#idle = undefined;
   }
 
-  async #run(model: Denoiser, sampler: Sampler, options: SamplingOptions): Promise<Samples> {
-    const backend = options.backend ?? (await defaultBackend());
-    return runSampler(this.#program(model, backend, sampler), sampler, this, model, backend, options);
+  #layout(model: Denoiser, backend: Backend, shape: Shape, plan: SamplingPlan): StepLayout {
+    const { memory, isStochastic, timestepType } = plan;
+    return { process: this, model, backend, shape, memory, isStochastic, timestepType };
   }
 
-  /** Keeps one program: enough for repeated calls, and no more memory than one takes. */
-  #program(model: Denoiser, backend: Backend, sampler: Sampler): StepProgram {
-    const known = this.#cached;
-    if (known?.model === model && known.backend === backend && known.sampler === sampler.name) return known.program;
-    this.dispose();
-    const program = stepProgram(backend, this, model, (state) => sampler.step(state));
-    this.#cached = { model, backend, sampler: sampler.name, program };
-    return program;
+  /**
+   * Lends a program, which holds the images of one call at a time. One that is idle is kept: enough for repeated calls,
+   * and no more memory than one takes.
+   */
+  async #with<T>(layout: StepLayout, use: (program: StepProgram) => Promise<T>): Promise<T> {
+    const known = this.#idle?.fits(layout) ? this.#idle : undefined;
+    if (known) this.#idle = undefined;
+    const program = known ?? new StepProgram(layout);
+    try {
+      return await use(program);
+    } finally {
+      this.dispose();
+      this.#idle = program;
+    }
+  }
+
+  #lossWeights(options: GaussianDiffusionOptions): Betas | undefined {
+    const { minSnrLossWeight = false, minSnrGamma = 5, p2LossWeightGamma = 0, p2LossWeightK = 1 } = options;
+    if (minSnrLossWeight && p2LossWeightGamma !== 0) {
+      throw new Error("GaussianDiffusion: takes minSnrLossWeight or p2LossWeightGamma, got both");
+    }
+    if (minSnrLossWeight) return minSnrWeights(this.schedule, this.objective, minSnrGamma);
+    if (p2LossWeightGamma === 0) return undefined;
+    return p2Weights(this.schedule, this.objective, p2LossWeightGamma, p2LossWeightK);
   }
 }
 
-function betasOf({ betas, timesteps, betaSchedule: name }: GaussianDiffusionOptions): ArrayLike<number> {
+function betasOf({ rescaleBetasZeroSnr = false, ...options }: GaussianDiffusionOptions): ArrayLike<number> {
+  const betas = givenBetas(options);
+  return rescaleBetasZeroSnr ? rescaleZeroTerminalSnr(betas) : betas;
+}
+
+function givenBetas({ betas, timesteps, betaSchedule: name }: GaussianDiffusionOptions): ArrayLike<number> {
   const isNamed = timesteps !== undefined || name !== undefined;
   if (betas && !isNamed) return betas;
   if (betas || timesteps === undefined) {

@@ -40,7 +40,7 @@ export interface NoiseSchedule {
   readonly betasOverSqrtOneMinusAlphasCumprod: Betas;
 }
 
-/** @throws unless there are betas, all within (0, 1) */
+/** @throws unless there are betas, all within (0, 1); the last may be 1, which leaves no signal */
 export function noiseSchedule(betaValues: ArrayLike<number>): NoiseSchedule {
   const betas = Float64Array.from(betaValues);
   checkBetas(betas);
@@ -74,7 +74,8 @@ export function noiseSchedule(betaValues: ArrayLike<number>): NoiseSchedule {
 
 function checkBetas(betas: Betas): void {
   if (betas.length === 0) throw new Error("betas: must hold at least one timestep, got none");
-  const t = betas.findIndex((beta) => !(beta > 0 && beta < 1));
+  const last = betas.length - 1;
+  const t = betas.findIndex((beta, t) => !(beta > 0 && (beta < 1 || (beta === 1 && t === last && t > 0))));
   if (t !== -1) throw new Error(`betas: must lie between 0 and 1, both excluded, got ${betas[t]} at t = ${t}`);
 }
 

@@ -4,6 +4,7 @@ import { literal } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Denoiser, Objective, Predictions } from "./denoiser.ts";
 import { noiseSchedule } from "./noise-schedule.ts";
+import type { NoiseLevel } from "./noise-level.ts";
 import type { NoiseSchedule } from "./noise-schedule.ts";
 
 export interface DiffusionProcessOptions {
@@ -34,6 +35,9 @@ export class DiffusionProcess {
     }
     this.schedule = noiseSchedule(betas);
     this.timesteps = this.schedule.betas.length;
+    if (objective === "predNoise" && this.schedule.alphasCumprod[this.timesteps - 1] === 0) {
+      throw new Error("objective: predNoise finds no image where no signal is left (the last beta is 1); take predV");
+    }
     this.objective = objective;
     this.clipDenoised = clipDenoised;
   }
@@ -75,10 +79,10 @@ export class DiffusionProcess {
     return whole.subtract(this.extract("sqrtRecipm1AlphasCumprod", t, x).multiply(noise));
   }
 
-  /** The noise that turned `xStart` into `x`: (x / sqrt(abar_t) - x_0) / sqrt(1 / abar_t - 1). */
+  /** The noise that turned `xStart` into `x`: (x - sqrt(abar_t) x_0) / sqrt(1 - abar_t). */
   predictNoise(x: Tensor, t: Tensor, xStart: Tensor): Tensor {
-    const whole = this.extract("sqrtRecipAlphasCumprod", t, x).multiply(x);
-    return whole.subtract(xStart).divide(this.extract("sqrtRecipm1AlphasCumprod", t, x));
+    const noise = x.subtract(this.extract("sqrtAlphasCumprod", t, x).multiply(xStart));
+    return noise.divide(this.extract("sqrtOneMinusAlphasCumprod", t, x));
   }
 
   /** v = sqrt(abar_t) noise - sqrt(1 - abar_t) x_0 (Salimans & Ho 2022, 2202.00512). */
@@ -116,15 +120,17 @@ export class DiffusionProcess {
 
   /** The network's output for `x` as noise and as clean images; they agree, also where the latter were clipped. */
   modelPredictions(model: Denoiser, x: Tensor, t: Tensor, selfCondition?: Tensor): Predictions {
-    const output = model.forward(x, t.broadcastTo([x.shape[0]]), selfCondition);
-    if (!sameShape(output.shape, x.shape)) {
-      const [required, got] = [formatShape(x.shape), formatShape(output.shape)];
-      throw new Error(`diffusion: the model must return images shaped as its input, ${required}, got ${got}`);
-    }
+    const output = outputOf(model, x, t, selfCondition);
     const predicted = this.#xStartOf(output, x, t);
     const xStart = this.clipDenoised ? predicted.clamp(-1, 1) : predicted;
     const isOutput = this.objective === "predNoise" && !this.clipDenoised;
     return { xStart, noise: isOutput ? output : this.predictNoise(x, t, xStart) };
+  }
+
+  /** The clean images that the network sees in images of any level are this multiple of them plus that of its output. */
+  xStartFactors({ alpha, sigma }: NoiseLevel): readonly [ofImages: number, ofOutput: number] {
+    if (this.objective === "predX0") return [0, 1];
+    return this.objective === "predV" ? [alpha, -sigma] : [1 / alpha, -sigma / alpha];
   }
 
   #xStartOf(output: Tensor, x: Tensor, t: Tensor): Tensor {
@@ -139,4 +145,12 @@ export class DiffusionProcess {
     this.#tables.set(name, table);
     return table;
   }
+}
+
+/** The network's output for images at timesteps [batch] or at one for all, i32 or f32. */
+export function outputOf(model: Denoiser, x: Tensor, t: Tensor, selfCondition?: Tensor): Tensor {
+  const output = model.forward(x, t.broadcastTo([x.shape[0]]), selfCondition);
+  if (sameShape(output.shape, x.shape)) return output;
+  const [required, got] = [formatShape(x.shape), formatShape(output.shape)];
+  throw new Error(`diffusion: the model must return images shaped as its input, ${required}, got ${got}`);
 }

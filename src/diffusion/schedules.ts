@@ -19,6 +19,18 @@ export function quadraticBetaSchedule(timesteps: number, { betaStart = 1e-4, bet
   return roots.map((root) => root * root);
 }
 
+/**
+ * The same rule with the range of latent diffusion (Rombach et al. 2022, 2112.10752): what diffusers calls
+ * `scaled_linear`.
+ */
+export function scaledLinearBetaSchedule(
+  timesteps: number,
+  { betaStart = 0.00085, betaEnd = 0.012 }: BetaRange = {},
+): Betas {
+  const roots = spaced("scaledLinearBetaSchedule", Math.sqrt(betaStart), Math.sqrt(betaEnd), timesteps);
+  return roots.map((root) => root * root);
+}
+
 /** Betas follow the logistic function over [-6, 6], from about `betaStart` to about `betaEnd`. */
 export function sigmoidBetaSchedule(timesteps: number, { betaStart = 1e-4, betaEnd = 0.02 }: BetaRange = {}): Betas {
   const places = spaced("sigmoidBetaSchedule", -6, 6, timesteps);
@@ -49,11 +61,42 @@ export function cosineBetaSchedule(timesteps: number, { s = 0.008 }: { readonly 
   });
 }
 
+export interface LaplaceOptions {
+  /** Where most timesteps are, as a logarithm of the signal-to-noise ratio; default 0. */
+  readonly mu?: number;
+  /** How far they spread from there, above 0; default 0.5. */
+  readonly b?: number;
+}
+
+/**
+ * Hang et al. (2024, "Improved Noise Schedule for Diffusion Training", 2407.03297): over uniform t the logarithm of the
+ * signal-to-noise ratio, log(abar / (1 - abar)), has a Laplace distribution,
+ *
+ *     lambda(t) = mu - b sgn(1/2 - t) log(1 - 2 |t - 1/2|)
+ *
+ * at t = 1/T, ..., 1. Betas are kept below 0.999: the last would be 1.
+ */
+export function laplaceBetaSchedule(timesteps: number, { mu = 0, b = 0.5 }: LaplaceOptions = {}): Betas {
+  checkTimesteps("laplaceBetaSchedule", timesteps);
+  if (!Number.isFinite(mu)) throw new Error(`laplaceBetaSchedule: mu must be finite, got ${mu}`);
+  if (!(b > 0)) throw new Error(`laplaceBetaSchedule: b must be above 0, got ${b}`);
+  const abar = (place: number): number => {
+    const lambda = mu - b * Math.sign(0.5 - place) * Math.log(1 - 2 * Math.abs(place - 0.5));
+    return 1 / (1 + Math.exp(-lambda));
+  };
+  return Float64Array.from({ length: timesteps }, (_, t) => {
+    const before = t === 0 ? 1 : abar(t / timesteps);
+    return Math.min(1 - abar((t + 1) / timesteps) / before, 0.999);
+  });
+}
+
 const schedules = {
   linear: linearBetaSchedule,
   cosine: cosineBetaSchedule,
   quadratic: quadraticBetaSchedule,
   sigmoid: sigmoidBetaSchedule,
+  scaledLinear: scaledLinearBetaSchedule,
+  laplace: laplaceBetaSchedule,
 } as const;
 
 export type BetaSchedule = keyof typeof schedules;

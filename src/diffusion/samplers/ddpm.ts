@@ -1,24 +1,29 @@
-import type { DiffusionProcess } from "../process.ts";
-import type { Sampler } from "./sampler.ts";
+import { sum, x, x0, z } from "./combination.ts";
+import { intervalsOf } from "./sampler.ts";
+import type { SamplerOptions, SamplerStep } from "./sampler.ts";
+import type { NoiseLevel } from "../noise-level.ts";
+
+const varianceTypes = ["fixedSmall", "fixedLarge"];
 
 /**
- * Algorithm 2 of Ho et al. (2020, 2006.11239), ancestral sampling through all T timesteps with the variance of the
- * posterior:
+ * Algorithm 2 of Ho et al. (2020, 2006.11239), ancestral sampling. From timestep t to the next one s that is visited,
+ * with beta = 1 - abar_t / abar_s (beta_t, if all are visited; respaced as in Nichol & Dhariwal 2021, 2102.09672):
  *
- *     x_(t-1) = mean(x_t, t) + sigma_t z,   sigma_t^2 = beta_t (1 - abar_(t-1)) / (1 - abar_t)
+ *     x_s = mean + deviation z
+ *     mean = (sqrt(abar_s) beta x_0 + sqrt(1 - beta) (1 - abar_s) x) / (1 - abar_t)
  *
- * where the mean is equation 11, or equation 7 with the predicted x_0 clipped to [-1, 1] if the process asks for that.
+ * Equation 7; with the predicted x_0 it is equation 11, unless that was clipped. The variance is that of the posterior,
+ * beta (1 - abar_s) / (1 - abar_t), or beta itself. The last step adds no noise.
  */
-export function ddpmSampler(process: DiffusionProcess): Sampler {
-  return {
-    name: "ddpm",
-    timesteps: Array.from({ length: process.timesteps }, (_, i) => process.timesteps - 1 - i),
-    step({ x, t, noise: z, predict }) {
-      const { noise, xStart } = predict(x, t);
-      const mean = process.clipDenoised ? process.qPosteriorMean(xStart, x, t) : process.pMean(x, t, noise);
-      // sigma_0 is 0: the last step adds no noise.
-      const sigma = process.extract("sqrtPosteriorVariance", t, x);
-      return { x: mean.add(sigma.multiply(z)), xStart };
-    },
-  };
+export function ddpm(levels: readonly NoiseLevel[], { varianceType = "fixedSmall" }: SamplerOptions): SamplerStep[] {
+  if (!varianceTypes.includes(varianceType)) {
+    throw new Error(`ddpm: varianceType must be one of ${varianceTypes.join(", ")}, got ${varianceType}`);
+  }
+  return intervalsOf(levels).map(({ from: t, to: s }) => {
+    const beta = 1 - (t.alpha / s.alpha) ** 2;
+    const mean = sum([(s.alpha * beta) / t.sigma ** 2, x0], [(Math.sqrt(1 - beta) * s.sigma ** 2) / t.sigma ** 2, x]);
+    const posterior = (beta * s.sigma ** 2) / t.sigma ** 2;
+    const variance = varianceType === "fixedSmall" || s.sigma === 0 ? posterior : beta;
+    return { level: t, x: sum([1, mean], [Math.sqrt(variance), z]) };
+  });
 }

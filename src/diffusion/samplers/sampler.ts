@@ -1,31 +1,80 @@
-import type { Tensor } from "../../tensor/tensor.ts";
-import type { Predictions } from "../denoiser.ts";
+import type { NoiseLevel } from "../noise-level.ts";
+import type { Combination } from "./combination.ts";
 
-/** One evaluation of the network on the way from noise to images. */
+/**
+ * One evaluation of the network and what follows from it: the next images, and what later steps will need. Only
+ * numbers change from step to step, so that one compiled program takes every step of every sampler.
+ */
 export interface SamplerStep {
-  /** Images at the noise level of `t`. */
-  readonly x: Tensor;
-  /** The timestep, an i32 scalar. */
-  readonly t: Tensor;
-  /** How many steps went before, an i32 scalar. */
-  readonly index: Tensor;
-  /** Standard normal, shaped as `x`. */
-  readonly noise: Tensor;
-  /** The network's view of images at a timestep. */
-  readonly predict: (x: Tensor, t: Tensor) => Predictions;
+  /** The noise level of the images that the network is shown. */
+  readonly level: NoiseLevel;
+  /** The next images. */
+  readonly x: Combination;
+  /** The next contents of the memory; all steps of a sampler have equally many. */
+  readonly memory?: readonly Combination[];
 }
 
-/** Images at the next noise level, and the clean images that the network saw in `x`. */
-export interface SamplerStepResult {
-  readonly x: Tensor;
-  readonly xStart: Tensor;
+export interface SamplerOptions {
+  /** Share of fresh noise, 0 to 1; default 0 for `ddim`, 1 for the others that take it. */
+  readonly eta?: number;
+  /** How many evaluations a step of `deis` (default 3), `lms` (4) or `uniPC` (2) looks back on, this one included. */
+  readonly order?: number;
+  /** Variance of `ddpm`: that of the posterior (the default) or beta, the two choices of Ho et al. (2020). */
+  readonly varianceType?: VarianceType;
+  /** Noise that `edm` adds, S_churn of Karras et al. (2022), from 0 up; default 40. */
+  readonly sChurn?: number;
+  /** Least noise level rho = sigma / alpha at which `edm` adds noise; default 0.05. */
+  readonly sTMin?: number;
+  /** Largest such level; default 50. */
+  readonly sTMax?: number;
+  /** Deviation of the noise that `edm` adds, about 1; default 1.003. */
+  readonly sNoise?: number;
 }
 
-/** A way from noise to images. `step` is traced once; what changes from step to step comes in as tensors. */
-export interface Sampler {
-  /** Names the algorithm and its settings: samplers of one name take the same steps. */
-  readonly name: string;
-  /** The timesteps at which the network is asked, in order. */
-  readonly timesteps: readonly number[];
-  step(state: SamplerStep): SamplerStepResult;
+export type VarianceType = "fixedSmall" | "fixedLarge";
+
+/**
+ * A way from noise to images: which evaluations of the network, and what becomes of them. Computed before anything
+ * runs, in float64.
+ *
+ * @param levels where to ask the network, the noisiest first, and where to arrive
+ * @param levelWithRho any other level, by its rho = sigma / alpha
+ */
+export type Sampler = (
+  levels: readonly NoiseLevel[],
+  options: SamplerOptions,
+  levelWithRho: (rho: number) => NoiseLevel,
+) => SamplerStep[];
+
+/** A step of a walk through levels. */
+export interface Interval {
+  readonly from: NoiseLevel;
+  readonly to: NoiseLevel;
+  /** How many went before. */
+  readonly index: number;
+}
+
+export function intervalsOf(levels: readonly NoiseLevel[]): Interval[] {
+  return levels.slice(1).map((to, index) => ({ from: levels[index], to, index }));
+}
+
+/**
+ * How many evaluations a multistep method uses in each interval: as many as there are, up to its order, and ever fewer
+ * towards the end if that is without noise or near (section 4.4 of Lu et al. 2022, 2211.01095).
+ */
+export function ordersOf(levels: readonly NoiseLevel[], order: number): number[] {
+  const count = levels.length - 1;
+  const endsGently = count < 15 || levels[count].sigma === 0;
+  return Array.from({ length: count }, (_, i) => Math.min(order, i + 1, endsGently ? count - i : order));
+}
+
+/** @throws unless eta is from 0 to 1 */
+export function checkEta(sampler: string, eta: number): void {
+  if (!(eta >= 0 && eta <= 1)) throw new Error(`${sampler}: eta must be from 0 to 1, got ${eta}`);
+}
+
+/** @throws unless the order is a whole number from 1 to `most` */
+export function checkOrder(sampler: string, order: number, most: number): void {
+  if (Number.isSafeInteger(order) && order >= 1 && order <= most) return;
+  throw new Error(`${sampler}: order must be a whole number from 1 to ${most}, got ${order}`);
 }

@@ -1,0 +1,32 @@
+import { rhoOf } from "../noise-level.ts";
+import type { NoiseLevel } from "../noise-level.ts";
+import { epsilon, history, sum, unscaled } from "./combination.ts";
+import { lagrangeIntegrals } from "./lagrange.ts";
+import { checkOrder, intervalsOf, ordersOf } from "./sampler.ts";
+import type { SamplerOptions, SamplerStep } from "./sampler.ts";
+
+/**
+ * Diffusion exponential integrator sampler, Zhang & Chen (2022, 2204.13902), Algorithm 1 with their polynomials in
+ * log(rho), as diffusers has it: for X = x / alpha and rho = sigma / alpha,
+ *
+ *     X' = X + integral of P(log rho) d rho
+ *
+ * where the polynomial P takes the last `order` epsilons at their levels. Order 1 is `ddim` without noise.
+ */
+export function deis(levels: readonly NoiseLevel[], { order = 3 }: SamplerOptions): SamplerStep[] {
+  checkOrder("deis", order, 4);
+  const orders = ordersOf(levels, order);
+  const logRhos = levels.map((level) => Math.log(rhoOf(level)));
+  return intervalsOf(levels).map(({ from, to, index: i }) => {
+    const epsilons = history(epsilon(from), order - 1);
+    // The integral of a constant, which also holds where rho becomes 0.
+    let weights = [rhoOf(to) - rhoOf(from)];
+    if (orders[i] > 1) {
+      const nodes = Array.from({ length: orders[i] }, (_, j) => logRhos[i - j]);
+      // d rho = rho d log(rho)
+      weights = lagrangeIntegrals(nodes, logRhos[i], logRhos[i + 1], Math.exp);
+    }
+    const integral = sum(...weights.map((k, j) => [k, epsilons[j]] as const));
+    return { level: from, x: sum([to.alpha, unscaled(from)], [to.alpha, integral]), memory: epsilons.slice(0, -1) };
+  });
+}

@@ -1,0 +1,127 @@
+import { describe, expect, test } from "vitest";
+import { NoiseLevels } from "../noise-level.ts";
+import { noiseSchedule } from "../noise-schedule.ts";
+import { linearBetaSchedule } from "../schedules.ts";
+import { sectionedTimesteps } from "../timestep-spacing.ts";
+import { rescaleZeroTerminalSnr } from "../zero-terminal-snr.ts";
+import { factors, sum } from "./combination.ts";
+import { lagrangeIntegrals } from "./lagrange.ts";
+import { samplerNames, samplingPlan } from "./plan.ts";
+import type { PlanOptions, SamplerName } from "./plan.ts";
+
+const betas = linearBetaSchedule(50, { betaEnd: 0.2 });
+const levels = new NoiseLevels(noiseSchedule(betas));
+const plan = (options: Partial<PlanOptions>) => samplingPlan(levels, { sampler: "ddim", steps: 10, ...options });
+
+describe("a plan", () => {
+  test.each<[SamplerName, number]>([
+    ["ddpm", 10],
+    ["ddim", 10],
+    ["pndm", 11],
+    ["deis", 10],
+    ["dpmSolver++2M", 10],
+    ["dpmSolver++3M", 10],
+    ["dpmSolver++2MSde", 10],
+    ["uniPC", 10],
+    ["euler", 10],
+    ["eulerAncestral", 10],
+    ["heun", 19],
+    ["lms", 10],
+    ["edm", 19],
+  ])("of %s asks the network %i times in 10 steps", (sampler, evaluations) => {
+    expect(plan({ sampler }).steps).toHaveLength(evaluations);
+    expect(samplerNames).toContain(sampler);
+  });
+
+  test.each(samplerNames)("of %s with one step ends at the clean images that the network sees", (sampler) => {
+    const { steps, memory } = plan({ sampler, steps: 1 });
+    expect(steps).toHaveLength(1);
+    const [ofX, ofStart, ...rest] = factors(steps[0].x, memory);
+    expect(Math.abs(ofX)).toBeLessThan(1e-12);
+    expect(ofStart).toBeCloseTo(1, 12);
+    expect(rest.every((factor) => factor === 0)).toBe(true);
+  });
+
+  test.each(samplerNames)("of %s is finite from a timestep without signal", (sampler) => {
+    const none = new NoiseLevels(noiseSchedule(rescaleZeroTerminalSnr(betas)));
+    for (const timestepSpacing of ["trailing", "linspace", "karras"] as const) {
+      const { steps, memory } = samplingPlan(none, { sampler, steps: 12, timestepSpacing });
+      const numbers = steps.flatMap(({ x, memory: kept = [] }) => [x, ...kept].flatMap((row) => factors(row, memory)));
+      expect(numbers.every((value) => Number.isFinite(value) && Math.abs(value) < 1e3)).toBe(true);
+    }
+  });
+
+  test("visits the timesteps that it is given", () => {
+    const timesteps = sectionedTimesteps(50, [5, 3]);
+    const visited = plan({ sampler: "ddpm", timesteps }).steps.map(({ level }) => level.timestep);
+    expect(visited).toEqual([49, 37, 25, 24, 18, 12, 6, 0]);
+  });
+
+  test("tells timesteps between others apart, and noise", () => {
+    expect(plan({})).toMatchObject({ timestepType: "i32", isStochastic: false, memory: 0 });
+    expect(plan({ timestepSpacing: "karras" })).toMatchObject({ timestepType: "f32" });
+    expect(plan({ sampler: "edm" })).toMatchObject({ timestepType: "f32", isStochastic: true, memory: 1 });
+    expect(plan({ sampler: "edm", sChurn: 0 })).toMatchObject({ isStochastic: false });
+    expect(plan({ sampler: "ddpm" })).toMatchObject({ isStochastic: true });
+    expect(plan({ sampler: "uniPC", order: 3 })).toMatchObject({ memory: 4 });
+    expect(plan({ eta: 0.1 })).toMatchObject({ isStochastic: true });
+  });
+
+  test.each<[object, string]>([
+    [{ sampler: "plms" }, `sampler: must be one of ${samplerNames.join(", ")}, got plms`],
+    [{ steps: 0 }, "ddim: steps must be a whole number from 1 to 50, got 0"],
+    [{ sampler: "ddpm", steps: 51 }, "ddpm: steps must be a whole number from 1 to 50, got 51"],
+    [{ steps: 2.5 }, "ddim: steps must be a whole number from 1 to 50, got 2.5"],
+    [{ steps: 0, timestepSpacing: "karras" }, "ddim: steps must be a whole number of at least 1, got 0"],
+    [
+      { timestepSpacing: "even" },
+      "timestepSpacing: must be one of trailing, leading, linspace, quadratic, karras, got even",
+    ],
+    [{ sigmaMax: 10 }, "sigmaMin and sigmaMax: are for timestepSpacing karras, got trailing"],
+    [
+      { timestepSpacing: "karras", sigmaMin: 2, sigmaMax: 1 },
+      "karras: sigmaMin must be above 0 and below a finite sigmaMax, got 2 and 1",
+    ],
+    [
+      { timestepSpacing: "karras", sigmaMin: 0 },
+      "karras: sigmaMin must be above 0 and below a finite sigmaMax, got 0 and undefined",
+    ],
+    [{ eta: 1.1 }, "ddim: eta must be from 0 to 1, got 1.1"],
+    [{ sampler: "eulerAncestral", eta: -1 }, "eulerAncestral: eta must be from 0 to 1, got -1"],
+    [{ sampler: "euler", eta: 0 }, "euler: has no eta, got 0; it is for ddim, dpmSolver++2MSde, eulerAncestral"],
+    [{ order: 2 }, "ddim: has no order, got 2; it is for deis, uniPC, lms"],
+    [{ sampler: "uniPC", order: 4 }, "uniPC: order must be a whole number from 1 to 3, got 4"],
+    [{ sampler: "deis", order: 0 }, "deis: order must be a whole number from 1 to 4, got 0"],
+    [{ sampler: "lms", order: 1.5 }, "lms: order must be a whole number from 1 to 4, got 1.5"],
+    [
+      { sampler: "ddpm", varianceType: "learned" },
+      "ddpm: varianceType must be one of fixedSmall, fixedLarge, got learned",
+    ],
+    [{ sampler: "heun", sChurn: 1 }, "heun: has no sChurn, got 1; it is for edm"],
+    [{ sampler: "edm", sNoise: -1 }, "edm: sNoise must be at least 0, got -1"],
+    [{ timesteps: [] }, "ddim: timesteps must name at least one, got []"],
+    [{ timesteps: [50] }, "ddim: timesteps must be whole numbers that fall from 49 at most to 0 at least, got 50 at 0"],
+    [{ timesteps: [9, 9] }, "got 9 at 1"],
+    [{ timesteps: [9, 0.5] }, "got 0.5 at 1"],
+  ])("refuses %o in one line", (options, message) => {
+    expect(() => plan(options)).toThrow(message);
+  });
+});
+
+describe("the parts of samplers", () => {
+  test("sums add factors by name", () => {
+    const mixed = sum([2, { x: 1, memory: [3] }], [-1, { x: 0.5, x0: 4, z: 1, memory: [0, 5] }]);
+    expect(factors(mixed, 3)).toEqual([1.5, -4, -1, 6, -5, 0]);
+  });
+
+  test("integrals of polynomials through points are exact", () => {
+    // The weights of Simpson's rule, and of Adams and Bashforth's of order 3.
+    const simpson = lagrangeIntegrals([0, 0.5, 1], 0, 1);
+    const adams = lagrangeIntegrals([0, -1, -2], 0, 1);
+    [1 / 6, 4 / 6, 1 / 6].forEach((weight, i) => expect(simpson[i]).toBeCloseTo(weight, 14));
+    [23 / 12, -16 / 12, 5 / 12].forEach((weight, i) => expect(adams[i]).toBeCloseTo(weight, 14));
+    // The integral of u e^u from 0 to 3, with u known at 0 and 1.
+    const [, ofSlope] = lagrangeIntegrals([0, 1], 0, 3, Math.exp);
+    expect(ofSlope).toBeCloseTo(2 * Math.exp(3) + 1, 11);
+  });
+});

@@ -1,0 +1,114 @@
+import type { Backend } from "../backend/backend.ts";
+import { compile } from "../backend/compile.ts";
+import type { Compiled } from "../backend/compile.ts";
+import { ndarray } from "../tensor/ndarray.ts";
+import type { NdArray } from "../tensor/ndarray.ts";
+import { RandomStream } from "../tensor/random.ts";
+import { sameShape, sizeOf } from "../tensor/shape.ts";
+import type { Shape } from "../tensor/shape.ts";
+import { valueOf } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { Variable } from "../tensor/variable.ts";
+import type { Denoiser } from "./denoiser.ts";
+import { outputOf } from "./process.ts";
+import type { DiffusionProcess } from "./process.ts";
+import { factors } from "./samplers/combination.ts";
+import type { SamplerStep } from "./samplers/sampler.ts";
+
+/** What a program is compiled for. Samplers that agree in it share one. */
+export interface StepLayout {
+  readonly process: DiffusionProcess;
+  readonly model: Denoiser;
+  readonly backend: Backend;
+  /** [batch, height, width, channels] */
+  readonly shape: Shape;
+  /** Images kept from step to step besides x. */
+  readonly memory: number;
+  readonly isStochastic: boolean;
+  /** f32 if the network is asked between timesteps. */
+  readonly timestepType: "i32" | "f32";
+}
+
+/**
+ * One step of any sampler as one program: the network, and the combinations that follow. Images and memory stay on the
+ * device; timestep, coefficients and random key come in as numbers, so that every step runs the same program.
+ */
+export class StepProgram {
+  readonly layout: StepLayout;
+  readonly #x: Variable;
+  readonly #xStart: Variable;
+  readonly #memory: readonly Variable[];
+  readonly #program: Compiled<never>;
+
+  constructor(layout: StepLayout) {
+    this.layout = layout;
+    this.#x = new Variable("x", layout.shape);
+    this.#xStart = new Variable("xStart", layout.shape);
+    this.#memory = Array.from({ length: layout.memory }, (_, i) => new Variable(`memory ${i}`, layout.shape));
+    this.#program = compile(layout.backend, (t, coefficients, keyOrNoise) => ({
+      outputs: {},
+      updates: this.#updates(t, coefficients, keyOrNoise),
+    }));
+  }
+
+  fits({ shape, ...layout }: StepLayout): boolean {
+    const names = Object.keys(layout) as readonly (keyof typeof layout)[];
+    return sameShape(this.layout.shape, shape) && names.every((name) => this.layout[name] === layout[name]);
+  }
+
+  /** Begins with these images, nothing in memory, and an estimate of the clean images or none. */
+  async begin(x: NdArray, xStart?: NdArray): Promise<void> {
+    const zeros = new Float32Array(sizeOf(this.layout.shape));
+    await this.#x.write(x.data);
+    await this.#xStart.write(xStart?.data ?? zeros);
+    for (const variable of this.#memory) await variable.write(zeros);
+  }
+
+  /** @param keyOrNoise u32 [2] to draw the noise from, or the noise itself, f32 shaped as the images */
+  async step({ level, x, memory = [] }: SamplerStep, keyOrNoise: NdArray): Promise<void> {
+    const places = this.layout.memory;
+    const rows = [x, ...Array.from({ length: places }, (_, i) => memory[i] ?? {})];
+    const numbers = [...this.layout.process.xStartFactors(level), ...rows.flatMap((row) => factors(row, places))];
+    const t = ndarray([level.timestep], [], this.layout.timestepType);
+    await this.#program(t, ndarray(numbers, [numbers.length]), keyOrNoise);
+  }
+
+  /** The images now. */
+  async images(): Promise<NdArray> {
+    return ndarray(await this.#x.read(), this.layout.shape);
+  }
+
+  /** The clean images that the network saw in those of the last step. */
+  async xStart(): Promise<NdArray> {
+    return ndarray(await this.#xStart.read(), this.layout.shape);
+  }
+
+  dispose(): void {
+    this.#program.dispose();
+    // Frees the device's memory. A device that closed meanwhile has freed it.
+    for (const variable of [this.#x, this.#xStart, ...this.#memory]) variable.moveToHost().catch(() => undefined);
+  }
+
+  #updates(t: Tensor, coefficients: Tensor, keyOrNoise: Tensor): { variable: Variable; value: Tensor }[] {
+    const { process, model, shape, isStochastic } = this.layout;
+    const x = valueOf(this.#x);
+    const factor = (i: number): Tensor => coefficients.slice(0, i, i + 1).reshape([]);
+    const output = outputOf(model, x, t, model.selfCondition ? valueOf(this.#xStart) : undefined);
+    const predicted = x.multiply(factor(0)).add(output.multiply(factor(1)));
+    const xStart = process.clipDenoised ? predicted.clamp(-1, 1) : predicted;
+
+    const z = isStochastic ? noiseOf(keyOrNoise, shape) : undefined;
+    const atHand = [x, xStart, z, ...this.#memory.map(valueOf)];
+    const next = [this.#x, ...this.#memory].map((variable, row) => {
+      const terms = atHand.map((value, column) => value?.multiply(factor(2 + row * atHand.length + column)));
+      return { variable, value: terms.filter((term) => term !== undefined).reduce((a, b) => a.add(b)) };
+    });
+    return [...next, { variable: this.#xStart, value: xStart }];
+  }
+}
+
+function noiseOf(keyOrNoise: Tensor, shape: Shape): Tensor {
+  if (keyOrNoise.dtype === "f32") return keyOrNoise;
+  const word = (i: number): Tensor => keyOrNoise.slice(0, i, i + 1).reshape([]);
+  return new RandomStream([word(0), word(1)]).normal(shape);
+}

@@ -1,0 +1,34 @@
+import type { NoiseLevel } from "../../src/diffusion/noise-level.ts";
+import { factors } from "../../src/diffusion/samplers/combination.ts";
+import type { SamplerStep } from "../../src/diffusion/samplers/sampler.ts";
+
+/** The clean number that a network sees in x. */
+export type HostDenoiser = (x: number, level: NoiseLevel) => number;
+
+/**
+ * What the steps of a sampler make of one number, in float64: the truth about its coefficients, without a device.
+ *
+ * @param noise the next standard normal number, if the sampler draws any
+ * @returns the number at the start and after each evaluation
+ */
+export function sampleOnHost(
+  steps: readonly SamplerStep[],
+  denoise: HostDenoiser,
+  start: number,
+  noise: () => number = () => 0,
+): number[] {
+  const places = Math.max(...steps.map(({ memory }) => memory?.length ?? 0));
+  let memory = new Array<number>(places).fill(0);
+  let x = start;
+  return [
+    start,
+    ...steps.map((step) => {
+      const drawn = (step.x.z ?? 0) === 0 ? 0 : noise();
+      const atHand = [x, denoise(x, step.level), drawn, ...memory];
+      const mix = (values: readonly number[]): number => values.reduce((sum, k, i) => sum + k * atHand[i], 0);
+      memory = memory.map((_, i) => mix(factors(step.memory?.[i] ?? {}, places)));
+      x = mix(factors(step.x, places));
+      return x;
+    }),
+  ];
+}
