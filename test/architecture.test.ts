@@ -16,7 +16,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   data: ["io", "tensor"],
   training: ["data", "io", "diffusion", "nn", "compiler", "backend", "tensor"],
   parity: ["training", "io", "diffusion", "nn", "compiler", "backend", "tensor"],
-  cli: ["parity", "training", "data", "io", "diffusion", "nn", "compiler", "backend", "tensor"],
+  bench: ["training", "data", "diffusion", "nn", "compiler", "backend", "tensor"],
+  cli: ["bench", "parity", "training", "data", "io", "diffusion", "nn", "compiler", "backend", "tensor"],
 };
 
 /** Run unchanged in a browser, so nothing in them loads a `*.node.ts` file unless it asked where it runs. */

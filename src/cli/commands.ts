@@ -29,6 +29,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./info.ts")).infoCommand(),
   },
   {
+    name: "bench",
+    summary: "time training, prediction and sampling on this machine",
+    load: async () => (await import("./bench.ts")).benchCommand(),
+  },
+  {
     name: "parity",
     summary: "compare with what PyTorch computed",
     load: async () => (await import("./parity.ts")).parityCommand(),

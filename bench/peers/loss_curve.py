@@ -1,0 +1,64 @@
+"""Trains the article's U-Net by its recipe and prints the loss of every step as a line of JSON."""
+
+import argparse
+import gzip
+import json
+
+import numpy as np
+import torch
+
+from unet import Diffusion, make_unet
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", required=True, help="an IDX file of 28x28 images, gzipped or not")
+    parser.add_argument("--steps", type=int, required=True)
+    parser.add_argument("--batch", type=int, required=True)
+    parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--seed", type=int, default=0)
+    return parser.parse_args()
+
+
+def read_images(path):
+    """An IDX file as floats in [-1, 1], [count, 1, height, width]."""
+    with open(path, "rb") as file:
+        data = file.read()
+    if data[:2] == b"\x1f\x8b":
+        data = gzip.decompress(data)
+    if data[:4] != b"\x00\x00\x08\x03":
+        raise ValueError(f"{path}: not an IDX file of gray images")
+    count, height, width = (int.from_bytes(data[at : at + 4], "big") for at in (4, 8, 12))
+    pixels = np.frombuffer(data, np.uint8, offset=16).reshape(count, 1, height, width)
+    return torch.from_numpy(pixels.astype(np.float32) / 255 * 2 - 1)
+
+
+def batches(images, size):
+    """Whole batches without end, shuffled anew in every epoch, each image mirrored with probability 1/2."""
+    while True:
+        for part in torch.randperm(len(images)).split(size):
+            if len(part) < size:
+                continue
+            batch = images[part]
+            mirrored = torch.rand(size, 1, 1, 1) < 0.5
+            yield torch.where(mirrored, batch.flip(3), batch)
+
+
+def main():
+    arguments = parse_arguments()
+    torch.set_num_threads(arguments.threads)
+    torch.manual_seed(arguments.seed)
+    unet = make_unet()
+    diffusion = Diffusion()
+    optimizer = torch.optim.Adam(unet.parameters(), lr=1e-3)
+    source = batches(read_images(arguments.images), arguments.batch)
+    for step in range(1, arguments.steps + 1):
+        optimizer.zero_grad()
+        loss = diffusion.loss(unet, next(source))
+        loss.backward()
+        optimizer.step()
+        print(json.dumps({"step": step, "loss": loss.item()}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

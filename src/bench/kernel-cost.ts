@@ -1,0 +1,47 @@
+import { readsOf, writesOf } from "../compiler/program.ts";
+import type { ConvolutionShape, Kernel } from "../compiler/program.ts";
+import { sizeOf } from "../tensor/shape.ts";
+
+/** Bytes of an element, whatever its dtype. */
+const ELEMENT_BYTES = 4;
+
+/** Floating-point operations of a contraction: two per multiply-add, padding included; 0 for any other kernel. */
+export function flopsOf(kernel: Kernel): number {
+  switch (kernel.kind) {
+    case "convolution":
+    case "filterGradient":
+      return convolutionFlops(kernel.shape);
+    case "dot":
+      return 2 * sizeOf(kernel.axes);
+    default:
+      return 0;
+  }
+}
+
+function convolutionFlops({ batch, output, kernel, inChannels, outChannels }: ConvolutionShape): number {
+  return 2 * sizeOf([batch, ...output, ...kernel, inChannels, outChannels]);
+}
+
+/** Bytes of every buffer that a kernel reads or writes, each counted once per direction and whole. */
+export function bytesOf(kernel: Kernel): number {
+  const buffers = [...readsOf(kernel), ...new Set(writesOf(kernel))];
+  return buffers.reduce((bytes, { length }) => bytes + ELEMENT_BYTES * length, 0);
+}
+
+/** The size of a kernel's work for people: "128 x 28x28, 3x3, 28 -> 56". */
+export function describeKernel(kernel: Kernel): string {
+  switch (kernel.kind) {
+    case "convolution":
+    case "filterGradient":
+      return describeConvolution(kernel.shape);
+    case "reduce":
+      return `${kernel.axes.slice(0, kernel.kept).join("x") || "1"} of ${kernel.axes.slice(kernel.kept).join("x") || "1"}`;
+    default:
+      return kernel.axes.join("x") || "1";
+  }
+}
+
+function describeConvolution({ batch, output, kernel, strides, inChannels, outChannels }: ConvolutionShape): string {
+  const stride = strides.every((step) => step === 1) ? "" : ` by ${strides.join("x")}`;
+  return `${batch} x ${output.join("x")}, ${kernel.join("x")}${stride}, ${inChannels} -> ${outChannels}`;
+}

@@ -1,0 +1,56 @@
+import { describe, expect, test } from "vitest";
+import { ReferenceBackend } from "../backend/reference/backend.ts";
+import { compileGraph } from "../compiler/compiler.ts";
+import { Unet } from "../nn/unet.ts";
+import { grad } from "../tensor/grad.ts";
+import { Tensor, valueOf } from "../tensor/tensor.ts";
+import { kindsOf } from "./profile.ts";
+import { workloadNames } from "./workload-names.ts";
+import { Workload, titleOf } from "./workload.ts";
+
+describe("a workload", { timeout: 60_000 }, () => {
+  test("is named by its work and its batch", () => {
+    expect(workloadNames.map((name) => titleOf(name))).toEqual([
+      "train step, batch 128",
+      "forward, batch 128",
+      "sampling step, batch 64",
+    ]);
+    expect(titleOf("train", 4)).toBe("train step, batch 4");
+  });
+
+  test.each(["forward", "sampling"] as const)("of %s runs, and shows the one program that ran", async (name) => {
+    const backend = ReferenceBackend.create();
+    const workload = new Workload(backend, name, 1);
+    const seconds = await workload.step();
+    expect(seconds).toBeGreaterThan(0);
+    expect(workload.lastRuns()).toHaveLength(1);
+    expect(workload.lastRuns()).toHaveLength(0);
+    await backend.close();
+  });
+
+  test("of prediction runs the network on its batch", async () => {
+    const backend = ReferenceBackend.create();
+    const workload = new Workload(backend, "forward", 1);
+    await workload.step();
+    const [{ executable, inputs }] = workload.lastRuns();
+    expect(inputs.map(({ shape }) => shape)).toEqual([[1, 28, 28, 1], [1]]);
+    const [images] = await executable.run(inputs);
+    expect(images.shape).toEqual([1, 28, 28, 1]);
+    await backend.close();
+  });
+
+  test("of training tells its forward pass from its gradients", () => {
+    const model = new Unet({ dim: 28, channels: 1, dimMults: [1, 2, 4] });
+    const x = new Tensor({ kind: "input", index: 0, shape: [2, 28, 28, 1], dtype: "f32" });
+    const t = new Tensor({ kind: "input", index: 1, shape: [2], dtype: "i32" });
+    const gradients = grad(model.forward(x, t).square().sum(), [...model.parameters().values()].map(valueOf));
+    const { kernels } = compileGraph({ inputs: [x, t], outputs: gradients, updates: [] });
+    const workload = new Workload(ReferenceBackend.create(), "train", 2);
+    const kinds = kindsOf(kernels, workload.forwardContractions());
+    const count = (wanted: string): number => kinds.filter((kind) => kind === wanted).length;
+    // Two 3x3 convolutions in each of 15 blocks, and four that change the width or the resolution.
+    expect(count("convolution")).toBe(34);
+    expect(count("convolution by input")).toBe(34);
+    expect(count("convolution by filter")).toBe(34);
+  });
+});

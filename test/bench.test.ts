@@ -1,0 +1,182 @@
+import { execFile } from "node:child_process";
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { z } from "zod";
+import { lossPlot } from "../bench/loss-plot.ts";
+
+const main = fileURLToPath(new URL("../bench/main.ts", import.meta.url));
+const cli = fileURLToPath(new URL("../src/cli/main.ts", import.meta.url));
+const onPosix = process.platform !== "win32";
+
+const spread = z.strictObject({ median: z.number(), min: z.number(), max: z.number() });
+const rate = z.number().positive().nullable();
+const work = {
+  kind: z.string(),
+  seconds: z.number().nonnegative(),
+  flops: z.number(),
+  bytes: z.number(),
+  flopsPerSecond: rate,
+  shareOfPeak: rate,
+  bytesPerSecond: rate,
+};
+/** What --json prints, here and in `unnoise bench`. */
+const report = z.strictObject({
+  results: z.array(
+    z.strictObject({
+      name: z.string(),
+      unit: z.enum(["s", "bytes"]),
+      ours: spread,
+      peers: z.record(z.string(), spread.extend({ counts: z.boolean() })),
+      ratio: z.number().positive().nullable(),
+    }),
+  ),
+  profiles: z.array(
+    z.strictObject({
+      name: z.string(),
+      peak: z.number().positive(),
+      seconds: z.number().positive(),
+      kinds: z.array(z.strictObject({ ...work, count: z.number(), share: z.number() })),
+      kernels: z.array(z.strictObject({ ...work, index: z.number(), name: z.string(), work: z.string() })),
+    }),
+  ),
+  environment: z.record(z.string(), z.union([z.string(), z.number()])),
+});
+
+/** Stands in for a Python with PyTorch: takes a second to remember it by, or fails. */
+const FAKE_PEER = `
+const [first, second] = process.argv.slice(2);
+const say = (answer) => console.log(JSON.stringify(answer));
+if (first === "-c") console.log("2.0.0");
+else if (process.env.FAKE_PEER_FAILS) say({ error: "RuntimeError: out of something" });
+else {
+  say({ ready: { description: "a stand-in" } });
+  require("node:readline").createInterface({ input: process.stdin }).on("line", (line) => {
+    say(JSON.parse(line).request === "memory" ? { bytes: 1e15 } : { seconds: 1000 });
+  });
+}
+`;
+
+let folder: string;
+let fakePython: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "unnoise-bench-"));
+  fakePython = join(folder, "python");
+  await writeFile(join(folder, "peer.cjs"), FAKE_PEER);
+  await writeFile(fakePython, `#!/bin/sh\nexec "${process.execPath}" "${join(folder, "peer.cjs")}" "$@"\n`);
+  await chmod(fakePython, 0o755);
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a script where no Python is to be found but the one that is named. */
+async function bench(script: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<Outcome> {
+  const env = { ...process.env, PATH: "/nonexistent", UNNOISE_CACHE: folder, UNNOISE_PYTHON: "", ...environment };
+  const end = (error: unknown) => error as Outcome;
+  const outcome = await promisify(execFile)(process.execPath, [script, ...args], { cwd: folder, env }).catch(end);
+  return { code: "code" in outcome ? outcome.code : 0, stdout: outcome.stdout, stderr: outcome.stderr };
+}
+
+const short = ["--rounds", "1", "--batch-size", "1"];
+
+describe("npm run bench", { timeout: 60_000 }, () => {
+  test("goes on without PyTorch and says how to get it", async () => {
+    const { code, stdout, stderr } = await bench(main, ["--only", "forward", "--json", "--kernels", "3", ...short]);
+    expect({ code, stderr }).toEqual({
+      code: 0,
+      stderr: expect.stringMatching(/^PyTorch is absent, .*--install-peers.*UNNOISE_PYTHON/) as string,
+    });
+    const { results, profiles } = report.parse(JSON.parse(stdout));
+    expect(results.map(({ name, unit, peers, ratio }) => ({ name, unit, peers, ratio }))).toEqual([
+      { name: "forward, batch 1", unit: "s", peers: {}, ratio: null },
+    ]);
+    expect(profiles).toHaveLength(1);
+    expect(profiles[0].kernels).toHaveLength(3);
+    expect(profiles[0].kinds.map(({ kind }) => kind)).toContain("convolution");
+  });
+
+  test.runIf(onPosix)(
+    "takes turns with the peers that are named, and tells how far ahead of the best it is",
+    async () => {
+      const environment = { UNNOISE_PYTHON: fakePython };
+      const args = ["--only", "forward,process", "--json", "--peers", "eager,bf16", ...short];
+      const { code, stdout, stderr } = await bench(main, args, environment);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+      const { results } = report.parse(JSON.parse(stdout));
+      const [forward, start, memory] = results;
+      expect(results.map(({ unit }) => unit)).toEqual(["s", "s", "bytes"]);
+      const thousand = { median: 1000, min: 1000, max: 1000 };
+      expect(forward.peers).toEqual({
+        "pytorch eager": { ...thousand, counts: true },
+        "pytorch bf16 autocast": { ...thousand, counts: false },
+      });
+      expect(forward.ratio).toBeCloseTo(1000 / forward.ours.median, 6);
+      expect(start.ours.min).toBeGreaterThan(0.1);
+      expect(memory.ratio).toBeCloseTo(1e15 / memory.ours.median, 6);
+      expect(memory.ours.min).toBeGreaterThan(50e6);
+    },
+  );
+
+  test.runIf(onPosix)("stops with one line where a peer fails", async () => {
+    const environment = { UNNOISE_PYTHON: fakePython, FAKE_PEER_FAILS: "1" };
+    const outcome = await bench(main, ["--only", "forward", "--peers", "eager", ...short], environment);
+    expect(outcome.code).toBe(1);
+    expect(outcome.stderr).toBe("unnoise: pytorch eager: RuntimeError: out of something\n");
+  });
+
+  test("refuses names that it does not know, and a Python without PyTorch", async () => {
+    const only = await bench(main, ["--only", "speed"]);
+    expect(only.code).toBe(2);
+    expect(only.stderr).toContain('made of train, forward, sampling, narrow, threads, process, got "speed"');
+    const python = await bench(main, ["--only", "forward"], { UNNOISE_PYTHON: process.execPath });
+    expect(python.code).toBe(1);
+    expect(python.stderr).toMatch(/^unnoise: UNNOISE_PYTHON must be a python that has PyTorch, .* has none\n$/);
+  });
+});
+
+describe("unnoise bench", { timeout: 60_000 }, () => {
+  test("prints the same kind of object", async () => {
+    const { code, stdout, stderr } = await bench(cli, ["bench", "--json", "--only", "sampling", ...short]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    const { results, profiles, environment } = report.parse(JSON.parse(stdout));
+    expect(results.map(({ name }) => name)).toEqual(["sampling step, batch 1"]);
+    expect(profiles.map(({ kernels }) => kernels)).toEqual([[]]);
+    expect(environment["device"]).toMatch(/^WebAssembly, /);
+  });
+
+  test("prints tables, and no profile for a device that has none", async () => {
+    const { code, stdout } = await bench(cli, ["bench", "--only", "forward", "--device", "reference", ...short]);
+    expect(code).toBe(0);
+    const [device, empty, header, figures, ...rest] = stdout.split("\n");
+    expect(device).toMatch(/^reference interpreter/);
+    expect(empty).toBe("");
+    expect(header).toMatch(/^forward, batch 1 +median +min +max +GFLOP\/s +images\/s$/);
+    expect(figures).toMatch(/^ +[\d.]+ m?s( +[\d.]+ m?s){2}( +[\d.]+){2}$/);
+    expect(rest).toEqual([""]);
+  });
+});
+
+describe("the plot of losses", () => {
+  test("places steps evenly and losses by their logarithm", () => {
+    const points = [1, 10, 100].map((n) => [n, 1 / n] as const);
+    const svg = lossPlot([{ name: "ours", colour: "red", points }], 100);
+    const [, line] = /polyline points="([^"]*)"/.exec(svg) ?? [];
+    const placed = (line ?? "").split(" ").map((point) => point.split(",").map(Number));
+    const [first, second, third] = placed;
+    expect((third[0] - second[0]) / (second[0] - first[0])).toBeCloseTo(10, 1);
+    expect(third[1] - second[1]).toBeCloseTo(second[1] - first[1], 0);
+    expect(third[1]).toBeGreaterThan(first[1]);
+  });
+
+  test("is refused where there is nothing to draw", () => {
+    expect(() => lossPlot([], 100)).toThrow("lossPlot: needs at least one loss above 0, got none");
+  });
+});
