@@ -8,7 +8,7 @@ import { blockLength, emitProduct } from "./tiles.ts";
 import { add, get, i32 } from "./writer.ts";
 
 /** Bytes of padded input and of cotangent that are in use at a time: about the first cache. */
-const BLOCK_BYTES = 40 * 1024;
+const BLOCK_BYTES = 56 * 1024;
 
 /**
  * For each part of the batch: the sum over its pixels of (window, channels) x out channels, kept in scratch
@@ -19,7 +19,7 @@ export function emitFilterGradient(kernel: FilterGradientKernel, wide: boolean):
   const { writer } = target;
   const { shape, parts } = kernel;
   const [height, width] = shape.output;
-  const panels = planPanels(shape.outChannels, wide);
+  const panels = planPanels(shape.outChannels, wide, "filter");
   const padded = paddedColumns(panels);
   const window = shape.kernel[1] * shape.inChannels;
   const filterRows = shape.kernel[0] * window;

@@ -13,27 +13,64 @@ export interface Panel {
   readonly tile: TilePlan;
 }
 
+/** A tile for each width in vectors, and how well it uses the machine, from 0 to 1. */
+type TileTable = readonly (TilePlan & { readonly efficiency: number })[];
+
 /**
- * With pairs of vectors merged to 256 bits (see revectorize.ts), measured GFLOP/s per thread on a Zen 4 core
- * that peaks at 115: 4x4 107, 3x6 107, 2x8 106, 6x2 80. Without, peaking at 58: 2x4 and 4x2 57, wider 28.
+ * With pairs of vectors merged to 256 bits (see self-check.ts), one thread of a Zen 4 core did 107 GFLOP/s of 115 with
+ * tiles of 4x4, 3x6 and 2x8, 80 with 6x2, in a loop of its own; without, 57 of 58 with 2x4 and 4x2 and half of that with
+ * wider ones. In the convolutions of the article's model, 3x6 came out ahead; in filter gradients 2x8.
  */
-const WIDE_ROWS: Readonly<Record<number, number>> = { 4: 4, 6: 3, 2: 6 };
-const NARROW_ROWS: Readonly<Record<number, number>> = { 4: 2, 2: 4, 1: 6, 3: 2 };
+const WIDE_TILES: TileTable = [
+  { vectors: 8, rows: 2, efficiency: 0.95 },
+  { vectors: 6, rows: 3, efficiency: 1 },
+  { vectors: 4, rows: 4, efficiency: 0.95 },
+  { vectors: 2, rows: 6, efficiency: 0.75 },
+];
+const WIDE_FILTER_TILES: TileTable = [
+  { vectors: 8, rows: 2, efficiency: 1 },
+  { vectors: 6, rows: 3, efficiency: 0.95 },
+  { vectors: 4, rows: 4, efficiency: 0.9 },
+  { vectors: 2, rows: 6, efficiency: 0.7 },
+];
+const NARROW_TILES: TileTable = [
+  { vectors: 4, rows: 2, efficiency: 1 },
+  { vectors: 2, rows: 4, efficiency: 1 },
+  { vectors: 1, rows: 6, efficiency: 0.6 },
+];
+
+/** What the columns of a product are: of a matrix product or convolution, or of a filter's gradient. */
+export type PanelUse = "product" | "filter";
 
 /** Cuts `columns` into panels. The last may be wider than what is left: it computes columns that nobody reads. */
-export function planPanels(columns: number, wide: boolean): Panel[] {
+export function planPanels(columns: number, wide: boolean, use: PanelUse = "product"): Panel[] {
+  const table = wide ? (use === "filter" ? WIDE_FILTER_TILES : WIDE_TILES) : NARROW_TILES;
   const step = wide ? 2 : 1;
-  let vectors = Math.ceil(columns / (4 * step)) * step;
-  const panels: Panel[] = [];
+  const tiles = cheapestTiles(Math.ceil(columns / (4 * step)) * step, table);
   let column = 0;
-  while (vectors > 0) {
-    const width = wide && vectors === 6 ? 6 : Math.min(4, vectors);
-    panels.push({ column, tile: { rows: (wide ? WIDE_ROWS : NARROW_ROWS)[width], vectors: width } });
-    column += 4 * width;
-    vectors -= width;
-  }
-  return panels;
+  return tiles.map((tile) => {
+    const panel = { column, tile };
+    column += 4 * tile.vectors;
+    return panel;
+  });
 }
+
+/** Tiles that cover a number of vectors exactly, in the least time; of equals, the fewest. */
+function cheapestTiles(vectors: number, table: TileTable): TilePlan[] {
+  const best: { readonly cost: number; readonly tiles: readonly TilePlan[] }[] = [{ cost: 0, tiles: [] }];
+  for (let n = 1; n <= vectors; n++) {
+    for (const { efficiency, ...tile } of table) {
+      const before = best[n - tile.vectors] as (typeof best)[number] | undefined;
+      if (!before) continue;
+      const cost = before.cost + tile.vectors / efficiency + PANEL_COST;
+      if (!best[n] || cost < best[n].cost) best[n] = { cost, tiles: [tile, ...before.tiles] };
+    }
+  }
+  return best[vectors].tiles.toSorted((a, b) => b.vectors - a.vectors);
+}
+
+/** Of starting a panel, in vectors. */
+const PANEL_COST = 0.01;
 
 /** Columns that all panels together write, a multiple of 4. */
 export function paddedColumns(panels: readonly Panel[]): number {
