@@ -91,6 +91,10 @@ export class GaussianDiffusion extends DiffusionProcess {
   readonly lossType: LossType;
   readonly samplingTimesteps: number;
   readonly ddimSamplingEta: number;
+  readonly minSnrLossWeight: boolean;
+  readonly minSnrGamma: number;
+  readonly p2LossWeightGamma: number;
+  readonly p2LossWeightK: number;
   /** What an image's loss counts, by its timestep; all alike without. */
   readonly lossWeights: Betas | undefined;
   readonly #levels: NoiseLevels;
@@ -106,7 +110,11 @@ export class GaussianDiffusion extends DiffusionProcess {
     this.lossType = lossType;
     this.samplingTimesteps = samplingTimesteps;
     this.ddimSamplingEta = ddimSamplingEta;
-    this.lossWeights = this.#lossWeights(options);
+    this.minSnrLossWeight = options.minSnrLossWeight ?? false;
+    this.minSnrGamma = options.minSnrGamma ?? 5;
+    this.p2LossWeightGamma = options.p2LossWeightGamma ?? 0;
+    this.p2LossWeightK = options.p2LossWeightK ?? 1;
+    this.lossWeights = this.#lossWeights();
     this.#levels = new NoiseLevels(this.schedule);
     // Checks both numbers.
     this.plan({ sampler: "ddim" });
@@ -223,14 +231,14 @@ export class GaussianDiffusion extends DiffusionProcess {
     }
   }
 
-  #lossWeights(options: GaussianDiffusionOptions): Betas | undefined {
-    const { minSnrLossWeight = false, minSnrGamma = 5, p2LossWeightGamma = 0, p2LossWeightK = 1 } = options;
+  #lossWeights(): Betas | undefined {
+    const { schedule, objective, minSnrLossWeight, p2LossWeightGamma } = this;
     if (minSnrLossWeight && p2LossWeightGamma !== 0) {
       throw new Error("GaussianDiffusion: takes minSnrLossWeight or p2LossWeightGamma, got both");
     }
-    if (minSnrLossWeight) return minSnrWeights(this.schedule, this.objective, minSnrGamma);
+    if (minSnrLossWeight) return minSnrWeights(schedule, objective, this.minSnrGamma);
     if (p2LossWeightGamma === 0) return undefined;
-    return p2Weights(this.schedule, this.objective, p2LossWeightGamma, p2LossWeightK);
+    return p2Weights(schedule, objective, p2LossWeightGamma, this.p2LossWeightK);
   }
 }
 

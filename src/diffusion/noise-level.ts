@@ -65,6 +65,9 @@ export class NoiseLevels {
   karras(steps: number, sigmaMin?: number, sigmaMax?: number): NoiseLevel[] {
     const least = sigmaMin ?? rhoOf(this.at(0));
     const most = sigmaMax ?? Math.min(rhoOf(this.at(this.timesteps - 1)), KARRAS_MOST);
+    if (!(least > 0 && most < Infinity && (steps === 1 || least < most))) {
+      throw new Error(`karras: sigmaMin must be above 0 and below a finite sigmaMax, got ${least} and ${most}`);
+    }
     return [...karrasRhos(steps, least, most).map((rho) => this.withRho(rho)), CLEAN];
   }
 

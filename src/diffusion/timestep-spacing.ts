@@ -5,8 +5,8 @@
  * - `trailing`: equal distances down from the last timestep, T - 1; the distance also lies below the lowest.
  * - `leading`: equal whole distances up from 0; the noisiest timesteps are left out.
  * - `linspace`: equal distances with both ends, 0 and T - 1: the spacing of Improved DDPM (Nichol & Dhariwal 2021).
- * - `quadratic`: square roots at equal distances from 0 to T - 1, close together where there is little noise (appendix
- *   D.2 of Song et al. 2021, 2010.02502).
+ * - `quadratic`: square roots at equal distances from 0 to T - 1, close together where there is little noise (Song
+ *   et al. 2021, 2010.02502).
  * - `karras`: noise levels of equation 5 of Karras et al. (2022, 2206.00364), between the timesteps where need be; the
  *   network is given timesteps as f32.
  */

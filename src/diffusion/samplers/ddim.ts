@@ -15,7 +15,7 @@ import type { SamplerOptions, SamplerStep } from "./sampler.ts";
 export function ddim(levels: readonly NoiseLevel[], { eta = 0 }: SamplerOptions): SamplerStep[] {
   checkEta("ddim", eta);
   return intervalsOf(levels).map(({ from: t, to: s }) => {
-    const deviation = eta * (s.sigma / t.sigma) * Math.sqrt(1 - (t.alpha / s.alpha) ** 2);
+    const deviation = eta * (s.sigma / t.sigma) * Math.sqrt(Math.max(0, 1 - (t.alpha / s.alpha) ** 2));
     const towardsNoise = Math.sqrt(Math.max(0, s.sigma ** 2 - deviation ** 2));
     return { level: t, x: sum([s.alpha, x0], [towardsNoise, epsilon(t)], [deviation, z]) };
   });

@@ -6,7 +6,7 @@ import { checkOrder, intervalsOf, ordersOf } from "./sampler.ts";
 import type { SamplerOptions, SamplerStep } from "./sampler.ts";
 
 /**
- * Diffusion exponential integrator sampler, Zhang & Chen (2022, 2204.13902), Algorithm 1 with their polynomials in
+ * Diffusion exponential integrator sampler, Zhang & Chen (2022, 2204.13902), Algorithm 1 with polynomials in
  * log(rho), as diffusers has it: for X = x / alpha and rho = sigma / alpha,
  *
  *     X' = X + integral of P(log rho) d rho

@@ -18,7 +18,7 @@ export function dpmSolver2M(levels: readonly NoiseLevel[]): SamplerStep[] {
 }
 
 /**
- * SDE-DPM-Solver++(2M), Lu et al. (2022, 2211.01095), appendix D: the same for the stochastic equation,
+ * SDE-DPM-Solver++(2M), Lu et al. (2022, 2211.01095): the same for the stochastic equation,
  *
  *     x_t = (sigma_t / sigma_s) e^(-eta h) x - alpha_t (e^-g - 1) ((1 + 1 / (2r)) x_0 - 1 / (2r) x_0')
  *           + sigma_t sqrt(1 - e^(-2 eta h)) z,   g = (1 + eta) h

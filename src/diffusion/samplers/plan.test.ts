@@ -83,8 +83,8 @@ describe("a plan", () => {
       "karras: sigmaMin must be above 0 and below a finite sigmaMax, got 2 and 1",
     ],
     [
-      { timestepSpacing: "karras", sigmaMin: 0 },
-      "karras: sigmaMin must be above 0 and below a finite sigmaMax, got 0 and undefined",
+      { timestepSpacing: "karras", sigmaMin: 0, sigmaMax: 9 },
+      "karras: sigmaMin must be above 0 and below a finite sigmaMax, got 0 and 9",
     ],
     [{ eta: 1.1 }, "ddim: eta must be from 0 to 1, got 1.1"],
     [{ sampler: "eulerAncestral", eta: -1 }, "eulerAncestral: eta must be from 0 to 1, got -1"],

@@ -15,13 +15,13 @@ const WEIGHTS: readonly (readonly number[])[] = [
 
 /**
  * Pseudo linear multistep, Liu et al. (2022, 2202.09778): Adams and Bashforth's weights make one epsilon of the last
- * four, and their equation 11 follows it to the next timestep, here for X = x / alpha and rho = sigma / alpha,
+ * four, which is followed to the next timestep as `ddim` would, here for X = x / alpha and rho = sigma / alpha,
  *
  *     X' = X + (rho' - rho) epsilon
  *
- * The first step is Heun's, with a second evaluation, unless it is from a level without signal; as in PLMS of latent diffusion (Rombach et al. 2022) and
- * `PNDMScheduler` of diffusers without Runge-Kutta steps. Order 2; the weights are those of timesteps at equal
- * distances.
+ * The first step is Heun's, with a second evaluation, as in PLMS of latent diffusion (Rombach et al. 2022) and
+ * `PNDMScheduler` of diffusers without Runge-Kutta steps; from a level without signal it is simple. Order 2; the weights
+ * are those of timesteps at equal distances.
  */
 export function pndm(levels: readonly NoiseLevel[]): SamplerStep[] {
   const [first, ...rest] = intervalsOf(levels);

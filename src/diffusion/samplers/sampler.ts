@@ -60,7 +60,7 @@ export function intervalsOf(levels: readonly NoiseLevel[]): Interval[] {
 
 /**
  * How many evaluations a multistep method uses in each interval: as many as there are, up to its order, and ever fewer
- * towards the end if that is without noise or near (section 4.4 of Lu et al. 2022, 2211.01095).
+ * towards the end if that is without noise or near (Lu et al. 2022, 2211.01095).
  */
 export function ordersOf(levels: readonly NoiseLevel[], order: number): number[] {
   const count = levels.length - 1;

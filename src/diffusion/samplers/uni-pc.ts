@@ -47,7 +47,7 @@ export function uniPC(levels: readonly NoiseLevel[], { order = 2 }: SamplerOptio
   });
 }
 
-/** Solves sum over m of rho_m r_m^(k-1) = b_k for k = 1, 2, ... (equation 7 with x_0 predicted). */
+/** Solves sum over m of rho_m r_m^(k-1) = b_k for k = 1, 2, ..., the conditions for that order. */
 function weightsOf(h: number, ratios: readonly number[]): readonly number[] {
   // The paper's choice for one unknown, in place of b_1: it is as good and independent of h.
   if (ratios.length === 1) return [1 / 2];
