@@ -1,7 +1,6 @@
 import type { Affine } from "../../compiler/affine.ts";
 import type { Buffer } from "../../compiler/program.ts";
 import type { Sources } from "./evaluator.ts";
-import type { AxisRange } from "./map.ts";
 import type { Code } from "./writer.ts";
 import { FunctionWriter, get, i32 } from "./writer.ts";
 
@@ -52,6 +51,12 @@ export class KernelWriter implements Sources {
     this.scratchBytes += Math.ceil(bytes / 64) * 64;
     return `(i32.add (global.get $scratch) ${i32(offset)})`;
   }
+}
+
+/** What part of an axis a nest runs over; a missing end means the single index at the start. */
+export interface AxisRange {
+  readonly start: Code;
+  readonly end?: Code;
 }
 
 export interface TaskSplit {

@@ -3,7 +3,7 @@ import type { Expression, MapKernel, Store } from "../../compiler/program.ts";
 import { Evaluator, countUses, registerIndices } from "./evaluator.ts";
 import type { Sources } from "./evaluator.ts";
 import { Inductions } from "./inductions.ts";
-import type { KernelCode } from "./kernel.ts";
+import type { AxisRange, KernelCode } from "./kernel.ts";
 import { KernelWriter, splitTasks } from "./kernel.ts";
 import { canVectorize } from "./vectorize.ts";
 import type { Code, FunctionWriter } from "./writer.ts";
@@ -22,12 +22,6 @@ export function emitMap(kernel: MapKernel): KernelCode {
   const at = tasks.decode(target.writer);
   emitElements(target.writer, { axes, stores: kernel.stores, sources: target, ranges: at });
   return target.finish(tasks.count);
-}
-
-/** What part of an axis a nest runs over; a missing end means the single index at the start. */
-export interface AxisRange {
-  readonly start: Code;
-  readonly end?: Code;
 }
 
 export interface ElementLoops {

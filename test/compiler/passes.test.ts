@@ -1,0 +1,151 @@
+import { describe, expect, test } from "vitest";
+import { ReferenceBackend } from "../../src/backend/reference/backend.ts";
+import { compileGraph } from "../../src/compiler/compiler.ts";
+import { legalize } from "../../src/compiler/legalize.ts";
+import { planMemory } from "../../src/compiler/memory.ts";
+import { readsOf, writesOf } from "../../src/compiler/program.ts";
+import type { Buffer, Program } from "../../src/compiler/program.ts";
+import { simplify } from "../../src/compiler/simplify.ts";
+import { checkLegal, checkProgram } from "../../src/compiler/spec.ts";
+import { GaussianDiffusion } from "../../src/diffusion/gaussian-diffusion.ts";
+import { Unet } from "../../src/nn/unet.ts";
+import { grad } from "../../src/tensor/grad.ts";
+import type { Graph } from "../../src/tensor/graph.ts";
+import type { NdArray } from "../../src/tensor/ndarray.ts";
+import { valueOf } from "../../src/tensor/tensor.ts";
+import { Adam } from "../../src/training/adam.ts";
+import { inputLeaves } from "../backend/context.ts";
+import { drawScenario } from "../backend/random-graph.ts";
+import { Random } from "../support/random.ts";
+
+/** A training step of a small U-Net: the kind of graph that the compiler is for. */
+function trainingStep(): { graph: Graph; inputs: NdArray[] } {
+  const random = new Random(1);
+  const model = new Unet({ dim: 8, channels: 1, dimMults: [1, 2] });
+  const diffusion = new GaussianDiffusion({ timesteps: 10, lossType: "huber" });
+  const parameters = [...model.parameters().values()];
+  const shape = [2, 8, 8, 1];
+  const t: NdArray = { shape: [2], dtype: "i32", data: Int32Array.of(3, 7) };
+  const inputs = [random.array(shape), t, random.array(shape)];
+  const leaves = inputLeaves(inputs);
+  const loss = diffusion.pLosses(model, leaves[0], leaves[1], leaves[2]);
+  const updates = new Adam(parameters, { learningRate: 1e-3 }).updates(grad(loss, parameters.map(valueOf)));
+  return { graph: { inputs: leaves, outputs: [loss], updates }, inputs };
+}
+
+function randomGraph(seed: number): { graph: Graph; inputs: readonly NdArray[] } {
+  const scenario = drawScenario(seed);
+  const inputs = scenario.inputs?.(new Random(seed)) ?? [];
+  const leaves = inputLeaves(inputs);
+  const { outputs, updates = [] } = scenario.build(leaves, scenario.variables?.(new Random(seed)) ?? []);
+  return { graph: { inputs: leaves, outputs, updates }, inputs };
+}
+
+async function outputsOf(graph: Graph, inputs: readonly NdArray[]): Promise<NdArray[]> {
+  const executable = await ReferenceBackend.create().load({ ...graph, updates: [] });
+  return executable.run(inputs);
+}
+
+/** Differences that another order of rounding explains, as a share of an output's largest value. */
+const ROUNDING = 2e-4;
+
+async function expectSameMeaning(before: Graph, after: Graph, inputs: readonly NdArray[]): Promise<void> {
+  const expected = await outputsOf(before, inputs);
+  const actual = await outputsOf(after, inputs);
+  expected.forEach((output, i) => {
+    const values = Array.from(output.data);
+    const scale = Math.max(1e-3, ...values.map(Math.abs));
+    const worst = Math.max(0, ...values.map((x, at) => Math.abs(x - actual[i].data[at])));
+    expect(actual[i].shape).toEqual(output.shape);
+    expect(worst / scale).toBeLessThan(ROUNDING);
+  });
+}
+
+/** No two buffers that are in use at the same time overlap. */
+function expectPlanHolds(program: Program): void {
+  const { offsets, bytes } = planMemory(program);
+  const spans = new Map<Buffer, [first: number, last: number]>();
+  program.kernels.forEach((kernel, step) => {
+    for (const buffer of [...readsOf(kernel), ...writesOf(kernel)]) {
+      const start = buffer.source.kind === "input" ? -1 : step;
+      spans.set(buffer, [spans.get(buffer)?.[0] ?? start, step]);
+    }
+  });
+  for (const buffer of program.outputs) {
+    const span = spans.get(buffer);
+    if (span) span[1] = program.kernels.length;
+  }
+  const placed = [...spans].flatMap(([buffer, span]) => {
+    const offset = offsets.get(buffer);
+    return offset === undefined ? [] : [{ span, start: offset, end: offset + 4 * buffer.length }];
+  });
+  for (const a of placed) {
+    expect(a.end).toBeLessThanOrEqual(bytes);
+    for (const b of placed) {
+      const lived = a !== b && a.span[0] <= b.span[1] && b.span[0] <= a.span[1];
+      if (lived && a.start < b.end && b.start < a.end) expect.fail(`buffers at ${a.start} and ${b.start} overlap`);
+    }
+  }
+}
+
+describe("the passes", () => {
+  test("keep the meaning of a training step, and leave what the next pass may rely on", async () => {
+    const { graph, inputs } = trainingStep();
+    const simple = simplify(graph);
+    await expectSameMeaning(graph, simple, inputs);
+    const legal = legalize(simple);
+    checkLegal(legal);
+    await expectSameMeaning(simple, legal, inputs);
+    const program = compileGraph(graph);
+    checkProgram(program);
+    expectPlanHolds(program);
+  });
+
+  test.for(Array.from({ length: 60 }, (_, i) => i))("do so with random graph %i", async (seed) => {
+    const { graph, inputs } = randomGraph(seed);
+    const legal = legalize(simplify(graph));
+    checkLegal(legal);
+    await expectSameMeaning(graph, legal, inputs);
+    const program = compileGraph(graph);
+    checkProgram(program);
+    expectPlanHolds(program);
+  });
+});
+
+describe("scheduling", () => {
+  test("fuses a chain of elementwise work into one kernel", () => {
+    const [x] = inputLeaves([{ shape: [64, 32], dtype: "f32" }]);
+    const program = compileGraph({
+      inputs: [x],
+      outputs: [x.multiply(2).add(1).exp().transpose().slice(0, 1, 9)],
+      updates: [],
+    });
+    expect(program.kernels.map((kernel) => kernel.kind)).toEqual(["map"]);
+  });
+
+  test("makes softmax one kernel that reads its rows from the cache", () => {
+    const [x] = inputLeaves([{ shape: [128, 32], dtype: "f32" }]);
+    const exp = x.subtract(x.max(1, true)).exp();
+    const program = compileGraph({ inputs: [x], outputs: [exp.divide(exp.sum(1, true))], updates: [] });
+    expect(program.kernels).toMatchObject([{ kind: "reduce", stages: [{}, {}, {}] }]);
+  });
+
+  test("adds a bias where a product is stored", () => {
+    const [x, w, b] = inputLeaves([[16, 8], [8, 4], [4]].map((shape) => ({ shape, dtype: "f32" })));
+    const program = compileGraph({ inputs: [x, w, b], outputs: [x.matmul(w).add(b)], updates: [] });
+    expect(program.kernels.map((kernel) => kernel.kind)).toEqual(["dot"]);
+  });
+
+  test("updates Adam's moments and parameters in place", () => {
+    const { graph } = trainingStep();
+    const program = compileGraph(graph);
+    const copies = program.kernels.filter(
+      (kernel) =>
+        kernel.kind === "map" &&
+        kernel.stores.length === 1 &&
+        kernel.stores[0].value.kind === "load" &&
+        kernel.stores[0].buffer.source.kind === "variable",
+    );
+    expect(copies).toEqual([]);
+  });
+});
