@@ -24,6 +24,11 @@ export function rhoOf({ alpha, sigma }: NoiseLevel): number {
   return sigma / Math.max(alpha, LEAST_ALPHA);
 }
 
+/** Whether rho is a length to measure steps by: not from abar = 2^-24 down, which diffusers takes for no signal. */
+export function hasSignal({ alpha }: NoiseLevel): boolean {
+  return alpha > 2 ** -12;
+}
+
 /** log(alpha / sigma), half the logarithm of the signal-to-noise ratio: lambda of DPM-Solver. Infinite without noise. */
 export function lambdaOf(level: NoiseLevel): number {
   return -Math.log(rhoOf(level));

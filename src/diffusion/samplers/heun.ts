@@ -1,4 +1,4 @@
-import { rhoOf } from "../noise-level.ts";
+import { hasSignal, rhoOf } from "../noise-level.ts";
 import type { NoiseLevel } from "../noise-level.ts";
 import { epsilon, memory, sum, unscaled } from "./combination.ts";
 import type { Combination } from "./combination.ts";
@@ -8,7 +8,7 @@ import type { SamplerStep } from "./sampler.ts";
 /**
  * Algorithm 1 of Karras et al. (2022, 2206.00364), Heun's method for dX / d rho = epsilon with X = x / alpha and
  * rho = sigma / alpha. Order 2, with two evaluations for each step but the last, which is Euler's, as is one from a level
- * without signal, whose rho is infinite.
+ * with hardly any signal, of which half would lead far astray.
  */
 export function heun(levels: readonly NoiseLevel[]): SamplerStep[] {
   return intervalsOf(levels).flatMap(({ from, to }) => heunSteps(from, to));
@@ -22,7 +22,7 @@ export function heunSteps(
 ): SamplerStep[] {
   const length = rhoOf(to) - rhoOf(from);
   const euler = sum([1, unscaled(from)], [length, epsilon(from)]);
-  if (to.sigma === 0 || from.alpha === 0) return [{ level: from, x: arrive(euler), memory: [{}] }];
+  if (to.sigma === 0 || !hasSignal(from)) return [{ level: from, x: arrive(euler), memory: [{}] }];
   // Half of the slope is known; the other half is that where Euler's step ends.
   const half = sum([1, unscaled(from)], [length / 2, epsilon(from)]);
   return [

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { NoiseLevels } from "../noise-level.ts";
 import { noiseSchedule } from "../noise-schedule.ts";
-import { linearBetaSchedule } from "../schedules.ts";
+import { cosineBetaSchedule, linearBetaSchedule } from "../schedules.ts";
 import { sectionedTimesteps } from "../timestep-spacing.ts";
 import { rescaleZeroTerminalSnr } from "../zero-terminal-snr.ts";
 import { factors, sum } from "./combination.ts";
@@ -50,6 +50,18 @@ describe("a plan", () => {
       expect(numbers.every((value) => Number.isFinite(value) && Math.abs(value) < 1e3)).toBe(true);
     }
   });
+
+  test.each<SamplerName>(["heun", "pndm"])(
+    "of %s takes no half slopes from where hardly any signal is left",
+    (sampler) => {
+      const cosine = new NoiseLevels(noiseSchedule(cosineBetaSchedule(1000)));
+      expect(cosine.at(999).alpha).toBeLessThan(1e-4);
+      const { steps, memory } = samplingPlan(cosine, { sampler, steps: 10, timestepSpacing: "trailing" });
+      expect(steps.slice(0, 2).map(({ level }) => level.timestep)).toEqual([999, 899]);
+      // Such a slope would multiply the difference of two predictions by hundreds.
+      expect(Math.max(...steps.flatMap(({ x }) => factors(x, memory).map(Math.abs)))).toBeLessThan(10);
+    },
+  );
 
   test("visits the timesteps that it is given", () => {
     const timesteps = sectionedTimesteps(50, [5, 3]);

@@ -26,7 +26,6 @@ interface Row {
 const samplers = {
   ddpm: { sampler: ddpm, takes: ["varianceType"] },
   ddim: { sampler: ddim, takes: ["eta"] },
-  // Its first step is no good from where almost no signal is left.
   pndm: { sampler: pndm, takes: [], spacing: "leading" },
   deis: { sampler: deis, takes: ["order"] },
   "dpmSolver++2M": { sampler: dpmSolver2M, takes: [] },

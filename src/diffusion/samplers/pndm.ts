@@ -1,4 +1,4 @@
-import { rhoOf } from "../noise-level.ts";
+import { hasSignal, rhoOf } from "../noise-level.ts";
 import type { NoiseLevel } from "../noise-level.ts";
 import { epsilon, history, memory, sum, unscaled } from "./combination.ts";
 import type { Combination } from "./combination.ts";
@@ -20,12 +20,12 @@ const WEIGHTS: readonly (readonly number[])[] = [
  *     X' = X + (rho' - rho) epsilon
  *
  * The first step is Heun's, with a second evaluation, as in PLMS of latent diffusion (Rombach et al. 2022) and
- * `PNDMScheduler` of diffusers without Runge-Kutta steps; from a level without signal it is simple. Order 2; the weights
+ * `PNDMScheduler` of diffusers without Runge-Kutta steps; from a level with hardly any signal it is simple. Order 2; the weights
  * are those of timesteps at equal distances.
  */
 export function pndm(levels: readonly NoiseLevel[]): SamplerStep[] {
   const [first, ...rest] = intervalsOf(levels);
-  const isSimple = rest.length === 0 || first.from.alpha === 0;
+  const isSimple = rest.length === 0 || !hasSignal(first.from);
   return [...(isSimple ? [multistep(first)] : firstSteps(first)), ...rest.map(multistep)];
 }
 
