@@ -6,7 +6,11 @@ export interface Backend {
   readonly name: "reference" | "wasm" | "webgpu";
   /** One line for people: what it runs on, with how many threads. */
   readonly description: string;
-  /** Compiles a graph. Variables that it names move to this device and stay there. */
+  /**
+   * Compiles a graph. Variables that it names move to this device and stay there.
+   *
+   * @throws OutOfMemory (out-of-memory.ts) where the program does not fit
+   */
   load(graph: Graph): Promise<Executable>;
   /** Brings all variables back to the host and frees the device. */
   close(): Promise<void>;

@@ -100,8 +100,9 @@ async function trainingMemory(subject: Subject, batchSize: number, { device }: I
     const settings = { ...training, batchSize };
     const emaModel = training.emaDecay > 0 ? new Unet(model.options) : undefined;
     const program = new TrainingProgram({ backend, model, emaModel, diffusion, settings });
-    const bytes = await program.prepare([batchSize, ...imageSize, model.channels]);
+    const { workspaceBytes, parts } = await program.prepare([batchSize, ...imageSize, model.channels]);
     program.dispose();
-    return `${formatBytes(bytes)} of memory besides the parameters (plan of ${backend.name})`;
+    const split = parts > 1 ? `, in ${parts} parts of ${formatCount(batchSize / parts)} images` : "";
+    return `${formatBytes(workspaceBytes)} of memory besides the parameters (plan of ${backend.name})${split}`;
   });
 }

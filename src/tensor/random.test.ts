@@ -103,6 +103,17 @@ describe("a random stream", () => {
     expect(() => streamOf(1).integers([1], 2 ** 25)).toThrow(`${message} 33554432`);
   });
 
+  test("draws the rows of a larger tensor from the one on that it is told", async () => {
+    const draw = (rows: number, firstRow?: number) => {
+      const stream = new RandomStream([word(9), word(4)], firstRow === undefined ? undefined : word(firstRow));
+      stream.uniform([rows]);
+      return valuesOf(stream.normal([rows, 2, 3]));
+    };
+    const whole = await draw(6);
+    expect(await draw(6, 0)).toEqual(whole);
+    expect(await draw(2, 3)).toEqual(whole.slice(3 * 6, 5 * 6));
+  });
+
   test("takes its key from the program, so that each step draws anew", async () => {
     const step = full([], 3, "u32").add(1);
     const values = await valuesOf(new RandomStream([word(9), step]).uniform([4]));

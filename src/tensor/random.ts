@@ -37,17 +37,23 @@ export function threefry2x32(key: readonly [Tensor, Tensor], counter: readonly [
  */
 export class RandomStream {
   readonly #key: readonly [Tensor, Tensor];
+  readonly #firstRow: Tensor | undefined;
   #draws = 0;
 
-  /** @param key two u32 scalars, such as a seed and a step */
-  constructor(key: readonly [Tensor, Tensor]) {
+  /**
+   * @param key two u32 scalars, such as a seed and a step
+   * @param firstRow a u32 scalar: the stream draws rows (of the first axis) from this one on of larger tensors
+   */
+  constructor(key: readonly [Tensor, Tensor], firstRow?: Tensor) {
     this.#key = key;
+    this.#firstRow = firstRow;
   }
 
   /** Two u32 words per element. */
   bits(shape: Shape): [Tensor, Tensor] {
     const key = threefry2x32(this.#key, [scalar(this.#draws++, "u32"), scalar(0x5eed, "u32")]);
-    const counter = iota([sizeOf(shape)], 0, "u32");
+    const element = iota([sizeOf(shape)], 0, "u32");
+    const counter = this.#firstRow ? element.add(this.#firstRow.multiply(sizeOf(shape.slice(1)))) : element;
     const [a, b] = threefry2x32(key, [counter, scalar(0, "u32").broadcastTo([sizeOf(shape)])]);
     return [a.reshape(shape), b.reshape(shape)];
   }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { SmallBackend } from "../../test/support/small-backend.ts";
 import { ReferenceBackend } from "../backend/reference/backend.ts";
 import type { ImageDataset } from "../data/dataset.ts";
 import { memoryDataset } from "../data/dataset.ts";
@@ -198,6 +199,31 @@ describe("going on from a checkpoint", () => {
     expect(await trainer.model.stateDict()).toEqual(await new Unet(tinyUnet).stateDict());
     const diffusion = new GaussianDiffusion({ timesteps: 20, betaSchedule: "cosine", lossType: "huber" });
     await expect(tinyTrainer({ runDirectory: store, diffusion }).prepare()).rejects.toThrow("the betas differ");
+  });
+});
+
+describe("a batch that does not fit into memory", () => {
+  const small = () => new SmallBackend(ReferenceBackend.create(), 2 * 16);
+
+  test("is split, which is said once, and changes neither the settings nor the losses", async () => {
+    const [lines, store] = [[] as string[], new MemoryStore()];
+    const trainer = tinyTrainer({ backend: small(), log: (line) => lines.push(line), runDirectory: store });
+    const split = [...(await losses(trainer, { steps: 2 })), ...(await losses(trainer, { steps: 4 }))];
+    expect(lines).toEqual([
+      "a batch of 4 images does not fit into memory: it is split into 2 of 2, with the same result up to rounding",
+    ]);
+    const whole = await losses(tinyTrainer(), { steps: 4 });
+    for (const [i, loss] of split.entries()) expect(loss).toBeCloseTo(whole[i], 4);
+    expect(store.saved[0].config).toEqual(tinyTrainer().config());
+    expect(trainer.imagesPerStep).toBe(4);
+  });
+
+  test("goes on from the checkpoint of a machine with more memory", async () => {
+    const store = new MemoryStore();
+    await losses(tinyTrainer({ runDirectory: store }), { steps: 2 });
+    const rest = await losses(tinyTrainer({ runDirectory: store, backend: small() }), { steps: 4 });
+    const whole = await losses(tinyTrainer(), { steps: 4 });
+    for (const [i, loss] of rest.entries()) expect(loss).toBeCloseTo(whole[i + 2], 4);
   });
 });
 

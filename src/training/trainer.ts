@@ -10,6 +10,7 @@ import { formatShape, sameShape } from "../tensor/shape.ts";
 import { Tensor, iota } from "../tensor/tensor.ts";
 import type { Variable } from "../tensor/variable.ts";
 import type { Checkpoint } from "./checkpoint.ts";
+import { divergence } from "./divergence.ts";
 import { emaRateAt } from "./ema.ts";
 import { learningRateAt } from "./learning-rate.ts";
 import type { MetricsLine } from "./metrics.ts";
@@ -36,6 +37,8 @@ export interface TrainerOptions extends TrainingSettingsInput {
   readonly saveEvery?: number | undefined;
   /** The default backend without one. */
   readonly backend?: Backend | undefined;
+  /** Is told in one line if batches are too large for the memory and are split. */
+  readonly log?: ((line: string) => void) | undefined;
 }
 
 /** How long to train: up to a number of steps or of passes over the dataset, those already done included. */
@@ -51,6 +54,8 @@ export interface TrainingProgress extends MetricsLine {
  * All randomness follows from the seed and the step, so a run that was stopped and goes on from its checkpoint gives
  * the same bits as one that was never stopped.
  *
+ * A batch whose program does not fit into memory is split into equal parts whose gradients are added up.
+ *
  * @example
  * const trainer = new Trainer({ model, diffusion, dataset, batchSize: 128, learningRate: 1e-3 });
  * for await (const { step, loss } of trainer.run({ epochs: 6 })) console.log(step, loss);
@@ -65,10 +70,13 @@ export class Trainer {
   readonly #store: RunStore | undefined;
   readonly #saveEvery: number;
   readonly #givenBackend: Backend | undefined;
+  readonly #log: (line: string) => void;
   readonly #loader: DataLoader;
   readonly #images: Float32Array<ArrayBuffer>;
   readonly #pace = new Pace();
   #program: TrainingProgram | undefined;
+  /** What a batch is split into. */
+  #parts = 1;
   #step = 0;
   #savedStep = -1;
   #savedTo: string | undefined;
@@ -76,7 +84,7 @@ export class Trainer {
 
   /** @throws Error of one line if an option is out of its range or the dataset does not fit the model */
   constructor(options: TrainerOptions) {
-    const { model, diffusion, dataset, runDirectory, saveEvery = 500, backend, ...settings } = options;
+    const { model, diffusion, dataset, runDirectory, saveEvery = 500, backend, log, ...settings } = options;
     if (!Number.isSafeInteger(saveEvery) || saveEvery < 1) {
       throw new Error(`Trainer: saveEvery must be a whole number of at least 1, got ${saveEvery}`);
     }
@@ -89,6 +97,7 @@ export class Trainer {
     this.#store = runDirectory;
     this.#saveEvery = saveEvery;
     this.#givenBackend = backend;
+    this.#log = log ?? (() => {});
     const { batchSize, seed } = this.settings;
     this.#loader = new DataLoader({ dataset, batchSize, seed });
     this.#images = new Float32Array(batchSize * dataset.height * dataset.width * dataset.channels);
@@ -152,6 +161,7 @@ export class Trainer {
     const totalSteps = this.totalSteps(length);
     await this.prepare();
     await this.#store?.begin(this.config(), this.#step);
+    if (this.#step < totalSteps) await this.#compile();
     try {
       while (this.#step < totalSteps) {
         const line = await this.#takeStep(totalSteps);
@@ -174,7 +184,7 @@ export class Trainer {
   /** @throws Error if training has diverged: such a checkpoint would be of no use */
   async checkpoint(): Promise<Checkpoint> {
     const program = await this.#prepared();
-    if (this.#hasDiverged) throw this.#divergence("the loss is no longer finite");
+    if (this.#hasDiverged) throw this.#diverged("the loss is no longer finite");
     const checkpoint: Checkpoint = {
       step: this.#step,
       config: this.config(),
@@ -186,7 +196,7 @@ export class Trainer {
     };
     const { model, ema = new Map(), optimizer } = checkpoint;
     const culprit = findNonFinite(model) ?? findNonFinite(ema) ?? findNonFinite(optimizer);
-    if (culprit !== undefined) throw this.#divergence(`${culprit} is no longer finite`);
+    if (culprit !== undefined) throw this.#diverged(`${culprit} is no longer finite`);
     return checkpoint;
   }
 
@@ -236,8 +246,22 @@ export class Trainer {
     return this.#program;
   }
 
+  async #compile(): Promise<void> {
+    const program = await this.#prepared();
+    const { batchSize } = this.settings;
+    const { height, width, channels } = this.#dataset;
+    const { parts } = await program.prepare([batchSize, height, width, channels]);
+    if (parts > 1 && parts !== this.#parts) {
+      this.#log(
+        `a batch of ${batchSize} images does not fit into memory: it is split into ${parts} of ${batchSize / parts}, ` +
+          "with the same result up to rounding",
+      );
+    }
+    this.#parts = parts;
+  }
+
   async #takeStep(totalSteps: number): Promise<MetricsLine> {
-    if (this.#hasDiverged) throw this.#divergence("the loss is no longer finite");
+    if (this.#hasDiverged) throw this.#diverged("the loss is no longer finite");
     const program = await this.#prepared();
     const start = performance.now();
     const learningRate = learningRateAt(this.#step, totalSteps, this.settings);
@@ -245,7 +269,7 @@ export class Trainer {
     const { epoch } = this.#loader.state();
     const loss = await program.run(this.#microBatches(), { learningRate, emaRate });
     this.#step++;
-    if (!Number.isFinite(loss)) throw this.#divergence(`the loss is ${loss}`);
+    if (!Number.isFinite(loss)) throw this.#diverged(`the loss is ${loss}`);
     const imagesPerSecond = this.#pace.add(this.imagesPerStep, (performance.now() - start) / 1000);
     return { step: this.#step, epoch: epoch + 1, loss, learningRate, imagesPerSecond };
   }
@@ -262,16 +286,9 @@ export class Trainer {
     }
   }
 
-  #divergence(what: string): Error {
+  #diverged(what: string): Error {
     this.#hasDiverged = true;
-    const { learningRate, maxGradNorm } = this.settings;
-    const advice = [
-      `a lower learning rate (now ${learningRate})`,
-      maxGradNorm === 0 || maxGradNorm > 1 ? "clipping gradients (maxGradNorm 1)" : "",
-      "more warm-up steps",
-    ].filter((part) => part !== "");
-    const kept = this.#savedTo === undefined ? "" : `; the last good checkpoint is ${this.#savedTo}`;
-    return new Error(`training diverged at step ${this.#step}: ${what}. Try ${advice.join(", or ")}${kept}`);
+    return divergence(what, this.#step, this.settings, this.#savedTo);
   }
 }
 

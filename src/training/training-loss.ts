@@ -8,6 +8,8 @@ export interface TrainingLossOptions {
   readonly randomHorizontalFlip: boolean;
   /** Feeds the network's own first estimate of the clean images back to it (Chen et al. 2022, 2208.04202). */
   readonly withEstimate: boolean;
+  /** u32 scalar: these images are those from this one on of a larger batch, and get what is random there; 0 without. */
+  readonly firstImage?: Tensor | undefined;
 }
 
 /**
@@ -25,7 +27,7 @@ export function trainingLoss(
   key: Tensor,
   options: TrainingLossOptions,
 ): Tensor {
-  const random = new RandomStream([word(key, 0), word(key, 1)]);
+  const random = new RandomStream([word(key, 0), word(key, 1)], options.firstImage);
   const mirrored = options.randomHorizontalFlip ? flipRandomly(bytes, random) : bytes;
   const xStart = mirrored.divide(255).multiply(2).subtract(1);
   const t = random.integers([xStart.shape[0]], diffusion.timesteps);

@@ -1,8 +1,11 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import { SmallBackend } from "../../test/support/small-backend.ts";
+import type { Backend } from "../backend/backend.ts";
 import { compile } from "../backend/compile.ts";
 import { ReferenceBackend } from "../backend/reference/backend.ts";
 import { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
 import { Unet } from "../nn/unet.ts";
+import type { UnetOptions } from "../nn/unet.ts";
 import { grad } from "../tensor/grad.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import { valueOf } from "../tensor/tensor.ts";
@@ -13,8 +16,17 @@ import { trainingLoss } from "./training-loss.ts";
 import { TrainingProgram } from "./training-program.ts";
 import type { MicroBatch } from "./training-program.ts";
 
-const newModel = () =>
-  new Unet({ dim: 4, channels: 1, dimMults: [1], resnetBlockGroups: 2, attentionHeads: 1, attentionDimHead: 4 });
+const newModel = (options: Partial<UnetOptions> = {}) =>
+  new Unet({
+    dim: 4,
+    channels: 1,
+    dimMults: [1],
+    resnetBlockGroups: 2,
+    attentionHeads: 1,
+    attentionDimHead: 4,
+    seed: 3,
+    ...options,
+  });
 const diffusion = new GaussianDiffusion({ timesteps: 10 });
 const images = [0, 1].map((k) =>
   ndarray(
@@ -61,4 +73,60 @@ test("accumulating takes the steps of the mean loss over all micro-batches", asy
     const values = got.get(name)?.data ?? [];
     for (const [i, value] of data.entries()) expect(Math.abs(values[i] - value), name).toBeLessThan(1e-5);
   }
+});
+
+describe("a micro-batch that does not fit into memory", () => {
+  const batch = ndarray(
+    Float32Array.from({ length: 6 * 16 }, (_, i) => (i * 29) % 256),
+    [6, 4, 4, 1],
+  );
+
+  async function train(backend: Backend, gradientAccumulateEvery: number, selfCondition = false) {
+    const model = newModel({ selfCondition });
+    const settings = check(
+      trainingSettings,
+      { batchSize: 6, learningRate: 0.1, gradientAccumulateEvery, adamEpsilon: epsilon, randomHorizontalFlip: true },
+      "settings",
+    );
+    const emaModel = newModel({ selfCondition });
+    const program = new TrainingProgram({ backend, model, emaModel, diffusion, settings });
+    const { parts } = await program.prepare(batch.shape);
+    const losses: number[] = [];
+    for (let step = 0; step < 3; step++) {
+      async function* microBatches(): AsyncGenerator<MicroBatch> {
+        for (let i = 0; i < gradientAccumulateEvery; i++) {
+          const counter = step * gradientAccumulateEvery + i;
+          yield { images: batch, seed: 5, counter, withEstimate: selfCondition && step !== 1 };
+        }
+      }
+      losses.push(await program.run(microBatches(), { learningRate: 0.1, emaRate: 0.5 }));
+    }
+    return { parts, losses, state: await model.stateDict(), averages: await emaModel.stateDict() };
+  }
+
+  const images = (count: number) => count * 16;
+  const cases: [string, limit: number, parts: number, every: number, selfCondition: boolean][] = [
+    ["in halves", images(3), 2, 1, false],
+    ["in single images where no smaller number of equal parts fits", images(1), 6, 1, false],
+    ["in parts of each accumulated micro-batch", images(5), 2, 2, false],
+    ["in halves that each get their own estimates", images(3), 2, 1, true],
+  ];
+
+  test.for(cases)("takes the same steps up to rounding, %s", async ([, limit, parts, every, selfCondition]) => {
+    const whole = await train(ReferenceBackend.create(), every, selfCondition);
+    const split = await train(new SmallBackend(ReferenceBackend.create(), limit), every, selfCondition);
+    expect([whole.parts, split.parts]).toEqual([1, parts]);
+    for (const [i, loss] of whole.losses.entries()) expect(split.losses[i]).toBeCloseTo(loss, 5);
+    for (const states of ["state", "averages"] as const) {
+      for (const [name, { data }] of whole[states]) {
+        const values = split[states].get(name)?.data ?? [];
+        for (const [i, value] of data.entries()) expect(Math.abs(values[i] - value), name).toBeLessThan(1e-5);
+      }
+    }
+  });
+
+  test("is refused where a single image does not fit", async () => {
+    const backend = new SmallBackend(ReferenceBackend.create(), 15);
+    await expect(train(backend, 1)).rejects.toThrow("16 elements do not fit");
+  });
 });

@@ -1,8 +1,10 @@
-import type { Backend } from "../backend/backend.ts";
+import type { Backend, Executable } from "../backend/backend.ts";
 import { compile } from "../backend/compile.ts";
 import type { Compiled } from "../backend/compile.ts";
+import { OutOfMemory } from "../backend/out-of-memory.ts";
 import type { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
 import type { Unet } from "../nn/unet.ts";
+import type { DType } from "../tensor/dtype.ts";
 import type { Update } from "../tensor/graph.ts";
 import { grad } from "../tensor/grad.ts";
 import { ndarray } from "../tensor/ndarray.ts";
@@ -16,6 +18,7 @@ import { emaUpdates } from "./ema.ts";
 import { clipByGlobalNorm } from "./gradient.ts";
 import type { TrainingSettings } from "./settings.ts";
 import { trainingLoss } from "./training-loss.ts";
+import type { TrainingLossOptions } from "./training-loss.ts";
 
 /** One micro-batch: its images and what its randomness follows from. */
 export interface MicroBatch {
@@ -42,17 +45,28 @@ export interface TrainingProgramOptions {
   readonly settings: TrainingSettings;
 }
 
+export interface PreparedStep {
+  /** Bytes that the program of a part works in. */
+  readonly workspaceBytes: number;
+  /** Equal parts that a micro-batch is split into. */
+  readonly parts: number;
+}
+
 /**
  * Algorithm 1 of Ho et al. (2020, 2006.11239) as programs for a device: a step of one micro-batch is one program; a
  * step of several is one that adds up gradients and one that applies them. Nothing but the images goes to the device,
  * and nothing but the loss comes back.
+ *
+ * A micro-batch whose program does not fit into memory is split into parts. Each draws the random numbers that it
+ * would have got in the whole, so the loss and the step are the same up to rounding.
  */
 export class TrainingProgram {
   readonly adam: Adam;
   readonly #options: TrainingProgramOptions;
   readonly #parameters: ReadonlyMap<string, Variable>;
-  /** Sums of gradients over the micro-batches of a step; zeros between steps. */
-  readonly #accumulators: readonly Variable[];
+  /** Sums of gradients over the parts of a step; zeros between steps. None where a step has only one part. */
+  #accumulators: readonly Variable[];
+  #parts = 1;
   readonly #step: { readonly plain: Compiled<"loss">; readonly withEstimate: Compiled<"loss"> };
   readonly #accumulate: { readonly plain: Compiled<"loss">; readonly withEstimate: Compiled<"loss"> };
   readonly #apply: Compiled<never>;
@@ -63,20 +77,17 @@ export class TrainingProgram {
     this.#parameters = model.parameters();
     const variables = [...this.#parameters.values()];
     this.adam = new Adam(variables, { betas: settings.adamBetas, epsilon: settings.adamEpsilon });
-    this.#accumulators =
-      settings.gradientAccumulateEvery > 1
-        ? variables.map(({ name, shape }) => new Variable(`${name}.accumulated`, shape))
-        : [];
+    this.#accumulators = settings.gradientAccumulateEvery > 1 ? this.#zeros() : [];
     const both = (trace: (withEstimate: boolean) => Parameters<typeof compile<"loss">>[1]) => ({
       plain: compile(backend, trace(false)),
       withEstimate: compile(backend, trace(true)),
     });
     this.#step = both((withEstimate) => (images, key, learningRate, emaRate) => {
-      const loss = this.#loss(images, key, withEstimate);
+      const loss = this.#loss(images, key, { withEstimate });
       return { outputs: { loss }, updates: this.#updates(this.#gradients(loss), learningRate, emaRate) };
     });
-    this.#accumulate = both((withEstimate) => (images, key) => {
-      const loss = this.#loss(images, key, withEstimate);
+    this.#accumulate = both((withEstimate) => (images, key, firstImage) => {
+      const loss = this.#loss(images, key, { withEstimate, firstImage });
       return { outputs: { loss }, updates: this.#additions(this.#gradients(loss)) };
     });
     this.#apply = compile(backend, (learningRate, emaRate) => {
@@ -94,26 +105,36 @@ export class TrainingProgram {
    */
   async run(microBatches: AsyncIterable<MicroBatch>, { learningRate, emaRate }: StepRates): Promise<number> {
     const rates = [ndarray([learningRate], []), ndarray([emaRate], [])];
-    const isAccumulating = this.#accumulators.length > 0;
-    const programs = isAccumulating ? this.#accumulate : this.#step;
+    const programs = this.#isAccumulating ? this.#accumulate : this.#step;
     let sum = 0;
-    for await (const { images, seed, counter, withEstimate } of microBatches) {
-      const key = ndarray(Uint32Array.of(seed, counter), [2]);
-      const program = withEstimate ? programs.withEstimate : programs.plain;
-      const { loss } = await program(images, key, ...(isAccumulating ? [] : rates));
-      sum += loss.data[0];
+    for await (const microBatch of microBatches) {
+      const program = microBatch.withEstimate ? programs.withEstimate : programs.plain;
+      for (const { images, key, firstImage } of partsOf(microBatch, this.#parts)) {
+        const { loss } = await program(images, key, ...(this.#isAccumulating ? [firstImage] : rates));
+        sum += loss.data[0];
+      }
     }
-    if (isAccumulating) await this.#apply(...rates);
-    return sum / this.#options.settings.gradientAccumulateEvery;
+    if (this.#isAccumulating) await this.#apply(...rates);
+    return sum * this.#share;
   }
 
-  /** Compiles the program of a micro-batch of these images; resolves with the bytes that it works in. */
-  async prepare(imagesShape: Shape): Promise<number> {
-    const { plain } = this.#accumulators.length > 0 ? this.#accumulate : this.#step;
-    const scalar = { shape: [], dtype: "f32" } as const;
-    const rates = this.#accumulators.length > 0 ? [] : [scalar, scalar];
-    const images = { shape: imagesShape, dtype: "f32" } as const;
-    return (await plain.prepare(images, { shape: [2], dtype: "u32" }, ...rates)).workspaceBytes;
+  /**
+   * Compiles the program of a micro-batch of these images, split into the fewest equal parts that fit into memory.
+   *
+   * @throws OutOfMemory if single images do not fit either
+   */
+  async prepare(imagesShape: Shape): Promise<PreparedStep> {
+    const [batch, ...image] = imagesShape;
+    try {
+      const { workspaceBytes } = await this.#compile([batch / this.#parts, ...image]);
+      return { workspaceBytes, parts: this.#parts };
+    } catch (error) {
+      const parts = moreParts(batch, this.#parts);
+      if (!(error instanceof OutOfMemory) || parts === undefined) throw error;
+      this.#parts = parts;
+      if (!this.#isAccumulating) this.#accumulators = this.#zeros();
+      return this.prepare(imagesShape);
+    }
   }
 
   dispose(): void {
@@ -124,22 +145,43 @@ export class TrainingProgram {
     this.#apply.dispose();
   }
 
-  #loss(images: Tensor, key: Tensor, withEstimate: boolean): Tensor {
+  get #isAccumulating(): boolean {
+    return this.#accumulators.length > 0;
+  }
+
+  /** What a part counts in the mean of a step. */
+  get #share(): number {
+    return 1 / (this.#parts * this.#options.settings.gradientAccumulateEvery);
+  }
+
+  #zeros(): Variable[] {
+    return [...this.#parameters.values()].map(({ name, shape }) => new Variable(`${name}.accumulated`, shape));
+  }
+
+  /** Compiles the largest of the programs that take these images. */
+  async #compile(imagesShape: Shape): Promise<Executable> {
+    const { plain, withEstimate } = this.#isAccumulating ? this.#accumulate : this.#step;
+    const program = this.#options.model.selfCondition ? withEstimate : plain;
+    const scalar = (dtype: DType) => ({ shape: [], dtype });
+    const rest = this.#isAccumulating ? [scalar("u32")] : [scalar("f32"), scalar("f32")];
+    return program.prepare({ shape: imagesShape, dtype: "f32" }, { shape: [2], dtype: "u32" }, ...rest);
+  }
+
+  #loss(images: Tensor, key: Tensor, options: Pick<TrainingLossOptions, "withEstimate" | "firstImage">): Tensor {
     const { model, diffusion, settings } = this.#options;
     const { randomHorizontalFlip } = settings;
-    return trainingLoss(model, diffusion, images, key, { randomHorizontalFlip, withEstimate });
+    return trainingLoss(model, diffusion, images, key, { randomHorizontalFlip, ...options });
   }
 
   #gradients(loss: Tensor): Tensor[] {
     return grad(loss, [...this.#parameters.values()].map(valueOf));
   }
 
-  /** Adds this micro-batch's share of the mean gradient. */
+  /** Adds a part's share of the mean gradient. */
   #additions(gradients: readonly Tensor[]): Update[] {
-    const share = 1 / this.#options.settings.gradientAccumulateEvery;
     return this.#accumulators.map((variable, i) => ({
       variable,
-      value: valueOf(variable).add(gradients[i].multiply(share)),
+      value: valueOf(variable).add(gradients[i].multiply(this.#share)),
     }));
   }
 
@@ -157,4 +199,27 @@ export class TrainingProgram {
     );
     return [...updates, ...emaUpdates(emaModel.parameters(), next, emaRate)];
   }
+}
+
+interface Part {
+  readonly images: NdArray;
+  readonly key: NdArray;
+  readonly firstImage: NdArray;
+}
+
+function partsOf({ images, seed, counter }: MicroBatch, parts: number): Part[] {
+  const [batch, ...image] = images.shape;
+  const key = ndarray(Uint32Array.of(seed, counter), [2]);
+  const [count, values] = [batch / parts, images.data.length / parts];
+  return Array.from({ length: parts }, (_, part) => ({
+    images: ndarray(images.data.subarray(part * values, (part + 1) * values), [count, ...image]),
+    key,
+    firstImage: ndarray(Uint32Array.of(part * count), []),
+  }));
+}
+
+/** The next number of equal parts to try, at least twice as many; undefined where there is none. */
+function moreParts(batch: number, parts: number): number | undefined {
+  for (let more = 2 * parts; more <= batch; more++) if (batch % more === 0) return more;
+  return undefined;
 }

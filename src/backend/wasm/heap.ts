@@ -1,3 +1,4 @@
+import { OutOfMemory } from "../out-of-memory.ts";
 import { FIRST_ADDRESS } from "./module.ts";
 
 const PAGE = 65536;
@@ -34,7 +35,7 @@ export class Heap {
     }
     const start = this.#top;
     const end = start + size;
-    if (end + SLACK > LIMIT) throw new OutOfMemory(end + SLACK);
+    if (end + SLACK > LIMIT) throw outOfMemory(end + SLACK);
     this.#growTo(end + SLACK);
     this.#top = end;
     return start;
@@ -63,23 +64,17 @@ export class Heap {
     try {
       this.memory.grow(missing);
     } catch {
-      throw new OutOfMemory(bytes);
+      throw outOfMemory(bytes);
     }
   }
 }
 
-/** Thrown where a program does not fit, so that a caller can try a smaller batch. */
-export class OutOfMemory extends Error {
-  readonly neededBytes: number;
-
-  constructor(neededBytes: number) {
-    const gib = (neededBytes / 2 ** 30).toFixed(1);
-    const share = Math.floor((LIMIT / neededBytes) * 100);
-    super(
-      share < 100
-        ? `wasm: the program needs ${gib} GiB, and WebAssembly addresses 4 GiB; a batch of ${share} % of this size would fit`
-        : `wasm: the machine has no ${gib} GiB of memory to give; use a smaller batch`,
-    );
-    this.neededBytes = neededBytes;
-  }
+function outOfMemory(neededBytes: number): OutOfMemory {
+  const gib = (neededBytes / 2 ** 30).toFixed(1);
+  const share = Math.floor((LIMIT / neededBytes) * 100);
+  const message =
+    share < 100
+      ? `wasm: the program needs ${gib} GiB, and WebAssembly addresses 4 GiB; a batch of ${share} % of this size would fit`
+      : `wasm: the machine has no ${gib} GiB of memory to give; use a smaller batch`;
+  return new OutOfMemory(message, neededBytes);
 }

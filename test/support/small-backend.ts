@@ -1,0 +1,29 @@
+import type { Backend, Executable } from "../../src/backend/backend.ts";
+import { OutOfMemory } from "../../src/backend/out-of-memory.ts";
+import type { Graph } from "../../src/tensor/graph.ts";
+import { sizeOf } from "../../src/tensor/shape.ts";
+
+/** A device with little memory: it refuses programs with an input of more elements than `limit`. */
+export class SmallBackend implements Backend {
+  readonly name;
+  readonly description;
+  readonly #backend: Backend;
+  readonly #limit: number;
+
+  constructor(backend: Backend, limit: number) {
+    this.name = backend.name;
+    this.description = backend.description;
+    this.#backend = backend;
+    this.#limit = limit;
+  }
+
+  async load(graph: Graph): Promise<Executable> {
+    const largest = Math.max(...graph.inputs.map(({ shape }) => sizeOf(shape)));
+    if (largest > this.#limit) throw new OutOfMemory(`${largest} elements do not fit`, 4 * largest);
+    return this.#backend.load(graph);
+  }
+
+  close(): Promise<void> {
+    return this.#backend.close();
+  }
+}
