@@ -3,7 +3,7 @@ import { emitElements } from "./map.ts";
 import { KernelWriter } from "./kernel.ts";
 import type { KernelCode } from "./kernel.ts";
 import { paddedColumns, planPanels } from "./micro-kernel.ts";
-import { addressAt, blockLength, emitProduct, isPlainLoad, isPlainStore } from "./tiles.ts";
+import { addressAt, blockLength, emitProduct, isPlainLoad, isPlainStore, packRows, straddles } from "./tiles.ts";
 import type { Count } from "./tiles.ts";
 import type { Code } from "./writer.ts";
 import { add, get, i32 } from "./writer.ts";
@@ -11,6 +11,8 @@ import { add, get, i32 } from "./writer.ts";
 /** Bytes of padded input and of results that a block of image rows may take: both stay in the second cache. */
 const BLOCK_BYTES = 224 * 1024;
 const FEWEST_TASKS = 8;
+/** Pixels that a copy of the weights has to serve. */
+const FEWEST_PIXELS_TO_PACK = 64;
 
 /** As an implicit matrix product: pixels x (window, channels) x out channels, for some image rows at a time. */
 export function emitConvolution(kernel: ConvolutionKernel, wide: boolean): KernelCode {
@@ -35,6 +37,10 @@ export function emitConvolution(kernel: ConvolutionKernel, wide: boolean): Kerne
     : target.scratch(outStep * block * width);
   const outLocal = get(writer.bind("i32", out));
   const window = shape.kernel[1] * shape.inChannels;
+  const weightRows = shape.kernel[0] * window;
+  const weights = { address: get(target.baseOf(kernel.weight)), step: 4 * shape.outChannels };
+  const pays = straddles(weights.step) && block * width >= FEWEST_PIXELS_TO_PACK;
+  const rhs = pays ? packRows(target, weights, i32(weightRows), weightRows, shape.outChannels) : weights;
   const pixelStep = 4 * shape.strides[1] * shape.inChannels;
   emitProduct(target, {
     count: { code: `(i32.mul ${rows.code} ${i32(width)})`, values: rows.values.map((n) => n * width) },
@@ -47,12 +53,12 @@ export function emitConvolution(kernel: ConvolutionKernel, wide: boolean): Kerne
     },
     panels,
     accumulates: false,
-    rhs: get(target.baseOf(kernel.weight)),
+    rhs: rhs.address,
     out: outLocal,
     outStep,
     inner: {
       lhsStep: i32(4),
-      rhsStep: i32(4 * shape.outChannels),
+      rhsStep: i32(rhs.step),
       count: i32(window),
       segments: i32(shape.kernel[0]),
       lhsJump: i32(strip.pitch - 4 * window),

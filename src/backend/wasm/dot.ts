@@ -3,7 +3,7 @@ import { emitElements } from "./map.ts";
 import { KernelWriter, decodeIndices } from "./kernel.ts";
 import type { KernelCode } from "./kernel.ts";
 import { paddedColumns, planPanels } from "./micro-kernel.ts";
-import { addressAt, blockLength, emitProduct, isPlainStore } from "./tiles.ts";
+import { addressAt, blockLength, emitProduct, isPlainStore, packRows, straddles, touchRows } from "./tiles.ts";
 import type { Count } from "./tiles.ts";
 import { get, i32 } from "./writer.ts";
 
@@ -16,6 +16,11 @@ const SUM_PIECE = 128;
 /** Rows per block are a multiple of every tile's height. */
 const ROW_UNIT = 12;
 const FEWEST_TASKS = 8;
+/** Operands larger than this come from memory; rows of left factors of this many floats are worth fetching ahead. */
+const CACHE_BYTES = 512 * 1024;
+const LONG_ROW = 64;
+/** Rows of a block that a copy of the right factors has to serve. */
+const FEWEST_ROWS_TO_PACK = 24;
 
 export function emitDot(kernel: DotKernel, wide: boolean): KernelCode {
   const target = new KernelWriter();
@@ -51,22 +56,33 @@ export function emitDot(kernel: DotKernel, wide: boolean): KernelCode {
   const lhsStep = 4 * lhs.index.coefficients[axes.length - 1];
   const rhsStep = 4 * rhs.index.coefficients[axes.length - 1];
 
+  const lhsRowStep = 4 * lhs.index.coefficients[rowAxis];
   const product = (from: string, length: Count, accumulates: boolean): void => {
+    const left = get(writer.bind("i32", `(i32.add ${lhsAt} (i32.mul ${from} ${i32(lhsStep)}))`));
+    if (4 * lhs.buffer.length > CACHE_BYTES) {
+      if (lhsStep === 4 && piece >= LONG_ROW) touchRows(target, left, lhsRowStep, 4 * piece, count.code);
+      else if (lhsRowStep === 4 && block >= LONG_ROW) touchRows(target, left, lhsStep, 4 * block, length.code);
+    }
+    const factors = { address: `(i32.add ${rhsAt} (i32.mul ${from} ${i32(rhsStep)}))`, step: rhsStep };
+    const right =
+      straddles(rhsStep) && block >= FEWEST_ROWS_TO_PACK
+        ? packRows(target, factors, length.code, piece, columns)
+        : factors;
     emitProduct(target, {
       count,
       rows: {
         kind: "strided",
-        first: `(i32.add ${lhsAt} (i32.mul ${from} ${i32(lhsStep)}))`,
-        step: 4 * lhs.index.coefficients[rowAxis],
+        first: left,
+        step: lhsRowStep,
       },
       panels,
       accumulates,
-      rhs: `(i32.add ${rhsAt} (i32.mul ${from} ${i32(rhsStep)}))`,
+      rhs: right.address,
       out: outLocal,
       outStep,
       inner: {
         lhsStep: i32(lhsStep),
-        rhsStep: i32(rhsStep),
+        rhsStep: i32(right.step),
         count: length.code,
         segments: i32(1),
         lhsJump: i32(0),

@@ -4,7 +4,7 @@ import { emitElements } from "./map.ts";
 import { KernelWriter } from "./kernel.ts";
 import type { KernelCode } from "./kernel.ts";
 import { paddedColumns, planPanels } from "./micro-kernel.ts";
-import { blockLength, emitProduct } from "./tiles.ts";
+import { blockLength, emitProduct, packRows, straddles } from "./tiles.ts";
 import { add, get, i32 } from "./writer.ts";
 
 /** Bytes of padded input and of cotangent that are in use at a time: about the first cache. */
@@ -40,6 +40,11 @@ export function emitFilterGradient(kernel: FilterGradientKernel, wide: boolean):
       const cotangent = get(
         writer.bind("i32", add(get(target.baseOf(kernel.cotangent)), `(i32.mul ${row} ${i32(cotangentRow)})`)),
       );
+      const rowsOfFactors = { address: cotangent, step: 4 * shape.outChannels };
+      const pixels = `(i32.mul ${rows.code} ${i32(width)})`;
+      const rhs = straddles(rowsOfFactors.step)
+        ? packRows(target, rowsOfFactors, pixels, block * width, shape.outChannels)
+        : rowsOfFactors;
       const pixelStep = 4 * shape.strides[1] * shape.inChannels;
       writer.loop(i32(0), i32(shape.kernel[0]), 1, (ky) => {
         emitProduct(target, {
@@ -51,12 +56,12 @@ export function emitFilterGradient(kernel: FilterGradientKernel, wide: boolean):
           },
           panels,
           accumulates: true,
-          rhs: cotangent,
+          rhs: rhs.address,
           out: `(i32.add ${sums} (i32.mul ${get(ky)} ${i32(4 * window * padded)}))`,
           outStep: 4 * padded,
           inner: {
             lhsStep: i32(pixelStep),
-            rhsStep: i32(4 * shape.outChannels),
+            rhsStep: i32(rhs.step),
             count: i32(width),
             segments: rows.code,
             lhsJump: i32(strip.pitch * shape.strides[0] - width * pixelStep),

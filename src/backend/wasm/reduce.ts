@@ -282,14 +282,15 @@ class ReduceEmitter {
 
   /** Brings the vectors' parts of a result together, and keeps it in a vector for later stages. */
   #gatherLanes({ slot, reduction, dtype }: Accumulator, { vectors, wide, sums, splats }: RowSums): void {
+    if (vectors === 0) return;
     const { writer } = this.#target;
-    const shape = dtype === "f32" ? "f32x4" : "i32x4";
-    for (const own of wide) {
-      for (let lane = 0; lane < 4; lane++) {
-        this.#combine(1, { reduction, dtype }, sums[slot], `(${shape}.extract_lane ${lane} ${get(own[slot])})`);
-      }
+    const [first, ...others] = wide;
+    for (const own of others) this.#combine(4, { reduction, dtype }, first[slot], get(own[slot]));
+    for (let lane = 0; lane < 4; lane++) {
+      const element = `(${dtype === "f32" ? "f32x4" : "i32x4"}.extract_lane ${lane} ${get(first[slot])})`;
+      this.#combine(1, { reduction, dtype }, sums[slot], element);
     }
-    if (vectors > 0 && this.#kernel.stages.length > 1) {
+    if (this.#kernel.stages.length > 1) {
       splats[slot] = writer.bind("v128", new Lanes(writer, 4).splat(dtype, get(sums[slot])));
     }
   }

@@ -155,6 +155,63 @@ function forRests(writer: FunctionWriter, count: Count, tile: TilePlan, body: (r
   }
 }
 
+/** Rows of right factors: where the first is, and the bytes from one to the next. */
+export interface RightFactors {
+  readonly address: Code;
+  readonly step: number;
+}
+
+/** Bytes of a 256-bit load. */
+const LOAD_BYTES = 32;
+
+/** Whether loads from these rows would straddle cache lines. */
+export function straddles(stepBytes: number): boolean {
+  return stepBytes % LOAD_BYTES !== 0;
+}
+
+/** Copies rows of right factors to scratch memory, so that each starts where a load fits into a cache line. */
+export function packRows(
+  target: KernelWriter,
+  rows: RightFactors,
+  count: Code,
+  most: number,
+  columns: number,
+): RightFactors {
+  const { writer } = target;
+  const vectors = Math.ceil(columns / 4);
+  const step = Math.ceil((16 * vectors) / LOAD_BYTES) * LOAD_BYTES;
+  const packed = get(writer.bind("i32", target.scratch(step * most)));
+  const from = writer.bind("i32", rows.address);
+  const to = writer.bind("i32", packed);
+  writer.loop(i32(0), count, 1, () => {
+    for (let i = 0; i < vectors; i++) {
+      writer.line(`(v128.store offset=${16 * i} ${get(to)} (v128.load offset=${16 * i} ${get(from)}))`);
+    }
+    writer.line(set(from, `(i32.add ${get(from)} ${i32(rows.step)})`));
+    writer.line(set(to, `(i32.add ${get(to)} ${i32(step)})`));
+  });
+  return { address: packed, step };
+}
+
+const LINE_BYTES = 64;
+
+/**
+ * Reads a word of each cache line of some rows. Tiles walk through their rows so slowly that the processor does
+ * not see the next line coming; here it waits for many lines at once.
+ */
+export function touchRows(target: KernelWriter, first: Code, stepBytes: number, rowBytes: number, count: Code): void {
+  const { writer } = target;
+  const seen = writer.bind("i32", i32(0));
+  const row = writer.bind("i32", first);
+  writer.loop(i32(0), count, 1, () => {
+    for (let offset = 0; offset < rowBytes; offset += LINE_BYTES) {
+      writer.line(set(seen, `(i32.xor ${get(seen)} (i32.load offset=${offset} ${get(row)}))`));
+    }
+    writer.line(set(row, `(i32.add ${get(row)} ${i32(stepBytes)})`));
+  });
+  writer.line(`(i32.store ${target.scratch(4)} ${get(seen)})`); // so that the reads are not dropped
+}
+
 /** Whether a kernel's result goes to memory as it is. */
 export function isPlainStore(stores: readonly Store[]): boolean {
   return stores.length === 1 && stores[0].value.kind === "result";
