@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { idxImages } from "../../test/support/idx-images.ts";
 import { loadSharp } from "../io/images.node.ts";
 import { metricsLine } from "../training/metrics.ts";
 
@@ -20,14 +21,6 @@ beforeAll(async () => {
   await writeFile(join(folder, "ramps-idx3-ubyte"), idxImages(16, 8));
 });
 afterAll(() => rm(folder, { recursive: true }));
-
-/** Gray ramps as an IDX file of bytes with three axes. */
-function idxImages(count: number, size: number): Uint8Array {
-  const file = Buffer.alloc(16 + count * size * size);
-  [0x803, count, size, size].forEach((word, i) => file.writeUInt32BE(word, 4 * i));
-  for (let i = 16; i < file.length; i++) file[i] = ((i % size) * 30 + Math.floor(i / 64) * 3) % 256;
-  return file;
-}
 
 interface Outcome {
   readonly code: number;
@@ -245,8 +238,8 @@ describe("unnoise sample", { timeout: 60_000 }, () => {
       Array.from({ length: 11 }, (_, i) => `${String(i).padStart(2, "0")}.png`),
     );
     expect(await sizeOf("single", "00.png")).toEqual({ width: 8, height: 8, pages: 1 });
-    const refused = await unnoise("sample", ..."--sampler ddpm --steps 2 --device reference".split(" "));
-    expect(refused.stderr).toContain("ddpm takes all 20 steps, got 2");
+    const refused = await unnoise("sample", ..."--sampler ddpm --steps 21 --device reference".split(" "));
+    expect(refused.stderr).toContain("ddpm: steps must be a whole number from 1 to 20, got 21");
   });
 
   test("info describes the checkpoint and its layers", async () => {

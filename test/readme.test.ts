@@ -1,0 +1,105 @@
+import { execFile } from "node:child_process";
+import { mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { loadSharp } from "../src/io/images.node.ts";
+import { idxImages } from "./support/idx-images.ts";
+
+const execute = promisify(execFile);
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+/** Code without the comment lines at its beginning. */
+const bodyOf = (source: string): string => source.replace(/^(?:\/\/.*\n)+/, "").trim();
+
+async function blocksOfReadme(): Promise<string[]> {
+  const readme = await readFile(join(root, "README.md"), "utf8").catch(() => "");
+  return [...readme.matchAll(/^```ts\n([^]*?)^```$/gm)].map(([, code]) => code.trim());
+}
+
+async function examples(): Promise<Map<string, string>> {
+  const names = (await readdir(join(root, "examples"))).filter((name) => name.endsWith(".ts"));
+  const read = async (name: string) => [name, bodyOf(await readFile(join(root, "examples", name), "utf8"))] as const;
+  return new Map(await Promise.all(names.map(read)));
+}
+
+/** Replaces each text by another; one that is not there is an error, as the code is then not as small as it should be. */
+function replaced(code: string, replacements: Readonly<Record<string, string>>): string {
+  return Object.entries(replacements).reduce((text, [from, to]) => {
+    if (!text.includes(from)) throw new Error(`the example has no ${JSON.stringify(from)} any more`);
+    return text.replace(from, to);
+  }, code);
+}
+
+describe("the README", () => {
+  test("shows in its first ts block the body of examples/train-fashion-mnist.ts", async () => {
+    const [first] = await blocksOfReadme();
+    expect(first, "README.md has no ```ts block").toBeDefined();
+    expect(first).toBe((await examples()).get("train-fashion-mnist.ts"));
+  });
+
+  test("shows nothing in ts that is not also in examples/, where it is checked", async () => {
+    const bodies = [...(await examples()).values()];
+    for (const block of await blocksOfReadme()) {
+      expect(
+        bodies.some((body) => body.startsWith(block)),
+        `not the beginning of an example:\n${block}`,
+      ).toBe(true);
+    }
+  });
+});
+
+describe("an example, run in small", { timeout: 60_000 }, () => {
+  let project: string;
+  beforeAll(async () => {
+    project = await mkdtemp(join(tmpdir(), "unnoise-readme-"));
+    await mkdir(join(project, "node_modules"));
+    await symlink(root, join(project, "node_modules", "unnoise"), "junction");
+    await writeFile(join(project, "package.json"), JSON.stringify({ type: "module" }));
+    await writeFile(join(project, "train-images-idx3-ubyte"), idxImages(9, 28));
+    await writeFile(
+      join(project, "train-labels-idx1-ubyte"),
+      Uint8Array.of(0, 0, 8, 1, 0, 0, 0, 9, ...Array<number>(9)),
+    );
+  });
+  afterAll(() => rm(project, { recursive: true }));
+
+  async function run(name: string, replacements: Readonly<Record<string, string>>): Promise<string> {
+    const code = replaced((await examples()).get(name) ?? "", replacements);
+    await writeFile(join(project, name), code);
+    const { stdout } = await execute(process.execPath, ["--conditions", "unnoise-source", name], { cwd: project });
+    return stdout;
+  }
+
+  test("train-fashion-mnist.ts prints every step's loss and draws its garments", async () => {
+    const stdout = await run("train-fashion-mnist.ts", {
+      "dim: 28": "dim: 4",
+      "dimMults: [1, 2, 4]": "dimMults: [1, 2], attentionHeads: 1",
+      "linearBetaSchedule(300)": "linearBetaSchedule(5)",
+      "fashionMnist()": "fashionMnist({ directory: '.' })",
+      "batchSize: 128": "batchSize: 4",
+      "epochs: 6": "epochs: 2",
+      "batchSize: 64": "batchSize: 10",
+    });
+    const lines = stdout
+      .trim()
+      .split("\n")
+      .map((line) => line.split(" ").map(Number));
+    expect(lines.map(([step]) => step)).toEqual([1, 2, 3, 4]);
+    for (const [, loss] of lines) expect(loss).toBeGreaterThan(0.1);
+    const { width, height } = await (await loadSharp())(join(project, "garments.png")).metadata();
+    // Eight and two images of 28 pixels, and 2 pixels around each.
+    expect([width, height]).toEqual([8 * 30 + 2, 2 * 30 + 2]);
+  });
+
+  test("fit-a-plane.ts finds the least squares of smallest norm", async () => {
+    const [loss, w] = (await run("fit-a-plane.ts", {})).trim().split("\n");
+    // (1^2 + 2^2) / 2 with weights of zero.
+    expect(loss).toBe("loss 2.5");
+    const found = w.split(" ").slice(1).map(Number);
+    // Row vectors (1, 2, 3) and (4, 5, 6) times (13, -4) / 54, which solves the normal equations.
+    for (const [i, expected] of [-3 / 54, 6 / 54, 15 / 54].entries()) expect(found[i]).toBeCloseTo(expected, 4);
+  });
+});
