@@ -136,8 +136,13 @@ describe("unnoise train", { timeout: 60_000 }, () => {
   test("says that a run is finished, and takes it further", async () => {
     const again = await unnoise("train", ..."--out whole --device reference".split(" "));
     expect(again.code).toBe(0);
-    expect(again.stdout).toContain("Finished: 5 of 5 steps are done.");
+    expect(again.stdout).toContain("Finished: 5 steps are done, 5 were asked for.");
     expect(again.stdout).toContain("train --out whole --steps 10");
+    expect(again.stdout).not.toContain("Drawing");
+    await rm(join(folder, "whole", "denoising.gif"));
+    const redrawn = await unnoise("train", ..."--out whole --device reference".split(" "));
+    expect(redrawn.stdout).toContain("Drawing 4 images");
+    expect(existsSync(join(folder, "whole", "denoising.gif"))).toBe(true);
     const further = await unnoise("train", ..."--out whole --device reference --steps 6".split(" "));
     expect(further.stdout).toContain("going on from step 5");
     expect(await lossesOf("whole")).toHaveLength(6);

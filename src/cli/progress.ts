@@ -7,12 +7,15 @@ export interface TrainingStatus {
   readonly step: number;
   readonly loss: number;
   readonly imagesPerSecond: number;
-  readonly secondsLeft: number;
+  /** Undefined where it is too early to tell. */
+  readonly secondsLeft: number | undefined;
 }
 
 /** Shows how a training run gets on: a live bar on a terminal, a plain line now and then elsewhere. */
 export interface ProgressDisplay {
   show(status: TrainingStatus): void;
+  /** Says in the bar what goes on besides training. */
+  note(activity: string): void;
   /** Prints a line of its own without harming the bar. */
   say(line: string): void;
   stop(): void;
@@ -22,7 +25,7 @@ export async function progressDisplay(totalSteps: number, startStep: number): Pr
   if (!process.stdout.isTTY) return new PlainProgress(totalSteps);
   const { MultiBar } = await import("cli-progress");
   const bars = new MultiBar({
-    format: "{bar} step {value}/{total} · loss {loss} · {rate} images/s · {left} left",
+    format: "{bar} step {value}/{total} · {status}",
     barCompleteChar: "█",
     barIncompleteChar: "░",
     barsize: 18,
@@ -43,12 +46,17 @@ class BarProgress implements ProgressDisplay {
   constructor(bars: MultiBar, totalSteps: number, startStep: number) {
     this.#bars = bars;
     process.once("exit", this.#restoreTerminal);
-    this.#bar = bars.create(totalSteps, startStep, { loss: "-", rate: "-", left: "-" });
+    this.#bar = bars.create(totalSteps, startStep, { status: "" });
   }
 
-  show({ step, loss, imagesPerSecond, secondsLeft }: TrainingStatus): void {
-    const rate = imagesPerSecond.toFixed(imagesPerSecond < 10 ? 1 : 0);
-    this.#bar.update(step, { loss: loss.toFixed(4), rate, left: formatDuration(secondsLeft) });
+  show(status: TrainingStatus): void {
+    this.#bar.update(status.step, { status: partsOf(status).join(" · ") });
+  }
+
+  note(activity: string): void {
+    this.#bar.update({ status: activity });
+    // Now, and not by its timer: what follows may keep the thread busy.
+    this.#bars.update();
   }
 
   say(line: string): void {
@@ -79,6 +87,8 @@ class PlainProgress implements ProgressDisplay {
     this.#flush();
   }
 
+  note(): void {}
+
   say(line: string): void {
     this.#flush();
     process.stdout.write(`${line}\n`);
@@ -90,17 +100,25 @@ class PlainProgress implements ProgressDisplay {
 
   #flush(): void {
     if (this.#unsaid === undefined) return;
-    const { step, loss, imagesPerSecond, secondsLeft } = this.#unsaid;
+    const line = [`step ${this.#unsaid.step}/${this.#totalSteps}`, ...partsOf(this.#unsaid)].join("  ");
     this.#unsaid = undefined;
-    const rate = imagesPerSecond.toFixed(1);
-    process.stdout.write(
-      `step ${step}/${this.#totalSteps}  loss ${loss.toFixed(4)}  ${rate} images/s  ${formatDuration(secondsLeft)} left\n`,
-    );
+    process.stdout.write(`${line}\n`);
   }
 }
 
+function partsOf({ loss, imagesPerSecond, secondsLeft }: TrainingStatus): string[] {
+  const rate = imagesPerSecond.toFixed(imagesPerSecond < 10 ? 1 : 0);
+  const left = secondsLeft === undefined ? [] : [`${formatDuration(secondsLeft)} left`];
+  return [`loss ${loss.toFixed(4)}`, `${rate} images/s`, ...left];
+}
+
+export interface SamplingBar {
+  show(step: number): void;
+  stop(): void;
+}
+
 /** A bar of sampling steps on a terminal; nothing elsewhere. */
-export async function samplingBar(steps: number): Promise<{ show(step: number): void; stop(): void }> {
+export async function samplingBar(steps: number): Promise<SamplingBar> {
   if (!process.stdout.isTTY) return { show: () => {}, stop: () => {} };
   const { SingleBar } = await import("cli-progress");
   const bar = new SingleBar({
@@ -114,5 +132,15 @@ export async function samplingBar(steps: number): Promise<{ show(step: number): 
     stream: process.stdout,
   });
   bar.start(steps, 0);
-  return { show: (step) => bar.update(step), stop: () => bar.stop() };
+  const stop = (): void => {
+    process.off("exit", stop);
+    bar.stop();
+  };
+  process.once("exit", stop);
+  return {
+    show: (step) => {
+      if (bar.isActive) bar.update(step);
+    },
+    stop,
+  };
 }

@@ -1,22 +1,20 @@
-import { existsSync } from "node:fs";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Backend } from "../backend/backend.ts";
 import { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
+import type { SamplingProgress } from "../diffusion/sampling.ts";
 import { betaSchedule } from "../diffusion/schedules.ts";
 import { Unet } from "../nn/unet.ts";
 import type { ImageDataset } from "../data/dataset.ts";
-import { RunDirectory } from "../training/run-directory.node.ts";
+import { RunDirectory, listCheckpoints } from "../training/run-directory.node.ts";
 import { Trainer } from "../training/trainer.ts";
-import { openData } from "./dataset.ts";
-import { withDevice } from "./device.ts";
-import type { DeviceName } from "./device.ts";
 import { formatCount, formatDuration } from "./format.ts";
 import { EXIT_INTERRUPTED, catchInterrupt } from "./interrupt.ts";
 import type { Interrupt } from "./interrupt.ts";
 import { animationSteps, writeAnimation, writeGrid } from "./pictures.ts";
 import { programName } from "./program-name.ts";
-import { progressDisplay } from "./progress.ts";
-import type { ProgressDisplay } from "./progress.ts";
+import { progressDisplay, samplingBar } from "./progress.ts";
+import type { ProgressDisplay, SamplingBar } from "./progress.ts";
 import type { RunSettings } from "./run-settings.ts";
 
 /** Images of a grid that is drawn while the model trains. */
@@ -31,6 +29,8 @@ interface Run {
   readonly diffusion: GaussianDiffusion;
   readonly backend: Backend;
   readonly trainer: Trainer;
+  /** How the run speaks now: around the bar while there is one. */
+  say: (line: string) => void;
 }
 
 const say = (line: string): void => {
@@ -42,20 +42,22 @@ const say = (line: string): void => {
  *
  * @returns the exit code
  */
-export async function trainRun(path: string, settings: RunSettings, device: DeviceName): Promise<number> {
-  const dataset = await openData(settings, say);
-  return withDevice(device, async (backend) => {
-    const run = buildRun(path, settings, dataset, backend);
-    const startStep = await run.trainer.prepare();
-    introduce(run, startStep);
-    const totalSteps = run.trainer.totalSteps(settings.length);
-    if (startStep < totalSteps && !(await trainSteps(run, startStep, totalSteps))) return EXIT_INTERRUPTED;
-    const isNew = startStep < totalSteps;
-    if (!isNew) say(`Finished: ${formatCount(startStep)} of ${formatCount(totalSteps)} steps are done.`);
-    if ((isNew || !hasFinalPictures(path)) && !(await drawFinalPictures(run))) return EXIT_INTERRUPTED;
-    conclude(run);
-    return 0;
-  });
+export async function trainRun(
+  path: string,
+  settings: RunSettings,
+  dataset: ImageDataset,
+  backend: Backend,
+): Promise<number> {
+  const run = buildRun(path, settings, dataset, backend);
+  const startStep = await run.trainer.prepare();
+  introduce(run, startStep);
+  const totalSteps = run.trainer.totalSteps(settings.length);
+  if (startStep < totalSteps && !(await trainSteps(run, startStep, totalSteps))) return EXIT_INTERRUPTED;
+  const isNew = startStep < totalSteps;
+  if (!isNew) say(`Finished: ${formatCount(startStep)} steps are done, ${formatCount(totalSteps)} were asked for.`);
+  if ((isNew || !(await hasFinalPictures(path))) && !(await drawFinalPictures(run))) return EXIT_INTERRUPTED;
+  conclude(run);
+  return 0;
 }
 
 function buildRun(path: string, settings: RunSettings, dataset: ImageDataset, backend: Backend): Run {
@@ -74,8 +76,10 @@ function buildRun(path: string, settings: RunSettings, dataset: ImageDataset, ba
     runDirectory: directory,
     saveEvery,
     backend,
+    log: (line) => run.say(line),
   });
-  return { path, settings, directory, dataset, diffusion, backend, trainer };
+  const run: Run = { path, settings, directory, dataset, diffusion, backend, trainer, say };
+  return run;
 }
 
 function introduce({ path, settings, directory, dataset, backend, trainer }: Run, startStep: number): void {
@@ -93,11 +97,14 @@ async function trainSteps(run: Run, startStep: number, totalSteps: number): Prom
   const { trainer, settings } = run;
   const display = await progressDisplay(totalSteps, startStep);
   const interrupt = catchInterrupt(() => display.say("Stopping after this step; Ctrl-C again stops at once."));
+  run.say = (line) => display.say(line);
+  display.note("compiling the training step");
   try {
     for await (const progress of trainer.run(settings.length)) {
       const { step, imagesPerSecond } = progress;
       const secondsLeft = ((totalSteps - step) * trainer.imagesPerStep) / imagesPerSecond;
-      display.show({ ...progress, secondsLeft });
+      // The first step runs code that the engine has yet to optimise.
+      display.show({ ...progress, secondsLeft: step > startStep + 1 ? secondsLeft : undefined });
       const isDue = settings.sampleEvery > 0 && step % settings.sampleEvery === 0 && step < totalSteps;
       if (isDue) await drawPreview(run, display, interrupt);
       if (interrupt.signal.aborted) break;
@@ -108,6 +115,7 @@ async function trainSteps(run: Run, startStep: number, totalSteps: number): Prom
     return false;
   } finally {
     display.stop();
+    run.say = say;
     interrupt.release();
   }
 }
@@ -115,6 +123,7 @@ async function trainSteps(run: Run, startStep: number, totalSteps: number): Prom
 async function drawPreview(run: Run, display: ProgressDisplay, { signal }: Interrupt): Promise<void> {
   const path = join(run.directory.samplesPath, `step-${run.trainer.step}.png`);
   const batchSize = Math.min(PREVIEW_IMAGES, run.settings.samples);
+  display.note("drawing samples");
   const images = await unlessAborted(signal, () =>
     run.diffusion.sample(run.trainer.samplingModel, samplingOf(run, batchSize, signal)),
   );
@@ -125,18 +134,35 @@ async function drawPreview(run: Run, display: ProgressDisplay, { signal }: Inter
 
 const gridPath = (run: string): string => join(run, "samples.png");
 const animationPath = (run: string): string => join(run, "denoising.gif");
-const hasFinalPictures = (run: string): boolean => existsSync(gridPath(run)) && existsSync(animationPath(run));
+
+/** Whether the pictures at the end are there, and drawn after the last checkpoint. */
+async function hasFinalPictures(run: string): Promise<boolean> {
+  const [newest] = await listCheckpoints(run);
+  const changed = async (path: string) => (await stat(path).catch(() => undefined))?.mtimeMs ?? -Infinity;
+  const times = await Promise.all([gridPath(run), animationPath(run), newest.path].map(changed));
+  return times[2] <= Math.min(times[0], times[1]);
+}
 
 /** @returns false if it was interrupted */
 async function drawFinalPictures(run: Run): Promise<boolean> {
   const { diffusion, trainer, settings, path } = run;
   const steps = diffusion.samplingTimesteps;
-  say(`Drawing ${settings.samples} images in ${steps} steps ...`);
-  const start = performance.now();
-  const interrupt = catchInterrupt(() => say(`Stopping; the model is trained and kept in ${path}.`));
+  let bar: SamplingBar | undefined;
+  const interrupt = catchInterrupt(() => {
+    bar?.stop();
+    say(`Stopping; the model is trained and kept in ${path}.`);
+  });
   try {
-    const options = { ...samplingOf(run, settings.samples, interrupt.signal), returnSteps: animationSteps(steps) };
+    say(`Drawing ${settings.samples} images in ${steps} steps ...`);
+    const start = performance.now();
+    bar = await samplingBar(steps);
+    const options = {
+      ...samplingOf(run, settings.samples, interrupt.signal),
+      returnSteps: animationSteps(steps),
+      onStep: ({ step }: SamplingProgress) => bar?.show(step),
+    };
     const images = await unlessAborted(interrupt.signal, () => diffusion.sample(trainer.samplingModel, options));
+    bar.stop();
     if (images === undefined) return false;
     await writeGrid(gridPath(path), images);
     await writeAnimation(
@@ -146,6 +172,7 @@ async function drawFinalPictures(run: Run): Promise<boolean> {
     say(`Drawn in ${formatDuration((performance.now() - start) / 1000)}.`);
     return true;
   } finally {
+    bar?.stop();
     interrupt.release();
   }
 }

@@ -1,6 +1,7 @@
 import { Command, Option } from "commander";
 import { join } from "node:path";
-import { deviceNames } from "./device.ts";
+import { openData } from "./dataset.ts";
+import { deviceNames, openDevice } from "./device.ts";
 import type { DeviceName } from "./device.ts";
 import { presets } from "./presets/all.ts";
 import { RUNS_DIRECTORY, hasCheckpoints, recordedSettings, unusedRunDirectory } from "./runs.ts";
@@ -14,8 +15,8 @@ Examples:
   $ unnoise train --data photos/ --image-size 32 --channels 3 --out runs/photos
   $ unnoise train --steps 5000 --batch-size 32 --lr 1e-3 --out runs/longer
 
-A run goes on from its last checkpoint: give the same command again, or only --out. Ctrl-C finishes the step,
-writes a checkpoint and stops; a second Ctrl-C stops at once.`;
+A run goes on from its last checkpoint: give the same command again, or only --out. Ctrl-C
+finishes the step, writes a checkpoint and stops; a second Ctrl-C stops at once.`;
 
 interface TrainFlags extends FlagValues {
   readonly preset?: string;
@@ -28,8 +29,8 @@ export function trainCommand(): Command {
   const names = presets.map(({ name, summary }) => `${name} (${summary})`).join("; ");
   const command = new Command("train")
     .description(
-      "Train a diffusion model on images, and draw samples while it trains and at the end. Without flags it learns\n" +
-        "to draw garments from Fashion-MNIST. Settings come from a preset; flags change single ones.",
+      "Train a diffusion model on images, and draw samples while it trains and at the end. Without flags it " +
+        "learns to draw garments from Fashion-MNIST. Settings come from a preset; flags change single ones.",
     )
     .addOption(
       new Option("--preset <name>", `settings to start from: ${names}`).choices(presets.map(({ name }) => name)),
@@ -43,8 +44,18 @@ export function trainCommand(): Command {
 
 async function train(flags: TrainFlags): Promise<void> {
   const { path, settings } = await planRun(flags);
-  const { trainRun } = await import("./train-run.ts");
-  process.exitCode = await trainRun(path, settings, flags.device);
+  const say = (line: string): void => void process.stdout.write(`${line}\n`);
+  // None of the three waits for another, and data are unpacked on a thread of their own.
+  const [dataset, backend, { trainRun }] = await Promise.all([
+    openData(settings, say),
+    openDevice(flags.device),
+    import("./train-run.ts"),
+  ]);
+  try {
+    process.exitCode = await trainRun(path, settings, dataset, backend);
+  } finally {
+    await backend.close();
+  }
 }
 
 /** Where the run goes and what its settings are: a new one, or one to go on with. */
