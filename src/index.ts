@@ -33,6 +33,12 @@ export type {
 export { DiffusionProcess } from "./diffusion/process.ts";
 export type { DiffusionProcessOptions } from "./diffusion/process.ts";
 export type { Denoiser, Objective, Predictions } from "./diffusion/denoiser.ts";
+export { samplerNames } from "./diffusion/samplers/plan.ts";
+export type { PlanOptions, SamplerName, SamplingPlan } from "./diffusion/samplers/plan.ts";
+export type { SamplerOptions } from "./diffusion/samplers/sampler.ts";
+export { timestepSpacingNames } from "./diffusion/timestep-spacing.ts";
+export type { TimestepSpacing } from "./diffusion/timestep-spacing.ts";
+export { rescaleZeroTerminalSnr } from "./diffusion/zero-terminal-snr.ts";
 export { noiseSchedule } from "./diffusion/noise-schedule.ts";
 export type { NoiseSchedule } from "./diffusion/noise-schedule.ts";
 export type { Samples, SamplingOptions, SamplingProgress } from "./diffusion/sampling.ts";
@@ -40,8 +46,10 @@ export {
   betaSchedule,
   betaScheduleNames,
   cosineBetaSchedule,
+  laplaceBetaSchedule,
   linearBetaSchedule,
   quadraticBetaSchedule,
+  scaledLinearBetaSchedule,
   sigmoidBetaSchedule,
 } from "./diffusion/schedules.ts";
 export type { BetaRange, BetaSchedule, Betas } from "./diffusion/schedules.ts";

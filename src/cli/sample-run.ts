@@ -54,8 +54,9 @@ async function draw(flags: SampleFlags, seed: number, found: LatestCheckpoint, b
   const { height, width } = found.checkpoint.config.dataset;
   const diffusion = diffusionFromCheckpoint(found.checkpoint);
   const model = await modelFromCheckpoint(found.checkpoint, { ema: flags.ema });
-  const { steps, sampler, eta, gif, number } = flags;
-  const all = sampler === "ddpm" ? diffusion.timesteps : (steps ?? diffusion.samplingTimesteps);
+  const { steps, sampler, eta, timestepSpacing, gif, number } = flags;
+  const way = { steps, sampler, eta, timestepSpacing };
+  const all = diffusion.plan(way).steps.length;
   const batchCount = Math.ceil(number / BATCH);
   const bar = await samplingBar(all * batchCount);
   const batches: Samples[] = [];
@@ -66,9 +67,7 @@ async function draw(flags: SampleFlags, seed: number, found: LatestCheckpoint, b
           batchSize: Math.min(BATCH, number - batch * BATCH),
           imageSize: [height, width],
           seed: (seed + batch) % 2 ** 32,
-          steps,
-          sampler,
-          eta,
+          ...way,
           backend,
           returnSteps: gif === undefined || gif === false ? [] : animationSteps(all),
           onStep: ({ step }) => bar.show(batch * all + step),

@@ -1,4 +1,8 @@
 import { Command, Option } from "commander";
+import { samplerNames } from "../diffusion/samplers/plan.ts";
+import type { SamplerName } from "../diffusion/samplers/plan.ts";
+import { timestepSpacingNames } from "../diffusion/timestep-spacing.ts";
+import type { TimestepSpacing } from "../diffusion/timestep-spacing.ts";
 import { numberWithin, wholeNumber } from "../training/rules.ts";
 import { deviceNames } from "./device.ts";
 import type { DeviceName } from "./device.ts";
@@ -9,6 +13,7 @@ Examples:
   $ unnoise sample                                     16 images from the latest run
   $ unnoise sample -n 64 --seed 7 --gif
   $ unnoise sample --checkpoint runs/fashion-mnist/checkpoints/step-500.safetensors --out early.png
+  $ unnoise sample --sampler dpmSolver++2M --steps 10  ten evaluations of the model
   $ unnoise sample --sampler ddim --steps 100 --eta 0.5
   $ unnoise sample -n 100 --no-grid --out garments/    one file per image
 
@@ -19,7 +24,8 @@ export interface SampleFlags {
   readonly number: number;
   readonly seed?: number;
   readonly steps?: number;
-  readonly sampler?: "ddpm" | "ddim";
+  readonly sampler?: SamplerName;
+  readonly timestepSpacing?: TimestepSpacing;
   readonly eta?: number;
   /** Images in a row; true leaves that open, false writes one file per image. */
   readonly grid: number | boolean;
@@ -44,12 +50,16 @@ export function sampleCommand(): Command {
     )
     .option("--steps <n>", "evaluations of the model per image (default: as trained)", numberFlag(count))
     .addOption(
-      new Option("--sampler <name>", "ddpm takes every timestep, ddim any number (default: by --steps)").choices([
-        "ddpm",
-        "ddim",
-      ]),
+      new Option("--sampler <name>", "the way from noise to images (default: by --steps, ddpm or ddim)").choices(
+        samplerNames,
+      ),
     )
-    .option("--eta <x>", "noise that ddim adds, 0 (none) to 1 (as ddpm)", numberFlag(numberWithin(0, 1)))
+    .addOption(
+      new Option("--timestep-spacing <name>", "which timesteps it visits (default: by sampler)").choices(
+        timestepSpacingNames,
+      ),
+    )
+    .option("--eta <x>", "noise that ddim and its like add, 0 (none) to 1 (as ddpm)", numberFlag(numberWithin(0, 1)))
     .option("--grid <columns>", "images in a row of the picture (default: about square)", numberFlag(count))
     .option("--no-grid", "write every image to a file of its own, in the directory --out")
     .option("--gif [file]", "also write an animation of the denoising")
