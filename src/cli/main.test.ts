@@ -131,6 +131,7 @@ describe("unnoise train", { timeout: 60_000 }, () => {
     const grid = { width: 8 * 22, height: 8 * 22 };
     expect(await sizeOf("whole", "samples.png")).toEqual({ ...grid, pages: 1 });
     expect(await sizeOf("whole", "denoising.gif")).toEqual({ ...grid, pages: 4 });
+    expect(await sizeOf("whole", "loss.svg")).toEqual({ width: 720, height: 360, pages: 1 });
   });
 
   test("says that a run is finished, and takes it further", async () => {

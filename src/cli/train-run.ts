@@ -6,11 +6,13 @@ import type { SamplingProgress } from "../diffusion/sampling.ts";
 import { betaSchedule } from "../diffusion/schedules.ts";
 import { Unet } from "../nn/unet.ts";
 import type { ImageDataset } from "../data/dataset.ts";
+import { writeFileAtomic } from "../io/atomic.node.ts";
 import { RunDirectory, listCheckpoints } from "../training/run-directory.node.ts";
 import { Trainer } from "../training/trainer.ts";
 import { formatCount, formatDuration } from "./format.ts";
 import { EXIT_INTERRUPTED, catchInterrupt } from "./interrupt.ts";
 import type { Interrupt } from "./interrupt.ts";
+import { lossCurve } from "./loss-curve.ts";
 import { animationSteps, writeAnimation, writeGrid } from "./pictures.ts";
 import { programName } from "./program-name.ts";
 import { progressDisplay, samplingBar } from "./progress.ts";
@@ -109,8 +111,9 @@ async function trainSteps(run: Run, startStep: number, totalSteps: number): Prom
       if (isDue) await drawPreview(run, display, interrupt);
       if (interrupt.signal.aborted) break;
     }
-    if (!interrupt.signal.aborted) return true;
     await trainer.save();
+    await drawLoss(run);
+    if (!interrupt.signal.aborted) return true;
     display.say(`Stopped at step ${trainer.step} with a checkpoint in ${run.path}. The same command goes on from it.`);
     return false;
   } finally {
@@ -118,6 +121,11 @@ async function trainSteps(run: Run, startStep: number, totalSteps: number): Prom
     run.say = say;
     interrupt.release();
   }
+}
+
+async function drawLoss({ path, directory }: Run): Promise<void> {
+  const lines = await directory.metrics();
+  if (lines.length > 0) await writeFileAtomic(lossPath(path), lossCurve(lines, `loss of ${path}`));
 }
 
 async function drawPreview(run: Run, display: ProgressDisplay, { signal }: Interrupt): Promise<void> {
@@ -133,6 +141,7 @@ async function drawPreview(run: Run, display: ProgressDisplay, { signal }: Inter
 }
 
 const gridPath = (run: string): string => join(run, "samples.png");
+const lossPath = (run: string): string => join(run, "loss.svg");
 const animationPath = (run: string): string => join(run, "denoising.gif");
 
 /** Whether the pictures at the end are there, and drawn after the last checkpoint. */
@@ -200,7 +209,7 @@ function conclude({ path, settings, trainer }: Run): void {
   say(`
 ${gridPath(path)}     ${settings.samples} samples
 ${animationPath(path)}   how they came out of noise
-${join(path, "metrics.jsonl")}   the loss of every step
+${lossPath(path)}        the loss of every step; its numbers are in metrics.jsonl
 ${join(path, "checkpoints")}     the model (safetensors)
 
 More samples:   ${programName()} sample --checkpoint ${path} -n 16

@@ -22,6 +22,11 @@ export function linesUpTo(text: string, step: number): string {
   return kept.map((line) => `${line}\n`).join("");
 }
 
+/** The whole lines of a metrics.jsonl. */
+export function metricsOf(text: string): MetricsLine[] {
+  return text.split("\n").flatMap((line) => parseLine(line) ?? []);
+}
+
 function parseLine(line: string): MetricsLine | undefined {
   try {
     return metricsLine.safeParse(JSON.parse(line)).data;

@@ -134,6 +134,7 @@ describe("a run directory", () => {
       .split("\n")
       .map((text) => JSON.parse(text) as unknown);
     expect(steps).toEqual([line(1), line(2), line(3)]);
+    expect(await run.metrics()).toEqual(steps);
     expect(JSON.parse(await readFile(join(run.path, "config.json"), "utf8"))).toEqual({
       ...config,
       command: { preset: "tiny" },

@@ -5,7 +5,7 @@ import { errorCode, errorLine, fileError } from "../io/file-errors.node.ts";
 import { readSafetensors, writeSafetensors } from "../io/safetensors.node.ts";
 import { decodeCheckpoint, encodeCheckpoint } from "./checkpoint.ts";
 import type { Checkpoint } from "./checkpoint.ts";
-import { linesUpTo } from "./metrics.ts";
+import { linesUpTo, metricsOf } from "./metrics.ts";
 import type { MetricsLine } from "./metrics.ts";
 import type { RunConfig } from "./run-config.ts";
 import type { FoundCheckpoint, RunStore } from "./run-store.ts";
@@ -57,6 +57,11 @@ export class RunDirectory implements RunStore {
     } catch (error) {
       throw fileError(this.#metricsPath, "write", error);
     }
+  }
+
+  /** What was recorded, step by step. */
+  async metrics(): Promise<MetricsLine[]> {
+    return metricsOf((await readIfThere(this.#metricsPath)) ?? "");
   }
 
   async save(checkpoint: Checkpoint): Promise<string> {
