@@ -100,6 +100,7 @@ describe("unnoise", { timeout: 30_000 }, () => {
     ["sample --checkpoint nothing.safetensors", 1, /^unnoise: nothing.safetensors: cannot read: no such file/],
     ["sample --checkpoint ramps-idx3-ubyte", 1, /ramps-idx3-ubyte: not a safetensors file/],
     ["sample --out picture.bmp", 1, /--out must end in .png, .jpg or .webp, got picture.bmp/],
+    ["sample --out nowhere/picture.png", 1, /nowhere\/picture.png: cannot write: nowhere is no directory/],
     ["noise nothing.png", 1, /nothing.png: cannot read: no such file/],
     ["noise ramps-idx3-ubyte", 1, /ramps-idx3-ubyte: cannot decode this image/],
     ["noise x.png --at 0,300", 1, /--at must lie below --timesteps 300, got 300/],

@@ -1,5 +1,5 @@
-import { mkdir } from "node:fs/promises";
-import { extname, join } from "node:path";
+import { mkdir, stat } from "node:fs/promises";
+import { dirname, extname, join } from "node:path";
 import type { Backend } from "../backend/backend.ts";
 import type { Samples } from "../diffusion/sampling.ts";
 import { fileError } from "../io/file-errors.node.ts";
@@ -20,6 +20,7 @@ const BATCH = 64;
 export async function sampleRun(flags: SampleFlags): Promise<void> {
   const seed = flags.seed ?? Math.floor(Math.random() * 2 ** 32);
   const target = targetsOf(flags, seed);
+  await checkPlaces(target);
   const found = await openCheckpoint(flags.checkpoint ?? (await latestRun()));
   for (const fault of found.faults) say(`passed over ${fault}`);
   say(`checkpoint ${found.path}, step ${found.checkpoint.step}`);
@@ -47,6 +48,15 @@ function targetsOf({ grid, gif, out, number }: SampleFlags, seed: number): Targe
     throw new Error(`--gif must end in .gif or .webp, got ${animation}`);
   }
   return { picture, animation };
+}
+
+/** Hours of drawing should not end at a directory that is not there. */
+async function checkPlaces({ picture, animation }: Targets): Promise<void> {
+  for (const path of animation === undefined ? [picture] : [picture, animation]) {
+    const directory = dirname(path);
+    const status = await stat(directory).catch(() => undefined);
+    if (status?.isDirectory() !== true) throw new Error(`${path}: cannot write: ${directory} is no directory`);
+  }
 }
 
 /** One result for each {@link BATCH} images; each batch has a seed of its own. */
