@@ -33,8 +33,8 @@ async function picture(...path: string[]) {
   return { format, width, height: pageHeight, pages, spread: Math.max(...channels.map(({ stdev }) => stdev)) };
 }
 
-/** Pixels across a grid of images with 2 pixels between and around them, each pixel twice as large. */
-const across = (images: number, size = 28) => 2 * (images * (size + 2) + 2);
+/** Pixels across a grid of images with 2 pixels between and around them, each pixel four times as large. */
+const across = (images: number, size = 28) => 4 * (images * (size + 2) + 2);
 
 test("a tour on the wasm device: train, sample, noise, info and parity", { timeout: 120_000 }, async () => {
   const model = "--dim 8 --dim-mults 1,2 --attention-heads 1 --timesteps 50 --sampling-timesteps 4";

@@ -128,8 +128,8 @@ describe("unnoise train", { timeout: 60_000 }, () => {
     expect(await lossesOf("whole")).toHaveLength(5);
     expect(await readdir(join(folder, "whole", "checkpoints"))).toEqual(["step-3.safetensors", "step-5.safetensors"]);
     expect(await readdir(join(folder, "whole", "samples"))).toEqual(["step-2.png", "step-4.png"]);
-    // Two rows of two images of 8 pixels and three gaps of 2, eight times as large.
-    const grid = { width: 8 * 22, height: 8 * 22 };
+    // Two rows of two images of 8 pixels and three gaps of 2, so large that an image has 128.
+    const grid = { width: 16 * 22, height: 16 * 22 };
     expect(await sizeOf("whole", "samples.png")).toEqual({ ...grid, pages: 1 });
     expect(await sizeOf("whole", "denoising.gif")).toEqual({ ...grid, pages: 4 });
     expect(await sizeOf("whole", "loss.svg")).toEqual({ width: 720, height: 360, pages: 1 });
@@ -233,7 +233,7 @@ describe("unnoise sample", { timeout: 60_000 }, () => {
     expect(await readFile(join(folder, "second.png"))).toEqual(await readFile(join(folder, "first.png")));
     await unnoise("sample", ...flags, "--out", "raw.png", "--no-ema");
     expect(await readFile(join(folder, "raw.png"))).not.toEqual(await readFile(join(folder, "first.png")));
-    expect(await sizeOf("first.png")).toEqual({ width: 8 * 52, height: 8 * 12, pages: 1 });
+    expect(await sizeOf("first.png")).toEqual({ width: 12 * 52, height: 12 * 12, pages: 1 });
     expect(await sizeOf("first.gif")).toMatchObject({ pages: 4 });
   });
 

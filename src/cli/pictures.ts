@@ -8,6 +8,9 @@ import type { NdArray } from "../tensor/ndarray.ts";
 /** Seconds of a denoising animation, without the pause at its end. */
 const ANIMATION_SECONDS = 3;
 const MOST_FRAMES = 50;
+/** What small images are enlarged to at most: the whole picture, and one image of it. */
+const PICTURE_PIXELS = 640;
+const IMAGE_PIXELS = 128;
 
 export interface GridLayout {
   readonly columns?: number | undefined;
@@ -37,13 +40,12 @@ export function animationSteps(steps: number): number[] {
   return Array.from({ length: frames + 1 }, (_, frame) => Math.round((frame * steps) / frames));
 }
 
-function completed({ shape }: NdArray, { columns, scale, padding }: GridLayout): GridLayout {
+function completed({ shape }: NdArray, { columns, scale, padding = 2 }: GridLayout): GridLayout {
   const [count, height, width] = shape;
-  return {
-    columns: columns ?? Math.ceil(Math.sqrt(count)),
-    scale: scale ?? Math.max(1, Math.floor(64 / Math.max(height, width))),
-    padding,
-  };
+  const across = Math.min(count, columns ?? Math.ceil(Math.sqrt(count)));
+  const longSide = Math.max(across * (width + padding), Math.ceil(count / across) * (height + padding));
+  const fitting = Math.min(PICTURE_PIXELS / longSide, IMAGE_PIXELS / Math.max(height, width));
+  return { columns: across, scale: scale ?? Math.max(1, Math.floor(fitting)), padding };
 }
 
 function floats({ data }: NdArray): Float32Array {
