@@ -1,4 +1,4 @@
-import type { Op, OpKind } from "../tensor/op.ts";
+import type { OpKind } from "../tensor/op.ts";
 
 /**
  * Operations that take about as long as reading or writing the same number of elements once, for tensors
@@ -22,6 +22,6 @@ const COSTS: { readonly [K in OpKind]?: number } = {
 };
 
 /** Rough cost of an elementwise op per element, in additions. */
-export function costOf(op: Op): number {
+export function costOf(op: { readonly kind: OpKind }): number {
   return COSTS[op.kind] ?? 1;
 }

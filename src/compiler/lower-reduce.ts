@@ -8,7 +8,8 @@ import { buildOver } from "./expression.ts";
 import type { Coordinates, Space } from "./expression.ts";
 import { builderFor, loops, withBuffers } from "./lowering.ts";
 import type { PendingStore } from "./lowering.ts";
-import { visitExpression } from "./program.ts";
+import { costOf } from "./cost.ts";
+import { mapExpression, visitExpression } from "./program.ts";
 import type { Accumulator, Expression, Kernel, Stage } from "./program.ts";
 import type { ScheduledKernel } from "./schedule.ts";
 
@@ -62,7 +63,7 @@ export function lowerReduce(kernel: ScheduledKernel, table: BufferTable): Kernel
     kind: "reduce",
     axes: result.axes,
     kept: result.groups[0],
-    stages: stagesOf(accumulators, overTerms),
+    stages: keepTerms(stagesOf(accumulators, overTerms)),
     stores: result.stores.filter((_, i) => !isOverTerms(kernel.stores[i])),
   };
 }
@@ -87,6 +88,50 @@ function stagesOf(accumulators: readonly Accumulator[], stores: Stage["stores"])
   for (const store of stores) at(firstStage(store.value)).stores.push(store);
   return stages;
 }
+
+/**
+ * What a store over the terms shares with a sum before it, if it is expensive, is stored there already and read back:
+ * softmax takes its exponentials once.
+ */
+function keepTerms(stages: readonly Stage[]): Stage[] {
+  const kept = stages.map(({ accumulators, stores }) => ({ accumulators, stores: [...stores] }));
+  kept.forEach((stage, i) => {
+    stage.stores = stage.stores.map((store) => {
+      for (const before of kept.slice(0, i)) {
+        const shared = sharedTerm(store.value, before.accumulators);
+        if (!shared) continue;
+        const { buffer, index } = store;
+        before.stores.push({ buffer, index, value: shared });
+        const again: Expression = { kind: "load", dtype: shared.dtype, buffer, index };
+        return { buffer, index, value: mapExpression(store.value, (node) => (node === shared ? again : undefined)) };
+      }
+      return store;
+    });
+  });
+  return kept;
+}
+
+/** The largest part of a value that some accumulator computes too, if taking it again would cost. */
+function sharedTerm(value: Expression, accumulators: readonly Accumulator[]): Expression | undefined {
+  const known = new Set<Expression>();
+  for (const accumulator of accumulators) visitExpression(accumulator.value, (node) => known.add(node), known);
+  let shared: Expression | undefined;
+  visitExpression(value, (node) => {
+    if (!shared && known.has(node) && node.dtype === value.dtype && isExpensive(node)) shared = node;
+  });
+  return shared;
+}
+
+function isExpensive(root: Expression): boolean {
+  let cost = 0;
+  visitExpression(root, (node) => {
+    if (node.kind === "apply") cost += costOf(node.op);
+  });
+  return cost >= EXPENSIVE;
+}
+
+/** Cost, in additions, above which reading a value back is cheaper than computing it again. */
+const EXPENSIVE = 10;
 
 function keptAxes(space: Space, reduced: Coordinates): boolean[] {
   return space.axes.map((_, axis) => reduced.every(({ coefficients }) => coefficients[axis] === 0));

@@ -186,6 +186,37 @@ export function childrenOf(node: Expression): readonly Expression[] {
   }
 }
 
+/**
+ * Rewrites an expression from the leaves up. `replace` sees every node as it was and gives another in its place, or
+ * nothing: then the node stays, with its children rewritten.
+ */
+export function mapExpression(
+  root: Expression,
+  replace: (node: Expression) => Expression | undefined,
+  memo = new Map<Expression, Expression>(),
+): Expression {
+  const known = memo.get(root);
+  if (known) return known;
+  const mapped = replace(root) ?? withChildren(root, (child) => mapExpression(child, replace, memo));
+  memo.set(root, mapped);
+  return mapped;
+}
+
+function withChildren(node: Expression, map: (child: Expression) => Expression): Expression {
+  switch (node.kind) {
+    case "constant":
+    case "index":
+    case "result":
+      return node;
+    case "load":
+      return node.row ? { ...node, row: { ...node.row, row: map(node.row.row) } } : node;
+    case "apply":
+      return { ...node, args: node.args.map(map) };
+    case "within":
+      return { ...node, inside: map(node.inside), outside: map(node.outside) };
+  }
+}
+
 /** Rewrites every affine index of an expression. */
 export function mapIndices(
   root: Expression,
@@ -194,31 +225,10 @@ export function mapIndices(
 ): Expression {
   const known = memo.get(root);
   if (known) return known;
-  const mapped = mapNode(root, map, (child) => mapIndices(child, map, memo));
+  const inner = withChildren(root, (child) => mapIndices(child, map, memo));
+  const mapped = "index" in inner ? { ...inner, index: map(inner.index) } : inner;
   memo.set(root, mapped);
   return mapped;
-}
-
-function mapNode(
-  node: Expression,
-  map: (index: Affine) => Affine,
-  recurse: (child: Expression) => Expression,
-): Expression {
-  switch (node.kind) {
-    case "constant":
-    case "result":
-      return node;
-    case "index":
-      return { ...node, index: map(node.index) };
-    case "load":
-      return node.row
-        ? { ...node, index: map(node.index), row: { ...node.row, row: recurse(node.row.row) } }
-        : { ...node, index: map(node.index) };
-    case "apply":
-      return { ...node, args: node.args.map(recurse) };
-    case "within":
-      return { ...node, index: map(node.index), inside: recurse(node.inside), outside: recurse(node.outside) };
-  }
 }
 
 /** The expressions that a kernel evaluates. */

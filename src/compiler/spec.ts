@@ -53,8 +53,11 @@ export function checkProgram(program: Program): void {
     const fail = (fault: string): never => {
       throw new Error(`kernel ${i} (${kernel.kind}): ${fault}`);
     };
+    // A reduction may read back in a later stage what it stored in an earlier one.
+    const own = new Set(kernel.kind === "reduce" ? writesOf(kernel) : []);
     for (const buffer of readsOf(kernel))
-      if (!written.has(buffer) && buffer.length > 0) fail(`reads buffer ${buffer.id} before it is written`);
+      if (!written.has(buffer) && !own.has(buffer) && buffer.length > 0)
+        fail(`reads buffer ${buffer.id} before it is written`);
     checkIndices(kernel, fail);
     for (const buffer of writesOf(kernel)) written.add(buffer);
   });

@@ -1,5 +1,5 @@
 import { sameAffine } from "./affine.ts";
-import { readsOf, visitExpression, writesOf } from "./program.ts";
+import { mapExpression, readsOf, visitExpression, writesOf } from "./program.ts";
 import type { Buffer, Expression, Kernel, MapKernel, View } from "./program.ts";
 
 /** A variable's buffer, and the one that holds its next value when all kernels have run. */
@@ -61,7 +61,12 @@ function replaceBuffers(kernel: Kernel, replaced: ReadonlyMap<Buffer, Buffer>): 
   if (!uses.some((buffer) => replaced.has(buffer))) return kernel;
   const of = (buffer: Buffer): Buffer => replaced.get(buffer) ?? buffer;
   const memo = new Map<Expression, Expression>();
-  const inside = (root: Expression): Expression => replaceLoads(root, of, memo);
+  const moved = (node: Expression): Expression | undefined => {
+    if (node.kind !== "load" || !replaced.has(node.buffer)) return undefined;
+    const row = node.row && { ...node.row, row: inside(node.row.row) };
+    return { ...node, buffer: of(node.buffer), row };
+  };
+  const inside = (root: Expression): Expression => mapExpression(root, moved, memo);
   const stores = <T extends { buffer: Buffer; value: Expression }>(list: readonly T[]): T[] =>
     list.map((store) => ({ ...store, buffer: of(store.buffer), value: inside(store.value) }));
   switch (kernel.kind) {
@@ -88,19 +93,4 @@ function replaceBuffers(kernel: Kernel, replaced: ReadonlyMap<Buffer, Buffer>): 
     case "filterGradient":
       return { ...kernel, input: inside(kernel.input), cotangent: of(kernel.cotangent), result: of(kernel.result) };
   }
-}
-
-function replaceLoads(root: Expression, of: (buffer: Buffer) => Buffer, memo: Map<Expression, Expression>): Expression {
-  const known = memo.get(root);
-  if (known) return known;
-  const recurse = (child: Expression): Expression => replaceLoads(child, of, memo);
-  let result = root;
-  if (root.kind === "load") {
-    result = root.row
-      ? { ...root, buffer: of(root.buffer), row: { ...root.row, row: recurse(root.row.row) } }
-      : { ...root, buffer: of(root.buffer) };
-  } else if (root.kind === "apply") result = { ...root, args: root.args.map(recurse) };
-  else if (root.kind === "within") result = { ...root, inside: recurse(root.inside), outside: recurse(root.outside) };
-  memo.set(root, result);
-  return result;
 }

@@ -45,10 +45,16 @@ export class SharedBlock {
 
   require(bytes: number): void {
     if (bytes <= this.#bytes) return;
-    if (this.#bytes > 0) this.#heap.free(this.#address, this.#bytes);
-    this.#bytes = 0;
-    this.#address = this.#heap.allocate(bytes);
-    this.#bytes = bytes;
+    const before = this.#bytes;
+    if (before > 0) this.#heap.free(this.#address, before);
+    try {
+      this.#address = this.#heap.allocate(bytes);
+      this.#bytes = bytes;
+    } catch (error) {
+      // Programs that were loaded before still need theirs.
+      if (before > 0) this.#address = this.#heap.allocate(before);
+      throw error;
+    }
   }
 }
 
