@@ -104,4 +104,5 @@ export type { Backend, Executable } from "./backend/backend.ts";
 export { compile } from "./backend/compile.ts";
 export type { Compiled, Traced } from "./backend/compile.ts";
 export { defaultBackend } from "./backend/default.ts";
+export { OutOfMemory } from "./backend/out-of-memory.ts";
 export { ReferenceBackend } from "./backend/reference/backend.ts";

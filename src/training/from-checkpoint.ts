@@ -22,6 +22,6 @@ export async function modelFromCheckpoint(
 
 /** The diffusion that a checkpoint's model was trained for, with the settings for sampling that it was given. */
 export function diffusionFromCheckpoint({ config, betas }: Checkpoint): GaussianDiffusion {
-  const { lossType, objective, clipDenoised, samplingTimesteps, ddimSamplingEta } = config.diffusion;
-  return new GaussianDiffusion({ betas, lossType, objective, clipDenoised, samplingTimesteps, ddimSamplingEta });
+  const { timesteps: _, ...settings } = config.diffusion; // as many as betas
+  return new GaussianDiffusion({ ...settings, betas });
 }

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { ImageDataset } from "../data/dataset.ts";
 import type { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
 import type { Unet } from "../nn/unet.ts";
-import { flag, numberWithin, oneOf, wholeNumber } from "./rules.ts";
+import { flag, numberWithin, oneOf, positiveNumber, wholeNumber } from "./rules.ts";
 import { trainingSettings } from "./settings.ts";
 import type { TrainingSettings } from "./settings.ts";
 
@@ -29,6 +29,10 @@ export const diffusionSettings = z.strictObject({
   clipDenoised: flag(),
   samplingTimesteps: wholeNumber(1),
   ddimSamplingEta: numberWithin(0, 1),
+  minSnrLossWeight: flag().default(false),
+  minSnrGamma: positiveNumber().default(5),
+  p2LossWeightGamma: numberWithin(0, 100).default(0),
+  p2LossWeightK: positiveNumber().default(1),
 });
 
 /** The images that a model was trained on. */
@@ -58,10 +62,12 @@ export function configOf(
   dataset: ImageDataset,
 ): RunConfig {
   const { timesteps, lossType, objective, clipDenoised, samplingTimesteps, ddimSamplingEta } = diffusion;
+  const { minSnrLossWeight, minSnrGamma, p2LossWeightGamma, p2LossWeightK } = diffusion;
+  const weights = { minSnrLossWeight, minSnrGamma, p2LossWeightGamma, p2LossWeightK };
   const { name, length, height, width, channels } = dataset;
   return {
     model: { ...model.options, dimMults: [...model.options.dimMults] },
-    diffusion: { timesteps, lossType, objective, clipDenoised, samplingTimesteps, ddimSamplingEta },
+    diffusion: { timesteps, lossType, objective, clipDenoised, samplingTimesteps, ddimSamplingEta, ...weights },
     training,
     dataset: { name, length, height, width, channels },
   };

@@ -21,6 +21,11 @@ export class Heap {
     this.memory = new WebAssembly.Memory({ initial: 16, maximum: 65536, shared: true });
   }
 
+  /** @throws at once if so many bytes fit into no memory */
+  static check(bytes: number): void {
+    if (bytes + FIRST_ADDRESS + SLACK > LIMIT) throw outOfMemory(bytes + FIRST_ADDRESS + SLACK);
+  }
+
   /** @throws if wasm32's 4 GiB do not suffice */
   allocate(bytes: number): number {
     const size = Math.max(64, Math.ceil(bytes / 64) * 64);

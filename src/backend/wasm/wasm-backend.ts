@@ -75,6 +75,7 @@ export class WasmBackend implements Backend {
     checkGraph(graph);
     const program = compileGraph(graph);
     const plan = planMemory(program);
+    Heap.check(plan.bytes);
     const module = emitModule(program, plan.offsets, this.features);
     if (this.#dumps) console.error(module.text);
     const code = await WebAssembly.compile(await assemble(module.text, this.features));
