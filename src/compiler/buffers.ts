@@ -2,7 +2,7 @@ import type { DType } from "../tensor/dtype.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Variable } from "../tensor/variable.ts";
 import type { Buffer, BufferSource } from "./program.ts";
-import { isStoredLeaf } from "./schedule.ts";
+import { isStoredLeaf } from "./scheduled-kernel.ts";
 
 /** Gives stored tensors their buffers. */
 export class BufferTable {

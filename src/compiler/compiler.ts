@@ -6,7 +6,9 @@ import { legalize } from "./legalize.ts";
 import { BufferTable } from "./buffers.ts";
 import { lower } from "./lower.ts";
 import type { Buffer, Kernel, Program } from "./program.ts";
-import { isStoredLeaf, schedule } from "./schedule.ts";
+import { mergeKernels } from "./merge.ts";
+import { schedule } from "./schedule.ts";
+import { isStoredLeaf } from "./scheduled-kernel.ts";
 import { simplify } from "./simplify.ts";
 import { commitUpdates, copyKernel } from "./updates.ts";
 
@@ -15,7 +17,7 @@ import { commitUpdates, copyKernel } from "./updates.ts";
  *
  * 1. simplify: equal subgraphs become one, constants fold, what changes nothing goes;
  * 2. legalize: down to the ops that kernels exist for;
- * 3. schedule: what is stored, what is fused, which kernels;
+ * 3. schedule and merge: what is stored, what is fused, which kernels;
  * 4. lower: index arithmetic over loop axes;
  * 5. commit: variables take their next values, in place where that is safe.
  *
@@ -33,7 +35,7 @@ function scheduleAndLower(graph: Graph): { kernels: Kernel[]; table: BufferTable
   for (;;) {
     const table = new BufferTable();
     try {
-      return { kernels: lower(graph, schedule(graph, forced), table), table };
+      return { kernels: lower(graph, mergeKernels(schedule(graph, forced)), table), table };
     } catch (request) {
       if (!(request instanceof NeedsStorage)) throw request;
       if (forced.has(request.tensor))

@@ -6,7 +6,7 @@ import { NeedsSplit, NeedsStorage, buildOver, spaceOf } from "./expression.ts";
 import type { Coordinates, ExpressionBuilder } from "./expression.ts";
 import { builderFor, loops, storesOf, withBuffers } from "./lowering.ts";
 import type { Buffer, ConvolutionShape, Expression, Kernel, View } from "./program.ts";
-import type { ScheduledKernel } from "./schedule.ts";
+import type { ScheduledKernel } from "./scheduled-kernel.ts";
 import { fitsLayout, lhsLayout, rhsLayout } from "./view.ts";
 import type { ViewLayout } from "./view.ts";
 

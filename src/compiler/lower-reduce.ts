@@ -11,7 +11,7 @@ import type { PendingStore } from "./lowering.ts";
 import { costOf } from "./cost.ts";
 import { mapExpression, visitExpression } from "./program.ts";
 import type { Accumulator, Expression, Kernel, Stage } from "./program.ts";
-import type { ScheduledKernel } from "./schedule.ts";
+import type { ScheduledKernel } from "./scheduled-kernel.ts";
 
 /** Thrown where stacked kernels do not read each other's results at the place where they are made. */
 export class NeedsOwnKernels extends Error {

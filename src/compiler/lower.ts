@@ -6,7 +6,7 @@ import { lowerConvolution, lowerDot, lowerFilterGradient } from "./lower-contrac
 import { NeedsOwnKernels, lowerReduce } from "./lower-reduce.ts";
 import { builderFor, loops, storesOf, withBuffers } from "./lowering.ts";
 import type { Kernel } from "./program.ts";
-import type { ScheduledKernel } from "./schedule.ts";
+import type { ScheduledKernel } from "./scheduled-kernel.ts";
 
 type Lowering = (kernel: ScheduledKernel, table: BufferTable) => Kernel;
 

@@ -5,7 +5,7 @@ import { ExpressionBuilder } from "./expression.ts";
 import type { Space } from "./expression.ts";
 import type { Store } from "./program.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { ScheduledKernel } from "./schedule.ts";
+import type { ScheduledKernel } from "./scheduled-kernel.ts";
 
 /** A store whose buffer is not made yet. */
 export type PendingStore = Omit<Store, "buffer">;

@@ -1,6 +1,7 @@
 import { formatShape, sameShape, sizeOf } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { ScheduledKernel } from "./schedule.ts";
+import { reductionKey } from "./scheduled-kernel.ts";
+import type { ScheduledKernel } from "./scheduled-kernel.ts";
 
 const MOST_STORES = 6;
 /** Terms of a result that several passes may go over: they should still be in a cache at the next. */
@@ -11,13 +12,6 @@ const FEWEST_ROWS = 64;
 /** Joins kernels that read the same memory: side by side, then one after the other. */
 export function mergeKernels(kernels: readonly ScheduledKernel[]): ScheduledKernel[] {
   return merge(merge(kernels, sideBySide), stacked);
-}
-
-/** Reductions with equal keys run over the same terms. */
-export function reductionKey(result: Tensor): string {
-  return result.op.kind === "reduce"
-    ? `reduce ${formatShape(result.inputs[0].shape)} ${result.op.axes.join()}`
-    : `result ${result.id}`;
 }
 
 /** Gives the joined kernel, or nothing. `kernel` comes after `into` and everything else that it reads is ready before. */

@@ -4,33 +4,16 @@ import { isElementwise, isMovement } from "../tensor/op.ts";
 import { sameShape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { COST_PER_PASS, costOf } from "./cost.ts";
-import { mergeKernels, reductionKey } from "./merge.ts";
+import { isStoredLeaf, reductionKey } from "./scheduled-kernel.ts";
+import type { ScheduledKernel } from "./scheduled-kernel.ts";
 import { baseOf, basesOf, isGatherable, isStridedView, lhsLayout, rhsLayout } from "./view.ts";
 import type { ViewLayout } from "./view.ts";
 
-/** Which tensors are computed by one kernel, before index arithmetic. */
-export interface ScheduledKernel {
-  readonly kind: "map" | "reduce" | "dot_general" | "convolution" | "convolution_filter_gradient";
-  /** What the kernel reduces or contracts: one tensor, or several reductions of one shape. */
-  readonly results: readonly Tensor[];
-  /** What it writes: the results, or what follows from them elementwise. */
-  readonly stores: readonly Tensor[];
-  /** Stores of a reduction that have an element for every term rather than for every result. */
-  readonly overTerms?: readonly Tensor[];
-  /** Stored tensors that it reads. */
-  readonly reads: ReadonlySet<Tensor>;
-  /** The kernels that it was stacked from, should they have to run one by one. */
-  readonly parts?: readonly ScheduledKernel[];
-}
-
+/** Stored tensors and operations of one expression, beyond which kernels would grow too large. */
 const MOST_LEAVES = 12;
 const MOST_OPERATIONS = 400;
+/** Operations that a convolution may do on its input while it gathers it. */
 const CHEAP_OPERAND = 8;
-
-/** Tensors that exist in memory without being computed. */
-export function isStoredLeaf(tensor: Tensor): boolean {
-  return tensor.op.kind === "input" || tensor.op.kind === "variable" || tensor.op.kind === "literal";
-}
 
 /** Products find their rows and columns in any shape, reductions their results if only axes of 1 come or go. */
 function mayReshape(result: Tensor, before: Tensor, after: Tensor): boolean {
@@ -45,18 +28,15 @@ function isReframed(before: Tensor, after: Tensor): boolean {
   );
 }
 
-function isResult(tensor: Tensor): boolean {
-  const { kind } = tensor.op;
-  return kind === "reduce" || isContraction(tensor) || kind === "convolution_filter_gradient";
-}
-
-function isContraction(tensor: Tensor): boolean {
-  const { kind } = tensor.op;
-  return kind === "dot_general" || kind === "convolution" || kind === "convolution_filter_gradient";
+/** Whether a tensor is reduced or contracted, so that a kernel forms around it. */
+function isResult({ op: { kind } }: Tensor): boolean {
+  return (
+    kind === "reduce" || kind === "dot_general" || kind === "convolution" || kind === "convolution_filter_gradient"
+  );
 }
 
 /**
- * Decides what is written to memory and by which kernel.
+ * Decides what is written to memory, one kernel for each tensor that is.
  *
  * @param forced tensors that must be stored whatever the cost
  */
@@ -88,7 +68,7 @@ class Scheduler {
     this.#attachTails();
     this.#storeRequired();
     this.#storeShared();
-    return mergeKernels(this.#kernels());
+    return this.#kernels();
   }
 
   /** Elementwise work that alone uses a reduction or contraction is done before its result is stored. */

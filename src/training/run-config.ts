@@ -8,15 +8,15 @@ import type { TrainingSettings } from "./settings.ts";
 
 /** Every option of a U-Net, as `Unet.options` gives them. */
 export const unetSettings = z.strictObject({
-  dim: wholeNumber(4),
+  dim: wholeNumber(4, 4096),
   initDim: wholeNumber(1),
   outDim: wholeNumber(1),
   dimMults: z.array(wholeNumber(1)).min(1),
   channels: wholeNumber(1),
   selfCondition: flag(),
   resnetBlockGroups: wholeNumber(1),
-  attentionHeads: wholeNumber(1),
-  attentionDimHead: wholeNumber(1),
+  attentionHeads: wholeNumber(1, 256),
+  attentionDimHead: wholeNumber(1, 1024),
   weightStandardization: oneOf(["standardized", "printed"]),
   seed: wholeNumber(0, 2 ** 32 - 1),
 });
