@@ -3,6 +3,7 @@
 // Models
 export { Unet } from "./nn/unet.ts";
 export type { UnetOptions } from "./nn/unet.ts";
+export type { Conditions } from "./nn/conditions.ts";
 export { Module } from "./nn/module.ts";
 export type { Layer } from "./nn/module.ts";
 export { GELU, SiLU } from "./nn/activations.ts";
@@ -25,7 +26,6 @@ export type { LayerSummary, ModelSummary } from "./nn/summary.ts";
 export { GaussianDiffusion } from "./diffusion/gaussian-diffusion.ts";
 export type {
   GaussianDiffusionOptions,
-  LossOptions,
   LossType,
   PSampleOptions,
   SampleOptions,

@@ -1,3 +1,4 @@
+import type { Conditions } from "../nn/conditions.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** A network that looks at noisy images and their timesteps; `Unet` is one. */
@@ -10,7 +11,7 @@ export interface Denoiser {
    * From [batch, height, width, channels] and timesteps [batch] to the objective, shaped as the images. Timesteps are
    * i32, or f32 if a sampler asks between them, as those over Karras noise levels do.
    */
-  forward(x: Tensor, time: Tensor, selfCondition?: Tensor): Tensor;
+  forward(x: Tensor, time: Tensor, conditions?: Conditions): Tensor;
 }
 
 /** What the network's output stands for: the noise, the clean images, or v (Salimans & Ho 2022, 2202.00512). */

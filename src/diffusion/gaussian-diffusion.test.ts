@@ -42,9 +42,9 @@ describe("the loss", () => {
     const spy: Denoiser = {
       channels: 1,
       selfCondition: true,
-      forward: (x, t, known) => {
-        seen.push(x, t, known);
-        return known ?? x;
+      forward: (x, t, { selfCondition } = {}) => {
+        seen.push(x, t, selfCondition);
+        return selfCondition ?? x;
       },
     };
     await evaluate(
@@ -66,7 +66,7 @@ describe("training with self-condition", () => {
     const model: Denoiser = {
       channels: 1,
       selfCondition: true,
-      forward: (x, _t, known) => x.add(known ?? 0).multiply(valueOf(factor)),
+      forward: (x, _t, { selfCondition = 0 } = {}) => x.add(selfCondition).multiply(valueOf(factor)),
     };
     const run = (x: Tensor, t: Tensor, z: Tensor): [Tensor, Tensor] => {
       const estimate = diffusion.estimateXStart(model, diffusion.qSample(x, t, z), t);
@@ -90,7 +90,10 @@ describe("training with self-condition", () => {
     const both = await evaluate(
       (x, t) =>
         concatenate(
-          [diffusion.estimateXStart(model, x, t), diffusion.modelPredictions(model, x, t, x.multiply(0)).xStart],
+          [
+            diffusion.estimateXStart(model, x, t),
+            diffusion.modelPredictions(model, x, t, { selfCondition: x.multiply(0) }).xStart,
+          ],
           0,
         ),
       x,

@@ -1,5 +1,6 @@
 import type { Backend } from "../backend/backend.ts";
 import { defaultBackend } from "../backend/default.ts";
+import type { Conditions } from "../nn/conditions.ts";
 import { huber } from "../tensor/functions.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
@@ -53,11 +54,6 @@ export interface GaussianDiffusionOptions extends Omit<DiffusionProcessOptions, 
   readonly samplingTimesteps?: number;
   /** Default 0. */
   readonly ddimSamplingEta?: number;
-}
-
-export interface LossOptions {
-  /** An estimate of the clean images for a model with self-condition, see {@link GaussianDiffusion.estimateXStart}. */
-  readonly selfCondition?: Tensor;
 }
 
 /** How to sample; what is left out follows from the diffusion's own options. */
@@ -127,9 +123,10 @@ export class GaussianDiffusion extends DiffusionProcess {
    * @param xStart clean images within [-1, 1], [batch, height, width, channels]
    * @param t i32 [batch], uniform in [0, timesteps)
    * @param noise standard normal, shaped as xStart
+   * @param conditions what the model is told; `selfCondition` may come from {@link estimateXStart}
    */
-  pLosses(model: Denoiser, xStart: Tensor, t: Tensor, noise: Tensor, { selfCondition }: LossOptions = {}): Tensor {
-    const output = model.forward(this.qSample(xStart, t, noise), t, selfCondition);
+  pLosses(model: Denoiser, xStart: Tensor, t: Tensor, noise: Tensor, conditions?: Conditions): Tensor {
+    const output = model.forward(this.qSample(xStart, t, noise), t, conditions);
     const losses = lossTypes[this.lossType](output.subtract(this.target(xStart, t, noise)));
     if (!this.lossWeights) return losses.mean();
     const weights = literal(ndarray(Float32Array.from(this.lossWeights), [this.timesteps]));
@@ -142,8 +139,8 @@ export class GaussianDiffusion extends DiffusionProcess {
    *
    * @param x noisy images, `qSample(xStart, t, noise)`
    */
-  estimateXStart(model: Denoiser, x: Tensor, t: Tensor): Tensor {
-    return this.modelPredictions(model, x, t).xStart.stopGradient();
+  estimateXStart(model: Denoiser, x: Tensor, t: Tensor, conditions?: Conditions): Tensor {
+    return this.modelPredictions(model, x, t, conditions).xStart.stopGradient();
   }
 
   /**

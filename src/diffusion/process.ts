@@ -1,3 +1,4 @@
+import type { Conditions } from "../nn/conditions.ts";
 import { isInteger } from "../tensor/dtype.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
 import { literal } from "../tensor/tensor.ts";
@@ -119,8 +120,8 @@ export class DiffusionProcess {
   }
 
   /** The network's output for `x` as noise and as clean images; they agree, also where the latter were clipped. */
-  modelPredictions(model: Denoiser, x: Tensor, t: Tensor, selfCondition?: Tensor): Predictions {
-    const output = outputOf(model, x, t, selfCondition);
+  modelPredictions(model: Denoiser, x: Tensor, t: Tensor, conditions?: Conditions): Predictions {
+    const output = outputOf(model, x, t, conditions);
     const predicted = this.#xStartOf(output, x, t);
     const xStart = this.clipDenoised ? predicted.clamp(-1, 1) : predicted;
     const isOutput = this.objective === "predNoise" && !this.clipDenoised;
@@ -148,8 +149,8 @@ export class DiffusionProcess {
 }
 
 /** The network's output for images at timesteps [batch] or at one for all, i32 or f32. */
-export function outputOf(model: Denoiser, x: Tensor, t: Tensor, selfCondition?: Tensor): Tensor {
-  const output = model.forward(x, t.broadcastTo([x.shape[0]]), selfCondition);
+export function outputOf(model: Denoiser, x: Tensor, t: Tensor, conditions?: Conditions): Tensor {
+  const output = model.forward(x, t.broadcastTo([x.shape[0]]), conditions);
   if (sameShape(output.shape, x.shape)) return output;
   const [required, got] = [formatShape(x.shape), formatShape(output.shape)];
   throw new Error(`diffusion: the model must return images shaped as its input, ${required}, got ${got}`);

@@ -6,7 +6,6 @@ import { createWasmBackend } from "../backend/wasm/wasm-backend.node.ts";
 import { Unet } from "../nn/unet.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
-import type { Tensor } from "../tensor/tensor.ts";
 import type { Denoiser } from "./denoiser.ts";
 import { GaussianDiffusion } from "./gaussian-diffusion.ts";
 import type { SamplingProgress } from "./sampling.ts";
@@ -174,9 +173,9 @@ describe("sampling", () => {
     const counting: Denoiser = {
       channels: 1,
       selfCondition: true,
-      forward: (_x: Tensor, _t: Tensor, known?: Tensor) => {
-        if (!known) throw new Error("the self-condition is missing");
-        return known.add(0.01);
+      forward: (_x, _t, { selfCondition } = {}) => {
+        if (!selfCondition) throw new Error("the self-condition is missing");
+        return selfCondition.add(0.01);
       },
     };
     const seen: number[] = [];

@@ -93,7 +93,7 @@ export class StepProgram {
     const { process, model, shape, isStochastic } = this.layout;
     const x = valueOf(this.#x);
     const factor = (i: number): Tensor => coefficients.slice(0, i, i + 1).reshape([]);
-    const output = outputOf(model, x, t, model.selfCondition ? valueOf(this.#xStart) : undefined);
+    const output = outputOf(model, x, t, { selfCondition: model.selfCondition ? valueOf(this.#xStart) : undefined });
     const predicted = x.multiply(factor(0)).add(output.multiply(factor(1)));
     const xStart = process.clipDenoised ? predicted.clamp(-1, 1) : predicted;
 

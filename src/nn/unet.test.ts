@@ -88,7 +88,8 @@ describe("the U-Net", () => {
     const model = new Unet({ ...small, selfCondition: true });
     const [x, known] = [random.array([2, 4, 4, 1]), random.array([2, 4, 4, 1])];
     const zeros = ndarray(new Float32Array(32), [2, 4, 4, 1]);
-    const run = (...inputs: (typeof x)[]) => evaluate((x, t, known) => model.forward(x, t, known), x, time, ...inputs);
+    const run = (...inputs: (typeof x)[]) =>
+      evaluate((x, t, selfCondition) => model.forward(x, t, { selfCondition }), x, time, ...inputs);
     expect((await run()).data).toEqual((await run(zeros)).data);
     const before = await run(known);
     expect(largestDifference(before.data, (await run()).data)).toBeGreaterThan(1e-3);
@@ -121,7 +122,7 @@ describe("the U-Net says in one line", () => {
     const known = knownShape ? [ndarray(new Float32Array(knownShape.reduce((a, b) => a * b, 1)), knownShape)] : [];
     const x = ndarray(new Float32Array(shape.reduce((a, b) => a * b, 1)), shape);
     const t = ndarray(new Int32Array(times), [times]);
-    return evaluate((x, t, known) => model.forward(x, t, known), x, t, ...known);
+    return evaluate((x, t, selfCondition) => model.forward(x, t, { selfCondition }), x, t, ...known);
   };
 
   test("which sizes it needs", async () => {

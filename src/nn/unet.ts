@@ -2,6 +2,7 @@ import { concatenate, full } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { GELU } from "./activations.ts";
 import { Attention, LinearAttention } from "./attention.ts";
+import type { Conditions } from "./conditions.ts";
 import { Conv2d } from "./conv2d.ts";
 import type { WeightStandardization } from "./conv2d.ts";
 import { PreNorm } from "./group-norm.ts";
@@ -129,12 +130,12 @@ export class Unet extends Module {
   /**
    * @param x noisy images [batch, height, width, channels], usually about [-1, 1] plus noise
    * @param time timesteps [batch], i32 or f32
-   * @param selfCondition an estimate of the clean images, shaped as x; zeros without it
+   * @param conditions the model must have been made for those that are given
    * @returns [batch, height, width, outDim]
    */
-  forward(x: Tensor, time: Tensor, selfCondition?: Tensor): Tensor {
-    this.#checkInputs(x, time, selfCondition);
-    const known = selfCondition ?? full(x.shape, 0);
+  forward(x: Tensor, time: Tensor, conditions: Conditions = {}): Tensor {
+    this.#checkInputs(x, time, conditions);
+    const known = conditions.selfCondition ?? full(x.shape, 0);
     let y = this.initConv.forward(this.selfCondition ? concatenate([known, x], 3) : x);
     const first = y;
     const embedding = this.timeMlp.forward(time);
@@ -169,7 +170,7 @@ export class Unet extends Module {
     return copy;
   }
 
-  #checkInputs(x: Tensor, time: Tensor, selfCondition: Tensor | undefined): void {
+  #checkInputs(x: Tensor, time: Tensor, { selfCondition }: Conditions): void {
     requireImages("Unet", x, this.channels);
     const [batch, height, width] = x.shape;
     const divisor = 2 ** (this.options.dimMults.length - 1);
