@@ -20,6 +20,7 @@ export const runSettings = z.strictObject({
     dim: unet.dim,
     dimMults: unet.dimMults,
     selfCondition: unet.selfCondition.default(false),
+    numClasses: unet.numClasses,
     resnetBlockGroups: unet.resnetBlockGroups.default(4),
     attentionHeads: unet.attentionHeads.default(4),
     attentionDimHead: unet.attentionDimHead.default(32),

@@ -7,6 +7,7 @@ import type { NdArray } from "../tensor/ndarray.ts";
 import { diffusionFromCheckpoint, modelFromCheckpoint } from "../training/from-checkpoint.ts";
 import { openCheckpoint } from "../training/run-directory.node.ts";
 import type { LatestCheckpoint } from "../training/run-directory.node.ts";
+import { classesInTurn, columnsOfClasses } from "./classes.ts";
 import { withDevice } from "./device.ts";
 import { animationSteps, writeAnimation, writeGrid } from "./pictures.ts";
 import { samplingBar } from "./progress.ts";
@@ -25,7 +26,9 @@ export async function sampleRun(flags: SampleFlags): Promise<void> {
   for (const fault of found.faults) say(`passed over ${fault}`);
   say(`checkpoint ${found.path}, step ${found.checkpoint.step}`);
   const batches = await withDevice(flags.device, (backend) => draw(flags, seed, found, backend));
-  await write(flags, target, batches);
+  const { numClasses } = found.checkpoint.config.model;
+  const columns = typeof flags.grid === "number" ? flags.grid : columnsOfClasses(numClasses, flags.number);
+  await write(flags, target, batches, columns);
   say(`seed ${seed}`);
 }
 
@@ -65,6 +68,7 @@ async function draw(flags: SampleFlags, seed: number, found: LatestCheckpoint, b
   const diffusion = diffusionFromCheckpoint(found.checkpoint);
   const model = await modelFromCheckpoint(found.checkpoint, { ema: flags.ema });
   const { steps, sampler, eta, timestepSpacing, gif, number } = flags;
+  const classes = classesInTurn(model.numClasses, number);
   const way = { steps, sampler, eta, timestepSpacing };
   const all = diffusion.plan(way).steps.length;
   const batchCount = Math.ceil(number / BATCH);
@@ -75,6 +79,7 @@ async function draw(flags: SampleFlags, seed: number, found: LatestCheckpoint, b
       batches.push(
         await diffusion.sample(model, {
           batchSize: Math.min(BATCH, number - batch * BATCH),
+          classes: classes?.slice(batch * BATCH, (batch + 1) * BATCH),
           imageSize: [height, width],
           seed: (seed + batch) % 2 ** 32,
           ...way,
@@ -90,8 +95,13 @@ async function draw(flags: SampleFlags, seed: number, found: LatestCheckpoint, b
   return batches;
 }
 
-async function write(flags: SampleFlags, { picture, animation }: Targets, batches: readonly Samples[]): Promise<void> {
-  const layout = { columns: typeof flags.grid === "number" ? flags.grid : undefined, scale: flags.scale };
+async function write(
+  flags: SampleFlags,
+  { picture, animation }: Targets,
+  batches: readonly Samples[],
+  columns: number | undefined,
+): Promise<void> {
+  const layout = { columns, scale: flags.scale };
   const images = joined(batches);
   if (flags.grid === false) await writeSingly(picture, images, flags.scale);
   else await writeGrid(picture, images, layout);

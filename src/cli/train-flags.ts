@@ -63,6 +63,12 @@ const groups: Readonly<Record<string, readonly SettingFlag[]>> = {
       ),
     },
     number("--attention-heads <n>", "model.attentionHeads", "heads of every attention layer", count),
+    number(
+      "--num-classes <n>",
+      "model.numClasses",
+      "classes of the data (subdirectories of images) that the model is told; 0 for none",
+      runSettings.shape.model.shape.numClasses,
+    ),
     word("--self-condition", "model.selfCondition", "feed the model's own estimate back to it"),
   ],
   "Diffusion:": [
@@ -85,6 +91,12 @@ const groups: Readonly<Record<string, readonly SettingFlag[]>> = {
       "training.gradientAccumulateEvery",
       "batches per step",
       training.gradientAccumulateEvery,
+    ),
+    number(
+      "--cond-drop-prob <x>",
+      "training.condDropProb",
+      "share of images whose class is withheld, for guidance; 0 for none",
+      training.condDropProb,
     ),
     number("--lr <x>", "training.learningRate", "learning rate of Adam", training.learningRate),
     word("--lr-schedule <name>", "training.learningRateSchedule", "how it moves after the warm-up", [

@@ -9,11 +9,13 @@ import type { ImageDataset } from "../data/dataset.ts";
 import { writeFileAtomic } from "../io/atomic.node.ts";
 import { RunDirectory, listCheckpoints } from "../training/run-directory.node.ts";
 import { Trainer } from "../training/trainer.ts";
+import { classesInTurn, columnsOfClasses } from "./classes.ts";
 import { formatCount, formatDuration } from "./format.ts";
 import { EXIT_INTERRUPTED, catchInterrupt } from "./interrupt.ts";
 import type { Interrupt } from "./interrupt.ts";
 import { lossCurve } from "./loss-curve.ts";
 import { animationSteps, writeAnimation, writeGrid } from "./pictures.ts";
+import type { GridLayout } from "./pictures.ts";
 import { programName } from "./program-name.ts";
 import { progressDisplay, samplingBar } from "./progress.ts";
 import type { ProgressDisplay, SamplingBar } from "./progress.ts";
@@ -136,7 +138,7 @@ async function drawPreview(run: Run, display: ProgressDisplay, { signal }: Inter
     run.diffusion.sample(run.trainer.samplingModel, samplingOf(run, batchSize, signal)),
   );
   if (images === undefined) return;
-  await writeGrid(path, images);
+  await writeGrid(path, images, layoutOf(run, batchSize));
   display.say(`samples ${path}`);
 }
 
@@ -173,10 +175,12 @@ async function drawFinalPictures(run: Run): Promise<boolean> {
     const images = await unlessAborted(interrupt.signal, () => diffusion.sample(trainer.samplingModel, options));
     bar.stop();
     if (images === undefined) return false;
-    await writeGrid(gridPath(path), images);
+    const layout = layoutOf(run, settings.samples);
+    await writeGrid(gridPath(path), images, layout);
     await writeAnimation(
       animationPath(path),
       images.steps.map((step) => step.images),
+      layout,
     );
     say(`Drawn in ${formatDuration((performance.now() - start) / 1000)}.`);
     return true;
@@ -186,10 +190,15 @@ async function drawFinalPictures(run: Run): Promise<boolean> {
   }
 }
 
-function samplingOf({ dataset, settings, backend }: Run, batchSize: number, signal: AbortSignal) {
+function samplingOf({ dataset, settings, trainer, backend }: Run, batchSize: number, signal: AbortSignal) {
   const { height, width } = dataset;
+  const classes = classesInTurn(trainer.model.numClasses, batchSize);
   // The same seed each time, so that the same images can be seen getting better.
-  return { batchSize, imageSize: [height, width] as const, seed: settings.training.seed, backend, signal };
+  return { batchSize, classes, imageSize: [height, width] as const, seed: settings.training.seed, backend, signal };
+}
+
+function layoutOf({ trainer }: Run, batchSize: number): GridLayout {
+  return { columns: columnsOfClasses(trainer.model.numClasses, batchSize) };
 }
 
 /** The result, or undefined if the signal stopped the work. */

@@ -7,6 +7,10 @@ export interface Denoiser {
   readonly channels: number;
   /** Whether it also takes an estimate of the clean images. */
   readonly selfCondition?: boolean;
+  /** Number of classes that it may be told; none without it. */
+  readonly numClasses?: number;
+  /** Length of the vectors that it may be told; none without it. */
+  readonly vectorDim?: number;
   /**
    * From [batch, height, width, channels] and timesteps [batch] to the objective, shaped as the images. Timesteps are
    * i32, or f32 if a sampler asks between them, as those over Karras noise levels do.

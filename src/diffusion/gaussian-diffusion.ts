@@ -4,9 +4,10 @@ import type { Conditions } from "../nn/conditions.ts";
 import { huber } from "../tensor/functions.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
-import type { Shape } from "../tensor/shape.ts";
 import { literal } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { conditionArrays } from "./conditioning.ts";
+import type { ConditioningOptions } from "./conditioning.ts";
 import type { Denoiser } from "./denoiser.ts";
 import { minSnrWeights, p2Weights } from "./loss-weight.ts";
 import { NoiseLevels } from "./noise-level.ts";
@@ -66,7 +67,7 @@ export type SamplerSettings = Partial<PlanOptions>;
  */
 export interface SampleOptions extends SamplingOptions, SamplerSettings {}
 
-export interface PSampleOptions {
+export interface PSampleOptions extends ConditioningOptions {
   /** Standard normal, shaped as x; drawn from the seed without it. */
   readonly noise?: NdArray;
   readonly seed?: number;
@@ -158,8 +159,9 @@ export class GaussianDiffusion extends DiffusionProcess {
     }
     const plan = this.plan({ sampler: "ddpm" });
     const index = this.timesteps - 1 - t;
-    return this.#with(this.#layout(model, backend, x.shape, plan), async (program) => {
-      await program.begin(x, selfCondition);
+    const conditions = conditionArrays(model, x.shape[0], options);
+    return this.#with(this.#layout({ model, backend, shape: x.shape, conditions }, plan), async (program) => {
+      await program.begin({ x, xStart: selfCondition, conditions });
       await program.step(plan.steps[index], noise ?? noiseKey(checkedSeed(seed), index));
       return program.images();
     });
@@ -183,8 +185,10 @@ export class GaussianDiffusion extends DiffusionProcess {
   async sample(model: Denoiser, options: SampleOptions): Promise<Samples> {
     const plan = this.plan(options);
     const shape = imagesShape(options, model.channels);
+    const conditions = conditionArrays(model, shape[0], options);
     const backend = options.backend ?? (await defaultBackend());
-    return this.#with(this.#layout(model, backend, shape, plan), (program) => runPlan(program, plan, options));
+    const layout = this.#layout({ model, backend, shape, conditions }, plan);
+    return this.#with(layout, (program) => runPlan(program, plan, conditions, options));
   }
 
   /**
@@ -207,9 +211,11 @@ export class GaussianDiffusion extends DiffusionProcess {
     this.#idle = undefined;
   }
 
-  #layout(model: Denoiser, backend: Backend, shape: Shape, plan: SamplingPlan): StepLayout {
-    const { memory, isStochastic, timestepType } = plan;
-    return { process: this, model, backend, shape, memory, isStochastic, timestepType };
+  #layout(
+    call: Pick<StepLayout, "model" | "backend" | "shape" | "conditions">,
+    { memory, isStochastic, timestepType }: SamplingPlan,
+  ): StepLayout {
+    return { process: this, ...call, memory, isStochastic, timestepType };
   }
 
   /**

@@ -5,6 +5,7 @@ import type { NdArray } from "../tensor/ndarray.ts";
 import { RandomStream } from "../tensor/random.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
 import type { Shape } from "../tensor/shape.ts";
+import type { ConditionArrays, ConditioningOptions } from "./conditioning.ts";
 import type { SamplingPlan } from "./samplers/plan.ts";
 import type { StepProgram } from "./step-program.ts";
 
@@ -23,8 +24,8 @@ export interface SamplingProgress {
   readonly xStart: NdArray;
 }
 
-export interface SamplingOptions {
-  /** Default 16. */
+export interface SamplingOptions extends ConditioningOptions {
+  /** Default 16, or as many as there are classes. */
   readonly batchSize?: number;
   /** One side of square images, or [height, width], in pixels. */
   readonly imageSize: number | readonly [number, number];
@@ -48,7 +49,12 @@ export interface Samples extends NdArray {
 }
 
 /** Walks a plan from noise to images; every sampler shares this loop. */
-export async function runPlan(program: StepProgram, plan: SamplingPlan, options: SamplingOptions): Promise<Samples> {
+export async function runPlan(
+  program: StepProgram,
+  plan: SamplingPlan,
+  conditions: ConditionArrays,
+  options: SamplingOptions,
+): Promise<Samples> {
   const { backend, shape } = program.layout;
   const seed = checkedSeed(options.seed);
   const steps = plan.steps.length;
@@ -58,7 +64,7 @@ export async function runPlan(program: StepProgram, plan: SamplingPlan, options:
   options.signal?.throwIfAborted();
   if (options.start) checkImages("sample: start", options.start, shape);
   const start = options.start ?? (await drawNoise(backend, shape, seed));
-  await program.begin(start);
+  await program.begin({ x: start, conditions });
   if (wanted.has(0)) kept.push({ step: 0, images: start });
 
   for (const [index, next] of plan.steps.entries()) {
@@ -85,7 +91,8 @@ export function checkedSeed(seed: number = Math.floor(Math.random() * 2 ** 32)):
 }
 
 /** @throws unless these are whole numbers of at least 1 */
-export function imagesShape({ batchSize = 16, imageSize }: SamplingOptions, channels: number): Shape {
+export function imagesShape({ classes, imageSize, ...options }: SamplingOptions, channels: number): Shape {
+  const { batchSize = classes?.length ?? 16 } = options;
   const [height, width] = typeof imageSize === "number" ? [imageSize, imageSize] : imageSize;
   for (const [name, value] of Object.entries({ batchSize, height, width })) {
     if (Number.isSafeInteger(value) && value >= 1) continue;

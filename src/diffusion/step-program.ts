@@ -9,6 +9,7 @@ import type { Shape } from "../tensor/shape.ts";
 import { valueOf } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Variable } from "../tensor/variable.ts";
+import type { ConditionArrays } from "./conditioning.ts";
 import type { Denoiser } from "./denoiser.ts";
 import { outputOf } from "./process.ts";
 import type { DiffusionProcess } from "./process.ts";
@@ -22,11 +23,22 @@ export interface StepLayout {
   readonly backend: Backend;
   /** [batch, height, width, channels] */
   readonly shape: Shape;
+  /** What the network is told; a program takes other values of the same shapes. */
+  readonly conditions: ConditionArrays;
   /** Images kept from step to step besides x. */
   readonly memory: number;
   readonly isStochastic: boolean;
   /** f32 if the network is asked between timesteps. */
   readonly timestepType: "i32" | "f32";
+}
+
+/** What a walk starts from. */
+export interface StartOfSteps {
+  readonly x: NdArray;
+  /** An estimate of the clean images for a network with self-condition; zeros without it. */
+  readonly xStart?: NdArray | undefined;
+  /** Those of the layout, with the values of this walk. */
+  readonly conditions?: ConditionArrays;
 }
 
 /**
@@ -38,6 +50,7 @@ export class StepProgram {
   readonly #x: Variable;
   readonly #xStart: Variable;
   readonly #memory: readonly Variable[];
+  readonly #conditions: ReadonlyMap<keyof ConditionArrays, Variable>;
   readonly #program: Compiled<never>;
 
   constructor(layout: StepLayout) {
@@ -45,23 +58,30 @@ export class StepProgram {
     this.#x = new Variable("x", layout.shape);
     this.#xStart = new Variable("xStart", layout.shape);
     this.#memory = Array.from({ length: layout.memory }, (_, i) => new Variable(`memory ${i}`, layout.shape));
+    this.#conditions = variablesLike(layout.conditions);
     this.#program = compile(layout.backend, (t, coefficients, keyOrNoise) => ({
       outputs: {},
       updates: this.#updates(t, coefficients, keyOrNoise),
     }));
   }
 
-  fits({ shape, ...layout }: StepLayout): boolean {
+  fits({ shape, conditions, ...layout }: StepLayout): boolean {
     const names = Object.keys(layout) as readonly (keyof typeof layout)[];
-    return sameShape(this.layout.shape, shape) && names.every((name) => this.layout[name] === layout[name]);
+    const isSame = names.every((name) => this.layout[name] === layout[name]);
+    return isSame && sameShape(this.layout.shape, shape) && sameShapes(this.layout.conditions, conditions);
   }
 
-  /** Begins with these images, nothing in memory, and an estimate of the clean images or none. */
-  async begin(x: NdArray, xStart?: NdArray): Promise<void> {
+  /** Begins with these images, and nothing in memory. */
+  async begin({ x, xStart, conditions = {} }: StartOfSteps): Promise<void> {
     const zeros = new Float32Array(sizeOf(this.layout.shape));
     await this.#x.write(x.data);
     await this.#xStart.write(xStart?.data ?? zeros);
     for (const variable of this.#memory) await variable.write(zeros);
+    for (const [name, variable] of this.#conditions) {
+      const value = conditions[name];
+      if (!value) throw new Error(`internal: the program needs ${name}`);
+      await variable.write(value.data);
+    }
   }
 
   /** @param keyOrNoise u32 [2] to draw the noise from, or the noise itself, f32 shaped as the images */
@@ -86,14 +106,17 @@ export class StepProgram {
   dispose(): void {
     this.#program.dispose();
     // Frees the device's memory. A device that closed meanwhile has freed it.
-    for (const variable of [this.#x, this.#xStart, ...this.#memory]) variable.moveToHost().catch(() => undefined);
+    for (const variable of [this.#x, this.#xStart, ...this.#memory, ...this.#conditions.values()])
+      variable.moveToHost().catch(() => undefined);
   }
 
   #updates(t: Tensor, coefficients: Tensor, keyOrNoise: Tensor): { variable: Variable; value: Tensor }[] {
     const { process, model, shape, isStochastic } = this.layout;
     const x = valueOf(this.#x);
     const factor = (i: number): Tensor => coefficients.slice(0, i, i + 1).reshape([]);
-    const output = outputOf(model, x, t, { selfCondition: model.selfCondition ? valueOf(this.#xStart) : undefined });
+    const known = Object.fromEntries([...this.#conditions].map(([name, variable]) => [name, valueOf(variable)]));
+    const selfCondition = model.selfCondition ? valueOf(this.#xStart) : undefined;
+    const output = outputOf(model, x, t, { ...known, selfCondition });
     const predicted = x.multiply(factor(0)).add(output.multiply(factor(1)));
     const xStart = process.clipDenoised ? predicted.clamp(-1, 1) : predicted;
 
@@ -105,6 +128,23 @@ export class StepProgram {
     });
     return [...next, { variable: this.#xStart, value: xStart }];
   }
+}
+
+type ConditionNames = readonly (keyof ConditionArrays)[];
+
+function variablesLike(conditions: ConditionArrays): Map<keyof ConditionArrays, Variable> {
+  const names = Object.keys(conditions) as ConditionNames;
+  return new Map(
+    names.flatMap((name) => {
+      const value = conditions[name];
+      return value ? [[name, new Variable(name, value.shape, { dtype: value.dtype })] as const] : [];
+    }),
+  );
+}
+
+function sameShapes(a: ConditionArrays, b: ConditionArrays): boolean {
+  const names = Object.keys({ ...a, ...b }) as ConditionNames;
+  return names.every((name) => a[name]?.shape.join() === b[name]?.shape.join());
 }
 
 function noiseOf(keyOrNoise: Tensor, shape: Shape): Tensor {

@@ -1,3 +1,6 @@
+import type { DType } from "../tensor/dtype.ts";
+import { formatShape, sameShape } from "../tensor/shape.ts";
+import type { Shape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** What a network is told about the images besides their noisy pixels and the time; all of it may be left out. */
@@ -17,4 +20,32 @@ export interface Conditions {
    * stand in, as they do for what is left out: the way to classifier-free guidance (Ho & Salimans 2022, 2207.12598).
    */
   readonly keepMask?: Tensor | undefined;
+}
+
+/** Which conditions a model takes, as its options say. */
+export interface ConditionSizes {
+  readonly selfCondition: boolean;
+  readonly numClasses: number;
+  readonly vectorDim: number;
+}
+
+/** @throws one line if a condition is ill-shaped or the model was made without it */
+export function checkConditions(layer: string, conditions: Conditions, x: Tensor, sizes: ConditionSizes): void {
+  const [batch] = x.shape;
+  const { selfCondition, classes, vector, keepMask } = conditions;
+  const require = (name: keyof ConditionSizes, condition: string, given: Tensor | undefined): void => {
+    if (given && !sizes[name]) throw new Error(`${layer}: got ${condition}, but the model was made without ${name}`);
+  };
+  require("selfCondition", "selfCondition", selfCondition);
+  require("numClasses", "classes", classes);
+  require("vectorDim", "a vector", vector);
+  requireShape(`${layer}: selfCondition`, selfCondition, "f32", x.shape);
+  requireShape(`${layer}: classes`, classes, "i32", [batch]);
+  requireShape(`${layer}: vector`, vector, "f32", [batch, sizes.vectorDim]);
+  requireShape(`${layer}: keepMask`, keepMask, "bool", [batch]);
+}
+
+function requireShape(name: string, given: Tensor | undefined, dtype: DType, shape: Shape): void {
+  if (!given || (given.dtype === dtype && sameShape(given.shape, shape))) return;
+  throw new Error(`${name} must be ${dtype} ${formatShape(shape)}, got ${given.dtype} ${formatShape(given.shape)}`);
 }

@@ -47,6 +47,14 @@ export function fanInUniform(name: string, shape: Shape, fanIn: number, random: 
   return new Variable(name, shape, { data });
 }
 
+/** A parameter of standard normal numbers (Box & Muller 1958), PyTorch's default for embeddings. */
+export function standardNormal(name: string, shape: Shape, random: Random): Variable {
+  const data = Float32Array.from({ length: sizeOf(shape) }, () => {
+    return Math.sqrt(-2 * Math.log(1 - random.uniform())) * Math.cos(2 * Math.PI * random.uniform());
+  });
+  return new Variable(name, shape, { data });
+}
+
 /** A parameter whose elements all start at one value. */
 export function constant(name: string, shape: Shape, value: number): Variable {
   return new Variable(name, shape, { data: new Float32Array(sizeOf(shape)).fill(value) });

@@ -2,6 +2,8 @@ import { concatenate, full } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { GELU } from "./activations.ts";
 import { Attention, LinearAttention } from "./attention.ts";
+import { ClassEmbedding, VectorEmbedding } from "./condition-embedding.ts";
+import { checkConditions } from "./conditions.ts";
 import type { Conditions } from "./conditions.ts";
 import { Conv2d } from "./conv2d.ts";
 import type { WeightStandardization } from "./conv2d.ts";
@@ -29,6 +31,10 @@ export interface UnetOptions {
   readonly channels?: number;
   /** Also take an earlier estimate of the clean images (Chen et al. 2022, 2208.04202); default false. */
   readonly selfCondition?: boolean;
+  /** Number of classes that images may be of, for a class-conditional model; default 0: none. */
+  readonly numClasses?: number;
+  /** Length of the vectors that images may be described by; default 0: none. */
+  readonly vectorDim?: number;
   /** Groups of the group normalizations in the ResNet blocks; default 4. */
   readonly resnetBlockGroups?: number;
   /** Heads of every attention layer; default 4. */
@@ -57,6 +63,8 @@ export class Unet extends Module {
   readonly options: Required<UnetOptions>;
   readonly initConv: Conv2d;
   readonly timeMlp: Sequential;
+  readonly classEmbedding: ClassEmbedding | undefined;
+  readonly vectorEmbedding: VectorEmbedding | undefined;
   readonly downs: readonly Stage<Downsample | Conv2d>[];
   readonly ups: readonly Stage<Upsample | Conv2d>[];
   readonly midBlock1: ResnetBlock;
@@ -68,7 +76,7 @@ export class Unet extends Module {
   constructor(options: UnetOptions) {
     super();
     this.options = complete(options);
-    const { dim, initDim, outDim, channels, selfCondition, dimMults, seed } = this.options;
+    const { dim, initDim, outDim, channels, selfCondition, numClasses, vectorDim, dimMults, seed } = this.options;
     const random = new Random(seed);
     const timeDim = dim * 4;
     const blockOptions = {
@@ -116,6 +124,8 @@ export class Unet extends Module {
     // The last stage and the first convolution meet here, each initDim wide; PyTorch's original assumes dim.
     this.finalResBlock = block(initDim * 2, dim);
     this.finalConv = new Conv2d(dim, outDim, 1, { random });
+    if (numClasses > 0) this.classEmbedding = new ClassEmbedding(numClasses, dim, timeDim, random);
+    if (vectorDim > 0) this.vectorEmbedding = new VectorEmbedding(vectorDim, timeDim, random);
     this.labelParameters();
   }
 
@@ -125,6 +135,23 @@ export class Unet extends Module {
 
   get selfCondition(): boolean {
     return this.options.selfCondition;
+  }
+
+  /** Number of classes that it knows, 0 if none. */
+  get numClasses(): number {
+    return this.options.numClasses;
+  }
+
+  /** Length of the vectors that it takes, 0 if none. */
+  get vectorDim(): number {
+    return this.options.vectorDim;
+  }
+
+  /** The parts of embeddings count as the model's own, as in denoising-diffusion-pytorch: `classes_mlp.0.weight`. */
+  override parts(): [string, unknown][] {
+    const isEmbedding = (part: unknown): part is Module =>
+      part instanceof ClassEmbedding || part instanceof VectorEmbedding;
+    return super.parts().flatMap(([name, part]) => (isEmbedding(part) ? part.parts() : [[name, part]]));
   }
 
   /**
@@ -138,7 +165,7 @@ export class Unet extends Module {
     const known = conditions.selfCondition ?? full(x.shape, 0);
     let y = this.initConv.forward(this.selfCondition ? concatenate([known, x], 3) : x);
     const first = y;
-    const embedding = this.timeMlp.forward(time);
+    const embedding = this.#embed(time, conditions);
     const skips: Tensor[] = [];
 
     for (const [block1, block2, attention, downsample] of this.downs) {
@@ -170,7 +197,15 @@ export class Unet extends Module {
     return copy;
   }
 
-  #checkInputs(x: Tensor, time: Tensor, { selfCondition }: Conditions): void {
+  /** [batch, 4 dim] */
+  #embed(time: Tensor, conditions: Conditions): Tensor {
+    let embedding = this.timeMlp.forward(time);
+    if (this.classEmbedding) embedding = embedding.add(this.classEmbedding.forward(conditions));
+    if (this.vectorEmbedding) embedding = embedding.add(this.vectorEmbedding.forward(conditions));
+    return embedding;
+  }
+
+  #checkInputs(x: Tensor, time: Tensor, conditions: Conditions): void {
     requireImages("Unet", x, this.channels);
     const [batch, height, width] = x.shape;
     const divisor = 2 ** (this.options.dimMults.length - 1);
@@ -182,12 +217,7 @@ export class Unet extends Module {
     if (time.rank !== 1 || time.shape[0] !== batch) {
       throw new Error(`Unet: time must hold one timestep for each of ${batch} images, got [${time.shape.join(",")}]`);
     }
-    if (!selfCondition) return;
-    if (!this.selfCondition) throw new Error("Unet: got selfCondition, but the model was made without selfCondition");
-    if (selfCondition.shape.join() !== x.shape.join()) {
-      const [got, required] = [selfCondition, x].map(({ shape }) => `[${shape.join(",")}]`);
-      throw new Error(`Unet: selfCondition must be shaped as the images, ${required}, got ${got}`);
-    }
+    checkConditions("Unet", conditions, x, this.options);
   }
 }
 
@@ -199,8 +229,11 @@ function complete(options: UnetOptions): Required<UnetOptions> {
     resnetBlockGroups = 4,
     attentionHeads = 4,
     attentionDimHead = 32,
+    numClasses = 0,
+    vectorDim = 0,
   } = options;
   requireWhole("Unet", { dim, channels, initDim, outDim, resnetBlockGroups, attentionHeads, attentionDimHead });
+  requireWhole("Unet", { numClasses, vectorDim }, 0);
   if (dim < 4 || dim % 2 !== 0) throw new Error(`Unet: dim must be even and at least 4, got ${dim}`);
   if (dimMults.length === 0) throw new Error("Unet: dimMults must name at least one resolution, got []");
   for (const [i, mult] of dimMults.entries()) requireWhole("Unet", { [`dimMults[${i}]`]: mult });
@@ -217,6 +250,8 @@ function complete(options: UnetOptions): Required<UnetOptions> {
     dimMults: [...dimMults],
     channels,
     selfCondition: options.selfCondition ?? false,
+    numClasses,
+    vectorDim,
     resnetBlockGroups,
     attentionHeads,
     attentionDimHead,

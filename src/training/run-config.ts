@@ -14,6 +14,8 @@ export const unetSettings = z.strictObject({
   dimMults: z.array(wholeNumber(1)).min(1),
   channels: wholeNumber(1),
   selfCondition: flag(),
+  numClasses: wholeNumber(0).default(0),
+  vectorDim: wholeNumber(0).default(0),
   resnetBlockGroups: wholeNumber(1),
   attentionHeads: wholeNumber(1, 256),
   attentionDimHead: wholeNumber(1, 1024),
@@ -42,6 +44,8 @@ export const datasetSettings = z.strictObject({
   height: wholeNumber(1),
   width: wholeNumber(1),
   channels: wholeNumber(1),
+  /** What a class-conditional model's classes are called. */
+  classNames: z.array(z.string()).optional(),
 });
 
 /** What a run is: enough to build its model again, to go on with its training, and to sample. */
@@ -65,12 +69,19 @@ export function configOf(
   const { minSnrLossWeight, minSnrGamma, p2LossWeightGamma, p2LossWeightK } = diffusion;
   const weights = { minSnrLossWeight, minSnrGamma, p2LossWeightGamma, p2LossWeightK };
   const { name, length, height, width, channels } = dataset;
+  // What other models are trained on may change its names.
+  const classNames = model.numClasses > 0 ? classNamesOf(dataset, model.numClasses) : undefined;
   return {
     model: { ...model.options, dimMults: [...model.options.dimMults] },
     diffusion: { timesteps, lossType, objective, clipDenoised, samplingTimesteps, ddimSamplingEta, ...weights },
     training,
-    dataset: { name, length, height, width, channels },
+    dataset: { name, length, height, width, channels, ...(classNames && { classNames }) },
   };
+}
+
+/** Names for a dataset's classes, their numbers where it has none. */
+function classNamesOf({ classNames }: ImageDataset, count: number): string[] {
+  return Array.from({ length: count }, (_, i) => classNames?.[i] ?? String(i));
 }
 
 /** Settings that another run may not differ in if it goes on from a checkpoint, as paths into the config. */
@@ -82,14 +93,16 @@ const FIXED = {
     "dimMults",
     "channels",
     "selfCondition",
+    "numClasses",
+    "vectorDim",
     "resnetBlockGroups",
     "attentionHeads",
     "attentionDimHead",
     "weightStandardization",
   ],
   diffusion: ["timesteps", "lossType", "objective"],
-  training: ["batchSize", "gradientAccumulateEvery", "randomHorizontalFlip", "seed"],
-  dataset: ["length", "height", "width", "channels"],
+  training: ["batchSize", "gradientAccumulateEvery", "randomHorizontalFlip", "condDropProb", "seed"],
+  dataset: ["length", "height", "width", "channels", "classNames"],
 } as const;
 
 /** Where a run and a checkpoint differ in what must not: one line per setting. */

@@ -90,6 +90,7 @@ export class Trainer {
     }
     this.settings = check(trainingSettings, settings, "Trainer");
     checkImages(model, dataset);
+    checkClasses(model, dataset);
     this.model = model;
     this.emaModel = this.settings.emaDecay > 0 ? new Unet(model.options) : undefined;
     this.#diffusion = diffusion;
@@ -281,8 +282,10 @@ export class Trainer {
       const batch = await this.#loader.next();
       this.#images.set(batch.images);
       const images = ndarray(this.#images, [batchSize, height, width, channels]);
+      const classes =
+        this.model.numClasses > 0 && batch.labels ? ndarray(Int32Array.from(batch.labels), [batchSize]) : undefined;
       const counter = this.#step * gradientAccumulateEvery + i;
-      yield { images, seed, counter, withEstimate: this.model.selfCondition && isHeads(seed, counter) };
+      yield { images, classes, seed, counter, withEstimate: this.model.selfCondition && isHeads(seed, counter) };
     }
   }
 
@@ -304,6 +307,14 @@ function checkImages(model: Unet, { name, height, width, channels }: ImageDatase
       `Trainer: the model must return ${formatShape(image.shape)} for such an image, it returns ${formatShape(shape)}`,
     );
   }
+}
+
+function checkClasses({ numClasses }: Unet, { name, labels, classNames }: ImageDataset): void {
+  if (numClasses === 0) return;
+  if (!labels) throw new Error(`Trainer: the model takes ${numClasses} classes, the images of ${name} have none`);
+  const count = classNames?.length ?? labels.reduce((most, label) => Math.max(most, label + 1), 0);
+  if (count === numClasses) return;
+  throw new Error(`Trainer: the model takes ${numClasses} classes, the images of ${name} are of ${count}`);
 }
 
 /** A fair coin that depends on the seed and the counter alone: Chen et al. (2022) feed back an estimate half of the time. */

@@ -1,6 +1,8 @@
 import type { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
 import type { Denoiser } from "../diffusion/denoiser.ts";
+import type { Conditions } from "../nn/conditions.ts";
 import { RandomStream } from "../tensor/random.ts";
+import type { Shape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 export interface TrainingLossOptions {
@@ -10,6 +12,10 @@ export interface TrainingLossOptions {
   readonly withEstimate: boolean;
   /** u32 scalar: these images are those from this one on of a larger batch, and get what is random there; 0 without. */
   readonly firstImage?: Tensor | undefined;
+  /** i32 [batch]: the images' classes, for a class-conditional model. */
+  readonly classes?: Tensor | undefined;
+  /** Share of the images whose classes are withheld, picked at random; 0 without. */
+  readonly condDropProb?: number | undefined;
 }
 
 /**
@@ -32,9 +38,20 @@ export function trainingLoss(
   const xStart = mirrored.divide(255).multiply(2).subtract(1);
   const t = random.integers([xStart.shape[0]], diffusion.timesteps);
   const noise = random.normal(xStart.shape);
-  if (!options.withEstimate) return diffusion.pLosses(model, xStart, t, noise);
-  const selfCondition = diffusion.estimateXStart(model, diffusion.qSample(xStart, t, noise), t);
-  return diffusion.pLosses(model, xStart, t, noise, { selfCondition });
+  const conditions = conditionsOf(options, t.shape, random);
+  if (!options.withEstimate) return diffusion.pLosses(model, xStart, t, noise, conditions);
+  const selfCondition = diffusion.estimateXStart(model, diffusion.qSample(xStart, t, noise), t, conditions);
+  return diffusion.pLosses(model, xStart, t, noise, { ...conditions, selfCondition });
+}
+
+/** Line 3 of Algorithm 1 of Ho & Salimans (2022, 2207.12598): classes are withheld with some probability. */
+function conditionsOf(
+  { classes, condDropProb = 0 }: TrainingLossOptions,
+  shape: Shape,
+  random: RandomStream,
+): Conditions {
+  if (!classes || condDropProb === 0) return { classes };
+  return { classes, keepMask: random.uniform(shape).compare("ge", condDropProb) };
 }
 
 /** Mirrors each image left to right with probability 1/2. */

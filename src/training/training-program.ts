@@ -24,6 +24,8 @@ import type { TrainingLossOptions } from "./training-loss.ts";
 export interface MicroBatch {
   /** f32 [batch, height, width, channels], bytes from 0 to 255 */
   readonly images: NdArray;
+  /** i32 [batch], for a class-conditional model */
+  readonly classes?: NdArray | undefined;
   readonly seed: number;
   readonly counter: number;
   /** Whether a model with self-condition gets its own estimate; see {@link trainingLoss}. */
@@ -82,12 +84,12 @@ export class TrainingProgram {
       plain: compile(backend, trace(false)),
       withEstimate: compile(backend, trace(true)),
     });
-    this.#step = both((withEstimate) => (images, key, learningRate, emaRate) => {
-      const loss = this.#loss(images, key, { withEstimate });
+    this.#step = both((withEstimate) => (images, key, learningRate, emaRate, classes?: Tensor) => {
+      const loss = this.#loss(images, key, { withEstimate, classes });
       return { outputs: { loss }, updates: this.#updates(this.#gradients(loss), learningRate, emaRate) };
     });
-    this.#accumulate = both((withEstimate) => (images, key, firstImage) => {
-      const loss = this.#loss(images, key, { withEstimate, firstImage });
+    this.#accumulate = both((withEstimate) => (images, key, firstImage, classes?: Tensor) => {
+      const loss = this.#loss(images, key, { withEstimate, firstImage, classes });
       return { outputs: { loss }, updates: this.#additions(this.#gradients(loss)) };
     });
     this.#apply = compile(backend, (learningRate, emaRate) => {
@@ -109,8 +111,8 @@ export class TrainingProgram {
     let sum = 0;
     for await (const microBatch of microBatches) {
       const program = microBatch.withEstimate ? programs.withEstimate : programs.plain;
-      for (const { images, key, firstImage } of partsOf(microBatch, this.#parts)) {
-        const { loss } = await program(images, key, ...(this.#isAccumulating ? [firstImage] : rates));
+      for (const { images, key, firstImage, classes } of partsOf(microBatch, this.#parts)) {
+        const { loss } = await program(images, key, ...(this.#isAccumulating ? [firstImage] : rates), ...classes);
         sum += loss.data[0];
       }
     }
@@ -161,16 +163,22 @@ export class TrainingProgram {
   /** Compiles the largest of the programs that take these images. */
   async #compile(imagesShape: Shape): Promise<Executable> {
     const { plain, withEstimate } = this.#isAccumulating ? this.#accumulate : this.#step;
-    const program = this.#options.model.selfCondition ? withEstimate : plain;
+    const { model } = this.#options;
+    const program = model.selfCondition ? withEstimate : plain;
     const scalar = (dtype: DType) => ({ shape: [], dtype });
     const rest = this.#isAccumulating ? [scalar("u32")] : [scalar("f32"), scalar("f32")];
-    return program.prepare({ shape: imagesShape, dtype: "f32" }, { shape: [2], dtype: "u32" }, ...rest);
+    const classes = model.numClasses > 0 ? [{ shape: [imagesShape[0]], dtype: "i32" } as const] : [];
+    return program.prepare({ shape: imagesShape, dtype: "f32" }, { shape: [2], dtype: "u32" }, ...rest, ...classes);
   }
 
-  #loss(images: Tensor, key: Tensor, options: Pick<TrainingLossOptions, "withEstimate" | "firstImage">): Tensor {
+  #loss(
+    images: Tensor,
+    key: Tensor,
+    options: Pick<TrainingLossOptions, "withEstimate" | "firstImage" | "classes">,
+  ): Tensor {
     const { model, diffusion, settings } = this.#options;
-    const { randomHorizontalFlip } = settings;
-    return trainingLoss(model, diffusion, images, key, { randomHorizontalFlip, ...options });
+    const { randomHorizontalFlip, condDropProb } = settings;
+    return trainingLoss(model, diffusion, images, key, { randomHorizontalFlip, condDropProb, ...options });
   }
 
   #gradients(loss: Tensor): Tensor[] {
@@ -205,9 +213,11 @@ interface Part {
   readonly images: NdArray;
   readonly key: NdArray;
   readonly firstImage: NdArray;
+  /** One array, or none. */
+  readonly classes: readonly NdArray[];
 }
 
-function partsOf({ images, seed, counter }: MicroBatch, parts: number): Part[] {
+function partsOf({ images, classes, seed, counter }: MicroBatch, parts: number): Part[] {
   const [batch, ...image] = images.shape;
   const key = ndarray(Uint32Array.of(seed, counter), [2]);
   const [count, values] = [batch / parts, images.data.length / parts];
@@ -215,6 +225,7 @@ function partsOf({ images, seed, counter }: MicroBatch, parts: number): Part[] {
     images: ndarray(images.data.subarray(part * values, (part + 1) * values), [count, ...image]),
     key,
     firstImage: ndarray(Uint32Array.of(part * count), []),
+    classes: classes ? [ndarray(classes.data.subarray(part * count, (part + 1) * count), [count])] : [],
   }));
 }
 

@@ -1,9 +1,10 @@
 import { annotatedPreset } from "./annotated.ts";
+import { fashionMnistClassesPreset } from "./fashion-mnist-classes.ts";
 import { fashionMnistPreset } from "./fashion-mnist.ts";
 import type { Preset } from "./preset.ts";
 
 /** The first is the default. */
-export const presets: readonly Preset[] = [fashionMnistPreset, annotatedPreset];
+export const presets: readonly Preset[] = [fashionMnistPreset, fashionMnistClassesPreset, annotatedPreset];
 
 export const defaultPreset = fashionMnistPreset;
 

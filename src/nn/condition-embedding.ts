@@ -1,0 +1,61 @@
+import { valueOf } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { Variable } from "../tensor/variable.ts";
+import { GELU } from "./activations.ts";
+import type { Conditions } from "./conditions.ts";
+import { Embedding } from "./embedding.ts";
+import { standardNormal } from "./init.ts";
+import type { Random } from "./init.ts";
+import { Linear } from "./linear.ts";
+import { Module } from "./module.ts";
+import { Sequential } from "./sequential.ts";
+
+/**
+ * What the images' classes add to the time embedding: an MLP of a learned row for each class, or of one that stands for
+ * none. The parts are those of denoising-diffusion-pytorch's classifier_free_guidance.
+ */
+export class ClassEmbedding extends Module {
+  readonly classesEmb: Embedding;
+  readonly nullClassesEmb: Variable;
+  readonly classesMlp: Sequential;
+
+  constructor(numClasses: number, dim: number, outDim: number, random: Random) {
+    super();
+    this.classesEmb = new Embedding(numClasses, dim, { random });
+    this.nullClassesEmb = standardNormal("nullClassesEmb", [dim], random);
+    this.classesMlp = mlp(dim, outDim, random);
+  }
+
+  /** @returns [batch, outDim], or [1, outDim] where no image is told its class */
+  forward({ classes, keepMask }: Conditions): Tensor {
+    const known = classes && this.classesEmb.forward(classes);
+    return this.classesMlp.forward(keptOr(this.nullClassesEmb, known, keepMask));
+  }
+}
+
+/** What vectors of `vectorDim` numbers add to the time embedding: their MLP, or that of a learned vector for none. */
+export class VectorEmbedding extends Module {
+  readonly nullVector: Variable;
+  readonly vectorMlp: Sequential;
+
+  constructor(vectorDim: number, outDim: number, random: Random) {
+    super();
+    this.nullVector = standardNormal("nullVector", [vectorDim], random);
+    this.vectorMlp = mlp(vectorDim, outDim, random);
+  }
+
+  /** @returns [batch, outDim], or [1, outDim] where no image is told its vector */
+  forward({ vector, keepMask }: Conditions): Tensor {
+    return this.vectorMlp.forward(keptOr(this.nullVector, vector, keepMask));
+  }
+}
+
+function mlp(dim: number, outDim: number, random: Random): Sequential {
+  return new Sequential([new Linear(dim, outDim, { random }), new GELU(), new Linear(outDim, outDim, { random })]);
+}
+
+function keptOr(none: Variable, known: Tensor | undefined, keepMask: Tensor | undefined): Tensor {
+  const row = valueOf(none).reshape([1, none.size]);
+  if (!known || !keepMask) return known ?? row;
+  return keepMask.reshape([keepMask.size, 1]).select(known, row);
+}

@@ -1,0 +1,92 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Backend } from "../src/backend/backend.ts";
+import { createWasmBackend } from "../src/backend/wasm/wasm-backend.node.ts";
+import { memoryDataset } from "../src/data/dataset.ts";
+import { GaussianDiffusion } from "../src/diffusion/gaussian-diffusion.ts";
+import { Unet } from "../src/nn/unet.ts";
+import { diffusionFromCheckpoint, modelFromCheckpoint } from "../src/training/from-checkpoint.ts";
+import { Trainer } from "../src/training/trainer.ts";
+
+const SIDE = 4;
+
+/** Images that are bright at the top (class 0), at the bottom (1), or at the left (2), each a little different. */
+function stripes() {
+  const isBright = [
+    (row: number, _column: number) => row < 2,
+    (row: number, _column: number) => row >= 2,
+    (_row: number, column: number) => column < 2,
+  ];
+  const labels = Array.from({ length: 96 }, (_, i) => i % 3);
+  const images = Uint8Array.from({ length: labels.length * SIDE * SIDE }, (_, at) => {
+    const [image, pixel] = [Math.floor(at / SIDE ** 2), at % SIDE ** 2];
+    const bright = isBright[labels[image]](Math.floor(pixel / SIDE), pixel % SIDE);
+    return (bright ? 215 : 0) + ((image * 7 + pixel * 13) % 40);
+  });
+  const classNames = ["top", "bottom", "left"];
+  return memoryDataset({ name: "stripes", images, shape: [labels.length, SIDE, SIDE, 1], labels, classNames });
+}
+
+/** Which half of an image is brightest, as a class. */
+function classOf(image: Float32Array): number {
+  const mean = (isIn: (row: number, column: number) => boolean) =>
+    image.reduce((sum, x, i) => sum + (isIn(Math.floor(i / SIDE), i % SIDE) ? x : -x), 0);
+  const scores = [mean((row) => row < 2), mean((row) => row >= 2), mean((_, column) => column < 2)];
+  return scores.indexOf(Math.max(...scores));
+}
+
+function classesOf(images: Float32Array): number[] {
+  return Array.from({ length: images.length / SIDE ** 2 }, (_, i) =>
+    classOf(images.subarray(i * SIDE ** 2, (i + 1) * SIDE ** 2)),
+  );
+}
+
+function hits(found: readonly number[], asked: readonly number[]): number {
+  return found.filter((label, i) => label === asked[i]).length;
+}
+
+describe("a class-conditional model", { timeout: 60_000 }, () => {
+  let backend: Backend;
+  let trainer: Trainer;
+  const options = { dim: 16, channels: 1, dimMults: [1, 2], numClasses: 3, attentionHeads: 1, seed: 1 };
+  const asked = Array.from({ length: 30 }, (_, i) => i % 3);
+
+  beforeAll(async () => {
+    backend = await createWasmBackend({ threads: 1 });
+    trainer = new Trainer({
+      model: new Unet(options),
+      diffusion: new GaussianDiffusion({ timesteps: 100, betaSchedule: "cosine", samplingTimesteps: 20 }),
+      dataset: stripes(),
+      batchSize: 24,
+      learningRate: 2e-3,
+      emaDecay: 0.9,
+      emaUpdateEvery: 1,
+      condDropProb: 0.2,
+      backend,
+    });
+    for await (const _ of trainer.run({ steps: 250 }));
+  }, 60_000);
+  afterAll(async () => {
+    trainer.dispose();
+    await backend.close();
+  });
+
+  test("learns its classes, and draws the one that is asked for, from a checkpoint too", async () => {
+    const checkpoint = await trainer.checkpoint();
+    expect(checkpoint.config.dataset.classNames).toEqual(["top", "bottom", "left"]);
+    const model = await modelFromCheckpoint(checkpoint);
+    const diffusion = diffusionFromCheckpoint(checkpoint);
+    const images = await diffusion.sample(model, { classes: asked, imageSize: SIDE, seed: 3, backend });
+    // Chance would get 10 of 30 right.
+    expect(hits(classesOf(images.data as Float32Array), asked)).toBeGreaterThanOrEqual(27);
+    diffusion.dispose();
+  });
+
+  test("draws images of all classes where none is asked for", async () => {
+    const diffusion = diffusionFromCheckpoint(await trainer.checkpoint());
+    const model = trainer.samplingModel;
+    const images = await diffusion.sample(model, { batchSize: 60, imageSize: SIDE, seed: 4, backend });
+    const found = classesOf(images.data as Float32Array);
+    for (const label of [0, 1, 2]) expect(found.filter((one) => one === label).length).toBeGreaterThan(5);
+    diffusion.dispose();
+  });
+});
