@@ -16,6 +16,13 @@ export interface Backend {
   close(): Promise<void>;
 }
 
+export interface BackendOptions {
+  /** `auto`, the default, is the fastest that works here. */
+  readonly device?: "auto" | "webgpu" | "wasm" | undefined;
+  /** Threads of the wasm backend; all hardware threads unless given. In a page that is not cross-origin isolated, 1. */
+  readonly threads?: number | undefined;
+}
+
 /** A compiled graph. */
 export interface Executable {
   /** Bytes of intermediate results that a run needs, by the memory plan. */

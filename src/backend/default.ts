@@ -1,9 +1,30 @@
-import type { Backend } from "./backend.ts";
+import type { Backend, BackendOptions } from "./backend.ts";
+
+interface Opener {
+  readonly openBackend: (options: BackendOptions) => Promise<Backend>;
+}
+
+// No literal in the import: a bundler for browsers would follow it.
+const forNode = "./open.node.ts";
+
+/**
+ * Opens a device to run programs on; `description` says which one it is. In a browser it works in a Web Worker, so that
+ * the page stays responsive.
+ *
+ * @throws Error of one line if this device does not work here
+ */
+export async function createBackend(options: BackendOptions = {}): Promise<Backend> {
+  const isNode = typeof process === "object" && process.versions?.node !== undefined;
+  const { openBackend } = isNode
+    ? ((await import(/* @vite-ignore */ /* webpackIgnore: true */ forNode)) as Opener)
+    : await import("./open.browser.ts");
+  return openBackend(options);
+}
 
 let shared: Promise<Backend> | undefined;
 
-/** The backend for callers who name none: one for the whole process, made when it is first asked for. */
+/** The backend for callers who name none: one for the whole process or page, made when it is first asked for. */
 export function defaultBackend(): Promise<Backend> {
-  shared ??= import("./wasm/wasm-backend.node.ts").then(({ createWasmBackend }) => createWasmBackend());
+  shared ??= createBackend();
   return shared;
 }

@@ -27,7 +27,7 @@ const AREA_BYTES = 4096;
  */
 export async function measurePeak(features: Features, threads: number): Promise<number> {
   const tile = features.wide ? WIDE_TILE : NARROW_TILE;
-  const heap = new Heap();
+  const heap = new Heap(true);
   const workers = Array.from({ length: threads }, () => startWorker());
   const team = await Team.start(workers, heap.memory);
   try {

@@ -11,14 +11,17 @@ interface Block {
   bytes: number;
 }
 
-/** Hands out pieces of one shared memory, first fit, and grows it. */
+/** Hands out pieces of one memory, first fit, and grows it. */
 export class Heap {
   readonly memory: WebAssembly.Memory;
+  /** Whether threads share the memory. */
+  readonly shared: boolean;
   #free: Block[] = [];
   #top = FIRST_ADDRESS;
 
-  constructor() {
-    this.memory = new WebAssembly.Memory({ initial: 16, maximum: 65536, shared: true });
+  constructor(shared: boolean) {
+    this.shared = shared;
+    this.memory = new WebAssembly.Memory({ initial: 16, maximum: 65536, shared });
   }
 
   /** @throws at once if so many bytes fit into no memory */

@@ -59,8 +59,15 @@ export function emitKernel(kernel: Kernel, { wide }: Features): KernelCode {
  * One module for a program. Kernels that differ only in the buffers they work on share a function. What runs,
  * and on which buffers, stands in a table in memory that `run` walks through: every thread takes tasks of each
  * kernel until none is left, and waits for the others where the next kernel depends on it.
+ *
+ * @param shared whether threads share the memory; else there is one thread, and nothing atomic is needed
  */
-export function emitModule(program: Program, offsets: ReadonlyMap<Buffer, number>, features: Features): WasmModule {
+export function emitModule(
+  program: Program,
+  offsets: ReadonlyMap<Buffer, number>,
+  features: Features,
+  shared: boolean,
+): WasmModule {
   const codes = program.kernels.map((kernel) => emitKernel(kernel, features));
   const names = nameFunctions(program.kernels, codes);
   const bodies = [...names.keys()];
@@ -70,7 +77,7 @@ export function emitModule(program: Program, offsets: ReadonlyMap<Buffer, number
   const waits = barriersBefore(program.kernels, offsets);
   const functionIndex = new Map(bodies.map((body, i) => [body, i]));
   const text = `(module
-(import "unnoise" "memory" (memory 1 65536 shared))
+(import "unnoise" "memory" (memory 1 65536${shared ? " shared" : ""}))
 (import "unnoise" "pow" (func $pow (param f64 f64) (result f64)))
 (import "unnoise" "arrivals" (global $arrivals (mut i32)))
 (global $scratch (mut i32) (i32.const 0))
@@ -79,7 +86,7 @@ export function emitModule(program: Program, offsets: ReadonlyMap<Buffer, number
 (elem (i32.const 0) ${[...names.values()].join(" ")})
 ${[...micros].map((name) => microFromName(name, features.relaxed)).join("\n")}
 ${functions.join("\n")}
-${BARRIER}
+${shared ? TOGETHER : ALONE}
 ${runFunction(scratchBytes)}
 )`;
   const kernels = codes.map((code, i) => ({
@@ -104,7 +111,7 @@ function runFunction(scratchBytes: number): Code {
 (br_if $finished (i32.ge_u (local.get $entry) (local.get $end)))
 (if ${word(2)} (then (call $barrier (local.get $threads))))
 (block $done (loop $next
-(br_if $done (i32.ge_u (local.tee $task (i32.atomic.rmw.add offset=${4 * TAKEN_WORD} (local.get $entry) (i32.const 1))) ${word(1)}))
+(br_if $done (i32.ge_u (local.tee $task (call $take (local.get $entry))) ${word(1)}))
 (call_indirect (type $kernel) (local.get $task) ${word(3)} ${word(0)})
 (br $next)))
 (local.set $entry (i32.add (local.get $entry) ${i32(4 * ENTRY_WORDS)}))
@@ -120,11 +127,16 @@ function nameFunctions(kernels: readonly Kernel[], codes: readonly KernelCode[])
   return names;
 }
 
+/** One more task of a kernel is taken: its number. */
+const TAKE = `func $take (param $entry i32) (result i32)`;
+const TAKEN = `offset=${4 * TAKEN_WORD} (local.get $entry)`;
+
 /**
  * Each thread counts in $arrivals, over all its programs, how many arrivals there have been when all are here.
  * Spins for some microseconds, then sleeps; wakes up to fail if another thread failed.
  */
-const BARRIER = `(func $barrier (param $threads i32) (local $seen i32) (local $spins i32)
+const TOGETHER = `(${TAKE} (i32.atomic.rmw.add ${TAKEN} (i32.const 1)))
+(func $barrier (param $threads i32) (local $seen i32) (local $spins i32)
 (if (i32.eq (local.get $threads) (i32.const 1)) (then (return)))
 (global.set $arrivals (i32.add (global.get $arrivals) (local.get $threads)))
 (if (i32.eq (i32.add (i32.atomic.rmw.add ${i32(BARRIER_ADDRESS)} (i32.const 1)) (i32.const 1)) (global.get $arrivals))
@@ -138,6 +150,9 @@ const BARRIER = `(func $barrier (param $threads i32) (local $seen i32) (local $s
   (then (local.set $spins (i32.sub (local.get $spins) (i32.const 1))))
   (else (drop (memory.atomic.wait32 ${i32(BARRIER_ADDRESS)} (local.get $seen) (i64.const 100000000)))))
  (br $wait)))`;
+
+const ALONE = `(${TAKE} (i32.load ${TAKEN}) (i32.store ${TAKEN} (i32.add (i32.load ${TAKEN}) (i32.const 1))))
+(func $barrier (param $threads i32))`;
 
 function microFromName(name: string, relaxed: boolean): Code {
   const match = /^\$micro_(\d+)x(\d+)(_add)?$/.exec(name);

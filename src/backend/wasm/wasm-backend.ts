@@ -16,13 +16,15 @@ import { VariableStore } from "./variable-store.ts";
 
 export interface WasmOptions {
   /** Worker threads; all hardware threads unless given. */
-  readonly threads?: number;
+  readonly threads?: number | undefined;
   /** Whether V8 may merge vector operations to 256 bits; where it can, unless given (or UNNOISE_SIMD=128). */
   readonly wide?: boolean;
 }
 
 /** What the backend needs of the platform that it runs on. */
 export interface Platform {
+  /** Whether workers can share memory; else there is one, in this thread. */
+  readonly sharesMemory: boolean;
   hardwareThreads(): number;
   startWorker(): TeamWorker;
   /** Has V8 merge pairs of 128-bit operations in what is compiled from now on, or not; false where it cannot. */
@@ -30,7 +32,7 @@ export interface Platform {
   environment(name: string): string | undefined;
 }
 
-/** Compiles graphs to WebAssembly with SIMD, run by a team of threads on one shared memory. */
+/** Compiles graphs to WebAssembly with SIMD, run by a team of threads on one memory. */
 export class WasmBackend implements Backend {
   readonly name = "wasm";
   readonly description: string;
@@ -63,8 +65,11 @@ export class WasmBackend implements Backend {
     if (!Number.isInteger(threads) || threads < 1) {
       throw new Error(`wasm: threads must be a whole number of 1 or more, got ${threads}`);
     }
+    if (threads > 1 && !platform.sharesMemory) {
+      throw new Error(`wasm: ${threads} threads need shared memory, which a page has if it is cross-origin isolated`);
+    }
     const features = await chooseFeatures(platform, options);
-    const heap = new Heap();
+    const heap = new Heap(platform.sharesMemory);
     const workers = Array.from({ length: threads }, () => platform.startWorker());
     const team = await Team.start(workers, heap.memory);
     return new WasmBackend(heap, team, features, platform.environment("UNNOISE_DUMP") !== undefined);
@@ -76,7 +81,7 @@ export class WasmBackend implements Backend {
     const program = compileGraph(graph);
     const plan = planMemory(program);
     Heap.check(plan.bytes);
-    const module = emitModule(program, plan.offsets, this.features);
+    const module = emitModule(program, plan.offsets, this.features, this.#site.heap.shared);
     if (this.#dumps) console.error(module.text);
     const code = await WebAssembly.compile(await assemble(module.text, this.features));
     return this.#exclusively(async () => {

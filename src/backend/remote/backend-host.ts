@@ -1,0 +1,66 @@
+import type { DType, TypedArray } from "../../tensor/dtype.ts";
+import type { NdArray } from "../../tensor/ndarray.ts";
+import type { Shape } from "../../tensor/shape.ts";
+import { Variable } from "../../tensor/variable.ts";
+import type { Backend, BackendOptions, Executable } from "../backend.ts";
+import { serve } from "./channel.ts";
+import type { WorkerScope } from "./channel.ts";
+import { graphOf } from "./graph-record.ts";
+import type { GraphRecord } from "./graph-record.ts";
+
+/** What a {@link RemoteBackend} asks of its worker. Programs and variables are numbers that it picked. */
+export interface HostFunctions {
+  open(options: BackendOptions): Promise<Pick<Backend, "name" | "description">>;
+  load(program: number, graph: GraphRecord): Promise<Pick<Executable, "workspaceBytes">>;
+  run(program: number, inputs: readonly NdArray[]): Promise<NdArray[]>;
+  dispose(program: number): Promise<void>;
+  /** Gives a variable a value, and makes it if it is new here. */
+  place(variable: number, value: VariableRecord): Promise<void>;
+  read(variable: number): Promise<TypedArray>;
+  /** Frees the device's memory of a variable that lives elsewhere now. */
+  release(variable: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface VariableRecord {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly dtype: DType;
+  readonly data: TypedArray;
+}
+
+/** Runs a backend inside a worker for a {@link RemoteBackend} outside. */
+export function hostBackend(scope: WorkerScope, create: (options: BackendOptions) => Promise<Backend>): void {
+  let backend: Backend | undefined;
+  const programs = new Map<number, Executable>();
+  const variables = new Map<number, Variable>();
+  serve<HostFunctions>(scope, {
+    async open(options) {
+      backend = await create(options);
+      return { name: backend.name, description: backend.description };
+    },
+    async load(program, graph) {
+      const executable = await known(backend).load(graphOf(graph, (variable) => known(variables.get(variable))));
+      programs.set(program, executable);
+      return { workspaceBytes: executable.workspaceBytes };
+    },
+    run: async (program, inputs) => known(programs.get(program)).run(inputs),
+    async dispose(program) {
+      programs.get(program)?.dispose();
+      programs.delete(program);
+    },
+    async place(variable, { name, shape, dtype, data }) {
+      const before = variables.get(variable);
+      if (before) await before.write(data);
+      else variables.set(variable, new Variable(name, shape, { dtype, data }));
+    },
+    read: async (variable) => known(variables.get(variable)).read(),
+    release: async (variable) => known(variables.get(variable)).moveToHost(),
+    close: async () => backend?.close(),
+  });
+}
+
+function known<T>(thing: T | undefined): T {
+  if (thing === undefined) throw new Error("internal: the worker was asked for something that it does not have");
+  return thing;
+}

@@ -1,0 +1,89 @@
+import { OutOfMemory } from "../out-of-memory.ts";
+
+/** What is used of a Worker; tests bring other ways to carry messages. */
+export type WorkerLike = Pick<Worker, "postMessage" | "addEventListener" | "terminate">;
+
+/** The scope inside such a worker. */
+export interface WorkerScope {
+  postMessage(message: unknown): void;
+  addEventListener(type: "message", listener: (event: MessageEvent) => void): void;
+}
+
+/** Functions by name, all of them asynchronous, whose arguments and results can be cloned. */
+type Functions<F> = { readonly [Name in keyof F]: (...args: never[]) => Promise<unknown> };
+
+interface Call {
+  readonly id: number;
+  readonly name: string;
+  readonly args: readonly unknown[];
+}
+
+interface Answer {
+  readonly id: number;
+  readonly value?: unknown;
+  /** `neededBytes` if it was an {@link OutOfMemory}. */
+  readonly error?: { readonly message: string; readonly neededBytes?: number };
+}
+
+interface Waiting {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Calls functions that live in a worker. Calls arrive in order; each is begun without waiting for those before. */
+export class Caller<F extends Functions<F>> {
+  readonly #worker: WorkerLike;
+  readonly #waiting = new Map<number, Waiting>();
+  #calls = 0;
+  #failure: Error | undefined;
+
+  constructor(worker: WorkerLike) {
+    this.#worker = worker;
+    worker.addEventListener("message", (event) => this.#settle((event as MessageEvent<Answer>).data));
+    worker.addEventListener("error", (event) => {
+      // An error event without a message: the worker's file could not be loaded.
+      this.#fail(new Error(`worker: ${(event as Partial<ErrorEvent>).message ?? "its code could not be loaded"}`));
+    });
+  }
+
+  async call<Name extends keyof F & string>(
+    name: Name,
+    ...args: Parameters<F[Name]>
+  ): Promise<Awaited<ReturnType<F[Name]>>> {
+    if (this.#failure) throw this.#failure;
+    const id = this.#calls++;
+    const answer = new Promise<unknown>((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
+    this.#worker.postMessage({ id, name, args } satisfies Call);
+    return (await answer) as Awaited<ReturnType<F[Name]>>;
+  }
+
+  #settle({ id, value, error }: Answer): void {
+    const waiting = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    if (error === undefined) waiting?.resolve(value);
+    else if (error.neededBytes === undefined) waiting?.reject(new Error(error.message));
+    else waiting?.reject(new OutOfMemory(error.message, error.neededBytes));
+  }
+
+  #fail(error: Error): void {
+    this.#failure = error;
+    for (const { reject } of this.#waiting.values()) reject(error);
+    this.#waiting.clear();
+  }
+}
+
+/** Answers a {@link Caller} from inside the worker. */
+export function serve<F extends Functions<F>>(scope: WorkerScope, functions: F): void {
+  const byName = functions as unknown as Readonly<Record<string, (...args: readonly unknown[]) => Promise<unknown>>>;
+  const answer = async ({ id, name, args }: Call): Promise<Answer> => {
+    try {
+      return { id, value: await byName[name](...args) };
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      return { id, error: error instanceof OutOfMemory ? { message, neededBytes: error.neededBytes } : { message } };
+    }
+  };
+  scope.addEventListener("message", (event: MessageEvent<Call>) => {
+    void answer(event.data).then((message) => scope.postMessage(message));
+  });
+}

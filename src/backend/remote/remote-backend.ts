@@ -1,0 +1,132 @@
+import type { TypedArray } from "../../tensor/dtype.ts";
+import type { Graph } from "../../tensor/graph.ts";
+import type { NdArray } from "../../tensor/ndarray.ts";
+import type { Variable, VariableStorage } from "../../tensor/variable.ts";
+import type { Backend, BackendOptions, Executable } from "../backend.ts";
+import { checkGraph, checkInputs } from "../checks.ts";
+import type { HostFunctions } from "./backend-host.ts";
+import { Caller } from "./channel.ts";
+import type { WorkerLike } from "./channel.ts";
+import { compact, recordGraph, variablesOf } from "./graph-record.ts";
+
+/**
+ * A backend that lives in a worker. Compiling takes about a second for a training step; here it is the worker's
+ * second, so that a page stays responsive.
+ */
+export class RemoteBackend implements Backend {
+  readonly name: Backend["name"];
+  readonly description: string;
+  readonly #worker: WorkerLike;
+  readonly #caller: Caller<HostFunctions>;
+  readonly #numbers = new WeakMap<Variable, number>();
+  /** Variables whose values are in the worker. */
+  readonly #here = new Set<Variable>();
+  readonly #storage: VariableStorage;
+  #named = 0;
+  #loaded = 0;
+  #closed = false;
+
+  private constructor(
+    worker: WorkerLike,
+    caller: Caller<HostFunctions>,
+    { name, description }: Pick<Backend, "name" | "description">,
+  ) {
+    this.name = name;
+    this.description = description;
+    this.#worker = worker;
+    this.#caller = caller;
+    this.#storage = {
+      read: (variable) => caller.call("read", this.#numberOf(variable)),
+      write: (variable, data) => this.#place(variable, data),
+      free: (variable) => {
+        this.#here.delete(variable);
+        this.#cleanUp("release", this.#numberOf(variable));
+      },
+    };
+  }
+
+  /** @param worker runs `hostBackend`; the backend ends it when it is closed */
+  static async open(worker: WorkerLike, options: BackendOptions): Promise<RemoteBackend> {
+    const caller = new Caller<HostFunctions>(worker);
+    try {
+      return new RemoteBackend(worker, caller, await caller.call("open", options));
+    } catch (error) {
+      worker.terminate();
+      throw error;
+    }
+  }
+
+  async load(graph: Graph): Promise<Executable> {
+    this.#checkOpen();
+    checkGraph(graph);
+    const variables = variablesOf(graph);
+    await this.#bring(variables);
+    const program = this.#loaded++;
+    const record = recordGraph(graph, (variable) => this.#numberOf(variable));
+    const { workspaceBytes } = await this.#caller.call("load", program, record);
+    let disposed = false;
+    return {
+      workspaceBytes,
+      run: async (inputs) => {
+        this.#checkOpen();
+        if (disposed) throw new Error("run: the program was disposed of");
+        checkInputs(graph, inputs);
+        await this.#bring(variables);
+        return this.#caller.call("run", program, inputs.map(compacted));
+      },
+      dispose: () => {
+        if (disposed || this.#closed) return;
+        disposed = true;
+        this.#cleanUp("dispose", program);
+      },
+    };
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    for (const variable of this.#here) await variable.moveToHost();
+    this.#closed = true;
+    await this.#caller.call("close");
+    this.#worker.terminate();
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new Error(`${this.name}: the backend is closed`);
+  }
+
+  /** Has all these values in the worker when it returns; one may leave while another arrives. */
+  async #bring(variables: readonly Variable[]): Promise<void> {
+    const absent = (): Variable[] => variables.filter((variable) => !this.#here.has(variable));
+    for (let missing = absent(); missing.length > 0; missing = absent()) {
+      await Promise.all(missing.map((variable) => this.#bringOne(variable)));
+    }
+  }
+
+  async #bringOne(variable: Variable): Promise<void> {
+    const data = await variable.moveTo(this.#storage);
+    if (data === undefined) return;
+    // From now on whatever is asked of the worker comes after this.
+    this.#here.add(variable);
+    await this.#place(variable, data);
+  }
+
+  #place(variable: Variable, data: TypedArray): Promise<void> {
+    const { name, shape, dtype } = variable;
+    return this.#caller.call("place", this.#numberOf(variable), { name, shape, dtype, data });
+  }
+
+  /** If the worker is gone, so is what it held. */
+  #cleanUp(what: "release" | "dispose", number: number): void {
+    this.#caller.call(what, number).catch(() => undefined);
+  }
+
+  #numberOf(variable: Variable): number {
+    let number = this.#numbers.get(variable);
+    if (number === undefined) this.#numbers.set(variable, (number = this.#named++));
+    return number;
+  }
+}
+
+function compacted({ shape, dtype, data }: NdArray): NdArray {
+  return { shape, dtype, data: compact(data) };
+}

@@ -1,0 +1,31 @@
+import { Caller } from "../remote/channel.ts";
+import type { TeamWorker } from "./team.ts";
+import type { ThreadFunctions } from "./thread-entry.browser.ts";
+import { WorkerProgram } from "./worker.ts";
+
+/** Only pages that are cross-origin isolated may share memory between workers. */
+export const sharesMemory = crossOriginIsolated;
+
+export function hardwareThreads(): number {
+  return sharesMemory ? navigator.hardwareConcurrency : 1;
+}
+
+/** Without shared memory the only thread is the one that the backend is in, which is a worker as well. */
+export function startWorker(): TeamWorker {
+  if (!sharesMemory) {
+    const program = new WorkerProgram();
+    return { send: (command) => program.answer(command), stop: async () => {} };
+  }
+  const worker = new Worker(new URL("./thread-entry.browser.js", import.meta.url), { type: "module" });
+  const caller = new Caller<ThreadFunctions>(worker);
+  return { send: (command) => caller.call("answer", command), stop: async () => worker.terminate() };
+}
+
+/** V8 merges vector operations in browsers as its flags say, which no page can set. */
+export function setRevectorize(): boolean {
+  return false;
+}
+
+export function environment(): undefined {
+  return undefined;
+}
