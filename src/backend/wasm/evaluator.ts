@@ -89,6 +89,12 @@ export class Evaluator {
     return local;
   }
 
+  /** As `value`, but computed here and not where it is used. */
+  keep(node: Expression): Code {
+    const code = this.value(node);
+    return code.startsWith("(local.get") ? code : this.#lanes.let(node.dtype, code);
+  }
+
   /** Stores a value that `value` gave. */
   store(base: string, index: Affine, dtype: Expression["dtype"], value: Code): void {
     const place = this.#placeAt(base, index);

@@ -48,13 +48,16 @@ export function emitElements(writer: FunctionWriter, { axes, stores, sources, ra
   const last = axes.length - 1;
   const vectorizes = canVectorize(roots, last) && stores.every((store) => isAdjacent(store.index, last));
   const unrolled = Math.min(MOST_UNROLLED, MOST_UNROLLED_NODES / context.uses.size);
-  const element = (current: ElementLoops["stores"], width: 1 | 4, lane: number): void => {
-    const evaluator = new Evaluator(context, { width, axis: last, lane });
-    // All values are computed before any is stored: a store may overwrite what another value reads.
-    const values = current.map((store) => evaluator.value(store.value));
-    const held =
-      values.length === 1 ? values : values.map((value, i) => hold(writer, width, current[i].value.dtype, value));
-    current.forEach((store, i) => evaluator.store(baseOf(store), store.index, store.value.dtype, held[i]));
+  const elements = (current: ElementLoops["stores"], width: 1 | 4, lanes: readonly number[]): void => {
+    // All values are computed before any is stored: a store may overwrite what another value reads, and V8 merges
+    // only vector operations that no store separates.
+    const evaluators = lanes.map((lane) => new Evaluator(context, { width, axis: last, lane }));
+    const values = evaluators.map((evaluator) => current.map((store) => evaluator.keep(store.value)));
+    current.forEach((store, i) => {
+      evaluators.forEach((evaluator, at) =>
+        evaluator.store(baseOf(store), store.index, store.value.dtype, values[at][i]),
+      );
+    });
   };
   const row = (current: ElementLoops["stores"]): number => {
     const [first] = current;
@@ -80,7 +83,7 @@ export function emitElements(writer: FunctionWriter, { axes, stores, sources, ra
       length: axes[last],
       vectorizes,
       unrolled,
-      element: (width, lane) => element(current, width, lane),
+      elements: (width, lanes) => elements(current, width, lanes),
     };
     return ranges[last] ? emitPartialRow(loop, ranges[last]) : emitRow(loop);
   };
@@ -108,11 +111,6 @@ function isAdjacent(index: Affine, axis: number): boolean {
   return index.coefficients[axis] === 1;
 }
 
-function hold(writer: FunctionWriter, width: 1 | 4, dtype: Store["value"]["dtype"], value: Code): Code {
-  if (value.startsWith("(local.get")) return value;
-  return `(local.get ${writer.bind(width === 4 ? "v128" : dtype === "f32" ? "f32" : "i32", value)})`;
-}
-
 /** The innermost loop. */
 interface Row {
   readonly writer: FunctionWriter;
@@ -122,42 +120,44 @@ interface Row {
   readonly vectorizes: boolean;
   /** How many elements or vectors may be written without a loop. */
   readonly unrolled: number;
-  /** Writes one element, or four from `lane` on. */
-  readonly element: (width: 1 | 4, lane: number) => void;
+  /** Writes an element, or four, from each of these lanes on. */
+  readonly elements: (width: 1 | 4, lanes: readonly number[]) => void;
+}
+
+/** Neighbouring vectors two by two, since V8 merges pairs. */
+function emitVectors({ elements }: Pick<Row, "elements">, count: number): void {
+  for (let i = 0; i < count; i += 2) elements(4, i + 1 < count ? [4 * i, 4 * i + 4] : [4 * i]);
 }
 
 /** A whole row of the last axis; returns how far the inductions moved along it. */
-function emitRow({ writer, inductions, axis, length, vectorizes, unrolled, element }: Row): number {
-  const vectors = vectorizes ? Math.floor(length / 4) : 0;
+function emitRow(row: Row): number {
+  const { writer, inductions, axis, length, unrolled, elements } = row;
+  const vectors = row.vectorizes ? Math.floor(length / 4) : 0;
   const rest = length - vectors * 4;
   if (vectors + rest <= unrolled) {
-    for (let i = 0; i < vectors; i++) element(4, i * 4);
-    for (let i = 0; i < rest; i++) element(1, vectors * 4 + i);
+    emitVectors(row, vectors);
+    for (let i = 0; i < rest; i++) elements(1, [vectors * 4 + i]);
     return 0;
   }
-  const perPass = [4, 2].find((n) => vectors % n === 0 && n <= unrolled) ?? 1;
-  if (vectors > 0) {
-    writer.loop(i32(0), i32(vectors), perPass, () => {
-      for (let i = 0; i < perPass; i++) element(4, i * 4);
-      inductions.advance([[axis, 4 * perPass]]);
+  const passes = (count: number, step: number, body: () => void): void => {
+    if (count === 0) return;
+    writer.loop(i32(0), i32(count), 1, () => {
+      body();
+      inductions.advance([[axis, step]]);
     });
-  }
-  if (rest > 0) {
-    writer.loop(i32(0), i32(rest), 1, () => {
-      element(1, 0);
-      inductions.advance([[axis, 1]]);
-    });
-  }
+  };
+  const perPass = vectors % 4 === 0 && unrolled >= 4 ? 4 : 2;
+  passes(Math.floor(vectors / perPass), 4 * perPass, () => emitVectors(row, perPass));
+  passes(vectors % perPass, 4, () => emitVectors(row, 1));
+  passes(rest, 1, () => elements(1, [0]));
   return length;
 }
 
 /** Part of the last axis, when it is the one that tasks share out; nothing is nested around it. */
-function emitPartialRow(
-  { writer, inductions, axis, length, vectorizes, unrolled, element }: Row,
-  range: AxisRange,
-): number {
+function emitPartialRow(row: Row, range: AxisRange): number {
+  const { writer, inductions, axis, length, vectorizes, unrolled, elements } = row;
   if (range.end === undefined) {
-    element(1, 0);
+    elements(1, [0]);
     return 0;
   }
   const { start, end } = range;
@@ -165,18 +165,18 @@ function emitPartialRow(
   const vectorEnd = vectorizes ? `(i32.sub ${end} (i32.and (i32.sub ${end} ${start}) ${i32(3)}))` : start;
   const middle = writer.bind("i32", vectorEnd);
   const at = writer.bind("i32", start);
-  const run = (until: Code, count: number, width: 1 | 4): void => {
-    const step = count * width;
-    writer.loop(get(at), count > 1 ? `(i32.sub ${until} ${i32(step - 1)})` : until, step, (counter) => {
-      for (let i = 0; i < count; i++) element(width, i * width);
+  const run = (until: Code, step: number, body: () => void): void => {
+    writer.loop(get(at), step > 4 ? `(i32.sub ${until} ${i32(step - 1)})` : until, step, (counter) => {
+      body();
       inductions.advance([[axis, step]]);
       writer.line(set(at, `(i32.add ${get(counter)} ${i32(step)})`));
     });
   };
   if (vectorizes) {
-    if (unrolled >= 4) run(get(middle), 4, 4);
-    run(get(middle), 1, 4);
+    const perPass = unrolled >= 4 ? 4 : 2;
+    run(get(middle), 4 * perPass, () => emitVectors(row, perPass));
+    run(get(middle), 4, () => emitVectors(row, 1));
   }
-  if (!vectorizes || length % 4 !== 0) run(end, 1, 1);
+  if (!vectorizes || length % 4 !== 0) run(end, 1, () => elements(1, [0]));
   return 0;
 }

@@ -3,6 +3,7 @@ import type { Accumulator, Expression, ReduceKernel, ScalarOp, Stage, Store } fr
 import type { Reduction } from "../../tensor/op.ts";
 import { identityOf } from "../../tensor/reduction.ts";
 import { Evaluator, countUses, registerIndices } from "./evaluator.ts";
+import type { Sources } from "./evaluator.ts";
 import { Inductions } from "./inductions.ts";
 import { KernelWriter, splitTasks } from "./kernel.ts";
 import type { AxisRange, KernelCode } from "./kernel.ts";
@@ -161,32 +162,34 @@ class ReduceEmitter {
 
   /** `count` neighbouring vectors (or elements) of results from `lane` on. */
   #block(width: 1 | 4, lane: number, count: number): void {
-    const copies = Array.from({ length: count }, (_, i) => ({
-      point: { width, axis: this.#lastKept, lane: lane + i * width },
-      sums: this.#startAccumulators(width),
-    }));
-    for (const stage of this.#kernel.stages) {
-      this.#nestReduced(this.#kernel.kept, () => {
-        for (const { point, sums } of copies) this.#term(stage, point, sums, sums);
-      });
+    const copies = Array.from({ length: count }, (_, i): Copy => {
+      const sums = this.#startAccumulators(width);
+      return { point: { width, axis: this.#lastKept, lane: lane + i * width }, sums, results: sums };
+    });
+    for (const stage of this.#kernel.stages) this.#nestReduced(this.#kernel.kept, () => this.#terms(stage, copies));
+    for (let i = 0; i < count; i += 2) {
+      const pair = copies.slice(i, i + 2).map((copy) => this.#evaluator(copy));
+      this.#store(pair, this.#kernel.stores);
     }
-    for (const { point, sums } of copies) this.#storeResults(point, sums);
   }
 
-  #evaluator(point: Point, results: readonly string[]): Evaluator {
-    this.#target.result = results;
+  #evaluator({ point, results }: Pick<Copy, "point" | "results">): Evaluator {
     const { writer } = this.#target;
-    return new Evaluator({ writer, inductions: this.#inductions, sources: this.#target, uses: this.#uses }, point);
+    const sources: Sources = {
+      baseOf: (buffer) => this.#target.baseOf(buffer),
+      resultOf: (slot) => ({ local: results[slot] }),
+    };
+    return new Evaluator({ writer, inductions: this.#inductions, sources, uses: this.#uses }, point);
   }
 
-  #store(evaluator: Evaluator, stores: readonly Store[]): void {
-    for (const { buffer, index, value } of stores) {
-      evaluator.store(this.#target.baseOf(buffer), index, value.dtype, evaluator.value(value));
-    }
-  }
-
-  #storeResults(point: Point, results: readonly string[]): void {
-    this.#store(this.#evaluator(point, results), this.#kernel.stores);
+  /** Stores at several points. V8 merges only vector operations that no store separates, so values come first. */
+  #store(evaluators: readonly Evaluator[], stores: readonly Store[]): void {
+    const values = evaluators.map((evaluator) => stores.map(({ value }) => evaluator.keep(value)));
+    stores.forEach(({ buffer, index, value }, i) => {
+      evaluators.forEach((evaluator, at) =>
+        evaluator.store(this.#target.baseOf(buffer), index, value.dtype, values[at][i]),
+      );
+    });
   }
 
   /** One local per accumulator, by slot. */
@@ -201,13 +204,18 @@ class ReduceEmitter {
     return locals;
   }
 
-  /** Adds one term, or a vector of terms, to a stage's accumulators, and stores what it stores. */
-  #term(stage: Stage, point: Point, sums: readonly string[], results: readonly string[]): void {
-    const evaluator = this.#evaluator(point, results);
-    for (const { slot, reduction, dtype, value } of stage.accumulators) {
-      this.#combine(point.width, { reduction, dtype }, sums[slot], evaluator.value(value));
+  /** Adds terms to a stage's accumulators, and stores what it stores; two vectors at a time, since V8 merges pairs. */
+  #terms(stage: Stage, copies: readonly Copy[]): void {
+    for (let i = 0; i < copies.length; i += 2) {
+      const evaluators = copies.slice(i, i + 2).map((copy) => {
+        const evaluator = this.#evaluator(copy);
+        for (const { slot, reduction, dtype, value } of stage.accumulators) {
+          this.#combine(copy.point.width, { reduction, dtype }, copy.sums[slot], evaluator.value(value));
+        }
+        return evaluator;
+      });
+      this.#store(evaluators, stage.stores);
     }
-    this.#store(evaluator, stage.stores);
   }
 
   #combine(
@@ -249,7 +257,7 @@ class ReduceEmitter {
       this.#nestRow(this.#kernel.kept, stage, row);
       for (const accumulator of stage.accumulators) this.#gatherLanes(accumulator, row);
     }
-    this.#storeResults({ width: 1, axis: last, lane: 0 }, sums);
+    this.#store([this.#evaluator({ point: { width: 1, axis: last, lane: 0 }, results: sums })], this.#kernel.stores);
   }
 
   #nestRow(axis: number, stage: Stage, row: RowSums): void {
@@ -267,9 +275,13 @@ class ReduceEmitter {
     const passes = (rounds: number, width: 1 | 4, copies: readonly (readonly string[])[]): void => {
       if (rounds === 0) return;
       writer.loop(i32(0), i32(rounds), 1, () => {
-        copies.forEach((own, copy) =>
-          this.#term(stage, { width, axis, lane: copy * width }, own, width === 4 ? splats : sums),
-        );
+        const results = width === 4 ? splats : sums;
+        const copyAt = (own: readonly string[], i: number): Copy => ({
+          point: { width, axis, lane: i * width },
+          sums: own,
+          results,
+        });
+        this.#terms(stage, copies.map(copyAt));
         this.#inductions.advance([[axis, width * copies.length]]);
       });
     };
@@ -285,19 +297,32 @@ class ReduceEmitter {
     if (vectors === 0) return;
     const { writer } = this.#target;
     const [first, ...others] = wide;
-    for (const own of others) this.#combine(4, { reduction, dtype }, first[slot], get(own[slot]));
-    for (let lane = 0; lane < 4; lane++) {
-      const element = `(${dtype === "f32" ? "f32x4" : "i32x4"}.extract_lane ${lane} ${get(first[slot])})`;
-      this.#combine(1, { reduction, dtype }, sums[slot], element);
-    }
-    if (this.#kernel.stages.length > 1) {
+    const vector = first[slot];
+    for (const own of others) this.#combine(4, { reduction, dtype }, vector, get(own[slot]));
+    for (const lanes of SWAPS)
+      this.#combine(4, { reduction, dtype }, vector, `(i8x16.shuffle ${lanes} ${get(vector)} ${get(vector)})`);
+    const element = `(${dtype === "f32" ? "f32x4" : "i32x4"}.extract_lane 0 ${get(vector)})`;
+    this.#combine(1, { reduction, dtype }, sums[slot], element);
+    if (this.#kernel.stages.length > 1)
       splats[slot] = writer.bind("v128", new Lanes(writer, 4).splat(dtype, get(sums[slot])));
-    }
   }
 }
 
+/** Shuffles that swap the halves of a vector, and neighbouring lanes: after both, all lanes hold what all held. */
+const SWAPS = [
+  [2, 3, 0, 1],
+  [1, 0, 3, 2],
+].map((lanes) => lanes.flatMap((lane) => [0, 1, 2, 3].map((byte) => 4 * lane + byte)).join(" "));
+
 /** Which elements along which axis an evaluator works on. */
 type Point = ConstructorParameters<typeof Evaluator>[1];
+
+/** A point with the accumulators that its terms go to, and the finished results of stages before. */
+interface Copy {
+  readonly point: Point;
+  readonly sums: readonly string[];
+  readonly results: readonly string[];
+}
 
 /** The accumulators of one result that is vectorised over its terms. */
 interface RowSums {

@@ -38,7 +38,14 @@ const bitwise =
 const extremum =
   (op: "min" | "max"): Emit =>
   (l, { codes: [a, b], dtype }) =>
-    dtype === "f32" ? l.f(op, a, b) : integerExtremum(l, op, a, b, dtype);
+    dtype === "f32" ? floatExtremum(l, op, a, b) : integerExtremum(l, op, a, b, dtype);
+
+/** pmin and pmax are one instruction on x64, min and max eight; they keep a NaN in their first operand only. */
+function floatExtremum(l: Lanes, op: "min" | "max", a: Code, b: Code): Code {
+  if (!l.isVector) return l.f(op, a, b);
+  const x = l.let("f32", b);
+  return l.select(l.f("eq", x, x), l.f(`p${op}`, a, x), x);
+}
 
 function integerExtremum(l: Lanes, op: "min" | "max", a: Code, b: Code, dtype: DType): Code {
   const sign = dtype === "u32" ? "u" : "s";
