@@ -12,14 +12,37 @@ export interface Denoiser {
   /** Length of the vectors that it may be told; none without it. */
   readonly vectorDim?: number;
   /**
-   * From [batch, height, width, channels] and timesteps [batch] to the objective, shaped as the images. Timesteps are
-   * i32, or f32 if a sampler asks between them, as those over Karras noise levels do.
+   * From [batch, height, width, channels] and timesteps [batch] to the objective, shaped as the images; one that learns
+   * its variance returns twice the channels, the objective first. Timesteps are i32, or f32 if a sampler asks between
+   * them, as those over Karras noise levels do.
    */
   forward(x: Tensor, time: Tensor, conditions?: Conditions): Tensor;
 }
 
 /** What the network's output stands for: the noise, the clean images, or v (Salimans & Ho 2022, 2202.00512). */
 export type Objective = "predNoise" | "predX0" | "predV";
+
+/**
+ * The variance of p(x_(t-1) | x_t): that of the posterior or beta, the two choices of Ho et al. (2020), or one between
+ * them for every value, which the network learns (Nichol & Dhariwal 2021, 2102.09672).
+ */
+export type VarianceType = "fixedSmall" | "fixedLarge" | "learnedRange";
+
+export const varianceTypes: readonly VarianceType[] = ["fixedSmall", "fixedLarge", "learnedRange"];
+
+/** The parts of a network's output, each shaped as the images. */
+export interface ModelOutput {
+  /** What the objective names. */
+  readonly prediction: Tensor;
+  /** v of {@link VarianceType} `learnedRange`, from -1 for the posterior's variance to 1 for beta. */
+  readonly variance?: Tensor | undefined;
+}
+
+/** p(x_(t-1) | x_t), a normal distribution for every value. */
+export interface ReverseStep {
+  readonly mean: Tensor;
+  readonly logVariance: Tensor;
+}
 
 /** Both views of one output. */
 export interface Predictions {

@@ -117,7 +117,7 @@ describe("the options", () => {
 
   test("are checked at once", () => {
     const make = (options: object) => () => new GaussianDiffusion({ timesteps: 10, ...options });
-    expect(make({ lossType: "l3" })).toThrow("lossType: must be one of l1, l2, huber, got l3");
+    expect(make({ lossType: "l3" })).toThrow("lossType: must be one of l1, l2, huber, vlb, got l3");
     expect(make({ objective: "noise" })).toThrow("objective: must be one of predNoise, predX0, predV, got noise");
     expect(make({ samplingTimesteps: 11 })).toThrow("steps must be a whole number from 1 to 10, got 11");
     expect(make({ ddimSamplingEta: -1 })).toThrow("eta must be from 0 to 1, got -1");

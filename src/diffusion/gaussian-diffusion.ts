@@ -8,7 +8,7 @@ import { literal } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { conditionArrays } from "./conditioning.ts";
 import type { ConditioningOptions } from "./conditioning.ts";
-import type { Denoiser } from "./denoiser.ts";
+import type { Denoiser, ModelOutput } from "./denoiser.ts";
 import { minSnrWeights, p2Weights } from "./loss-weight.ts";
 import { NoiseLevels } from "./noise-level.ts";
 import { DiffusionProcess } from "./process.ts";
@@ -21,16 +21,21 @@ import { betaSchedule } from "./schedules.ts";
 import type { Betas, BetaSchedule } from "./schedules.ts";
 import { StepProgram } from "./step-program.ts";
 import type { StepLayout } from "./step-program.ts";
+import { boundTerm } from "./variational-bound.ts";
 import { rescaleZeroTerminalSnr } from "./zero-terminal-snr.ts";
 
-/** l1: mean absolute error. l2: mean squared error. huber: half the square below 1, linear above (smooth L1). */
-export type LossType = "l1" | "l2" | "huber";
+/**
+ * l1: mean absolute error. l2: mean squared error. huber: half the square below 1, linear above (smooth L1). vlb: the
+ * variational bound, L_vlb of Nichol & Dhariwal (2021, 2102.09672) in bits per dimension.
+ */
+export type LossType = "l1" | "l2" | "huber" | "vlb";
 
-const lossTypes: Readonly<Record<LossType, (difference: Tensor) => Tensor>> = {
+const errors: Readonly<Record<Exclude<LossType, "vlb">, (difference: Tensor) => Tensor>> = {
   l1: (difference) => difference.abs(),
   l2: (difference) => difference.square(),
   huber,
 };
+export const lossTypes: readonly LossType[] = ["l1", "l2", "huber", "vlb"];
 
 export interface GaussianDiffusionOptions extends Omit<DiffusionProcessOptions, "betas"> {
   /** Variance of the noise that each timestep adds, all within (0, 1). */
@@ -43,6 +48,8 @@ export interface GaussianDiffusionOptions extends Omit<DiffusionProcessOptions, 
   readonly rescaleBetasZeroSnr?: boolean;
   /** Default `l2`, L_simple of Ho et al. (2020). */
   readonly lossType?: LossType;
+  /** What L_vlb counts beside the loss where the variance is learned, lambda of Nichol & Dhariwal; default 0.001. */
+  readonly vbLossWeight?: number;
   /** Weights the loss by Min-SNR-gamma (Hang et al. 2023, 2303.09556); default false. */
   readonly minSnrLossWeight?: boolean;
   /** Default 5. */
@@ -86,6 +93,7 @@ export interface PSampleOptions extends ConditioningOptions {
  */
 export class GaussianDiffusion extends DiffusionProcess {
   readonly lossType: LossType;
+  readonly vbLossWeight: number;
   readonly samplingTimesteps: number;
   readonly ddimSamplingEta: number;
   readonly minSnrLossWeight: boolean;
@@ -100,11 +108,15 @@ export class GaussianDiffusion extends DiffusionProcess {
 
   constructor(options: GaussianDiffusionOptions) {
     super({ ...options, betas: betasOf(options) });
-    const { lossType = "l2", samplingTimesteps = this.timesteps, ddimSamplingEta = 0 } = options;
-    if (!Object.hasOwn(lossTypes, lossType)) {
-      throw new Error(`lossType: must be one of ${Object.keys(lossTypes).join(", ")}, got ${lossType}`);
+    const { lossType = "l2", vbLossWeight = 0.001, samplingTimesteps = this.timesteps, ddimSamplingEta = 0 } = options;
+    if (!lossTypes.includes(lossType)) {
+      throw new Error(`lossType: must be one of ${lossTypes.join(", ")}, got ${lossType}`);
+    }
+    if (!(vbLossWeight >= 0 && vbLossWeight < Infinity)) {
+      throw new Error(`vbLossWeight: must be a finite number of at least 0, got ${vbLossWeight}`);
     }
     this.lossType = lossType;
+    this.vbLossWeight = vbLossWeight;
     this.samplingTimesteps = samplingTimesteps;
     this.ddimSamplingEta = ddimSamplingEta;
     this.minSnrLossWeight = options.minSnrLossWeight ?? false;
@@ -117,21 +129,34 @@ export class GaussianDiffusion extends DiffusionProcess {
     this.plan({ sampler: "ddim" });
   }
 
+  /** The training loss, line 5 of Algorithm 1, as a scalar: the mean of the {@link losses}. */
+  pLosses(model: Denoiser, xStart: Tensor, t: Tensor, noise: Tensor, conditions?: Conditions): Tensor {
+    return this.losses(model, xStart, t, noise, conditions).mean();
+  }
+
   /**
-   * The training loss, line 5 of Algorithm 1, as a scalar: how far the network's output for `qSample(xStart, t, noise)`
-   * is from its objective.
+   * The training loss of each image, [batch]: how far the network's output for `qSample(xStart, t, noise)` is from its
+   * objective. Where it learns the variance, this is L_hybrid of Nichol & Dhariwal (2021, 2102.09672): the bound adds
+   * `vbLossWeight` times T L_t in bits per dimension, and teaches the variance alone.
    *
    * @param xStart clean images within [-1, 1], [batch, height, width, channels]
    * @param t i32 [batch], uniform in [0, timesteps)
    * @param noise standard normal, shaped as xStart
    * @param conditions what the model is told; `selfCondition` may come from {@link estimateXStart}
    */
-  pLosses(model: Denoiser, xStart: Tensor, t: Tensor, noise: Tensor, conditions?: Conditions): Tensor {
-    const output = model.forward(this.qSample(xStart, t, noise), t, conditions);
-    const losses = lossTypes[this.lossType](output.subtract(this.target(xStart, t, noise)));
-    if (!this.lossWeights) return losses.mean();
-    const weights = literal(ndarray(Float32Array.from(this.lossWeights), [this.timesteps]));
-    return losses.mean([1, 2, 3]).multiply(weights.gather(t)).mean();
+  losses(model: Denoiser, xStart: Tensor, t: Tensor, noise: Tensor, conditions?: Conditions): Tensor {
+    const x = this.qSample(xStart, t, noise);
+    const output = this.modelOutput(model, x, t, conditions);
+    const bound = (output: ModelOutput): Tensor => {
+      const step = this.reverseStep(output, x, t, { clipDenoised: false });
+      return boundTerm(this, xStart, x, t, step).multiply(this.timesteps);
+    };
+    if (this.lossType === "vlb") return bound(output);
+    const difference = output.prediction.subtract(this.target(xStart, t, noise));
+    const simple = this.#weighted(errors[this.lossType](difference).mean([1, 2, 3]), t);
+    if (!output.variance) return simple;
+    const ofVariance = bound({ ...output, prediction: output.prediction.stopGradient() });
+    return simple.add(ofVariance.multiply(this.vbLossWeight));
   }
 
   /**
@@ -202,7 +227,13 @@ export class GaussianDiffusion extends DiffusionProcess {
     const { sampler = usual === this.timesteps ? "ddpm" : "ddim" } = options;
     const { steps = sampler === "ddpm" ? this.timesteps : this.samplingTimesteps } = options;
     const { eta = sampler === "ddim" ? this.ddimSamplingEta : undefined } = options;
-    return samplingPlan(this.#levels, { ...options, sampler, steps, eta });
+    const { varianceType = sampler === "ddpm" ? this.varianceType : undefined } = options;
+    if (varianceType === "learnedRange" && this.varianceType !== "learnedRange") {
+      throw new Error(
+        `varianceType: learnedRange needs a model that learned its variance, this one has ${this.varianceType}`,
+      );
+    }
+    return samplingPlan(this.#levels, { ...options, sampler, steps, eta, varianceType });
   }
 
   /** Frees the program that the last sampling call left compiled for the next one. */
@@ -234,10 +265,18 @@ export class GaussianDiffusion extends DiffusionProcess {
     }
   }
 
+  #weighted(losses: Tensor, t: Tensor): Tensor {
+    if (!this.lossWeights) return losses;
+    return losses.multiply(literal(ndarray(Float32Array.from(this.lossWeights), [this.timesteps])).gather(t));
+  }
+
   #lossWeights(): Betas | undefined {
     const { schedule, objective, minSnrLossWeight, p2LossWeightGamma } = this;
     if (minSnrLossWeight && p2LossWeightGamma !== 0) {
       throw new Error("GaussianDiffusion: takes minSnrLossWeight or p2LossWeightGamma, got both");
+    }
+    if (this.lossType === "vlb" && (minSnrLossWeight || p2LossWeightGamma !== 0)) {
+      throw new Error("GaussianDiffusion: minSnrLossWeight and p2LossWeightGamma are not for lossType vlb");
     }
     if (minSnrLossWeight) return minSnrWeights(schedule, objective, this.minSnrGamma);
     if (p2LossWeightGamma === 0) return undefined;

@@ -30,7 +30,9 @@ export interface NoiseSchedule {
   /** Variance of q(x_(t-1) | x_t, x_0), equation 7: beta_t (1 - abar_(t-1)) / (1 - abar_t); 0 for t = 0 */
   readonly posteriorVariance: Betas;
   readonly sqrtPosteriorVariance: Betas;
-  /** log of the posterior variance, no lower than log(1e-20) */
+  /** log(beta_t) */
+  readonly logBetas: Betas;
+  /** log of the posterior variance; for t = 0, where that is 0, of the next one (Nichol & Dhariwal 2021, 2102.09672) */
   readonly posteriorLogVarianceClipped: Betas;
   /** Factor of x_0 in the posterior's mean, equation 7 */
   readonly posteriorMeanCoef1: Betas;
@@ -63,7 +65,10 @@ export function noiseSchedule(betaValues: ArrayLike<number>): NoiseSchedule {
     sqrtRecipm1AlphasCumprod: alphasCumprod.map((abar, t) => Math.sqrt(oneMinusAlphasCumprod[t] / abar)),
     posteriorVariance,
     sqrtPosteriorVariance: posteriorVariance.map(Math.sqrt),
-    posteriorLogVarianceClipped: posteriorVariance.map((variance) => Math.log(Math.max(variance, 1e-20))),
+    logBetas: betas.map(Math.log),
+    posteriorLogVarianceClipped: posteriorVariance.map((variance, t) =>
+      Math.log(t > 0 ? variance : (posteriorVariance[1] ?? betas[0])),
+    ),
     posteriorMeanCoef1: betas.map((beta, t) => (beta * Math.sqrt(alphasCumprodPrev[t])) / oneMinusAlphasCumprod[t]),
     posteriorMeanCoef2: alphas.map(
       (alpha, t) => ((1 - alphasCumprodPrev[t]) * Math.sqrt(alpha)) / oneMinusAlphasCumprod[t],

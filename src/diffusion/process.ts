@@ -3,7 +3,8 @@ import { isInteger } from "../tensor/dtype.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
 import { literal } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { Denoiser, Objective, Predictions } from "./denoiser.ts";
+import { varianceTypes } from "./denoiser.ts";
+import type { Denoiser, ModelOutput, Objective, Predictions, ReverseStep, VarianceType } from "./denoiser.ts";
 import { noiseSchedule } from "./noise-schedule.ts";
 import type { NoiseLevel } from "./noise-level.ts";
 import type { NoiseSchedule } from "./noise-schedule.ts";
@@ -14,6 +15,8 @@ export interface DiffusionProcessOptions {
   readonly objective?: Objective;
   /** Keeps every prediction of the clean images within [-1, 1]; default true. */
   readonly clipDenoised?: boolean;
+  /** Default `fixedSmall`. With `learnedRange` the network returns twice the channels. */
+  readonly varianceType?: VarianceType;
 }
 
 const objectives: readonly Objective[] = ["predNoise", "predX0", "predV"];
@@ -28,11 +31,16 @@ export class DiffusionProcess {
   readonly timesteps: number;
   readonly objective: Objective;
   readonly clipDenoised: boolean;
+  readonly varianceType: VarianceType;
   readonly #tables = new Map<keyof NoiseSchedule, Tensor>();
 
-  constructor({ betas, objective = "predNoise", clipDenoised = true }: DiffusionProcessOptions) {
+  constructor(options: DiffusionProcessOptions) {
+    const { betas, objective = "predNoise", clipDenoised = true, varianceType = "fixedSmall" } = options;
     if (!objectives.includes(objective)) {
       throw new Error(`objective: must be one of ${objectives.join(", ")}, got ${objective}`);
+    }
+    if (!varianceTypes.includes(varianceType)) {
+      throw new Error(`varianceType: must be one of ${varianceTypes.join(", ")}, got ${varianceType}`);
     }
     this.schedule = noiseSchedule(betas);
     this.timesteps = this.schedule.betas.length;
@@ -41,6 +49,7 @@ export class DiffusionProcess {
     }
     this.objective = objective;
     this.clipDenoised = clipDenoised;
+    this.varianceType = varianceType;
   }
 
   /** An array of the schedule at each image's timestep, in a shape that broadcasts over the images `x`. */
@@ -121,11 +130,53 @@ export class DiffusionProcess {
 
   /** The network's output for `x` as noise and as clean images; they agree, also where the latter were clipped. */
   modelPredictions(model: Denoiser, x: Tensor, t: Tensor, conditions?: Conditions): Predictions {
-    const output = outputOf(model, x, t, conditions);
-    const predicted = this.#xStartOf(output, x, t);
-    const xStart = this.clipDenoised ? predicted.clamp(-1, 1) : predicted;
+    const { prediction } = this.modelOutput(model, x, t, conditions);
+    const xStart = this.#xStartOf(prediction, x, t, this.clipDenoised);
     const isOutput = this.objective === "predNoise" && !this.clipDenoised;
-    return { xStart, noise: isOutput ? output : this.predictNoise(x, t, xStart) };
+    return { xStart, noise: isOutput ? prediction : this.predictNoise(x, t, xStart) };
+  }
+
+  /** The network's output for images at timesteps [batch] or at one for all, i32 or f32. */
+  modelOutput(model: Denoiser, x: Tensor, t: Tensor, conditions?: Conditions): ModelOutput {
+    const output = model.forward(x, t.broadcastTo([x.shape[0]]), conditions);
+    const learnsVariance = this.varianceType === "learnedRange";
+    const required = learnsVariance ? [...x.shape.slice(0, -1), 2 * x.shape[x.rank - 1]] : x.shape;
+    if (!sameShape(output.shape, required)) {
+      const what = learnsVariance
+        ? "twice the channels of its input, to learn the variance"
+        : "images shaped as its input";
+      throw new Error(
+        `diffusion: the model must return ${what}, ${formatShape(required)}, got ${formatShape(output.shape)}`,
+      );
+    }
+    if (!learnsVariance) return { prediction: output };
+    const [prediction, variance] = output.chunk(2);
+    return { prediction, variance };
+  }
+
+  /**
+   * p(x_(t-1) | x_t) from the network's output for `x`: its mean is equation 7 at the predicted x_0, its variance that of
+   * the `varianceType`. With t = 0 it is the distribution that the images' likelihood is taken from; there fixed variances
+   * are those of t = 1, as in Nichol & Dhariwal (2021, 2102.09672), whose equation 15 a learned one is.
+   *
+   * @param options.clipDenoised default the process's
+   */
+  reverseStep(
+    { prediction, variance }: ModelOutput,
+    x: Tensor,
+    t: Tensor,
+    { clipDenoised = this.clipDenoised }: { readonly clipDenoised?: boolean } = {},
+  ): ReverseStep {
+    const mean = this.qPosteriorMean(this.#xStartOf(prediction, x, t, clipDenoised), x, t);
+    const least = this.extract("posteriorLogVarianceClipped", t, x);
+    const most = this.extract("logBetas", t, x);
+    if (variance) {
+      const share = variance.add(1).multiply(0.5);
+      return { mean, logVariance: least.add(share.multiply(most.subtract(least))) };
+    }
+    if (this.varianceType === "fixedSmall") return { mean, logVariance: least };
+    const isFirst = t.compare("eq", 0).reshape(least.shape);
+    return { mean, logVariance: isFirst.select(least, most) };
   }
 
   /** The clean images that the network sees in images of any level are this multiple of them plus that of its output. */
@@ -134,9 +185,13 @@ export class DiffusionProcess {
     return this.objective === "predV" ? [alpha, -sigma] : [1 / alpha, -sigma / alpha];
   }
 
-  #xStartOf(output: Tensor, x: Tensor, t: Tensor): Tensor {
-    if (this.objective === "predX0") return output;
-    return this.objective === "predV" ? this.predictXStartFromV(x, t, output) : this.predictXStart(x, t, output);
+  #xStartOf(prediction: Tensor, x: Tensor, t: Tensor, clipDenoised: boolean): Tensor {
+    const xStart = {
+      predX0: () => prediction,
+      predV: () => this.predictXStartFromV(x, t, prediction),
+      predNoise: () => this.predictXStart(x, t, prediction),
+    }[this.objective]();
+    return clipDenoised ? xStart.clamp(-1, 1) : xStart;
   }
 
   #table(name: keyof NoiseSchedule): Tensor {
@@ -146,12 +201,4 @@ export class DiffusionProcess {
     this.#tables.set(name, table);
     return table;
   }
-}
-
-/** The network's output for images at timesteps [batch] or at one for all, i32 or f32. */
-export function outputOf(model: Denoiser, x: Tensor, t: Tensor, conditions?: Conditions): Tensor {
-  const output = model.forward(x, t.broadcastTo([x.shape[0]]), conditions);
-  if (sameShape(output.shape, x.shape)) return output;
-  const [required, got] = [formatShape(x.shape), formatShape(output.shape)];
-  throw new Error(`diffusion: the model must return images shaped as its input, ${required}, got ${got}`);
 }

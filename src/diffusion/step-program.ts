@@ -11,7 +11,6 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { Variable } from "../tensor/variable.ts";
 import type { ConditionArrays } from "./conditioning.ts";
 import type { Denoiser } from "./denoiser.ts";
-import { outputOf } from "./process.ts";
 import type { DiffusionProcess } from "./process.ts";
 import { factors } from "./samplers/combination.ts";
 import type { SamplerStep } from "./samplers/sampler.ts";
@@ -85,10 +84,11 @@ export class StepProgram {
   }
 
   /** @param keyOrNoise u32 [2] to draw the noise from, or the noise itself, f32 shaped as the images */
-  async step({ level, x, memory = [] }: SamplerStep, keyOrNoise: NdArray): Promise<void> {
+  async step({ level, x, memory = [], varianceSpread = 0 }: SamplerStep, keyOrNoise: NdArray): Promise<void> {
     const places = this.layout.memory;
     const rows = [x, ...Array.from({ length: places }, (_, i) => memory[i] ?? {})];
-    const numbers = [...this.layout.process.xStartFactors(level), ...rows.flatMap((row) => factors(row, places))];
+    const xStart = this.layout.process.xStartFactors(level);
+    const numbers = [...xStart, varianceSpread, ...rows.flatMap((row) => factors(row, places))];
     const t = ndarray([level.timestep], [], this.layout.timestepType);
     await this.#program(t, ndarray(numbers, [numbers.length]), keyOrNoise);
   }
@@ -116,14 +116,15 @@ export class StepProgram {
     const factor = (i: number): Tensor => coefficients.slice(0, i, i + 1).reshape([]);
     const known = Object.fromEntries([...this.#conditions].map(([name, variable]) => [name, valueOf(variable)]));
     const selfCondition = model.selfCondition ? valueOf(this.#xStart) : undefined;
-    const output = outputOf(model, x, t, { ...known, selfCondition });
-    const predicted = x.multiply(factor(0)).add(output.multiply(factor(1)));
+    const { prediction, variance } = process.modelOutput(model, x, t, { ...known, selfCondition });
+    const predicted = x.multiply(factor(0)).add(prediction.multiply(factor(1)));
     const xStart = process.clipDenoised ? predicted.clamp(-1, 1) : predicted;
 
-    const z = isStochastic ? noiseOf(keyOrNoise, shape) : undefined;
+    const noise = isStochastic ? noiseOf(keyOrNoise, shape) : undefined;
+    const z = variance ? noise?.multiply(variance.multiply(factor(2)).exp()) : noise;
     const atHand = [x, xStart, z, ...this.#memory.map(valueOf)];
     const next = [this.#x, ...this.#memory].map((variable, row) => {
-      const terms = atHand.map((value, column) => value?.multiply(factor(2 + row * atHand.length + column)));
+      const terms = atHand.map((value, column) => value?.multiply(factor(3 + row * atHand.length + column)));
       return { variable, value: terms.filter((term) => term !== undefined).reduce((a, b) => a.add(b)) };
     });
     return [...next, { variable: this.#xStart, value: xStart }];

@@ -38,7 +38,7 @@ export const tolerances = { image: 2e-4, loss: 1e-5, gradient: 1e-3, adamLoss: 1
 
 /** The reference values were computed with the article's linear schedule. */
 const TIMESTEPS = 300;
-const lossTypes: readonly LossType[] = ["l1", "l2", "huber"];
+const lossTypes = ["l1", "l2", "huber"] as const;
 
 /**
  * Repeats on a backend what PyTorch computed with the article's code, and compares.

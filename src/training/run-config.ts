@@ -26,7 +26,9 @@ export const unetSettings = z.strictObject({
 /** Every option of a GaussianDiffusion but the betas, which a checkpoint holds as a tensor. */
 export const diffusionSettings = z.strictObject({
   timesteps: wholeNumber(1),
-  lossType: oneOf(["l1", "l2", "huber"]),
+  lossType: oneOf(["l1", "l2", "huber", "vlb"]),
+  varianceType: oneOf(["fixedSmall", "fixedLarge", "learnedRange"]).default("fixedSmall"),
+  vbLossWeight: numberWithin(0, Number.MAX_VALUE).default(0.001),
   objective: oneOf(["predNoise", "predX0", "predV"]),
   clipDenoised: flag(),
   samplingTimesteps: wholeNumber(1),
@@ -66,6 +68,7 @@ export function configOf(
   dataset: ImageDataset,
 ): RunConfig {
   const { timesteps, lossType, objective, clipDenoised, samplingTimesteps, ddimSamplingEta } = diffusion;
+  const { varianceType, vbLossWeight } = diffusion;
   const { minSnrLossWeight, minSnrGamma, p2LossWeightGamma, p2LossWeightK } = diffusion;
   const weights = { minSnrLossWeight, minSnrGamma, p2LossWeightGamma, p2LossWeightK };
   const { name, length, height, width, channels } = dataset;
@@ -73,7 +76,17 @@ export function configOf(
   const classNames = model.numClasses > 0 ? classNamesOf(dataset, model.numClasses) : undefined;
   return {
     model: { ...model.options, dimMults: [...model.options.dimMults] },
-    diffusion: { timesteps, lossType, objective, clipDenoised, samplingTimesteps, ddimSamplingEta, ...weights },
+    diffusion: {
+      timesteps,
+      lossType,
+      objective,
+      clipDenoised,
+      samplingTimesteps,
+      ddimSamplingEta,
+      varianceType,
+      vbLossWeight,
+      ...weights,
+    },
     training,
     dataset: { name, length, height, width, channels, ...(classNames && { classNames }) },
   };
@@ -100,7 +113,7 @@ const FIXED = {
     "attentionDimHead",
     "weightStandardization",
   ],
-  diffusion: ["timesteps", "lossType", "objective"],
+  diffusion: ["timesteps", "lossType", "objective", "varianceType"],
   training: ["batchSize", "gradientAccumulateEvery", "randomHorizontalFlip", "condDropProb", "seed"],
   dataset: ["length", "height", "width", "channels", "classNames"],
 } as const;

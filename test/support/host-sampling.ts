@@ -8,14 +8,14 @@ export type HostDenoiser = (x: number, level: NoiseLevel) => number;
 /**
  * What the steps of a sampler make of one number, in float64: the truth about its coefficients, without a device.
  *
- * @param noise the next standard normal number, if the sampler draws any
+ * @param noise the next standard normal number, if the sampler draws any; what the network was shown it may look at
  * @returns the number at the start and after each evaluation
  */
 export function sampleOnHost(
   steps: readonly SamplerStep[],
   denoise: HostDenoiser,
   start: number,
-  noise: () => number = () => 0,
+  noise: (x: number, step: SamplerStep) => number = () => 0,
 ): number[] {
   const places = Math.max(...steps.map(({ memory }) => memory?.length ?? 0));
   let memory = new Array<number>(places).fill(0);
@@ -23,7 +23,7 @@ export function sampleOnHost(
   return [
     start,
     ...steps.map((step) => {
-      const drawn = (step.x.z ?? 0) === 0 ? 0 : noise();
+      const drawn = (step.x.z ?? 0) === 0 ? 0 : noise(x, step);
       const atHand = [x, denoise(x, step.level), drawn, ...memory];
       const mix = (values: readonly number[]): number => values.reduce((sum, k, i) => sum + k * atHand[i], 0);
       memory = memory.map((_, i) => mix(factors(step.memory?.[i] ?? {}, places)));

@@ -45,6 +45,11 @@ const planned: readonly Case[] = [
   ["ddpm leading", linear, { sampler: "ddpm", steps: 10, timestepSpacing: "leading" }],
   ["ddpm linspace", linear, { sampler: "ddpm", steps: 7, timestepSpacing: "linspace" }],
   ["ddpm fixedLarge", scaled, { sampler: "ddpm", steps: 10, timestepSpacing: "leading", varianceType: "fixedLarge" }],
+  [
+    "ddpm learnedRange",
+    linear,
+    { sampler: "ddpm", steps: 10, timestepSpacing: "leading", varianceType: "learnedRange" },
+  ],
   ["ddpm predV", scaled, { sampler: "ddpm", steps: 8 }],
   ["ddpm clipped", linear, { sampler: "ddpm", steps: 10 }],
   ["ddim leading", linear, { sampler: "ddim", steps: 10, timestepSpacing: "leading" }],
@@ -117,7 +122,9 @@ function expectRecorded(name: string, steps: readonly SamplerStep[], denoise: Ho
   };
   for (const [image, start] of x[0].entries()) {
     let drawn = 0;
-    const ours = sampleOnHost(steps, denoise, start, () => noise[drawn++][image]);
+    const ours = sampleOnHost(steps, denoise, start, (x, { level, varianceSpread = 0 }) => {
+      return noise[drawn++][image] * Math.exp(varianceSpread * Math.cos(3 * x + level.timestep / 200));
+    });
     differences.x = Math.max(
       differences.x,
       largestDifference(

@@ -107,7 +107,7 @@ describe("a plan", () => {
     [{ sampler: "lms", order: 1.5 }, "lms: order must be a whole number from 1 to 4, got 1.5"],
     [
       { sampler: "ddpm", varianceType: "learned" },
-      "ddpm: varianceType must be one of fixedSmall, fixedLarge, got learned",
+      "ddpm: varianceType must be one of fixedSmall, fixedLarge, learnedRange, got learned",
     ],
     [{ sampler: "heun", sChurn: 1 }, "heun: has no sChurn, got 1; it is for edm"],
     [{ sampler: "edm", sNoise: -1 }, "edm: sNoise must be at least 0, got -1"],

@@ -1,3 +1,4 @@
+import type { VarianceType } from "../denoiser.ts";
 import type { NoiseLevel } from "../noise-level.ts";
 import type { Combination } from "./combination.ts";
 
@@ -12,6 +13,8 @@ export interface SamplerStep {
   readonly x: Combination;
   /** The next contents of the memory; all steps of a sampler have equally many. */
   readonly memory?: readonly Combination[];
+  /** With a learned variance: where the network answers v, z counts exp(varianceSpread v) times its factor. */
+  readonly varianceSpread?: number;
 }
 
 export interface SamplerOptions {
@@ -19,7 +22,7 @@ export interface SamplerOptions {
   readonly eta?: number;
   /** How many evaluations a step of `deis` (default 3), `lms` (4) or `uniPC` (2) looks back on, this one included. */
   readonly order?: number;
-  /** Variance of `ddpm`: that of the posterior (the default) or beta, the two choices of Ho et al. (2020). */
+  /** Variance of `ddpm`; default `fixedSmall`. */
   readonly varianceType?: VarianceType;
   /** Noise that `edm` adds, S_churn of Karras et al. (2022), from 0 up; default 40. */
   readonly sChurn?: number;
@@ -30,8 +33,6 @@ export interface SamplerOptions {
   /** Deviation of the noise that `edm` adds, about 1; default 1.003. */
   readonly sNoise?: number;
 }
-
-export type VarianceType = "fixedSmall" | "fixedLarge";
 
 /**
  * A way from noise to images: which evaluations of the network, and what becomes of them. Computed before anything
