@@ -32,7 +32,9 @@ export type {
 } from "./diffusion/gaussian-diffusion.ts";
 export { DiffusionProcess } from "./diffusion/process.ts";
 export type { DiffusionProcessOptions } from "./diffusion/process.ts";
-export type { Denoiser, Objective, Predictions } from "./diffusion/denoiser.ts";
+export type { Denoiser, ModelOutput, Objective, Predictions, ReverseStep, VarianceType } from "./diffusion/denoiser.ts";
+export { bitsPerDim } from "./diffusion/bits-per-dim.ts";
+export type { BitsPerDim, BitsPerDimOptions } from "./diffusion/bits-per-dim.ts";
 export { samplerNames } from "./diffusion/samplers/plan.ts";
 export type { PlanOptions, SamplerName, SamplingPlan } from "./diffusion/samplers/plan.ts";
 export type { SamplerOptions } from "./diffusion/samplers/sampler.ts";

@@ -7,11 +7,12 @@ import { ReferenceBackend } from "../backend/reference/backend.ts";
 import { createWasmBackend } from "../backend/wasm/wasm-backend.node.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import { RandomStream } from "../tensor/random.ts";
-import { scalar } from "../tensor/tensor.ts";
+import { concatenate, scalar } from "../tensor/tensor.ts";
 import type { Denoiser, Objective } from "./denoiser.ts";
 import { GaussianDiffusion } from "./gaussian-diffusion.ts";
 import type { NoiseLevel } from "./noise-level.ts";
 import { samplerNames } from "./samplers/plan.ts";
+import type { SamplerStep } from "./samplers/sampler.ts";
 import { linearBetaSchedule } from "./schedules.ts";
 
 const backends = [ReferenceBackend.create(), await createWasmBackend({ threads: 1 })] as const;
@@ -65,6 +66,36 @@ describe.each(backends)("on the $name backend", (backend) => {
       expect(largestDifference(ours, expected)).toBeLessThan(1e-4);
     }
   });
+});
+
+test("ddpm draws with the variance that the network learned for each pixel", async () => {
+  const diffusion = new GaussianDiffusion({ betas, varianceType: "learnedRange" });
+  const learns: Denoiser = {
+    channels: 1,
+    forward: (x, t) => concatenate([model.forward(x, t), x.multiply(3).cos()], 3),
+  };
+  const options = { sampler: "ddpm", steps: 12 } as const;
+  const { steps } = diffusion.plan(options);
+  const size = { batchSize: 2, imageSize: [2, 3] } as const;
+  const samples = await diffusion.sample(learns, { ...options, ...size, backend: wasm, start, seed });
+  const noise = await drawn(steps.length);
+  const expected = Array.from(start.data, (value, i) => {
+    const fresh = (x: number, step: SamplerStep): number =>
+      noise[steps.indexOf(step)][i] * Math.exp((step.varianceSpread ?? 0) * Math.cos(3 * x));
+    return sampleOnHost(steps, modelOnHost, value, fresh).at(-1) ?? NaN;
+  });
+  expect(largestDifference(samples.data, expected)).toBeLessThan(1e-4);
+  // What learned nothing, or is told to leave it, draws otherwise.
+  const { data } = await diffusion.sample(learns, {
+    ...options,
+    ...size,
+    backend: wasm,
+    start,
+    seed,
+    varianceType: "fixedSmall",
+  });
+  expect(largestDifference(data, expected)).toBeGreaterThan(1e-3);
+  diffusion.dispose();
 });
 
 describe("samplers", () => {

@@ -6,7 +6,6 @@ import type { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
 import { Random } from "../nn/init.ts";
 import { Unet } from "../nn/unet.ts";
 import { ndarray } from "../tensor/ndarray.ts";
-import { formatShape, sameShape } from "../tensor/shape.ts";
 import { Tensor, iota } from "../tensor/tensor.ts";
 import type { Variable } from "../tensor/variable.ts";
 import type { Checkpoint } from "./checkpoint.ts";
@@ -89,7 +88,7 @@ export class Trainer {
       throw new Error(`Trainer: saveEvery must be a whole number of at least 1, got ${saveEvery}`);
     }
     this.settings = check(trainingSettings, settings, "Trainer");
-    checkImages(model, dataset);
+    checkImages(model, diffusion, dataset);
     checkClasses(model, dataset);
     this.model = model;
     this.emaModel = this.settings.emaDecay > 0 ? new Unet(model.options) : undefined;
@@ -295,18 +294,13 @@ export class Trainer {
   }
 }
 
-/** Traces the model on one image, so that it says at once what it cannot take. */
-function checkImages(model: Unet, { name, height, width, channels }: ImageDataset): void {
+/** Traces the model on one image, so that it says at once what it cannot take or should return. */
+function checkImages(model: Unet, diffusion: GaussianDiffusion, { name, height, width, channels }: ImageDataset): void {
   if (channels !== model.channels) {
     throw new Error(`Trainer: the model takes ${model.channels} channels, the images of ${name} have ${channels}`);
   }
   const image = new Tensor({ kind: "input", index: 0, shape: [1, height, width, channels], dtype: "f32" });
-  const { shape } = model.forward(image, iota([1]));
-  if (!sameShape(shape, image.shape)) {
-    throw new Error(
-      `Trainer: the model must return ${formatShape(image.shape)} for such an image, it returns ${formatShape(shape)}`,
-    );
-  }
+  diffusion.modelOutput(model, image, iota([1]));
 }
 
 function checkClasses({ numClasses }: Unet, { name, labels, classNames }: ImageDataset): void {
