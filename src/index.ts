@@ -24,12 +24,8 @@ export type { LayerSummary, ModelSummary } from "./nn/summary.ts";
 
 // Diffusion
 export { GaussianDiffusion } from "./diffusion/gaussian-diffusion.ts";
-export type {
-  GaussianDiffusionOptions,
-  LossType,
-  PSampleOptions,
-  SampleOptions,
-} from "./diffusion/gaussian-diffusion.ts";
+export type { GaussianDiffusionOptions, PSampleOptions, SampleOptions } from "./diffusion/gaussian-diffusion.ts";
+export type { LossType } from "./diffusion/loss-type.ts";
 export { DiffusionProcess } from "./diffusion/process.ts";
 export type { DiffusionProcessOptions } from "./diffusion/process.ts";
 export type { Denoiser, ModelOutput, Objective, Predictions, ReverseStep, VarianceType } from "./diffusion/denoiser.ts";

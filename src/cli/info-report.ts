@@ -1,5 +1,4 @@
-import { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
-import { betaSchedule } from "../diffusion/schedules.ts";
+import type { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
 import { formatSummary, summary } from "../nn/summary.ts";
 import { Unet } from "../nn/unet.ts";
 import { diffusionFromCheckpoint } from "../training/from-checkpoint.ts";
@@ -11,6 +10,7 @@ import { formatBytes, formatCount, formatScaled } from "./format.ts";
 import type { InfoFlags } from "./info.ts";
 import { presetNamed } from "./presets/all.ts";
 import { check } from "../training/rules.ts";
+import { diffusionOf, modelOf } from "./run-parts.ts";
 import { runSettings } from "./run-settings.ts";
 import { latestRun } from "./runs.ts";
 
@@ -76,17 +76,16 @@ async function fromCheckpoint(path: string): Promise<Subject> {
 function fromPreset(name: string): Subject {
   const preset = presetNamed(name);
   const settings = check(runSettings, { preset: preset.name, ...preset.settings }, "preset");
-  const { betaSchedule: schedule, timesteps, ...options } = settings.diffusion;
-  const diffusion = new GaussianDiffusion({ ...options, betas: betaSchedule(schedule, timesteps) });
-  const { objective, lossType, samplingTimesteps } = diffusion;
+  const diffusion = diffusionOf(settings);
+  const { timesteps, objective, lossType, samplingTimesteps } = diffusion;
   const { training, imageSize } = settings;
   return {
     title: `preset ${preset.name}: ${preset.summary}`,
     facts: [
-      `diffusion  ${timesteps} timesteps, ${schedule}, ${objective}, loss ${lossType}; sampling in ${samplingTimesteps} steps`,
+      `diffusion  ${timesteps} timesteps, ${settings.diffusion.betaSchedule}, ${objective}, loss ${lossType}; sampling in ${samplingTimesteps} steps`,
       `optimizer  Adam, learning rate ${training.learningRate} (${training.learningRateSchedule})`,
     ],
-    model: new Unet({ ...settings.model, channels: settings.channels }),
+    model: modelOf(settings, settings.channels),
     diffusion,
     training,
     imageSize: [imageSize, imageSize],

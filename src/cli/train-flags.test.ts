@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { describe, expect, test } from "vitest";
 import { check } from "../training/rules.ts";
 import { presets } from "./presets/all.ts";
+import { diffusionOf, modelOf } from "./run-parts.ts";
 import { runSettings } from "./run-settings.ts";
 import { addSettingFlags, resolveSettings } from "./train-flags.ts";
 import type { FlagValues } from "./train-flags.ts";
@@ -62,6 +63,14 @@ describe("flags", () => {
       length: { epochs: 2 },
     });
     expect(resolveSettings(flagsOf("--preset annotated --no-flip")).training.randomHorizontalFlip).toBe(false);
+  });
+
+  test("learn the variance in twice the channels", () => {
+    const settings = resolveSettings(flagsOf("--variance-type learnedRange --loss vlb"));
+    expect(settings.diffusion).toMatchObject({ varianceType: "learnedRange", lossType: "vlb", vbLossWeight: 0.001 });
+    expect(modelOf(settings, 3).options).toMatchObject({ channels: 3, outDim: 6 });
+    expect(diffusionOf(settings).varianceType).toBe("learnedRange");
+    expect(modelOf(resolveSettings(flagsOf("")), 3).options.outDim).toBe(3);
   });
 
   test("change the settings that a run was begun with, and leave its others", () => {

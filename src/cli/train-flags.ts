@@ -1,6 +1,8 @@
 import { Option } from "commander";
 import type { Command } from "commander";
 import type { z } from "zod";
+import { varianceTypes } from "../diffusion/denoiser.ts";
+import { lossTypes } from "../diffusion/loss-type.ts";
 import { betaScheduleNames } from "../diffusion/schedules.ts";
 import { check, wholeNumber } from "../training/rules.ts";
 import { diffusionSettings } from "../training/run-config.ts";
@@ -75,7 +77,19 @@ const groups: Readonly<Record<string, readonly SettingFlag[]>> = {
     word("--schedule <name>", "diffusion.betaSchedule", "how noise grows with time", betaScheduleNames),
     number("--timesteps <n>", "diffusion.timesteps", "timesteps of the schedule", count),
     word("--objective <name>", "diffusion.objective", "what the model predicts", ["predNoise", "predX0", "predV"]),
-    word("--loss <name>", "diffusion.lossType", "how its error is measured", ["l1", "l2", "huber"]),
+    word(
+      "--loss <name>",
+      "diffusion.lossType",
+      "how its error is measured; vlb: by the bound on the likelihood, with a learned variance",
+      lossTypes,
+    ),
+    word("--min-snr-loss-weight", "diffusion.minSnrLossWeight", "weight the loss by Min-SNR-5"),
+    word(
+      "--variance-type <name>",
+      "diffusion.varianceType",
+      "noise of ddpm's steps; learnedRange learns it beside the objective",
+      varianceTypes,
+    ),
     number(
       "--sampling-timesteps <n>",
       "diffusion.samplingTimesteps",

@@ -1,10 +1,8 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Backend } from "../backend/backend.ts";
-import { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
+import type { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
 import type { SamplingProgress } from "../diffusion/sampling.ts";
-import { betaSchedule } from "../diffusion/schedules.ts";
-import { Unet } from "../nn/unet.ts";
 import type { ImageDataset } from "../data/dataset.ts";
 import { writeFileAtomic } from "../io/atomic.node.ts";
 import { RunDirectory, listCheckpoints } from "../training/run-directory.node.ts";
@@ -19,6 +17,7 @@ import type { GridLayout } from "./pictures.ts";
 import { programName } from "./program-name.ts";
 import { progressDisplay, samplingBar } from "./progress.ts";
 import type { ProgressDisplay, SamplingBar } from "./progress.ts";
+import { diffusionOf, modelOf } from "./run-parts.ts";
 import type { RunSettings } from "./run-settings.ts";
 
 /** Images of a grid that is drawn while the model trains. */
@@ -65,10 +64,8 @@ export async function trainRun(
 }
 
 function buildRun(path: string, settings: RunSettings, dataset: ImageDataset, backend: Backend): Run {
-  const { seed } = settings.training;
-  const model = new Unet({ ...settings.model, channels: dataset.channels, seed });
-  const { betaSchedule: schedule, timesteps, ...options } = settings.diffusion;
-  const diffusion = new GaussianDiffusion({ ...options, betas: betaSchedule(schedule, timesteps) });
+  const model = modelOf(settings, dataset.channels);
+  const diffusion = diffusionOf(settings);
   const notes = { command: settings };
   const directory = new RunDirectory(path, { keepCheckpoints: settings.keep, notes });
   const { saveEvery, training } = settings;

@@ -9,7 +9,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { Variable } from "../tensor/variable.ts";
 import type { Denoiser, Objective } from "./denoiser.ts";
 import { GaussianDiffusion } from "./gaussian-diffusion.ts";
-import type { LossType } from "./gaussian-diffusion.ts";
+import type { LossType } from "./loss-type.ts";
 
 const zero: Denoiser = { channels: 1, forward: (x) => x.multiply(0) };
 const t = ndarray([0, 9], [2], "i32");

@@ -1,7 +1,6 @@
 import type { Backend } from "../backend/backend.ts";
 import { defaultBackend } from "../backend/default.ts";
 import type { Conditions } from "../nn/conditions.ts";
-import { huber } from "../tensor/functions.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
 import { literal } from "../tensor/tensor.ts";
@@ -9,6 +8,8 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { conditionArrays } from "./conditioning.ts";
 import type { ConditioningOptions } from "./conditioning.ts";
 import type { Denoiser, ModelOutput } from "./denoiser.ts";
+import { errors, lossTypes } from "./loss-type.ts";
+import type { LossType } from "./loss-type.ts";
 import { minSnrWeights, p2Weights } from "./loss-weight.ts";
 import { NoiseLevels } from "./noise-level.ts";
 import { DiffusionProcess } from "./process.ts";
@@ -23,19 +24,6 @@ import { StepProgram } from "./step-program.ts";
 import type { StepLayout } from "./step-program.ts";
 import { boundTerm } from "./variational-bound.ts";
 import { rescaleZeroTerminalSnr } from "./zero-terminal-snr.ts";
-
-/**
- * l1: mean absolute error. l2: mean squared error. huber: half the square below 1, linear above (smooth L1). vlb: the
- * variational bound, L_vlb of Nichol & Dhariwal (2021, 2102.09672) in bits per dimension.
- */
-export type LossType = "l1" | "l2" | "huber" | "vlb";
-
-const errors: Readonly<Record<Exclude<LossType, "vlb">, (difference: Tensor) => Tensor>> = {
-  l1: (difference) => difference.abs(),
-  l2: (difference) => difference.square(),
-  huber,
-};
-export const lossTypes: readonly LossType[] = ["l1", "l2", "huber", "vlb"];
 
 export interface GaussianDiffusionOptions extends Omit<DiffusionProcessOptions, "betas"> {
   /** Variance of the noise that each timestep adds, all within (0, 1). */

@@ -1,7 +1,7 @@
 import type { Backend } from "../backend/backend.ts";
 import { compile } from "../backend/compile.ts";
 import { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
-import type { LossType } from "../diffusion/gaussian-diffusion.ts";
+import type { LossType } from "../diffusion/loss-type.ts";
 import { linearBetaSchedule } from "../diffusion/schedules.ts";
 import type { WeightStandardization } from "../nn/conv2d.ts";
 import { grad } from "../tensor/grad.ts";
