@@ -81,6 +81,14 @@ describe("a class-conditional model", { timeout: 60_000 }, () => {
     diffusion.dispose();
   });
 
+  test("draws nothing but the class under guidance", async () => {
+    const diffusion = diffusionFromCheckpoint(await trainer.checkpoint());
+    const options = { classes: asked, condScale: 3, rescaledPhi: 0.5, imageSize: SIDE, seed: 3, backend };
+    const images = await diffusion.sample(trainer.samplingModel, options);
+    expect(classesOf(images.data as Float32Array)).toEqual(asked);
+    diffusion.dispose();
+  });
+
   test("draws images of all classes where none is asked for", async () => {
     const diffusion = diffusionFromCheckpoint(await trainer.checkpoint());
     const model = trainer.samplingModel;

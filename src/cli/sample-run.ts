@@ -7,11 +7,12 @@ import type { NdArray } from "../tensor/ndarray.ts";
 import { diffusionFromCheckpoint, modelFromCheckpoint } from "../training/from-checkpoint.ts";
 import { openCheckpoint } from "../training/run-directory.node.ts";
 import type { LatestCheckpoint } from "../training/run-directory.node.ts";
-import { classesInTurn, columnsOfClasses } from "./classes.ts";
 import { withDevice } from "./device.ts";
 import { animationSteps, writeAnimation, writeGrid } from "./pictures.ts";
 import { samplingBar } from "./progress.ts";
 import { latestRun } from "./runs.ts";
+import { wantedOf } from "./sample-classes.ts";
+import type { Wanted } from "./sample-classes.ts";
 import type { SampleFlags } from "./sample.ts";
 
 /** Images that are drawn at a time; more would only take more memory. */
@@ -25,10 +26,9 @@ export async function sampleRun(flags: SampleFlags): Promise<void> {
   const found = await openCheckpoint(flags.checkpoint ?? (await latestRun()));
   for (const fault of found.faults) say(`passed over ${fault}`);
   say(`checkpoint ${found.path}, step ${found.checkpoint.step}`);
-  const batches = await withDevice(flags.device, (backend) => draw(flags, seed, found, backend));
-  const { numClasses } = found.checkpoint.config.model;
-  const columns = typeof flags.grid === "number" ? flags.grid : columnsOfClasses(numClasses, flags.number);
-  await write(flags, target, batches, columns);
+  const wanted = wantedOf(flags, found.checkpoint.config);
+  const batches = await withDevice(flags.device, (backend) => draw(flags, wanted, seed, found, backend));
+  await write(flags, target, batches, typeof flags.grid === "number" ? flags.grid : wanted.columns);
   say(`seed ${seed}`);
 }
 
@@ -45,7 +45,8 @@ function targetsOf({ grid, gif, out, number }: SampleFlags, seed: number): Targe
   }
   if (gif === undefined || gif === false) return { picture, animation: undefined };
   if (grid === false) throw new Error("--gif shows a grid: leave --no-grid away");
-  if (number > BATCH) throw new Error(`--gif shows at most ${BATCH} images, -n asks for ${number}`);
+  if (number !== undefined && number > BATCH)
+    throw new Error(`--gif shows at most ${BATCH} images, -n asks for ${number}`);
   const animation = typeof gif === "string" ? gif : `${picture.slice(0, -extname(picture).length)}.gif`;
   if (![".gif", ".webp"].includes(extname(animation).toLowerCase())) {
     throw new Error(`--gif must end in .gif or .webp, got ${animation}`);
@@ -63,13 +64,19 @@ async function checkPlaces({ picture, animation }: Targets): Promise<void> {
 }
 
 /** One result for each {@link BATCH} images; each batch has a seed of its own. */
-async function draw(flags: SampleFlags, seed: number, found: LatestCheckpoint, backend: Backend): Promise<Samples[]> {
+async function draw(
+  flags: SampleFlags,
+  wanted: Wanted,
+  seed: number,
+  found: LatestCheckpoint,
+  backend: Backend,
+): Promise<Samples[]> {
   const { height, width } = found.checkpoint.config.dataset;
   const diffusion = diffusionFromCheckpoint(found.checkpoint);
   const model = await modelFromCheckpoint(found.checkpoint, { ema: flags.ema });
-  const { steps, sampler, eta, timestepSpacing, gif, number } = flags;
-  const classes = classesInTurn(model.numClasses, number);
-  const way = { steps, sampler, eta, timestepSpacing };
+  const { steps, sampler, eta, timestepSpacing, gif } = flags;
+  const { number, classes, condScale, rescaledPhi } = wanted;
+  const way = { steps, sampler, eta, timestepSpacing, condScale, rescaledPhi };
   const all = diffusion.plan(way).steps.length;
   const batchCount = Math.ceil(number / BATCH);
   const bar = await samplingBar(all * batchCount);

@@ -13,6 +13,8 @@ Examples:
   $ unnoise sample                                     16 images from the latest run
   $ unnoise sample -n 64 --seed 7 --gif
   $ unnoise sample --checkpoint runs/fashion-mnist/checkpoints/step-500.safetensors --out early.png
+  $ unnoise sample --class "ankle boot" --guidance 3
+  $ unnoise sample --class trouser,dress,bag -n 30     a column for each class
   $ unnoise sample --sampler dpmSolver++2M --steps 10  ten evaluations of the model
   $ unnoise sample --sampler ddim --steps 100 --eta 0.5
   $ unnoise sample -n 100 --no-grid --out garments/    one file per image
@@ -21,7 +23,11 @@ The same checkpoint, seed and device give the same images.`;
 
 export interface SampleFlags {
   readonly checkpoint?: string;
-  readonly number: number;
+  readonly number?: number;
+  /** Names or numbers with commas between them, or all. */
+  readonly class?: string;
+  readonly guidance?: number;
+  readonly rescalePhi?: number;
   readonly seed?: number;
   readonly steps?: number;
   readonly sampler?: SamplerName;
@@ -42,7 +48,25 @@ export function sampleCommand(): Command {
   return new Command("sample")
     .description("Draw images with a trained model.")
     .option("--checkpoint <path>", "a checkpoint file or a run directory (default: the latest run)")
-    .option("-n, --number <n>", "images to draw", numberFlag(wholeNumber(1, 100_000)), 16)
+    .option(
+      "-n, --number <n>",
+      "images to draw (default: about 16, as many of each class)",
+      numberFlag(wholeNumber(1, 100_000)),
+    )
+    .option(
+      "--class <names>",
+      "classes to draw in turn, by names or numbers with commas between (default: all, for a model that knows classes)",
+    )
+    .option(
+      "--guidance <scale>",
+      "how far to go towards the class: 1 draws as trained, 2 to 5 clearer and less varied (default: 1)",
+      numberFlag(numberWithin(-100, 100)),
+    )
+    .option(
+      "--rescale-phi <x>",
+      "how far guided images get back the contrast of unguided ones, 0 to 1; 0.7 against glare (default: 0)",
+      numberFlag(numberWithin(0, 1)),
+    )
     .option(
       "--seed <n>",
       "draw the same images again (default: others each time)",

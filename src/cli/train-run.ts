@@ -7,7 +7,7 @@ import type { ImageDataset } from "../data/dataset.ts";
 import { writeFileAtomic } from "../io/atomic.node.ts";
 import { RunDirectory, listCheckpoints } from "../training/run-directory.node.ts";
 import { Trainer } from "../training/trainer.ts";
-import { classesInTurn, columnsOfClasses } from "./classes.ts";
+import { allClasses, classesInTurn, columnsOfClasses } from "./classes.ts";
 import { formatCount, formatDuration } from "./format.ts";
 import { EXIT_INTERRUPTED, catchInterrupt } from "./interrupt.ts";
 import type { Interrupt } from "./interrupt.ts";
@@ -189,13 +189,14 @@ async function drawFinalPictures(run: Run): Promise<boolean> {
 
 function samplingOf({ dataset, settings, trainer, backend }: Run, batchSize: number, signal: AbortSignal) {
   const { height, width } = dataset;
-  const classes = classesInTurn(trainer.model.numClasses, batchSize);
+  const { numClasses } = trainer.model;
+  const classes = numClasses > 0 ? classesInTurn(allClasses(numClasses), batchSize) : undefined;
   // The same seed each time, so that the same images can be seen getting better.
   return { batchSize, classes, imageSize: [height, width] as const, seed: settings.training.seed, backend, signal };
 }
 
 function layoutOf({ trainer }: Run, batchSize: number): GridLayout {
-  return { columns: columnsOfClasses(trainer.model.numClasses, batchSize) };
+  return { columns: columnsOfClasses(allClasses(trainer.model.numClasses), batchSize) };
 }
 
 /** The result, or undefined if the signal stopped the work. */

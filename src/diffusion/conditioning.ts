@@ -2,9 +2,11 @@ import { ndarray } from "../tensor/ndarray.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
 import type { Denoiser } from "./denoiser.ts";
+import { guidanceOf } from "./guidance.ts";
+import type { Guidance, GuidanceOptions } from "./guidance.ts";
 
-/** What the images shall be of; a model that takes it and is not told draws whatever it has learned. */
-export interface ConditioningOptions {
+/** What the images shall be of. A model that takes a condition and is not given it draws whatever it has learned. */
+export interface ConditioningOptions extends GuidanceOptions {
   /** Class of every image, whole numbers from 0; for a model with `numClasses`. */
   readonly classes?: ArrayLike<number> | undefined;
   /** f32 [batchSize, vectorDim]; for a model with `vectorDim`. */
@@ -12,15 +14,22 @@ export interface ConditioningOptions {
 }
 
 /** The conditions of a call by their names in `Conditions`, one row for each image. */
-export type ConditionArrays = Readonly<Partial<Record<keyof ConditioningOptions, NdArray>>>;
+export type ConditionArrays = Readonly<Partial<Record<"classes" | "vector", NdArray>>>;
+
+/** {@link ConditioningOptions}, checked. */
+export interface Conditioning {
+  readonly conditions: ConditionArrays;
+  readonly guidance: Guidance;
+}
 
 /** @throws one line if the model does not take a condition, or not of that shape */
-export function conditionArrays(model: Denoiser, batch: number, options: ConditioningOptions): ConditionArrays {
+export function conditioningOf(model: Denoiser, batch: number, options: ConditioningOptions): Conditioning {
   const { classes, vector } = options;
-  return {
+  const conditions = {
     ...(classes && { classes: classArray(classes, batch, model.numClasses ?? 0) }),
     ...(vector && { vector: vectorArray(vector, batch, model.vectorDim ?? 0) }),
   };
+  return { conditions, guidance: guidanceOf(options, Object.keys(conditions).length > 0) };
 }
 
 function classArray(classes: ArrayLike<number>, batch: number, numClasses: number): NdArray {

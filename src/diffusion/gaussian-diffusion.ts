@@ -5,7 +5,7 @@ import { ndarray } from "../tensor/ndarray.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
 import { literal } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { conditionArrays } from "./conditioning.ts";
+import { conditioningOf } from "./conditioning.ts";
 import type { ConditioningOptions } from "./conditioning.ts";
 import type { Denoiser, ModelOutput } from "./denoiser.ts";
 import { errors, lossTypes } from "./loss-type.ts";
@@ -172,9 +172,9 @@ export class GaussianDiffusion extends DiffusionProcess {
     }
     const plan = this.plan({ sampler: "ddpm" });
     const index = this.timesteps - 1 - t;
-    const conditions = conditionArrays(model, x.shape[0], options);
-    return this.#with(this.#layout({ model, backend, shape: x.shape, conditions }, plan), async (program) => {
-      await program.begin({ x, xStart: selfCondition, conditions });
+    const conditioning = conditioningOf(model, x.shape[0], options);
+    return this.#with(this.#layout({ model, backend, shape: x.shape, ...conditioning }, plan), async (program) => {
+      await program.begin({ x, xStart: selfCondition, ...conditioning });
       await program.step(plan.steps[index], noise ?? noiseKey(checkedSeed(seed), index));
       return program.images();
     });
@@ -198,10 +198,10 @@ export class GaussianDiffusion extends DiffusionProcess {
   async sample(model: Denoiser, options: SampleOptions): Promise<Samples> {
     const plan = this.plan(options);
     const shape = imagesShape(options, model.channels);
-    const conditions = conditionArrays(model, shape[0], options);
+    const conditioning = conditioningOf(model, shape[0], options);
     const backend = options.backend ?? (await defaultBackend());
-    const layout = this.#layout({ model, backend, shape, conditions }, plan);
-    return this.#with(layout, (program) => runPlan(program, plan, conditions, options));
+    const layout = this.#layout({ model, backend, shape, ...conditioning }, plan);
+    return this.#with(layout, (program) => runPlan(program, plan, conditioning, options));
   }
 
   /**
@@ -231,7 +231,7 @@ export class GaussianDiffusion extends DiffusionProcess {
   }
 
   #layout(
-    call: Pick<StepLayout, "model" | "backend" | "shape" | "conditions">,
+    call: Pick<StepLayout, "model" | "backend" | "shape" | "conditions" | "guidance">,
     { memory, isStochastic, timestepType }: SamplingPlan,
   ): StepLayout {
     return { process: this, ...call, memory, isStochastic, timestepType };

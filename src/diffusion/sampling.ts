@@ -5,7 +5,7 @@ import type { NdArray } from "../tensor/ndarray.ts";
 import { RandomStream } from "../tensor/random.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
 import type { Shape } from "../tensor/shape.ts";
-import type { ConditionArrays, ConditioningOptions } from "./conditioning.ts";
+import type { Conditioning, ConditioningOptions } from "./conditioning.ts";
 import type { SamplingPlan } from "./samplers/plan.ts";
 import type { StepProgram } from "./step-program.ts";
 
@@ -52,7 +52,7 @@ export interface Samples extends NdArray {
 export async function runPlan(
   program: StepProgram,
   plan: SamplingPlan,
-  conditions: ConditionArrays,
+  conditioning: Conditioning,
   options: SamplingOptions,
 ): Promise<Samples> {
   const { backend, shape } = program.layout;
@@ -64,7 +64,7 @@ export async function runPlan(
   options.signal?.throwIfAborted();
   if (options.start) checkImages("sample: start", options.start, shape);
   const start = options.start ?? (await drawNoise(backend, shape, seed));
-  await program.begin({ x: start, conditions });
+  await program.begin({ x: start, ...conditioning });
   if (wanted.has(0)) kept.push({ step: 0, images: start });
 
   for (const [index, next] of plan.steps.entries()) {

@@ -9,21 +9,21 @@ import type { Shape } from "../tensor/shape.ts";
 import { valueOf } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Variable } from "../tensor/variable.ts";
-import type { ConditionArrays } from "./conditioning.ts";
-import type { Denoiser } from "./denoiser.ts";
+import type { ConditionArrays, Conditioning } from "./conditioning.ts";
+import type { Denoiser, ModelOutput } from "./denoiser.ts";
+import { NO_GUIDANCE, guidanceKind, guidedPrediction } from "./guidance.ts";
+import type { Guidance } from "./guidance.ts";
 import type { DiffusionProcess } from "./process.ts";
 import { factors } from "./samplers/combination.ts";
 import type { SamplerStep } from "./samplers/sampler.ts";
 
 /** What a program is compiled for. Samplers that agree in it share one. */
-export interface StepLayout {
+export interface StepLayout extends Conditioning {
   readonly process: DiffusionProcess;
   readonly model: Denoiser;
   readonly backend: Backend;
   /** [batch, height, width, channels] */
   readonly shape: Shape;
-  /** What the network is told; a program takes other values of the same shapes. */
-  readonly conditions: ConditionArrays;
   /** Images kept from step to step besides x. */
   readonly memory: number;
   readonly isStochastic: boolean;
@@ -31,13 +31,11 @@ export interface StepLayout {
   readonly timestepType: "i32" | "f32";
 }
 
-/** What a walk starts from. */
-export interface StartOfSteps {
+/** What a walk starts from. Its conditioning may have other numbers than the layout's, in the same places. */
+export interface StartOfSteps extends Partial<Conditioning> {
   readonly x: NdArray;
   /** An estimate of the clean images for a network with self-condition; zeros without it. */
   readonly xStart?: NdArray | undefined;
-  /** Those of the layout, with the values of this walk. */
-  readonly conditions?: ConditionArrays;
 }
 
 /**
@@ -51,6 +49,7 @@ export class StepProgram {
   readonly #memory: readonly Variable[];
   readonly #conditions: ReadonlyMap<keyof ConditionArrays, Variable>;
   readonly #program: Compiled<never>;
+  #guidance: Guidance = NO_GUIDANCE;
 
   constructor(layout: StepLayout) {
     this.layout = layout;
@@ -64,14 +63,19 @@ export class StepProgram {
     }));
   }
 
-  fits({ shape, conditions, ...layout }: StepLayout): boolean {
+  fits({ shape, conditions, guidance, ...layout }: StepLayout): boolean {
     const names = Object.keys(layout) as readonly (keyof typeof layout)[];
-    const isSame = names.every((name) => this.layout[name] === layout[name]);
-    return isSame && sameShape(this.layout.shape, shape) && sameShapes(this.layout.conditions, conditions);
+    return (
+      names.every((name) => this.layout[name] === layout[name]) &&
+      sameShape(this.layout.shape, shape) &&
+      sameShapes(this.layout.conditions, conditions) &&
+      guidanceKind(this.layout.guidance) === guidanceKind(guidance)
+    );
   }
 
   /** Begins with these images, and nothing in memory. */
-  async begin({ x, xStart, conditions = {} }: StartOfSteps): Promise<void> {
+  async begin({ x, xStart, conditions = {}, guidance = NO_GUIDANCE }: StartOfSteps): Promise<void> {
+    this.#guidance = guidance;
     const zeros = new Float32Array(sizeOf(this.layout.shape));
     await this.#x.write(x.data);
     await this.#xStart.write(xStart?.data ?? zeros);
@@ -87,8 +91,14 @@ export class StepProgram {
   async step({ level, x, memory = [], varianceSpread = 0 }: SamplerStep, keyOrNoise: NdArray): Promise<void> {
     const places = this.layout.memory;
     const rows = [x, ...Array.from({ length: places }, (_, i) => memory[i] ?? {})];
-    const xStart = this.layout.process.xStartFactors(level);
-    const numbers = [...xStart, varianceSpread, ...rows.flatMap((row) => factors(row, places))];
+    const { condScale, rescaledPhi } = this.#guidance;
+    const numbers = [
+      ...this.layout.process.xStartFactors(level),
+      varianceSpread,
+      condScale,
+      rescaledPhi,
+      ...rows.flatMap((row) => factors(row, places)),
+    ];
     const t = ndarray([level.timestep], [], this.layout.timestepType);
     await this.#program(t, ndarray(numbers, [numbers.length]), keyOrNoise);
   }
@@ -111,12 +121,10 @@ export class StepProgram {
   }
 
   #updates(t: Tensor, coefficients: Tensor, keyOrNoise: Tensor): { variable: Variable; value: Tensor }[] {
-    const { process, model, shape, isStochastic } = this.layout;
+    const { process, shape, isStochastic } = this.layout;
     const x = valueOf(this.#x);
     const factor = (i: number): Tensor => coefficients.slice(0, i, i + 1).reshape([]);
-    const known = Object.fromEntries([...this.#conditions].map(([name, variable]) => [name, valueOf(variable)]));
-    const selfCondition = model.selfCondition ? valueOf(this.#xStart) : undefined;
-    const { prediction, variance } = process.modelOutput(model, x, t, { ...known, selfCondition });
+    const { prediction, variance } = this.#output(x, t, factor(3), factor(4));
     const predicted = x.multiply(factor(0)).add(prediction.multiply(factor(1)));
     const xStart = process.clipDenoised ? predicted.clamp(-1, 1) : predicted;
 
@@ -124,10 +132,26 @@ export class StepProgram {
     const z = variance ? noise?.multiply(variance.multiply(factor(2)).exp()) : noise;
     const atHand = [x, xStart, z, ...this.#memory.map(valueOf)];
     const next = [this.#x, ...this.#memory].map((variable, row) => {
-      const terms = atHand.map((value, column) => value?.multiply(factor(3 + row * atHand.length + column)));
+      const terms = atHand.map((value, column) => value?.multiply(factor(5 + row * atHand.length + column)));
       return { variable, value: terms.filter((term) => term !== undefined).reduce((a, b) => a.add(b)) };
     });
     return [...next, { variable: this.#xStart, value: xStart }];
+  }
+
+  /** What the network says of x, under guidance. */
+  #output(x: Tensor, t: Tensor, condScale: Tensor, rescaledPhi: Tensor): ModelOutput {
+    const { process, model, guidance } = this.layout;
+    const conditions = Object.fromEntries([...this.#conditions].map(([name, variable]) => [name, valueOf(variable)]));
+    const selfCondition = model.selfCondition ? valueOf(this.#xStart) : undefined;
+    const conditional = process.modelOutput(model, x, t, { ...conditions, selfCondition });
+    const kind = guidanceKind(guidance);
+    if (kind === "none") return conditional;
+    const unconditional = process.modelOutput(model, x, t, { selfCondition });
+    const phi = kind === "rescaled" ? rescaledPhi : undefined;
+    return {
+      ...conditional,
+      prediction: guidedPrediction(conditional.prediction, unconditional.prediction, condScale, phi),
+    };
   }
 }
 
