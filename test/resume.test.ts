@@ -4,6 +4,7 @@ import { createWasmBackend } from "../src/backend/wasm/wasm-backend.node.ts";
 import { memoryDataset } from "../src/data/dataset.ts";
 import { GaussianDiffusion } from "../src/diffusion/gaussian-diffusion.ts";
 import { Unet } from "../src/nn/unet.ts";
+import type { UnetOptions } from "../src/nn/unet.ts";
 import { decodeCheckpoint, encodeCheckpoint } from "../src/training/checkpoint.ts";
 import type { Checkpoint } from "../src/training/checkpoint.ts";
 import { Trainer } from "../src/training/trainer.ts";
@@ -15,10 +16,10 @@ const STEPS = 6;
 const images = Uint8Array.from({ length: 20 * SIZE * SIZE }, (_, i) => ((i % SIZE) * 20 + (i >> 6) * 7) % 256);
 const dataset = memoryDataset({ name: "ramps", images, shape: [20, SIZE, SIZE, 1] });
 
-function newTrainer(backend: Backend, options: Partial<TrainerOptions>, selfCondition: boolean): Trainer {
-  const unet = { dim: 8, channels: 1, dimMults: [1, 2], attentionHeads: 2, attentionDimHead: 8 };
+function newTrainer(backend: Backend, options: Partial<TrainerOptions>, unet: Partial<UnetOptions>): Trainer {
+  const small = { dim: 8, channels: 1, dimMults: [1, 2], attentionHeads: 2, attentionDimHead: 8 };
   return new Trainer({
-    model: new Unet({ ...unet, selfCondition, seed: 1 }),
+    model: new Unet({ ...small, ...unet, seed: 1 }),
     diffusion: new GaussianDiffusion({ timesteps: 50, betaSchedule: "cosine", lossType: "huber" }),
     dataset,
     batchSize: 7,
@@ -55,13 +56,21 @@ async function reread(checkpoint: Checkpoint): Promise<Checkpoint> {
   return decodeCheckpoint(await encodeCheckpoint(checkpoint), "checkpoint");
 }
 
-const variants: [string, Partial<TrainerOptions>, selfCondition: boolean][] = [
-  ["with one program a step", { learningRateSchedule: "cosine" }, false],
-  ["with clipping and accumulation", { maxGradNorm: 0.5, gradientAccumulateEvery: 2 }, false],
-  ["with self-condition", {}, true],
+const variants: [string, Partial<TrainerOptions>, unet: Partial<UnetOptions>][] = [
+  ["with one program a step", { learningRateSchedule: "cosine" }, {}],
+  ["with clipping and accumulation", { maxGradNorm: 0.5, gradientAccumulateEvery: 2 }, {}],
+  ["with self-condition", {}, { selfCondition: true }],
+  [
+    "with a learned variance and timesteps by importance",
+    {
+      diffusion: new GaussianDiffusion({ timesteps: 2, varianceType: "learnedRange" }),
+      scheduleSampler: "importance",
+    },
+    { outDim: 2 },
+  ],
 ];
 
-describe.for(variants)("training on wasm, %s", { timeout: 60_000 }, ([, options, selfCondition]) => {
+describe.for(variants)("training on wasm, %s", { timeout: 60_000 }, ([, options, unet]) => {
   const backends: Backend[] = [];
   const threads = async (count: number): Promise<Backend> => {
     const backend = await createWasmBackend({ threads: count });
@@ -70,21 +79,21 @@ describe.for(variants)("training on wasm, %s", { timeout: 60_000 }, ([, options,
   };
   let whole: Outcome;
   beforeAll(async () => {
-    whole = await train(newTrainer(await threads(2), options, selfCondition));
+    whole = await train(newTrainer(await threads(2), options, unet));
   }, 60_000);
   afterAll(() => Promise.all(backends.map((backend) => backend.close())));
 
   test("gives the same bits stopped at a step and resumed elsewhere as never stopped", async () => {
-    const early = await train(newTrainer(await threads(2), options, selfCondition), undefined, 3);
+    const early = await train(newTrainer(await threads(2), options, unet), undefined, 3);
     const saved = await reread(early.checkpoint);
-    const late = await train(newTrainer(await threads(2), options, selfCondition), saved);
+    const late = await train(newTrainer(await threads(2), options, unet), saved);
     expect([...early.losses, ...late.losses]).toEqual(whole.losses);
     expect(late.checkpoint).toEqual(whole.checkpoint);
     expect(new Set(whole.losses).size).toBe(STEPS);
   });
 
   test.for([1, 3])("gives the same bits with %i thread(s) as with 2", async (count) => {
-    const outcome = await train(newTrainer(await threads(count), options, selfCondition));
+    const outcome = await train(newTrainer(await threads(count), options, unet));
     expect(outcome).toEqual(whole);
   });
 });

@@ -112,6 +112,12 @@ const groups: Readonly<Record<string, readonly SettingFlag[]>> = {
       "share of images whose class is withheld, for guidance; 0 for none",
       training.condDropProb,
     ),
+    word(
+      "--schedule-sampler <name>",
+      "training.scheduleSampler",
+      "how timesteps are drawn; importance: by their losses",
+      ["uniform", "importance"],
+    ),
     number("--lr <x>", "training.learningRate", "learning rate of Adam", training.learningRate),
     word("--lr-schedule <name>", "training.learningRateSchedule", "how it moves after the warm-up", [
       "constant",

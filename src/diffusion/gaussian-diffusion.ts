@@ -3,11 +3,13 @@ import { defaultBackend } from "../backend/default.ts";
 import type { Conditions } from "../nn/conditions.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
+import type { RandomStream } from "../tensor/random.ts";
 import { literal } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { conditioningOf } from "./conditioning.ts";
 import type { ConditioningOptions } from "./conditioning.ts";
 import type { Denoiser, ModelOutput } from "./denoiser.ts";
+import type { Diffusion } from "./diffusion.ts";
 import { errors, lossTypes } from "./loss-type.ts";
 import type { LossType } from "./loss-type.ts";
 import { minSnrWeights, p2Weights } from "./loss-weight.ts";
@@ -79,7 +81,7 @@ export interface PSampleOptions extends ConditioningOptions {
  * const diffusion = new GaussianDiffusion({ betas: linearBetaSchedule(300), lossType: "huber" });
  * const images = await diffusion.sample(model, { batchSize: 64, imageSize: 28 });
  */
-export class GaussianDiffusion extends DiffusionProcess {
+export class GaussianDiffusion extends DiffusionProcess implements Diffusion {
   readonly lossType: LossType;
   readonly vbLossWeight: number;
   readonly samplingTimesteps: number;
@@ -115,6 +117,11 @@ export class GaussianDiffusion extends DiffusionProcess {
     this.#levels = new NoiseLevels(this.schedule);
     // Checks both numbers.
     this.plan({ sampler: "ddim" });
+  }
+
+  /** Timesteps for a training step, i32 [batch], uniform as in line 3 of Algorithm 1. */
+  drawTimes(random: RandomStream, batch: number): Tensor {
+    return random.integers([batch], this.timesteps);
   }
 
   /** The training loss, line 5 of Algorithm 1, as a scalar: the mean of the {@link losses}. */

@@ -114,7 +114,7 @@ const FIXED = {
     "weightStandardization",
   ],
   diffusion: ["timesteps", "lossType", "objective", "varianceType"],
-  training: ["batchSize", "gradientAccumulateEvery", "randomHorizontalFlip", "condDropProb", "seed"],
+  training: ["batchSize", "gradientAccumulateEvery", "randomHorizontalFlip", "condDropProb", "scheduleSampler", "seed"],
   dataset: ["length", "height", "width", "channels", "classNames"],
 } as const;
 

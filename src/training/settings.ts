@@ -22,6 +22,8 @@ export const trainingSettings = z.strictObject({
   /** Decay of the average of the parameters that samples are drawn with; 0 keeps no average. */
   emaDecay: fraction().default(0.995),
   emaUpdateEvery: wholeNumber(1).default(10),
+  /** How timesteps are drawn: `importance` goes by their losses (Nichol & Dhariwal 2021), against the bound's noise. */
+  scheduleSampler: oneOf(["uniform", "importance"]).default("uniform"),
   /** Mirrors half of the images, picked at random. */
   randomHorizontalFlip: flag().default(false),
   /**

@@ -192,7 +192,7 @@ export class Trainer {
       position: this.#loader.state(),
       model: await readState(this.model.parameters()),
       ema: this.emaModel && (await readState(this.emaModel.parameters())),
-      optimizer: await readState(program.adam.state()),
+      optimizer: await readState(program.state()),
     };
     const { model, ema = new Map(), optimizer } = checkpoint;
     const culprit = findNonFinite(model) ?? findNonFinite(ema) ?? findNonFinite(optimizer);
@@ -227,7 +227,7 @@ export class Trainer {
     if (betas.some((beta, t) => beta !== this.#diffusion.schedule.betas[t])) problems.push("the betas differ");
     const parts: [ReadonlyMap<string, Variable>, State][] = [
       [this.model.parameters(), model],
-      [program.adam.state(), optimizer],
+      [program.state(), optimizer],
     ];
     // A run that keeps averages only from now on starts them at the parameters.
     if (this.emaModel) parts.push([this.emaModel.parameters(), ema ?? model]);

@@ -30,7 +30,7 @@ async function seenBy(key: readonly [number, number], betas: number[], randomHor
         return x.multiply(0);
       },
     };
-    const loss = trainingLoss(model, diffusion, images, key, { randomHorizontalFlip, withEstimate: false });
+    const { loss } = trainingLoss(model, diffusion, images, key, { randomHorizontalFlip, withEstimate: false });
     return { outputs: { loss, x: shown[0], t: shown[1] } };
   });
   const { loss, x, t } = await run(ndarray(bytes, shape), ndarray(Uint32Array.from(key), [2]));

@@ -1,9 +1,10 @@
-import type { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
 import type { Denoiser } from "../diffusion/denoiser.ts";
+import type { Diffusion } from "../diffusion/diffusion.ts";
 import type { Conditions } from "../nn/conditions.ts";
 import { RandomStream } from "../tensor/random.ts";
 import type { Shape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import type { ImportanceSampler } from "./importance-sampler.ts";
 
 export interface TrainingLossOptions {
   /** Mirrors half of the images, picked at random. */
@@ -16,6 +17,17 @@ export interface TrainingLossOptions {
   readonly classes?: Tensor | undefined;
   /** Share of the images whose classes are withheld, picked at random; 0 without. */
   readonly condDropProb?: number | undefined;
+  /** Draws the timesteps; without it the diffusion does. */
+  readonly scheduleSampler?: ImportanceSampler | undefined;
+}
+
+export interface TrainingLoss {
+  /** A scalar, the mean over the batch. */
+  readonly loss: Tensor;
+  /** What the network was told of the noise, [batch]. */
+  readonly t: Tensor;
+  /** Each image's own loss, [batch]. */
+  readonly losses: Tensor;
 }
 
 /**
@@ -24,24 +36,26 @@ export interface TrainingLossOptions {
  *
  * @param bytes f32 [batch, height, width, channels] from 0 to 255
  * @param key u32 [2]
- * @returns the loss, a scalar
  */
 export function trainingLoss(
   model: Denoiser,
-  diffusion: GaussianDiffusion,
+  diffusion: Diffusion,
   bytes: Tensor,
   key: Tensor,
   options: TrainingLossOptions,
-): Tensor {
+): TrainingLoss {
   const random = new RandomStream([word(key, 0), word(key, 1)], options.firstImage);
   const mirrored = options.randomHorizontalFlip ? flipRandomly(bytes, random) : bytes;
   const xStart = mirrored.divide(255).multiply(2).subtract(1);
-  const t = random.integers([xStart.shape[0]], diffusion.timesteps);
+  const [batch] = xStart.shape;
+  const drawn = options.scheduleSampler?.draw(random, batch);
+  const t = drawn?.t ?? diffusion.drawTimes(random, batch);
   const noise = random.normal(xStart.shape);
-  const conditions = conditionsOf(options, t.shape, random);
-  if (!options.withEstimate) return diffusion.pLosses(model, xStart, t, noise, conditions);
-  const selfCondition = diffusion.estimateXStart(model, diffusion.qSample(xStart, t, noise), t, conditions);
-  return diffusion.pLosses(model, xStart, t, noise, { ...conditions, selfCondition });
+  const told = conditionsOf(options, t.shape, random);
+  const estimate = (): Tensor => diffusion.estimateXStart(model, diffusion.qSample(xStart, t, noise), t, told);
+  const conditions = options.withEstimate ? { ...told, selfCondition: estimate() } : told;
+  const losses = diffusion.losses(model, xStart, t, noise, conditions);
+  return { loss: (drawn ? losses.multiply(drawn.weights) : losses).mean(), t, losses };
 }
 
 /** Line 3 of Algorithm 1 of Ho & Salimans (2022, 2207.12598): classes are withheld with some probability. */

@@ -57,8 +57,11 @@ test("accumulating takes the steps of the mean loss over all micro-batches", asy
   const parameters = [...other.parameters().values()];
   const adam = new Adam(parameters, { epsilon, learningRate: 0.1 });
   const together = compile(backend, (a, b, keyA, keyB) => {
-    const sum = trainingLoss(other, diffusion, a, keyA, options).add(trainingLoss(other, diffusion, b, keyB, options));
-    const loss = sum.multiply(0.5);
+    const [first, second] = [
+      trainingLoss(other, diffusion, a, keyA, options),
+      trainingLoss(other, diffusion, b, keyB, options),
+    ];
+    const loss = first.loss.add(second.loss).multiply(0.5);
     return { outputs: { loss }, updates: adam.updates(grad(loss, parameters.map(valueOf))) };
   });
 
@@ -81,18 +84,25 @@ describe("a micro-batch that does not fit into memory", () => {
     [6, 4, 4, 1],
   );
 
-  async function train(backend: Backend, gradientAccumulateEvery: number, selfCondition = false) {
+  async function train(
+    backend: Backend,
+    gradientAccumulateEvery: number,
+    selfCondition = false,
+    scheduleSampler: "uniform" | "importance" = "uniform",
+  ) {
     const model = newModel({ selfCondition });
-    const settings = check(
-      trainingSettings,
-      { batchSize: 6, learningRate: 0.1, gradientAccumulateEvery, adamEpsilon: epsilon, randomHorizontalFlip: true },
-      "settings",
-    );
+    const always = { batchSize: 6, learningRate: 0.1, adamEpsilon: epsilon, randomHorizontalFlip: true };
+    const settings = check(trainingSettings, { ...always, gradientAccumulateEvery, scheduleSampler }, "settings");
+    // Few timesteps have ten losses each within these steps.
+    const [diffusion, steps] =
+      scheduleSampler === "importance"
+        ? [new GaussianDiffusion({ timesteps: 2 }), 8]
+        : [new GaussianDiffusion({ timesteps: 10 }), 3];
     const emaModel = newModel({ selfCondition });
     const program = new TrainingProgram({ backend, model, emaModel, diffusion, settings });
     const { parts } = await program.prepare(batch.shape);
     const losses: number[] = [];
-    for (let step = 0; step < 3; step++) {
+    for (let step = 0; step < steps; step++) {
       async function* microBatches(): AsyncGenerator<MicroBatch> {
         for (let i = 0; i < gradientAccumulateEvery; i++) {
           const counter = step * gradientAccumulateEvery + i;
@@ -101,22 +111,27 @@ describe("a micro-batch that does not fit into memory", () => {
       }
       losses.push(await program.run(microBatches(), { learningRate: 0.1, emaRate: 0.5 }));
     }
-    return { parts, losses, state: await model.stateDict(), averages: await emaModel.stateDict() };
+    const cumulative = await program.state().get("schedule_sampler.cumulative")?.read();
+    return { parts, losses, cumulative, state: await model.stateDict(), averages: await emaModel.stateDict() };
   }
 
   const images = (count: number) => count * 16;
-  const cases: [string, limit: number, parts: number, every: number, selfCondition: boolean][] = [
+  const cases: [string, limit: number, parts: number, every: number, selfCondition: boolean, "importance"?][] = [
     ["in halves", images(3), 2, 1, false],
     ["in single images where no smaller number of equal parts fits", images(1), 6, 1, false],
     ["in parts of each accumulated micro-batch", images(5), 2, 2, false],
     ["in halves that each get their own estimates", images(3), 2, 1, true],
+    ["in halves that draw the timesteps of the whole by their losses", images(3), 2, 1, false, "importance"],
   ];
 
-  test.for(cases)("takes the same steps up to rounding, %s", async ([, limit, parts, every, selfCondition]) => {
-    const whole = await train(ReferenceBackend.create(), every, selfCondition);
-    const split = await train(new SmallBackend(ReferenceBackend.create(), limit), every, selfCondition);
+  test.for(cases)("takes the same steps up to rounding, %s", async ([, limit, parts, every, ...options]) => {
+    const whole = await train(ReferenceBackend.create(), every, ...options);
+    const split = await train(new SmallBackend(ReferenceBackend.create(), limit), every, ...options);
     expect([whole.parts, split.parts]).toEqual([1, parts]);
     for (const [i, loss] of whole.losses.entries()) expect(split.losses[i]).toBeCloseTo(loss, 5);
+    expect(whole.cumulative !== undefined).toBe(options[1] === "importance");
+    for (const [i, value] of (whole.cumulative ?? []).entries()) expect(split.cumulative?.[i]).toBeCloseTo(value, 5);
+    if (whole.cumulative) expect(Math.abs(whole.cumulative[0] - 0.5)).toBeGreaterThan(1e-3);
     for (const states of ["state", "averages"] as const) {
       for (const [name, { data }] of whole[states]) {
         const values = split[states].get(name)?.data ?? [];

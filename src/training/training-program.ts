@@ -2,7 +2,8 @@ import type { Backend, Executable } from "../backend/backend.ts";
 import { compile } from "../backend/compile.ts";
 import type { Compiled } from "../backend/compile.ts";
 import { OutOfMemory } from "../backend/out-of-memory.ts";
-import type { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
+import type { Diffusion } from "../diffusion/diffusion.ts";
+import { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
 import type { Unet } from "../nn/unet.ts";
 import type { DType } from "../tensor/dtype.ts";
 import type { Update } from "../tensor/graph.ts";
@@ -16,9 +17,10 @@ import { Variable } from "../tensor/variable.ts";
 import { Adam } from "./adam.ts";
 import { emaUpdates } from "./ema.ts";
 import { clipByGlobalNorm } from "./gradient.ts";
+import { ImportanceSampler } from "./importance-sampler.ts";
 import type { TrainingSettings } from "./settings.ts";
 import { trainingLoss } from "./training-loss.ts";
-import type { TrainingLossOptions } from "./training-loss.ts";
+import type { TrainingLoss, TrainingLossOptions } from "./training-loss.ts";
 
 /** One micro-batch: its images and what its randomness follows from. */
 export interface MicroBatch {
@@ -43,7 +45,7 @@ export interface TrainingProgramOptions {
   readonly model: Unet;
   /** The model whose parameters are the averages of the other's. */
   readonly emaModel: Unet | undefined;
-  readonly diffusion: GaussianDiffusion;
+  readonly diffusion: Diffusion;
   readonly settings: TrainingSettings;
 }
 
@@ -63,7 +65,8 @@ export interface PreparedStep {
  * would have got in the whole, so the loss and the step are the same up to rounding.
  */
 export class TrainingProgram {
-  readonly adam: Adam;
+  readonly #adam: Adam;
+  readonly #scheduleSampler: ImportanceSampler | undefined;
   readonly #options: TrainingProgramOptions;
   readonly #parameters: ReadonlyMap<string, Variable>;
   /** Sums of gradients over the parts of a step; zeros between steps. None where a step has only one part. */
@@ -78,25 +81,34 @@ export class TrainingProgram {
     const { backend, model, settings } = options;
     this.#parameters = model.parameters();
     const variables = [...this.#parameters.values()];
-    this.adam = new Adam(variables, { betas: settings.adamBetas, epsilon: settings.adamEpsilon });
+    this.#adam = new Adam(variables, { betas: settings.adamBetas, epsilon: settings.adamEpsilon });
+    this.#scheduleSampler =
+      settings.scheduleSampler === "importance" ? importanceSampler(options.diffusion) : undefined;
     this.#accumulators = settings.gradientAccumulateEvery > 1 ? this.#zeros() : [];
     const both = (trace: (withEstimate: boolean) => Parameters<typeof compile<"loss">>[1]) => ({
       plain: compile(backend, trace(false)),
       withEstimate: compile(backend, trace(true)),
     });
     this.#step = both((withEstimate) => (images, key, learningRate, emaRate, classes?: Tensor) => {
-      const loss = this.#loss(images, key, { withEstimate, classes });
-      return { outputs: { loss }, updates: this.#updates(this.#gradients(loss), learningRate, emaRate) };
+      const { loss, ...seen } = this.#loss(images, key, { withEstimate, classes });
+      const recorded = this.#record(seen);
+      const updates = this.#updates(this.#gradients(loss), learningRate, emaRate);
+      return { outputs: { loss }, updates: [...updates, ...recorded, ...this.#refresh(recorded)] };
     });
     this.#accumulate = both((withEstimate) => (images, key, firstImage, classes?: Tensor) => {
-      const loss = this.#loss(images, key, { withEstimate, firstImage, classes });
-      return { outputs: { loss }, updates: this.#additions(this.#gradients(loss)) };
+      const { loss, ...seen } = this.#loss(images, key, { withEstimate, firstImage, classes });
+      return { outputs: { loss }, updates: [...this.#additions(this.#gradients(loss)), ...this.#record(seen)] };
     });
     this.#apply = compile(backend, (learningRate, emaRate) => {
       const updates = this.#updates(this.#accumulators.map(valueOf), learningRate, emaRate);
       const resets = this.#accumulators.map((variable) => ({ variable, value: full(variable.shape, 0) }));
-      return { outputs: {}, updates: [...updates, ...resets] };
+      return { outputs: {}, updates: [...updates, ...resets, ...this.#refresh()] };
     });
+  }
+
+  /** Everything that a checkpoint must hold besides the models, by name. */
+  state(): ReadonlyMap<string, Variable> {
+    return new Map([...this.#adam.state(), ...(this.#scheduleSampler?.state() ?? [])]);
   }
 
   /**
@@ -175,10 +187,20 @@ export class TrainingProgram {
     images: Tensor,
     key: Tensor,
     options: Pick<TrainingLossOptions, "withEstimate" | "firstImage" | "classes">,
-  ): Tensor {
+  ): TrainingLoss {
     const { model, diffusion, settings } = this.#options;
     const { randomHorizontalFlip, condDropProb } = settings;
-    return trainingLoss(model, diffusion, images, key, { randomHorizontalFlip, condDropProb, ...options });
+    const scheduleSampler = this.#scheduleSampler;
+    const always = { randomHorizontalFlip, condDropProb, scheduleSampler };
+    return trainingLoss(model, diffusion, images, key, { ...always, ...options });
+  }
+
+  #record({ t, losses }: Pick<TrainingLoss, "t" | "losses">): Update[] {
+    return this.#scheduleSampler?.record(t, losses) ?? [];
+  }
+
+  #refresh(recorded?: readonly Update[]): Update[] {
+    return this.#scheduleSampler ? [this.#scheduleSampler.refresh(recorded)] : [];
   }
 
   #gradients(loss: Tensor): Tensor[] {
@@ -196,7 +218,7 @@ export class TrainingProgram {
   #updates(gradients: readonly Tensor[], learningRate: Tensor, emaRate: Tensor): Update[] {
     const { emaModel, settings } = this.#options;
     const clipped = settings.maxGradNorm > 0 ? clipByGlobalNorm(gradients, settings.maxGradNorm) : gradients;
-    const updates = this.adam.updates(clipped, learningRate);
+    const updates = this.#adam.updates(clipped, learningRate);
     if (emaModel === undefined) return updates;
     const values = new Map(updates.map(({ variable, value }) => [variable, value]));
     const next = new Map(
@@ -227,6 +249,11 @@ function partsOf({ images, classes, seed, counter }: MicroBatch, parts: number):
     firstImage: ndarray(Uint32Array.of(part * count), []),
     classes: classes ? [ndarray(classes.data.subarray(part * count, (part + 1) * count), [count])] : [],
   }));
+}
+
+function importanceSampler(diffusion: Diffusion): ImportanceSampler {
+  if (diffusion instanceof GaussianDiffusion) return new ImportanceSampler(diffusion.timesteps);
+  throw new Error("scheduleSampler: importance is for a diffusion with timesteps");
 }
 
 /** The next number of equal parts to try, at least twice as many; undefined where there is none. */
