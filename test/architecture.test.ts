@@ -124,7 +124,7 @@ describe("the rules", () => {
 
   test("let browser code load a *.node.ts file only where it is reached", () => {
     const source = (text: string) => file("backend/wasm/device.ts", text);
-    expect(nodeFilesLoadedByBrowserCode(source(`import { threads } from "./threads.node.ts";`))).toHaveLength(1);
-    expect(nodeFilesLoadedByBrowserCode(source(`await import("./threads.node.ts");`))).toEqual([]);
+    expect(nodeFilesLoadedByBrowserCode(source(`import { threads } from "./platform.node.ts";`))).toHaveLength(1);
+    expect(nodeFilesLoadedByBrowserCode(source(`await import("./platform.node.ts");`))).toEqual([]);
   });
 });

@@ -2,7 +2,7 @@ import { assemble } from "../backend/wasm/assembler.ts";
 import { Heap } from "../backend/wasm/heap.ts";
 import type { Features } from "../backend/wasm/module.ts";
 import { Team } from "../backend/wasm/team.ts";
-import { startWorker } from "../backend/wasm/threads.node.ts";
+import { startWorker } from "../backend/wasm/platform.node.ts";
 
 /** Accumulators in rows of adjacent vectors: enough to keep two multiply-add units busy, few enough for 15 registers. */
 interface Tile {

@@ -1,5 +1,5 @@
 import type { Backend } from "../backend/backend.ts";
-import { hardwareThreads } from "../backend/wasm/threads.node.ts";
+import { hardwareThreads } from "../backend/wasm/platform.node.ts";
 import { WasmBackend } from "../backend/wasm/wasm-backend.ts";
 import { benchEnvironment } from "../bench/environment.node.ts";
 import { measureProfile } from "../bench/measure-profile.node.ts";

@@ -12,6 +12,9 @@ interface Wabt {
   };
 }
 
+/** WebAssembly text to a binary. */
+export type Assemble = (text: string, features: Features) => Promise<Uint8Array<ArrayBuffer>>;
+
 let loading: Promise<Wabt> | undefined;
 
 async function loadWabt(): Promise<Wabt> {
@@ -21,8 +24,7 @@ async function loadWabt(): Promise<Wabt> {
   return typeof exported === "function" ? exported() : exported.default();
 }
 
-/** WebAssembly text to a binary. */
-export async function assemble(text: string, { relaxed }: Features): Promise<Uint8Array<ArrayBuffer>> {
+export const assemble: Assemble = async (text, { relaxed }) => {
   loading ??= loadWabt();
   const wabt = await loading;
   const parsed = parse(wabt, text, relaxed);
@@ -31,7 +33,7 @@ export async function assemble(text: string, { relaxed }: Features): Promise<Uin
   } finally {
     parsed.destroy();
   }
-}
+};
 
 function parse(wabt: Wabt, text: string, relaxed: boolean): ReturnType<Wabt["parseWat"]> {
   try {

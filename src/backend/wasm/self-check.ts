@@ -1,4 +1,4 @@
-import { assemble } from "./assembler.ts";
+import type { Assemble } from "./assembler.ts";
 import { callMicro, microKernel } from "./micro-kernel.ts";
 import type { Features } from "./module.ts";
 import { i32 } from "./writer.ts";
@@ -16,7 +16,11 @@ const realKernel: MakeKernel = ({ relaxed }) => microKernel(ROWS, VECTORS, { acc
  * Whether a product of small matrices comes out right, computed by the micro-kernel that everything heavy
  * rests on. V8's merging is experimental, so it is used only after this.
  */
-export async function computesRightly(features: Features, makeKernel: MakeKernel = realKernel): Promise<boolean> {
+export async function computesRightly(
+  assemble: Assemble,
+  features: Features,
+  makeKernel: MakeKernel = realKernel,
+): Promise<boolean> {
   const columns = 4 * VECTORS;
   const [lhs, rhs, out] = [0, ROWS * SUM, ROWS * SUM + SUM * columns];
   const call = callMicro({ rows: ROWS, vectors: VECTORS }, true, {

@@ -3,7 +3,7 @@ import type { Answer, Command } from "./team.ts";
 import { WorkerProgram } from "./worker.ts";
 
 export interface ThreadFunctions {
-  answer(command: Command): Promise<Answer>;
+  readonly answer: (command: Command) => Promise<Answer>;
 }
 
 const program = new WorkerProgram();

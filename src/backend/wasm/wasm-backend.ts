@@ -3,7 +3,7 @@ import { planMemory } from "../../compiler/memory.ts";
 import type { Graph } from "../../tensor/graph.ts";
 import type { Backend } from "../backend.ts";
 import { checkGraph } from "../checks.ts";
-import { assemble } from "./assembler.ts";
+import type { Assemble } from "./assembler.ts";
 import { SharedBlock, WasmExecutable } from "./executable.ts";
 import type { Site } from "./executable.ts";
 import { Heap } from "./heap.ts";
@@ -27,6 +27,7 @@ export interface Platform {
   readonly sharesMemory: boolean;
   hardwareThreads(): number;
   startWorker(): TeamWorker;
+  readonly assemble: Assemble;
   /** Has V8 merge pairs of 128-bit operations in what is compiled from now on, or not; false where it cannot. */
   setRevectorize(on: boolean): boolean;
   environment(name: string): string | undefined;
@@ -38,13 +39,14 @@ export class WasmBackend implements Backend {
   readonly description: string;
   readonly features: Features;
   readonly #site: Site;
+  readonly #assemble: Assemble;
   readonly #dumps: boolean;
   #loaded = 0;
   #closed = false;
   /** The last job; jobs run one after another. */
   #last: Promise<unknown> = Promise.resolve();
 
-  private constructor(heap: Heap, team: Team, features: Features, dumps: boolean) {
+  private constructor(heap: Heap, team: Team, features: Features, platform: Platform) {
     const exclusively = <T>(job: () => Promise<T>): Promise<T> => this.#exclusively(job);
     this.#site = {
       heap,
@@ -55,7 +57,8 @@ export class WasmBackend implements Backend {
       exclusively,
     };
     this.features = features;
-    this.#dumps = dumps;
+    this.#assemble = platform.assemble;
+    this.#dumps = platform.environment("UNNOISE_DUMP") !== undefined;
     const threads = `${team.size} thread${team.size === 1 ? "" : "s"}`;
     this.description = `WebAssembly, ${threads}, ${features.wide ? 256 : 128}-bit SIMD`;
   }
@@ -72,7 +75,7 @@ export class WasmBackend implements Backend {
     const heap = new Heap(platform.sharesMemory);
     const workers = Array.from({ length: threads }, () => platform.startWorker());
     const team = await Team.start(workers, heap.memory);
-    return new WasmBackend(heap, team, features, platform.environment("UNNOISE_DUMP") !== undefined);
+    return new WasmBackend(heap, team, features, platform);
   }
 
   async load(graph: Graph): Promise<WasmExecutable> {
@@ -83,7 +86,7 @@ export class WasmBackend implements Backend {
     Heap.check(plan.bytes);
     const module = emitModule(program, plan.offsets, this.features, this.#site.heap.shared);
     if (this.#dumps) console.error(module.text);
-    const code = await WebAssembly.compile(await assemble(module.text, this.features));
+    const code = await WebAssembly.compile(await this.#assemble(module.text, this.features));
     return this.#exclusively(async () => {
       const { workspace, scratches, team, variables } = this.#site;
       workspace.require(plan.bytes);
@@ -115,7 +118,7 @@ async function chooseFeatures(platform: Platform, options: WasmOptions): Promise
   const wanted = options.wide ?? platform.environment("UNNOISE_SIMD") !== "128";
   if (wanted && platform.setRevectorize(true)) {
     const wide = { wide: true, relaxed };
-    if (await computesRightly(wide)) return wide;
+    if (await computesRightly(platform.assemble, wide)) return wide;
   }
   platform.setRevectorize(false);
   return { wide: false, relaxed };

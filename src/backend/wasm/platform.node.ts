@@ -3,6 +3,8 @@ import { setFlagsFromString } from "node:v8";
 import { Worker } from "node:worker_threads";
 import type { Answer, Command, TeamWorker } from "./team.ts";
 
+export { assemble } from "./assembler.ts";
+
 export const sharesMemory = true;
 
 export function hardwareThreads(): number {
