@@ -133,7 +133,7 @@ describe("the parity report", () => {
       'rgb-self-condition: unet_io.safetensors has no tensor "noise"',
     );
     await expect(runParity({ ...files, meta: { parameters: 1 } }, backend)).rejects.toThrow(
-      "rgb-self-condition: meta.json.config:",
+      "rgb-self-condition: meta.json: config Invalid input: expected object",
     );
     await expect(runParity({ ...files, weights: parityFiles("gray").weights }, backend)).rejects.toThrow(
       /^rgb-self-condition: unet.safetensors: missing .*; init_conv\.weight must be f32 \[8,6,1,1\], got f32 \[8,1,1,1\];/,

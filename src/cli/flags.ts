@@ -1,9 +1,9 @@
 import { InvalidArgumentError } from "commander";
-import type { z } from "zod";
+import type * as z from "zod/mini";
 import { firstFault } from "../training/rules.ts";
 
 /** Reads a flag's number and checks it: --steps 0 is refused with the requirement and the value. */
-export function numberFlag(rule: z.ZodType<number>): (text: string) => number {
+export function numberFlag(rule: z.ZodMiniType<number>): (text: string) => number {
   return (text) => {
     const value = text.trim() === "" ? Number.NaN : Number(text);
     const result = rule.safeParse(value);
@@ -14,7 +14,7 @@ export function numberFlag(rule: z.ZodType<number>): (text: string) => number {
 }
 
 /** Reads numbers with commas between them: 1,2,4 */
-export function numbersFlag(rule: z.ZodType<number>): (text: string) => number[] {
+export function numbersFlag(rule: z.ZodMiniType<number>): (text: string) => number[] {
   const one = numberFlag(rule);
   return (text) => text.split(",").map(one);
 }

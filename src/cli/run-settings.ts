@@ -1,7 +1,7 @@
-import { z } from "zod";
+import * as z from "zod/mini";
 import { betaScheduleNames } from "../diffusion/schedules.ts";
 import { diffusionSettings, unetSettings } from "../training/run-config.ts";
-import { oneOf, wholeNumber } from "../training/rules.ts";
+import { oneOf, wholeNumber, withDefault } from "../training/rules.ts";
 import { trainingSettings } from "../training/settings.ts";
 
 const [firstSchedule, ...otherSchedules] = betaScheduleNames;
@@ -13,25 +13,25 @@ export const runSettings = z.strictObject({
   /** fashion-mnist, mnist, or a path. */
   data: z.string(),
   /** Height and width of the images of a directory. */
-  imageSize: wholeNumber(1).default(28),
+  imageSize: withDefault(wholeNumber(1), 28),
   /** Channels of the images of a directory. */
-  channels: wholeNumber(1, 3).default(1),
+  channels: withDefault(wholeNumber(1, 3), 1),
   model: z.strictObject({
     dim: unet.dim,
     dimMults: unet.dimMults,
-    selfCondition: unet.selfCondition.default(false),
+    selfCondition: withDefault(unet.selfCondition, false),
     numClasses: unet.numClasses,
-    resnetBlockGroups: unet.resnetBlockGroups.default(4),
-    attentionHeads: unet.attentionHeads.default(4),
-    attentionDimHead: unet.attentionDimHead.default(32),
-    weightStandardization: unet.weightStandardization.default("standardized"),
+    resnetBlockGroups: withDefault(unet.resnetBlockGroups, 4),
+    attentionHeads: withDefault(unet.attentionHeads, 4),
+    attentionDimHead: withDefault(unet.attentionDimHead, 32),
+    weightStandardization: withDefault(unet.weightStandardization, "standardized"),
   }),
   diffusion: z.strictObject({
     ...diffusionSettings.shape,
     betaSchedule: oneOf([firstSchedule, ...otherSchedules]),
     /** Evaluations of the network per sample; all timesteps without it. */
-    samplingTimesteps: wholeNumber(1).optional(),
-    ddimSamplingEta: diffusionSettings.shape.ddimSamplingEta.default(0),
+    samplingTimesteps: z.optional(wholeNumber(1)),
+    ddimSamplingEta: withDefault(diffusionSettings.shape.ddimSamplingEta, 0),
   }),
   training: trainingSettings,
   length: z.union([z.strictObject({ steps: wholeNumber(1) }), z.strictObject({ epochs: wholeNumber(1) })]),
@@ -40,9 +40,9 @@ export const runSettings = z.strictObject({
   /** Steps between grids of samples; 0 draws none before the end. */
   sampleEvery: wholeNumber(0),
   /** Checkpoints that stay. */
-  keep: wholeNumber(1).default(3),
+  keep: withDefault(wholeNumber(1), 3),
   /** Images of the grid at the end. */
-  samples: wholeNumber(1).default(64),
+  samples: withDefault(wholeNumber(1), 64),
 });
 
 export type RunSettings = z.infer<typeof runSettings>;

@@ -1,7 +1,7 @@
 import { readFile, readdir, stat } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod/mini";
 import { fileError } from "../io/file-errors.node.ts";
 import { listCheckpoints } from "../training/run-directory.node.ts";
 import { check } from "../training/rules.ts";
@@ -26,7 +26,7 @@ export async function recordedSettings(runDirectory: string): Promise<RunSetting
   } catch (error) {
     throw fileError(path, "read", error);
   }
-  return check(z.object({ command: runSettings.optional() }), content, path).command;
+  return check(z.object({ command: z.optional(runSettings) }), content, path).command;
 }
 
 /** The first of runs/name, runs/name-2, ... that holds no run. */

@@ -1,6 +1,6 @@
 import { Option } from "commander";
 import type { Command } from "commander";
-import type { z } from "zod";
+import type * as z from "zod/mini";
 import { varianceTypes } from "../diffusion/denoiser.ts";
 import { lossTypes } from "../diffusion/loss-type.ts";
 import { betaScheduleNames } from "../diffusion/schedules.ts";
@@ -24,7 +24,7 @@ const training = trainingSettings.shape;
 const diffusion = diffusionSettings.shape;
 
 /** A setting of a schema as the rule that a flag is checked by. */
-type NumberRule = z.ZodType<number>;
+type NumberRule = z.ZodMiniType<number>;
 
 function number(flags: string, path: string, help: string, rule: NumberRule): SettingFlag {
   const parse = numberFlag(rule);

@@ -1,9 +1,10 @@
-import { z } from "zod";
+import * as z from "zod/mini";
 import type { Safetensors } from "../io/safetensors.ts";
 import { toFloat32 } from "../io/safetensors.ts";
 import type { WeightStandardization } from "../nn/conv2d.ts";
 import { Unet } from "../nn/unet.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
+import { check, withDefault } from "../training/rules.ts";
 import { nchwToNhwc } from "./layout.ts";
 
 /** The files of one case, read: meta.json, unet.safetensors and unet_io.safetensors. */
@@ -21,8 +22,8 @@ const config = z.object({
   dim: z.int(),
   channels: z.int(),
   dim_mults: z.array(z.int()),
-  self_condition: z.boolean().default(false),
-  resnet_block_groups: z.int().default(4),
+  self_condition: withDefault(z.boolean(), false),
+  resnet_block_groups: withDefault(z.int(), 4),
 });
 
 /** What meta.json says of a variant, each under a key of its own: "printed.loss.l1". */
@@ -31,7 +32,7 @@ const variantMeta = z.object({
   "loss.l2": z.number(),
   "loss.huber": z.number(),
   gradnorm: z.record(z.string(), z.number()),
-  adam_losses: z.array(z.number()).min(1),
+  adam_losses: z.array(z.number()).check(z.minLength(1)),
 });
 
 export type VariantMeta = z.infer<typeof variantMeta>;
@@ -47,7 +48,7 @@ export class ParityCase {
   constructor(files: ParityFiles) {
     this.name = files.name;
     this.#files = files;
-    const meta = this.#check("meta.json", z.looseObject({ config, parameters: z.int() }), files.meta);
+    const meta = check(z.looseObject({ config, parameters: z.int() }), files.meta, `${files.name}: meta.json`);
     this.parameterCount = meta.parameters;
     this.#config = meta.config;
     this.#meta = meta;
@@ -69,7 +70,7 @@ export class ParityCase {
   expected(variant: WeightStandardization): VariantMeta {
     const keys = Object.keys(variantMeta.shape);
     const values = Object.fromEntries(keys.map((key) => [key, this.#meta[`${variant}.${key}`]]));
-    return this.#check(`meta.json: ${variant}`, variantMeta, values);
+    return check(variantMeta, values, `${this.name}: meta.json: ${variant}`);
   }
 
   /** A tensor of unet_io.safetensors as it is. */
@@ -97,12 +98,5 @@ export class ParityCase {
     const prefix = `${variant}.grad.`;
     const names = [...this.#files.io.tensors.keys()].filter((name) => name.startsWith(prefix));
     return new Map(names.map((name) => [name.slice(prefix.length), this.tensor(name)]));
-  }
-
-  #check<T>(what: string, schema: z.ZodType<T>, value: unknown): T {
-    const result = schema.safeParse(value);
-    if (result.success) return result.data;
-    const [{ path, message }] = result.error.issues;
-    throw new Error(`${this.name}: ${[what, ...path].join(".")}: ${message}`);
   }
 }

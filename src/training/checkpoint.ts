@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod/mini";
 import type { LoaderState } from "../data/loader.ts";
 import type { SafeTensor, Safetensors } from "../io/safetensors.ts";
 import type { DType } from "../tensor/dtype.ts";

@@ -1,11 +1,11 @@
-import { z } from "zod";
+import * as z from "zod/mini";
 
 /** One line of metrics.jsonl. */
 export const metricsLine = z.object({
   /** Steps done, from 1. */
-  step: z.int().min(1),
+  step: z.int().check(z.gte(1)),
   /** The pass over the dataset that the step belongs to, from 1. */
-  epoch: z.int().min(1),
+  epoch: z.int().check(z.gte(1)),
   loss: z.number(),
   learningRate: z.number(),
   imagesPerSecond: z.number(),

@@ -1,8 +1,8 @@
-import { z } from "zod";
+import * as z from "zod/mini";
 import type { ImageDataset } from "../data/dataset.ts";
 import type { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
 import type { Unet } from "../nn/unet.ts";
-import { flag, numberWithin, oneOf, positiveNumber, wholeNumber } from "./rules.ts";
+import { flag, numberWithin, oneOf, positiveNumber, wholeNumber, withDefault } from "./rules.ts";
 import { trainingSettings } from "./settings.ts";
 import type { TrainingSettings } from "./settings.ts";
 
@@ -11,11 +11,11 @@ export const unetSettings = z.strictObject({
   dim: wholeNumber(4, 4096),
   initDim: wholeNumber(1),
   outDim: wholeNumber(1),
-  dimMults: z.array(wholeNumber(1)).min(1),
+  dimMults: z.array(wholeNumber(1)).check(z.minLength(1)),
   channels: wholeNumber(1),
   selfCondition: flag(),
-  numClasses: wholeNumber(0).default(0),
-  vectorDim: wholeNumber(0).default(0),
+  numClasses: withDefault(wholeNumber(0), 0),
+  vectorDim: withDefault(wholeNumber(0), 0),
   resnetBlockGroups: wholeNumber(1),
   attentionHeads: wholeNumber(1, 256),
   attentionDimHead: wholeNumber(1, 1024),
@@ -27,16 +27,16 @@ export const unetSettings = z.strictObject({
 export const diffusionSettings = z.strictObject({
   timesteps: wholeNumber(1),
   lossType: oneOf(["l1", "l2", "huber", "vlb"]),
-  varianceType: oneOf(["fixedSmall", "fixedLarge", "learnedRange"]).default("fixedSmall"),
-  vbLossWeight: numberWithin(0, Number.MAX_VALUE).default(0.001),
+  varianceType: withDefault(oneOf(["fixedSmall", "fixedLarge", "learnedRange"]), "fixedSmall"),
+  vbLossWeight: withDefault(numberWithin(0, Number.MAX_VALUE), 0.001),
   objective: oneOf(["predNoise", "predX0", "predV"]),
   clipDenoised: flag(),
   samplingTimesteps: wholeNumber(1),
   ddimSamplingEta: numberWithin(0, 1),
-  minSnrLossWeight: flag().default(false),
-  minSnrGamma: positiveNumber().default(5),
-  p2LossWeightGamma: numberWithin(0, 100).default(0),
-  p2LossWeightK: positiveNumber().default(1),
+  minSnrLossWeight: withDefault(flag(), false),
+  minSnrGamma: withDefault(positiveNumber(), 5),
+  p2LossWeightGamma: withDefault(numberWithin(0, 100), 0),
+  p2LossWeightK: withDefault(positiveNumber(), 1),
 });
 
 /** The images that a model was trained on. */
@@ -47,7 +47,7 @@ export const datasetSettings = z.strictObject({
   width: wholeNumber(1),
   channels: wholeNumber(1),
   /** What a class-conditional model's classes are called. */
-  classNames: z.array(z.string()).optional(),
+  classNames: z.optional(z.array(z.string())),
 });
 
 /** What a run is: enough to build its model again, to go on with its training, and to sample. */

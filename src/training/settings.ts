@@ -1,5 +1,5 @@
-import { z } from "zod";
-import { flag, fraction, numberWithin, oneOf, positiveNumber, wholeNumber } from "./rules.ts";
+import * as z from "zod/mini";
+import { flag, fraction, numberWithin, oneOf, positiveNumber, wholeNumber, withDefault } from "./rules.ts";
 
 /**
  * How a model is trained. The names are those of denoising-diffusion-pytorch and diffusers where they have the
@@ -9,30 +9,30 @@ export const trainingSettings = z.strictObject({
   /** Images per micro-batch. */
   batchSize: wholeNumber(1),
   /** Micro-batches whose gradients are averaged into one step. */
-  gradientAccumulateEvery: wholeNumber(1).default(1),
+  gradientAccumulateEvery: withDefault(wholeNumber(1), 1),
   learningRate: positiveNumber(),
-  learningRateSchedule: oneOf(["constant", "cosine"]).default("constant"),
-  warmupSteps: wholeNumber(0).default(0),
-  finalLearningRateFraction: numberWithin(0, 1).default(0.1),
+  learningRateSchedule: withDefault(oneOf(["constant", "cosine"]), "constant"),
+  warmupSteps: withDefault(wholeNumber(0), 0),
+  finalLearningRateFraction: withDefault(numberWithin(0, 1), 0.1),
   /** Adam's decay rates of the two moments. */
-  adamBetas: z.tuple([fraction(), fraction()]).default([0.9, 0.999]),
-  adamEpsilon: positiveNumber().default(1e-8),
+  adamBetas: withDefault(z.tuple([fraction(), fraction()]), [0.9, 0.999]),
+  adamEpsilon: withDefault(positiveNumber(), 1e-8),
   /** The global norm that gradients are clipped to; 0 clips nothing. */
-  maxGradNorm: numberWithin(0, Number.MAX_VALUE).default(0),
+  maxGradNorm: withDefault(numberWithin(0, Number.MAX_VALUE), 0),
   /** Decay of the average of the parameters that samples are drawn with; 0 keeps no average. */
-  emaDecay: fraction().default(0.995),
-  emaUpdateEvery: wholeNumber(1).default(10),
+  emaDecay: withDefault(fraction(), 0.995),
+  emaUpdateEvery: withDefault(wholeNumber(1), 10),
   /** How timesteps are drawn: `importance` goes by their losses (Nichol & Dhariwal 2021), against the bound's noise. */
-  scheduleSampler: oneOf(["uniform", "importance"]).default("uniform"),
+  scheduleSampler: withDefault(oneOf(["uniform", "importance"]), "uniform"),
   /** Mirrors half of the images, picked at random. */
-  randomHorizontalFlip: flag().default(false),
+  randomHorizontalFlip: withDefault(flag(), false),
   /**
    * Share of the images whose classes are withheld from a class-conditional model, so that it also learns what guidance
    * needs: the images of no class in particular. Ho & Salimans (2022, 2207.12598) found 0.1 and 0.2 equally good.
    */
-  condDropProb: fraction().default(0.1),
+  condDropProb: withDefault(fraction(), 0.1),
   /** All randomness of a run follows from it. */
-  seed: wholeNumber(0, 2 ** 32 - 1).default(0),
+  seed: withDefault(wholeNumber(0, 2 ** 32 - 1), 0),
 });
 
 export type TrainingSettings = z.infer<typeof trainingSettings>;
