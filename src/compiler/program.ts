@@ -134,8 +134,10 @@ export interface ConvolutionKernel {
   readonly kind: "convolution";
   readonly shape: ConvolutionShape;
   readonly input: Expression;
-  /** HWIO, contiguous. */
+  /** HWIO, contiguous, unless `transformed`. */
   readonly weight: Buffer;
+  /** Set by a device that computes with filters in a form of its own, which `weight` then holds. */
+  readonly transformed?: boolean;
   readonly axes: readonly number[];
   /** Over axes [batch, row, column, out channel]; slot 0 is the convolution. */
   readonly stores: readonly Store[];
@@ -150,6 +152,8 @@ export interface FilterGradientKernel {
   /** NHWC, contiguous. */
   readonly cotangent: Buffer;
   readonly result: Buffer;
+  /** As for convolutions: what `result` holds then is a form of the gradient. */
+  readonly transformed?: boolean;
 }
 
 export type Kernel = MapKernel | ReduceKernel | DotKernel | ConvolutionKernel | FilterGradientKernel;

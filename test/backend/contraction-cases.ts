@@ -181,6 +181,9 @@ const USUAL_CONVOLUTIONS: readonly ConvolutionSizes[] = [
   square(28, 5, 1, 1),
   square(9, 112, 7, 1),
   square(33, 2, 3, 3, 1, 1),
+  square(7, 56, 112, 3, 1, 1),
+  { ...square(7, 20, 36, 3, 1, 1), image: [32, 7, 5, 20] },
+  { ...square(30, 16, 24, 3, 1, 1), image: [1, 30, 12, 16] },
 ];
 
 function convolution(random: Random, { image, kernel, outChannels, window }: ConvolutionSizes): OpCase {

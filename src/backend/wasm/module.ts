@@ -7,6 +7,8 @@ import type { KernelCode } from "./kernel.ts";
 import { emitMap } from "./map.ts";
 import { microKernel } from "./micro-kernel.ts";
 import { emitReduce } from "./reduce.ts";
+import { emitWinogradFilterGradient } from "./winograd-filter-gradient.ts";
+import { emitWinograd } from "./winograd.ts";
 import { i32 } from "./writer.ts";
 import type { Code } from "./writer.ts";
 
@@ -49,9 +51,9 @@ export function emitKernel(kernel: Kernel, { wide }: Features): KernelCode {
     case "dot":
       return emitDot(kernel, wide);
     case "convolution":
-      return emitConvolution(kernel, wide);
+      return kernel.transformed ? emitWinograd(kernel, wide) : emitConvolution(kernel, wide);
     case "filterGradient":
-      return emitFilterGradient(kernel, wide);
+      return kernel.transformed ? emitWinogradFilterGradient(kernel, wide) : emitFilterGradient(kernel, wide);
   }
 }
 

@@ -13,6 +13,7 @@ import { computesRightly, hasRelaxedSimd } from "./self-check.ts";
 import { Team } from "./team.ts";
 import type { TeamWorker } from "./team.ts";
 import { VariableStore } from "./variable-store.ts";
+import { useWinograd } from "./winograd-program.ts";
 
 export interface WasmOptions {
   /** Worker threads; all hardware threads unless given. */
@@ -81,7 +82,7 @@ export class WasmBackend implements Backend {
   async load(graph: Graph): Promise<WasmExecutable> {
     if (this.#closed) throw new Error("wasm: the backend is closed");
     checkGraph(graph);
-    const program = compileGraph(graph);
+    const program = useWinograd(compileGraph(graph));
     const plan = planMemory(program);
     Heap.check(plan.bytes);
     const module = emitModule(program, plan.offsets, this.features, this.#site.heap.shared);
