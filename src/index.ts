@@ -24,7 +24,14 @@ export type { LayerSummary, ModelSummary } from "./nn/summary.ts";
 
 // Diffusion
 export { GaussianDiffusion } from "./diffusion/gaussian-diffusion.ts";
-export type { GaussianDiffusionOptions, PSampleOptions, SampleOptions } from "./diffusion/gaussian-diffusion.ts";
+export type {
+  GaussianDiffusionOptions,
+  InversionOptions,
+  PSampleOptions,
+  SampleOptions,
+} from "./diffusion/gaussian-diffusion.ts";
+export { interpolationMethods } from "./diffusion/interpolation.ts";
+export type { InterpolationMethod, InterpolationOptions } from "./diffusion/interpolation.ts";
 export type { LossType } from "./diffusion/loss-type.ts";
 export { DiffusionProcess } from "./diffusion/process.ts";
 export type { DiffusionProcessOptions } from "./diffusion/process.ts";

@@ -10,15 +10,17 @@ import { conditioningOf } from "./conditioning.ts";
 import type { ConditioningOptions } from "./conditioning.ts";
 import type { Denoiser, ModelOutput } from "./denoiser.ts";
 import type { Diffusion } from "./diffusion.ts";
+import { interpolate } from "./interpolation.ts";
+import type { InterpolationOptions } from "./interpolation.ts";
 import { errors, lossTypes } from "./loss-type.ts";
 import type { LossType } from "./loss-type.ts";
 import { minSnrWeights, p2Weights } from "./loss-weight.ts";
 import { NoiseLevels } from "./noise-level.ts";
 import { DiffusionProcess } from "./process.ts";
 import type { DiffusionProcessOptions } from "./process.ts";
-import { samplingPlan } from "./samplers/plan.ts";
-import type { PlanOptions, SamplingPlan } from "./samplers/plan.ts";
-import { checkImages, checkedSeed, imagesShape, noiseKey, runPlan } from "./sampling.ts";
+import { inversionPlan, samplingPlan } from "./samplers/plan.ts";
+import type { LevelOptions, PlanOptions, SamplingPlan } from "./samplers/plan.ts";
+import { checkGiven, checkImages, checkedSeed, imagesShape, noiseKey, runPlan } from "./sampling.ts";
 import type { Samples, SamplingOptions } from "./sampling.ts";
 import { betaSchedule } from "./schedules.ts";
 import type { Betas, BetaSchedule } from "./schedules.ts";
@@ -58,11 +60,19 @@ export interface GaussianDiffusionOptions extends Omit<DiffusionProcessOptions, 
 export type SamplerSettings = Partial<PlanOptions>;
 
 /**
- * - `sampler`: default `ddim` if fewer steps than timesteps are asked for, else `ddpm`.
- * - `steps`: default `samplingTimesteps`, for `ddpm` all timesteps.
+ * - `sampler`: default `ddim` if fewer steps than timesteps are asked for, else `ddpm`, as always when inpainting.
+ * - `steps`: default `samplingTimesteps`, for `ddpm` all timesteps unless it inpaints.
  * - `eta`: default `ddimSamplingEta` for `ddim`, else 1.
+ * - `resamples`: default 10 if there is a `mask`.
  */
 export interface SampleOptions extends SamplingOptions, SamplerSettings {}
+
+/** Which levels to visit on the way from images to noise, and how to follow it. `steps`: default `samplingTimesteps`. */
+export interface InversionOptions
+  extends
+    Partial<LevelOptions>,
+    ConditioningOptions,
+    Pick<SamplingOptions, "backend" | "returnSteps" | "onStep" | "signal"> {}
 
 export interface PSampleOptions extends ConditioningOptions {
   /** Standard normal, shaped as x; drawn from the seed without it. */
@@ -203,12 +213,48 @@ export class GaussianDiffusion extends DiffusionProcess implements Diffusion {
    * @returns f32 [batchSize, height, width, channels], about [-1, 1]; within it if predictions are clipped
    */
   async sample(model: Denoiser, options: SampleOptions): Promise<Samples> {
-    const plan = this.plan(options);
+    const { mask, resamples = mask && 10, strength = 1, start, init } = options;
+    const plan = this.plan({ ...options, resamples });
     const shape = imagesShape(options, model.channels);
+    checkGiven(options, plan, shape);
+    if (strength < 1 && !start && !init) {
+      throw new Error(`sample: strength below 1 leaves no noise to start from: give init, got strength ${strength}`);
+    }
     const conditioning = conditioningOf(model, shape[0], options);
     const backend = options.backend ?? (await defaultBackend());
     const layout = this.#layout({ model, backend, shape, ...conditioning }, plan);
     return this.#with(layout, (program) => runPlan(program, plan, conditioning, options));
+  }
+
+  /**
+   * The noise that images are made of: DDIM without noise, backwards (Song et al. 2021, 2010.02502). Sampling by `ddim`
+   * over the same levels, with this as `start`, makes them again, up to an error that falls with the number of steps.
+   *
+   * @param images f32 [batch, height, width, channels], about [-1, 1]
+   */
+  async invert(model: Denoiser, images: NdArray, options: InversionOptions = {}): Promise<Samples> {
+    const [batch, height, width] = images.shape;
+    checkImages("invert: images", images, [batch, height, width, model.channels]);
+    const plan = inversionPlan(this.#levels, { ...options, steps: options.steps ?? this.samplingTimesteps });
+    const conditioning = conditioningOf(model, batch, options);
+    const backend = options.backend ?? (await defaultBackend());
+    // Clipped predictions would lose what the noise must tell about pixels near -1 and 1.
+    const layout = {
+      ...this.#layout({ model, backend, shape: images.shape, ...conditioning }, plan),
+      clipDenoised: false,
+    };
+    return this.#with(layout, (program) => runPlan(program, plan, conditioning, { ...options, start: images }));
+  }
+
+  /**
+   * Images between others. See {@link InterpolationOptions} for the ways there are.
+   *
+   * @param x1 f32 [batch, height, width, channels], about [-1, 1]
+   * @param x2 the images to go to, shaped as x1
+   * @returns all images at the first share `lam`, then all at the second, and so on
+   */
+  interpolate(model: Denoiser, x1: NdArray, x2: NdArray, options: InterpolationOptions = {}): Promise<Samples> {
+    return interpolate(this, model, x1, x2, options);
   }
 
   /**
@@ -219,10 +265,12 @@ export class GaussianDiffusion extends DiffusionProcess implements Diffusion {
    */
   plan(options: SamplerSettings = {}): SamplingPlan {
     const usual = options.timesteps?.length ?? options.steps ?? this.samplingTimesteps;
-    const { sampler = usual === this.timesteps ? "ddpm" : "ddim" } = options;
-    const { steps = sampler === "ddpm" ? this.timesteps : this.samplingTimesteps } = options;
+    const isInpainting = options.resamples !== undefined;
+    const { sampler = isInpainting || usual === this.timesteps ? "ddpm" : "ddim" } = options;
+    const { steps = sampler === "ddpm" && !isInpainting ? this.timesteps : this.samplingTimesteps } = options;
     const { eta = sampler === "ddim" ? this.ddimSamplingEta : undefined } = options;
-    const { varianceType = sampler === "ddpm" ? this.varianceType : undefined } = options;
+    const usualVariance = isInpainting && this.varianceType === "learnedRange" ? "fixedSmall" : this.varianceType;
+    const { varianceType = sampler === "ddpm" ? usualVariance : undefined } = options;
     if (varianceType === "learnedRange" && this.varianceType !== "learnedRange") {
       throw new Error(
         `varianceType: learnedRange needs a model that learned its variance, this one has ${this.varianceType}`,
@@ -239,9 +287,10 @@ export class GaussianDiffusion extends DiffusionProcess implements Diffusion {
 
   #layout(
     call: Pick<StepLayout, "model" | "backend" | "shape" | "conditions" | "guidance">,
-    { memory, isStochastic, timestepType }: SamplingPlan,
+    { memory, isStochastic, isInpainting, timestepType }: SamplingPlan,
   ): StepLayout {
-    return { process: this, ...call, memory, isStochastic, timestepType };
+    const { clipDenoised } = this;
+    return { process: this, clipDenoised, ...call, memory, isStochastic, isInpainting, timestepType };
   }
 
   /**

@@ -1,16 +1,13 @@
 import type { Backend } from "../backend/backend.ts";
-import { compile } from "../backend/compile.ts";
+import { allocate } from "../tensor/dtype.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
-import { RandomStream } from "../tensor/random.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
 import type { Shape } from "../tensor/shape.ts";
 import type { Conditioning, ConditioningOptions } from "./conditioning.ts";
 import type { SamplingPlan } from "./samplers/plan.ts";
+import { drawNoise, noisedImages } from "./starting-images.ts";
 import type { StepProgram } from "./step-program.ts";
-
-/** The random counter of the noise at the start; steps have those from 0. */
-const START = 2 ** 32 - 1;
 
 export interface SamplingProgress {
   /** Evaluations of the network done, from 1 to `steps`. */
@@ -25,16 +22,25 @@ export interface SamplingProgress {
 }
 
 export interface SamplingOptions extends ConditioningOptions {
-  /** Default 16, or as many as there are classes. */
+  /** Default 16, or as many as there are classes or images given. */
   readonly batchSize?: number;
-  /** One side of square images, or [height, width], in pixels. */
-  readonly imageSize: number | readonly [number, number];
+  /** One side of square images, or [height, width], in pixels. Images that are given know it. */
+  readonly imageSize?: number | readonly [number, number];
   /** A whole number below 2^32; without one, other images each time. Image i does not depend on the batch size. */
   readonly seed?: number;
   /** Where to compute; without one, on the default backend. */
   readonly backend?: Backend;
   /** Images of the first noise level to start from instead of noise, [batchSize, height, width, channels]. */
   readonly start?: NdArray;
+  /**
+   * Clean images to start from, [batchSize or 1 for all, height, width, channels], about [-1, 1]: SDEdit (Meng et al.
+   * 2021, 2108.01073). They get the noise of the first of the steps that `strength` leaves.
+   */
+  readonly init?: NdArray;
+  /** Images to inpaint (see `repaint`), shaped as `init`. */
+  readonly image?: NdArray;
+  /** What to paint of them: 1, and 0 where `image` stays, [batchSize or 1, height, width, 1]. */
+  readonly mask?: NdArray;
   /** Which images to return beside the last: 0 is the noise at the start, k those after k evaluations. */
   readonly returnSteps?: "all" | readonly number[];
   /** Called after each evaluation of the network; the next one waits for it. */
@@ -62,9 +68,10 @@ export async function runPlan(
   const kept: { step: number; images: NdArray }[] = [];
 
   options.signal?.throwIfAborted();
-  if (options.start) checkImages("sample: start", options.start, shape);
-  const start = options.start ?? (await drawNoise(backend, shape, seed));
-  await program.begin({ x: start, ...conditioning });
+  const { start = await startOf(options, backend, shape, seed, plan) } = options;
+  const { image, mask } = options;
+  const known = image && mask && { images: repeated(image, shape), mask: repeated(mask, shape) };
+  await program.begin({ x: start, known, ...conditioning });
   if (wanted.has(0)) kept.push({ step: 0, images: start });
 
   for (const [index, next] of plan.steps.entries()) {
@@ -90,9 +97,12 @@ export function checkedSeed(seed: number = Math.floor(Math.random() * 2 ** 32)):
   throw new Error(`seed: must be a whole number from 0 to ${2 ** 32 - 1}, got ${seed}`);
 }
 
-/** @throws unless these are whole numbers of at least 1 */
-export function imagesShape({ classes, imageSize, ...options }: SamplingOptions, channels: number): Shape {
-  const { batchSize = classes?.length ?? 16 } = options;
+/** The shape of the images that are asked for. */
+export function imagesShape({ classes, ...options }: SamplingOptions, channels: number): Shape {
+  const [count, ...size] = (options.start ?? options.init ?? options.image)?.shape ?? [];
+  const { batchSize = classes?.length ?? count ?? 16 } = options;
+  const { imageSize = size.length === 3 ? [size[0], size[1]] : undefined } = options;
+  if (imageSize === undefined) throw new Error("sample: imageSize must be given, as there are no images to start from");
   const [height, width] = typeof imageSize === "number" ? [imageSize, imageSize] : imageSize;
   for (const [name, value] of Object.entries({ batchSize, height, width })) {
     if (Number.isSafeInteger(value) && value >= 1) continue;
@@ -107,6 +117,41 @@ export function checkImages(name: string, { shape, dtype }: NdArray, required: S
   throw new Error(`${name} must be f32 ${formatShape(required)}, got ${dtype} ${formatShape(shape)}`);
 }
 
+/** @throws one line, if what sampling starts from or keeps does not fit */
+export function checkGiven({ start, init, image, mask }: SamplingOptions, plan: SamplingPlan, shape: Shape): void {
+  if (start) checkImages("sample: start", start, shape);
+  if (start && init) throw new Error("sample: takes start or init, got both");
+  if ((image === undefined) !== (mask === undefined) || (plan.isInpainting && !mask)) {
+    throw new Error("sample: inpainting takes both image and mask");
+  }
+  const [batch, height, width] = shape;
+  for (const [name, images] of Object.entries({ init, image, mask })) {
+    if (!images) continue;
+    const count = images.shape[0] === 1 ? 1 : batch;
+    checkImages(`sample: ${name}`, images, [count, height, width, name === "mask" ? 1 : shape[3]]);
+  }
+  const other = mask?.data.find((value) => value !== 0 && value !== 1);
+  if (other !== undefined) throw new Error(`sample: mask must hold 1 where to paint and 0 elsewhere, got ${other}`);
+}
+
+async function startOf(
+  { init }: SamplingOptions,
+  backend: Backend,
+  shape: Shape,
+  seed: number,
+  { start }: SamplingPlan,
+): Promise<NdArray> {
+  return init ? noisedImages(backend, shape, seed, init, start) : drawNoise(backend, shape, seed);
+}
+
+/** One image for each of a batch. */
+function repeated({ data, dtype, shape: [count, ...image] }: NdArray, [batch]: Shape): NdArray {
+  if (count === batch) return { data, dtype, shape: [count, ...image] };
+  const all = allocate(dtype, batch * data.length);
+  for (let i = 0; i < batch; i++) all.set(data, i * data.length);
+  return { data: all, dtype, shape: [batch, ...image] };
+}
+
 function wantedSteps(returnSteps: SamplingOptions["returnSteps"] = [], steps: number): ReadonlySet<number> {
   if (returnSteps === "all") return new Set(Array.from({ length: steps + 1 }, (_, step) => step));
   for (const step of returnSteps) {
@@ -114,14 +159,4 @@ function wantedSteps(returnSteps: SamplingOptions["returnSteps"] = [], steps: nu
     throw new Error(`sample: returnSteps must be whole numbers from 0 to ${steps}, got ${step}`);
   }
   return new Set(returnSteps);
-}
-
-/** Standard normal numbers, the same ones on every call. */
-async function drawNoise(backend: Backend, shape: Shape, seed: number): Promise<NdArray> {
-  const draw = compile(backend, (seed, counter) => ({
-    outputs: { noise: new RandomStream([seed, counter]).normal(shape) },
-  }));
-  const { noise } = await draw(ndarray([seed], [], "u32"), ndarray([START], [], "u32"));
-  draw.dispose();
-  return noise;
 }

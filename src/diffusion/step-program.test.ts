@@ -66,6 +66,30 @@ describe.each(backends)("on the $name backend", (backend) => {
       expect(largestDifference(ours, expected)).toBeLessThan(1e-4);
     }
   });
+
+  test.each(["ddpm", "euler"] as const)("%s inpaints as its plan does", async (sampler) => {
+    const options = { sampler, steps: 6, resamples: 2, jumpLength: 2 } as const;
+    const { steps } = diffusion.plan(options);
+    const image = new Random(5).array(shape);
+    const mask = ndarray([1, 1, 0, 0, 1, 0], [1, 2, 3, 1]);
+    const samples = await diffusion.sample(model, {
+      ...options,
+      backend,
+      start,
+      image,
+      mask,
+      seed,
+      returnSteps: "all",
+    });
+    const noise = await drawn(steps.length);
+    for (const [i, value] of start.data.entries()) {
+      const known = mask.data[i % 6] === 0 ? image.data[i] : undefined;
+      const fresh = (_: number, step: SamplerStep): number => noise[steps.indexOf(step)][i];
+      const expected = sampleOnHost(steps, modelOnHost, value, fresh, known);
+      const ours = samples.steps.map(({ images }) => images.data[i]);
+      expect(largestDifference(ours, expected)).toBeLessThan(1e-4);
+    }
+  });
 });
 
 test("ddpm draws with the variance that the network learned for each pixel", async () => {

@@ -24,9 +24,13 @@ export interface StepLayout extends Conditioning {
   readonly backend: Backend;
   /** [batch, height, width, channels] */
   readonly shape: Shape;
+  /** Keeps the clean images that the network sees within [-1, 1]. */
+  readonly clipDenoised: boolean;
   /** Images kept from step to step besides x. */
   readonly memory: number;
   readonly isStochastic: boolean;
+  /** Whether it puts known parts into images. */
+  readonly isInpainting: boolean;
   /** f32 if the network is asked between timesteps. */
   readonly timestepType: "i32" | "f32";
 }
@@ -36,6 +40,8 @@ export interface StartOfSteps extends Partial<Conditioning> {
   readonly x: NdArray;
   /** An estimate of the clean images for a network with self-condition; zeros without it. */
   readonly xStart?: NdArray | undefined;
+  /** When inpainting: images that come in at every step, where the mask is 0. */
+  readonly known?: { readonly images: NdArray; readonly mask: NdArray } | undefined;
 }
 
 /**
@@ -48,6 +54,8 @@ export class StepProgram {
   readonly #xStart: Variable;
   readonly #memory: readonly Variable[];
   readonly #conditions: ReadonlyMap<keyof ConditionArrays, Variable>;
+  /** What inpainting knows of the images, and where: 0 in the mask, [batch, height, width, 1]. */
+  readonly #known: { readonly images: Variable; readonly mask: Variable } | undefined;
   readonly #program: Compiled<never>;
   #guidance: Guidance = NO_GUIDANCE;
 
@@ -57,6 +65,10 @@ export class StepProgram {
     this.#xStart = new Variable("xStart", layout.shape);
     this.#memory = Array.from({ length: layout.memory }, (_, i) => new Variable(`memory ${i}`, layout.shape));
     this.#conditions = variablesLike(layout.conditions);
+    if (layout.isInpainting) {
+      const mask = new Variable("mask", [...layout.shape.slice(0, -1), 1]);
+      this.#known = { images: new Variable("known", layout.shape), mask };
+    }
     this.#program = compile(layout.backend, (t, coefficients, keyOrNoise) => ({
       outputs: {},
       updates: this.#updates(t, coefficients, keyOrNoise),
@@ -74,7 +86,7 @@ export class StepProgram {
   }
 
   /** Begins with these images, and nothing in memory. */
-  async begin({ x, xStart, conditions = {}, guidance = NO_GUIDANCE }: StartOfSteps): Promise<void> {
+  async begin({ x, xStart, known, conditions = {}, guidance = NO_GUIDANCE }: StartOfSteps): Promise<void> {
     this.#guidance = guidance;
     const zeros = new Float32Array(sizeOf(this.layout.shape));
     await this.#x.write(x.data);
@@ -85,10 +97,14 @@ export class StepProgram {
       if (!value) throw new Error(`internal: the program needs ${name}`);
       await variable.write(value.data);
     }
+    if (!this.#known) return;
+    if (!known) throw new Error("internal: the program needs what inpainting knows");
+    await this.#known.images.write(known.images.data);
+    await this.#known.mask.write(known.mask.data);
   }
 
   /** @param keyOrNoise u32 [2] to draw the noise from, or the noise itself, f32 shaped as the images */
-  async step({ level, x, memory = [], varianceSpread = 0 }: SamplerStep, keyOrNoise: NdArray): Promise<void> {
+  async step({ level, x, memory = [], varianceSpread = 0, known }: SamplerStep, keyOrNoise: NdArray): Promise<void> {
     const places = this.layout.memory;
     const rows = [x, ...Array.from({ length: places }, (_, i) => memory[i] ?? {})];
     const { condScale, rescaledPhi } = this.#guidance;
@@ -98,6 +114,7 @@ export class StepProgram {
       condScale,
       rescaledPhi,
       ...rows.flatMap((row) => factors(row, places)),
+      ...(known ? [known.alpha, known.sigma] : []),
     ];
     const t = ndarray([level.timestep], [], this.layout.timestepType);
     await this.#program(t, ndarray(numbers, [numbers.length]), keyOrNoise);
@@ -116,17 +133,18 @@ export class StepProgram {
   dispose(): void {
     this.#program.dispose();
     // Frees the device's memory. A device that closed meanwhile has freed it.
-    for (const variable of [this.#x, this.#xStart, ...this.#memory, ...this.#conditions.values()])
+    const known = this.#known ? [this.#known.images, this.#known.mask] : [];
+    for (const variable of [this.#x, this.#xStart, ...this.#memory, ...this.#conditions.values(), ...known])
       variable.moveToHost().catch(() => undefined);
   }
 
   #updates(t: Tensor, coefficients: Tensor, keyOrNoise: Tensor): { variable: Variable; value: Tensor }[] {
-    const { process, shape, isStochastic } = this.layout;
+    const { clipDenoised, shape, isStochastic } = this.layout;
     const x = valueOf(this.#x);
     const factor = (i: number): Tensor => coefficients.slice(0, i, i + 1).reshape([]);
     const { prediction, variance } = this.#output(x, t, factor(3), factor(4));
     const predicted = x.multiply(factor(0)).add(prediction.multiply(factor(1)));
-    const xStart = process.clipDenoised ? predicted.clamp(-1, 1) : predicted;
+    const xStart = clipDenoised ? predicted.clamp(-1, 1) : predicted;
 
     const noise = isStochastic ? noiseOf(keyOrNoise, shape) : undefined;
     const z = variance ? noise?.multiply(variance.multiply(factor(2)).exp()) : noise;
@@ -135,6 +153,14 @@ export class StepProgram {
       const terms = atHand.map((value, column) => value?.multiply(factor(5 + row * atHand.length + column)));
       return { variable, value: terms.filter((term) => term !== undefined).reduce((a, b) => a.add(b)) };
     });
+    if (this.#known && noise) {
+      const places = 5 + next.length * atHand.length;
+      const known = valueOf(this.#known.images)
+        .multiply(factor(places))
+        .add(noise.multiply(factor(places + 1)));
+      const isUnknown = valueOf(this.#known.mask).compare("gt", 0).broadcastTo(shape);
+      next[0].value = isUnknown.select(next[0].value, known);
+    }
     return [...next, { variable: this.#xStart, value: xStart }];
   }
 

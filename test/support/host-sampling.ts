@@ -9,6 +9,7 @@ export type HostDenoiser = (x: number, level: NoiseLevel) => number;
  * What the steps of a sampler make of one number, in float64: the truth about its coefficients, without a device.
  *
  * @param noise the next standard normal number, if the sampler draws any; what the network was shown it may look at
+ * @param image the number itself, where inpainting knows it
  * @returns the number at the start and after each evaluation
  */
 export function sampleOnHost(
@@ -16,6 +17,7 @@ export function sampleOnHost(
   denoise: HostDenoiser,
   start: number,
   noise: (x: number, step: SamplerStep) => number = () => 0,
+  image?: number,
 ): number[] {
   const places = Math.max(...steps.map(({ memory }) => memory?.length ?? 0));
   let memory = new Array<number>(places).fill(0);
@@ -23,11 +25,12 @@ export function sampleOnHost(
   return [
     start,
     ...steps.map((step) => {
-      const drawn = (step.x.z ?? 0) === 0 ? 0 : noise(x, step);
+      const drawn = (step.x.z ?? 0) === 0 && !step.known ? 0 : noise(x, step);
       const atHand = [x, denoise(x, step.level), drawn, ...memory];
       const mix = (values: readonly number[]): number => values.reduce((sum, k, i) => sum + k * atHand[i], 0);
       memory = memory.map((_, i) => mix(factors(step.memory?.[i] ?? {}, places)));
       x = mix(factors(step.x, places));
+      if (step.known && image !== undefined) x = step.known.alpha * image + step.known.sigma * drawn;
       return x;
     }),
   ];

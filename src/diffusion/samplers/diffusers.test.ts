@@ -9,7 +9,7 @@ import { linearBetaSchedule, scaledLinearBetaSchedule } from "../schedules.ts";
 import { timestepsOf } from "../timestep-spacing.ts";
 import { rescaleZeroTerminalSnr } from "../zero-terminal-snr.ts";
 import { deis } from "./deis.ts";
-import { samplingPlan } from "./plan.ts";
+import { inversionPlan, samplingPlan } from "./plan.ts";
 import type { PlanOptions } from "./plan.ts";
 import type { SamplerStep } from "./sampler.ts";
 
@@ -21,6 +21,8 @@ interface Trajectory {
   readonly noise: readonly (readonly number[])[];
   /** At the start and after each evaluation. */
   readonly x: readonly (readonly number[])[];
+  /** What inpainting knows of each image. */
+  readonly known?: readonly (number | null)[];
 }
 
 const recorded = JSON.parse(
@@ -101,13 +103,27 @@ test.each([1, 2, 3])("deis order%i takes the recorded steps", (order) => {
   expectRecorded(`deis order${order}`, deis(levels, { order }), network);
 });
 
+test.each([
+  ["ddimInverse leading", linear, { steps: 10, timestepSpacing: "leading" }],
+  ["ddimInverse trailing", scaled, { steps: 8 }],
+] as const)("%s takes the recorded steps", (name, levels, options) => {
+  expectRecorded(name, inversionPlan(levels, options).steps, network);
+});
+
+test.each(["ddpm", "ddim"] as const)("repaint %s takes the recorded steps", (sampler) => {
+  const options = { sampler, steps: 10, timestepSpacing: "leading", resamples: 3, jumpLength: 2 } as const;
+  expectRecorded(`repaint ${sampler}`, samplingPlan(linear, options).steps, network);
+});
+
 test("every recorded trajectory is compared, and every sampler", () => {
   const names = planned.map(([name]) => name);
-  expect([...names, "deis order1", "deis order2", "deis order3"].toSorted()).toEqual(Object.keys(recorded).toSorted());
+  const others = ["deis order1", "deis order2", "deis order3", "repaint ddpm", "repaint ddim"];
+  const inverse = ["ddimInverse leading", "ddimInverse trailing"];
+  expect([...names, ...others, ...inverse].toSorted()).toEqual(Object.keys(recorded).toSorted());
 });
 
 function expectRecorded(name: string, steps: readonly SamplerStep[], denoise: HostDenoiser): void {
-  const { timesteps, levels, noise, x } = recorded[name];
+  const { timesteps, levels, noise, x, known } = recorded[name];
   const asked = steps.map(({ level }) => level);
   const differences = {
     timesteps: largestDifference(
@@ -122,9 +138,10 @@ function expectRecorded(name: string, steps: readonly SamplerStep[], denoise: Ho
   };
   for (const [image, start] of x[0].entries()) {
     let drawn = 0;
-    const ours = sampleOnHost(steps, denoise, start, (x, { level, varianceSpread = 0 }) => {
+    const drawNext = (x: number, { level, varianceSpread = 0 }: SamplerStep): number => {
       return noise[drawn++][image] * Math.exp(varianceSpread * Math.cos(3 * x + level.timestep / 200));
-    });
+    };
+    const ours = sampleOnHost(steps, denoise, start, drawNext, known?.[image] ?? undefined);
     differences.x = Math.max(
       differences.x,
       largestDifference(

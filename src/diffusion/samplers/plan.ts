@@ -1,8 +1,10 @@
+import { CLEAN } from "../noise-level.ts";
 import type { NoiseLevel, NoiseLevels } from "../noise-level.ts";
 import { timestepSpacingNames, timestepsOf } from "../timestep-spacing.ts";
 import type { TimestepSpacing } from "../timestep-spacing.ts";
 import { factors } from "./combination.ts";
 import { ddim } from "./ddim.ts";
+import { ddimInverse } from "./ddim-inverse.ts";
 import { ddpm } from "./ddpm.ts";
 import { deis } from "./deis.ts";
 import { dpmSolver2M, dpmSolver2MSde, dpmSolver3M } from "./dpm-solver.ts";
@@ -12,6 +14,7 @@ import { euler } from "./euler.ts";
 import { heun } from "./heun.ts";
 import { lms } from "./lms.ts";
 import { pndm } from "./pndm.ts";
+import { repaint } from "./repaint.ts";
 import type { Sampler, SamplerOptions, SamplerStep } from "./sampler.ts";
 import { uniPC } from "./uni-pc.ts";
 
@@ -58,17 +61,33 @@ export interface PlanOptions extends SamplerOptions {
   readonly sigmaMax?: number;
   /** Instead of all that: the timesteps to visit, whole numbers, the noisiest first. See `sectionedTimesteps`. */
   readonly timesteps?: readonly number[];
+  /** Share of the steps that run, the last ones, rounded down; default 1. Less starts from images, see `init`. */
+  readonly strength?: number;
+  /** Inpaints, with as many walks through each stretch of `jumpLength` steps: see `repaint`. */
+  readonly resamples?: number;
+  /** Steps between the ends of a jump of `resamples`; default 10. */
+  readonly jumpLength?: number;
 }
+
+/** What a plan for inversion has a use for. */
+export type LevelOptions = Pick<
+  PlanOptions,
+  "steps" | "timestepSpacing" | "sigmaMin" | "sigmaMax" | "timesteps" | "strength"
+>;
 
 /** Everything that a sampler does, as numbers. */
 export interface SamplingPlan {
   readonly sampler: SamplerName;
+  /** The noise level of the images that it begins with. */
+  readonly start: NoiseLevel;
   /** One for each evaluation of the network. */
   readonly steps: readonly SamplerStep[];
   /** Images that it keeps from step to step, besides x. */
   readonly memory: number;
   /** Whether it draws fresh noise. */
   readonly isStochastic: boolean;
+  /** Whether it puts known parts into images. */
+  readonly isInpainting: boolean;
   /** f32 if it asks the network between timesteps. */
   readonly timestepType: "i32" | "f32";
 }
@@ -85,22 +104,68 @@ export function samplingPlan(levels: NoiseLevels, options: PlanOptions): Samplin
     const others = samplerNames.filter((other) => (samplers[other] as Row).takes.includes(option));
     throw new Error(`${name}: has no ${option}, got ${options[option]}; it is for ${others.join(", ")}`);
   }
-  const steps = sampler(levelsOf(levels, options), options, (rho) => levels.withRho(rho));
-  return { sampler: name, steps, ...demandsOf(name, steps) };
+  const visited = levelsOf(levels, options);
+  const straight = sampler(visited, options, (rho) => levels.withRho(rho));
+  const steps = options.resamples === undefined ? straight : repainting(visited, straight, options);
+  return { sampler: name, start: straight[0]?.level ?? CLEAN, steps, ...demandsOf(name, steps) };
 }
 
-function demandsOf(name: SamplerName, steps: readonly SamplerStep[]): Omit<SamplingPlan, "sampler" | "steps"> {
-  const memory = Math.max(...steps.map((step) => step.memory?.length ?? 0));
+/** From images to the noise that `ddim` makes them of, over the levels that it would visit. */
+export function inversionPlan(levels: NoiseLevels, options: LevelOptions): SamplingPlan {
+  const visited = levelsOf(levels, { ...options, sampler: "ddim" }).toReversed();
+  const steps = ddimInverse(visited);
+  return { sampler: "ddim", start: CLEAN, steps, ...demandsOf("ddim", steps) };
+}
+
+function repainting(
+  levels: readonly NoiseLevel[],
+  steps: readonly SamplerStep[],
+  { sampler, resamples = 1, jumpLength = 10 }: PlanOptions,
+): SamplerStep[] {
+  for (const [name, value] of Object.entries({ resamples, jumpLength })) {
+    if (Number.isSafeInteger(value) && value >= 1) continue;
+    throw new Error(`inpainting: ${name} must be a whole number of at least 1, got ${value}`);
+  }
+  if (steps.some(({ varianceSpread = 0 }) => varianceSpread !== 0)) {
+    throw new Error("inpainting: takes varianceType fixedSmall or fixedLarge, got learnedRange");
+  }
+  if (steps.some(({ memory }) => memory !== undefined)) {
+    throw new Error(
+      `inpainting: takes ddpm, ddim, euler or eulerAncestral, whose steps know of no other, got ${sampler}`,
+    );
+  }
+  return repaint(levels, steps, { resamples, jumpLength });
+}
+
+type Demands = Pick<SamplingPlan, "memory" | "isStochastic" | "isInpainting" | "timestepType">;
+
+function demandsOf(sampler: SamplerName, steps: readonly SamplerStep[]): Demands {
+  const memory = Math.max(0, ...steps.map((step) => step.memory?.length ?? 0));
   for (const { level, x, memory: kept = [] } of steps) {
     if ([x, ...kept].flatMap((combination) => factors(combination, memory)).every(Number.isFinite)) continue;
-    throw new Error(`internal: ${name} has no finite step at timestep ${level.timestep}`);
+    throw new Error(`internal: ${sampler} has no finite step at timestep ${level.timestep}`);
   }
-  const isStochastic = steps.some(({ x: { z = 0 } }) => z !== 0);
+  const isInpainting = steps.some(({ known }) => known !== undefined);
+  const isStochastic = isInpainting || steps.some(({ x: { z = 0 } }) => z !== 0);
   const isWhole = steps.every(({ level }) => Number.isInteger(level.timestep));
-  return { memory, isStochastic, timestepType: isWhole ? "i32" : "f32" };
+  return { memory, isStochastic, isInpainting, timestepType: isWhole ? "i32" : "f32" };
 }
 
-function levelsOf(levels: NoiseLevels, options: PlanOptions): NoiseLevel[] {
+/** The levels of the steps that run, and the clean end. */
+function levelsOf(levels: NoiseLevels, options: LevelOptions & Pick<PlanOptions, "sampler">): NoiseLevel[] {
+  const { sampler, strength = 1 } = options;
+  if (!(strength >= 0 && strength <= 1)) throw new Error(`${sampler}: strength must be from 0 to 1, got ${strength}`);
+  const all = allLevelsOf(levels, options);
+  const steps = all.length - 1;
+  // Not Math.floor alone: 0.29 of 100 steps are 29, and 28.999999999999996 in floating point.
+  const running = Math.floor(strength * steps + 1e-9);
+  if (running === 0 && strength > 0) {
+    throw new Error(`${sampler}: strength must leave one of ${steps} steps at least, ${1 / steps}, got ${strength}`);
+  }
+  return all.slice(steps - running);
+}
+
+function allLevelsOf(levels: NoiseLevels, options: LevelOptions & Pick<PlanOptions, "sampler">): NoiseLevel[] {
   const { sampler, timesteps, sigmaMin, sigmaMax } = options;
   const { spacing: usual = "trailing" }: Row = samplers[sampler];
   const { timestepSpacing: spacing = usual } = options;
@@ -121,7 +186,7 @@ function levelsOf(levels: NoiseLevels, options: PlanOptions): NoiseLevel[] {
   return levels.karras(steps, sigmaMin, sigmaMax);
 }
 
-function checkedSteps({ sampler, steps }: PlanOptions, most: number): number {
+function checkedSteps({ sampler, steps }: Pick<PlanOptions, "sampler" | "steps">, most: number): number {
   if (Number.isSafeInteger(steps) && steps >= 1 && steps <= most) return steps;
   const range = most === Infinity ? "of at least 1" : `from 1 to ${most}`;
   throw new Error(`${sampler}: steps must be a whole number ${range}, got ${steps}`);

@@ -15,6 +15,8 @@ export interface SamplerStep {
   readonly memory?: readonly Combination[];
   /** With a learned variance: where the network answers v, z counts exp(varianceSpread v) times its factor. */
   readonly varianceSpread?: number;
+  /** When inpainting: the noise level of the next images, at which what is known of them is put in. */
+  readonly known?: NoiseLevel;
 }
 
 export interface SamplerOptions {
