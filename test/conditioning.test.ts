@@ -2,10 +2,13 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Backend } from "../src/backend/backend.ts";
 import { createWasmBackend } from "../src/backend/wasm/wasm-backend.node.ts";
 import { memoryDataset } from "../src/data/dataset.ts";
+import { ReferenceBackend } from "../src/backend/reference/backend.ts";
 import { GaussianDiffusion } from "../src/diffusion/gaussian-diffusion.ts";
 import { Unet } from "../src/nn/unet.ts";
 import { diffusionFromCheckpoint, modelFromCheckpoint } from "../src/training/from-checkpoint.ts";
 import { Trainer } from "../src/training/trainer.ts";
+import { largestDifference } from "./support/evaluate.ts";
+import { Random } from "./support/random.ts";
 
 const SIDE = 4;
 
@@ -97,4 +100,26 @@ describe("a class-conditional model", { timeout: 60_000 }, () => {
     for (const label of [0, 1, 2]) expect(found.filter((one) => one === label).length).toBeGreaterThan(5);
     diffusion.dispose();
   });
+});
+
+test("vectors and contexts condition samples alike on wasm and the reference", { timeout: 60_000 }, async () => {
+  const backends = [ReferenceBackend.create(), await createWasmBackend({ threads: 1 })];
+  const model = new Unet({ dim: 8, channels: 1, dimMults: [1], vectorDim: 2, contextDim: 3, attentionHeads: 1 });
+  const random = new Random(2);
+  const told = { vector: random.array([2, 2]), context: random.array([2, 4, 3]) };
+  const contextMask = random.array([2, 4], "bool");
+  const options = { batchSize: 2, imageSize: 4, steps: 3, seed: 1, sampler: "ddim", condScale: 2 } as const;
+  const draw = async (backend: Backend, more: object): Promise<ArrayLike<number>> => {
+    const diffusion = new GaussianDiffusion({ timesteps: 10, clipDenoised: false });
+    const { data } = await diffusion.sample(model, { ...options, ...told, ...more, backend });
+    diffusion.dispose();
+    return data;
+  };
+  const [reference, wasm] = [await draw(backends[0], { contextMask }), await draw(backends[1], { contextMask })];
+  expect(largestDifference(wasm, reference)).toBeLessThan(1e-4);
+  const unmasked = await draw(backends[1], {});
+  expect(largestDifference(unmasked, wasm)).toBeGreaterThan(1e-4);
+  const context = random.array([2, 4, 2]);
+  await expect(draw(backends[1], { context })).rejects.toThrow("sample: context must be f32 [2,4,3], got f32 [2,4,2]");
+  for (const backend of backends) await backend.close();
 });

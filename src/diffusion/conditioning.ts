@@ -1,6 +1,8 @@
+import type { DType } from "../tensor/dtype.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
+import type { Shape } from "../tensor/shape.ts";
 import type { Denoiser } from "./denoiser.ts";
 import { guidanceOf } from "./guidance.ts";
 import type { Guidance, GuidanceOptions } from "./guidance.ts";
@@ -11,10 +13,14 @@ export interface ConditioningOptions extends GuidanceOptions {
   readonly classes?: ArrayLike<number> | undefined;
   /** f32 [batchSize, vectorDim]; for a model with `vectorDim`. */
   readonly vector?: NdArray | undefined;
+  /** f32 [batchSize, length, contextDim], such as the tokens of texts; for a model with `contextDim`. */
+  readonly context?: NdArray | undefined;
+  /** Where each context has something to say, bool [batchSize, length]; everywhere without it. */
+  readonly contextMask?: NdArray | undefined;
 }
 
 /** The conditions of a call by their names in `Conditions`, one row for each image. */
-export type ConditionArrays = Readonly<Partial<Record<"classes" | "vector", NdArray>>>;
+export type ConditionArrays = Readonly<Partial<Record<"classes" | "vector" | "context" | "contextMask", NdArray>>>;
 
 /** {@link ConditioningOptions}, checked. */
 export interface Conditioning {
@@ -24,10 +30,17 @@ export interface Conditioning {
 
 /** @throws one line if the model does not take a condition, or not of that shape */
 export function conditioningOf(model: Denoiser, batch: number, options: ConditioningOptions): Conditioning {
-  const { classes, vector } = options;
+  const { classes, vector, context, contextMask } = options;
+  const { numClasses = 0, vectorDim = 0, contextDim = 0 } = model;
+  if (vector && vectorDim === 0) throw new Error("sample: got a vector, but the model was made without vectorDim");
+  if (context && contextDim === 0) throw new Error("sample: got a context, but the model was made without contextDim");
+  if (contextMask && !context) throw new Error("sample: got a contextMask without a context");
+  const length = context?.shape[1] ?? 1;
   const conditions = {
-    ...(classes && { classes: classArray(classes, batch, model.numClasses ?? 0) }),
-    ...(vector && { vector: vectorArray(vector, batch, model.vectorDim ?? 0) }),
+    ...(classes && { classes: classArray(classes, batch, numClasses) }),
+    ...(vector && { vector: checked("vector", vector, "f32", [batch, vectorDim]) }),
+    ...(context && { context: checked("context", context, "f32", [batch, length, contextDim]) }),
+    ...(contextMask && { contextMask: checked("contextMask", contextMask, "bool", [batch, length]) }),
   };
   return { conditions, guidance: guidanceOf(options, Object.keys(conditions).length > 0) };
 }
@@ -44,9 +57,8 @@ function classArray(classes: ArrayLike<number>, batch: number, numClasses: numbe
   return ndarray(values, [batch]);
 }
 
-function vectorArray(vector: NdArray, batch: number, vectorDim: number): NdArray {
-  if (vectorDim === 0) throw new Error("sample: got a vector, but the model was made without vectorDim");
-  const { shape, dtype } = vector;
-  if (dtype === "f32" && sameShape(shape, [batch, vectorDim])) return vector;
-  throw new Error(`sample: vector must be f32 ${formatShape([batch, vectorDim])}, got ${dtype} ${formatShape(shape)}`);
+function checked(name: string, array: NdArray, dtype: DType, shape: Shape): NdArray {
+  if (array.dtype === dtype && sameShape(array.shape, shape)) return array;
+  const got = `${array.dtype} ${formatShape(array.shape)}`;
+  throw new Error(`sample: ${name} must be ${dtype} ${formatShape(shape)}, got ${got}`);
 }

@@ -11,6 +11,8 @@ export interface Denoiser {
   readonly numClasses?: number;
   /** Length of the vectors that it may be told; none without it. */
   readonly vectorDim?: number;
+  /** Channels of the sequences that it may be told; none without it. */
+  readonly contextDim?: number;
   /**
    * From [batch, height, width, channels] and timesteps [batch] to the objective, shaped as the images; one that learns
    * its variance returns twice the channels, the objective first. Timesteps are i32, or f32 if a sampler asks between

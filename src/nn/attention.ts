@@ -4,9 +4,13 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { Conv2d } from "./conv2d.ts";
 import { GroupNorm } from "./group-norm.ts";
 import { Random } from "./init.ts";
+import { Linear } from "./linear.ts";
 import { Module } from "./module.ts";
 import { Sequential } from "./sequential.ts";
 import { requireWhole } from "./validate.ts";
+
+/** Similarity to what is not looked at: its exponential is 0. */
+const MASKED = -1e9;
 
 export interface AttentionOptions {
   /** Default 4. */
@@ -38,19 +42,47 @@ export class Attention extends Module {
 
   forward(x: Tensor): Tensor {
     const [q, k, v] = splitHeads(this.toQkv.forward(x), this.heads, this.dimHead);
-    const similarity = dotGeneral(q.multiply(this.dimHead ** -0.5), k, {
-      lhsBatch: [0, 2],
-      rhsBatch: [0, 2],
-      lhsContract: [3],
-      rhsContract: [3],
-    });
-    const out = dotGeneral(softmax(similarity), v, {
-      lhsBatch: [0, 1],
-      rhsBatch: [0, 2],
-      lhsContract: [3],
-      rhsContract: [1],
-    });
-    return this.toOut.forward(joinHeads(out, x));
+    return this.toOut.forward(joinHeads(scaledDotProduct(q, k, v), x));
+  }
+}
+
+export interface CrossAttentionOptions extends AttentionOptions {
+  /** Channels of the sequence. */
+  readonly contextDim: number;
+}
+
+/**
+ * x + attention(norm(x), context): the pixels of [batch, height, width, dim] look at a sequence [batch, length,
+ * contextDim], as in latent diffusion (Rombach et al. 2022, 2112.10752), whose parameters' names these are.
+ */
+export class CrossAttention extends Module {
+  readonly norm: GroupNorm;
+  readonly toQ: Linear;
+  readonly toK: Linear;
+  readonly toV: Linear;
+  readonly toOut: Linear;
+  readonly heads: number;
+  readonly dimHead: number;
+
+  constructor(dim: number, { contextDim, heads = 4, dimHead = 32, random = new Random() }: CrossAttentionOptions) {
+    super();
+    requireWhole("CrossAttention", { dim, contextDim, heads, dimHead });
+    const hiddenDim = heads * dimHead;
+    this.heads = heads;
+    this.dimHead = dimHead;
+    this.norm = new GroupNorm(1, dim);
+    this.toQ = new Linear(dim, hiddenDim, { bias: false, random });
+    this.toK = new Linear(contextDim, hiddenDim, { bias: false, random });
+    this.toV = new Linear(contextDim, hiddenDim, { bias: false, random });
+    this.toOut = new Linear(hiddenDim, dim, { random });
+  }
+
+  /** @param mask bool [batch, length]: the places to look at, at least one for each image; all without it */
+  forward(x: Tensor, context: Tensor, mask?: Tensor): Tensor {
+    const byHead = (tokens: Tensor): Tensor => tokens.reshape([x.shape[0], -1, this.heads, this.dimHead]);
+    const q = byHead(this.toQ.forward(this.norm.forward(x)));
+    const [k, v] = [this.toK, this.toV].map((projection) => byHead(projection.forward(context)));
+    return this.toOut.forward(joinHeads(scaledDotProduct(q, k, v, mask), x)).add(x);
   }
 }
 
@@ -143,6 +175,25 @@ function linear(x: Tensor, weight: Tensor): Tensor {
 function unnormalizedSoftmax(k: Tensor): { weights: Tensor; total: Tensor } {
   const weights = k.subtract(k.max(1, true).stopGradient()).exp();
   return { weights, total: weights.sum(1) };
+}
+
+/**
+ * softmax(q k^T / sqrt(dimHead)) v per head. q is [batch, pixels, heads, dimHead], k and v have a length of their own.
+ *
+ * @param mask bool [batch, length]: false where a key is not looked at
+ * @returns [batch, heads, pixels, dimHead]
+ */
+function scaledDotProduct(q: Tensor, k: Tensor, v: Tensor, mask?: Tensor): Tensor {
+  const dimHead = q.shape[3];
+  const similarity = dotGeneral(q.multiply(dimHead ** -0.5), k, {
+    lhsBatch: [0, 2],
+    rhsBatch: [0, 2],
+    lhsContract: [3],
+    rhsContract: [3],
+  });
+  const [batch, length] = k.shape;
+  const seen = mask ? mask.reshape([batch, 1, 1, length]).select(similarity, MASKED) : similarity;
+  return dotGeneral(softmax(seen), v, { lhsBatch: [0, 1], rhsBatch: [0, 2], lhsContract: [3], rhsContract: [1] });
 }
 
 /** [batch, height, width, 3 * heads * dimHead] to q, k and v, each [batch, pixels, heads, dimHead]. */

@@ -1,4 +1,4 @@
-import { valueOf } from "../tensor/tensor.ts";
+import { concatenate, full, valueOf } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Variable } from "../tensor/variable.ts";
 import { GELU } from "./activations.ts";
@@ -48,6 +48,25 @@ export class VectorEmbedding extends Module {
   forward({ vector, keepMask }: Conditions): Tensor {
     return this.vectorMlp.forward(keptOr(this.nullVector, vector, keepMask));
   }
+}
+
+/** A sequence that cross-attention looks at. */
+export interface ContextTokens {
+  /** [batch, length, contextDim] */
+  readonly tokens: Tensor;
+  /** Where it looks, bool [batch, length]; everywhere without it. */
+  readonly mask?: Tensor | undefined;
+}
+
+/** The context behind a learned token, which is all that images see which are told none. */
+export function contextTokens(nullContext: Variable, conditions: Conditions, batch: number): ContextTokens {
+  const { context, contextMask, keepMask } = conditions;
+  const none = valueOf(nullContext).broadcastTo([batch, 1, nullContext.size]);
+  if (!context) return { tokens: none };
+  const tokens = concatenate([none, context], 1);
+  const kept = keepMask?.reshape([batch, 1]).broadcastTo([batch, context.shape[1]]);
+  const seen = kept && contextMask ? kept.and(contextMask) : (kept ?? contextMask);
+  return { tokens, mask: seen && concatenate([full([batch, 1], 1, "bool"), seen], 1) };
 }
 
 function mlp(dim: number, outDim: number, random: Random): Sequential {

@@ -27,21 +27,27 @@ export interface ConditionSizes {
   readonly selfCondition: boolean;
   readonly numClasses: number;
   readonly vectorDim: number;
+  readonly contextDim: number;
 }
 
 /** @throws one line if a condition is ill-shaped or the model was made without it */
 export function checkConditions(layer: string, conditions: Conditions, x: Tensor, sizes: ConditionSizes): void {
   const [batch] = x.shape;
-  const { selfCondition, classes, vector, keepMask } = conditions;
+  const { selfCondition, classes, vector, context, contextMask, keepMask } = conditions;
   const require = (name: keyof ConditionSizes, condition: string, given: Tensor | undefined): void => {
     if (given && !sizes[name]) throw new Error(`${layer}: got ${condition}, but the model was made without ${name}`);
   };
   require("selfCondition", "selfCondition", selfCondition);
   require("numClasses", "classes", classes);
   require("vectorDim", "a vector", vector);
+  require("contextDim", "a context", context);
+  if (contextMask && !context) throw new Error(`${layer}: got a contextMask without a context`);
   requireShape(`${layer}: selfCondition`, selfCondition, "f32", x.shape);
   requireShape(`${layer}: classes`, classes, "i32", [batch]);
   requireShape(`${layer}: vector`, vector, "f32", [batch, sizes.vectorDim]);
+  const [, length = 0] = context?.shape ?? [];
+  requireShape(`${layer}: context`, context, "f32", [batch, Math.max(1, length), sizes.contextDim]);
+  requireShape(`${layer}: contextMask`, contextMask, "bool", [batch, length]);
   requireShape(`${layer}: keepMask`, keepMask, "bool", [batch]);
 }
 

@@ -1,14 +1,15 @@
 import { concatenate, full } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import type { Variable } from "../tensor/variable.ts";
 import { GELU } from "./activations.ts";
-import { Attention, LinearAttention } from "./attention.ts";
-import { ClassEmbedding, VectorEmbedding } from "./condition-embedding.ts";
+import { Attention, CrossAttention, LinearAttention } from "./attention.ts";
+import { ClassEmbedding, VectorEmbedding, contextTokens } from "./condition-embedding.ts";
 import { checkConditions } from "./conditions.ts";
 import type { Conditions } from "./conditions.ts";
 import { Conv2d } from "./conv2d.ts";
 import type { WeightStandardization } from "./conv2d.ts";
 import { PreNorm } from "./group-norm.ts";
-import { Random } from "./init.ts";
+import { Random, standardNormal } from "./init.ts";
 import { Linear } from "./linear.ts";
 import { Module } from "./module.ts";
 import type { Layer } from "./module.ts";
@@ -35,6 +36,8 @@ export interface UnetOptions {
   readonly numClasses?: number;
   /** Length of the vectors that images may be described by; default 0: none. */
   readonly vectorDim?: number;
+  /** Channels of the sequences, such as a text's, that attention may look at; default 0: none. */
+  readonly contextDim?: number;
   /** Groups of the group normalizations in the ResNet blocks; default 4. */
   readonly resnetBlockGroups?: number;
   /** Heads of every attention layer; default 4. */
@@ -65,6 +68,11 @@ export class Unet extends Module {
   readonly timeMlp: Sequential;
   readonly classEmbedding: ClassEmbedding | undefined;
   readonly vectorEmbedding: VectorEmbedding | undefined;
+  readonly nullContext: Variable | undefined;
+  /** One for each of `downs`, the middle and each of `ups`, after their self-attention; none without contexts. */
+  readonly downCrossAttns: readonly CrossAttention[] = [];
+  readonly midCrossAttn: CrossAttention | undefined;
+  readonly upCrossAttns: readonly CrossAttention[] = [];
   readonly downs: readonly Stage<Downsample | Conv2d>[];
   readonly ups: readonly Stage<Upsample | Conv2d>[];
   readonly midBlock1: ResnetBlock;
@@ -76,7 +84,8 @@ export class Unet extends Module {
   constructor(options: UnetOptions) {
     super();
     this.options = complete(options);
-    const { dim, initDim, outDim, channels, selfCondition, numClasses, vectorDim, dimMults, seed } = this.options;
+    const { dim, initDim, outDim, channels, selfCondition, dimMults, seed } = this.options;
+    const { numClasses, vectorDim, contextDim } = this.options;
     const random = new Random(seed);
     const timeDim = dim * 4;
     const blockOptions = {
@@ -126,6 +135,13 @@ export class Unet extends Module {
     this.finalConv = new Conv2d(dim, outDim, 1, { random });
     if (numClasses > 0) this.classEmbedding = new ClassEmbedding(numClasses, dim, timeDim, random);
     if (vectorDim > 0) this.vectorEmbedding = new VectorEmbedding(vectorDim, timeDim, random);
+    if (contextDim > 0) {
+      const look = (width: number): CrossAttention => new CrossAttention(width, { ...attention, contextDim });
+      this.nullContext = standardNormal("nullContext", [contextDim], random);
+      this.downCrossAttns = stages.map(({ wide }) => look(wide));
+      this.midCrossAttn = look(deepest);
+      this.upCrossAttns = stages.toReversed().map(({ deep }) => look(deep));
+    }
     this.labelParameters();
   }
 
@@ -147,6 +163,11 @@ export class Unet extends Module {
     return this.options.vectorDim;
   }
 
+  /** Channels of the sequences that it takes, 0 if none. */
+  get contextDim(): number {
+    return this.options.contextDim;
+  }
+
   /** The parts of embeddings count as the model's own, as in denoising-diffusion-pytorch: `classes_mlp.0.weight`. */
   override parts(): [string, unknown][] {
     const isEmbedding = (part: unknown): part is Module =>
@@ -166,25 +187,28 @@ export class Unet extends Module {
     let y = this.initConv.forward(this.selfCondition ? concatenate([known, x], 3) : x);
     const first = y;
     const embedding = this.#embed(time, conditions);
+    const context = this.nullContext && contextTokens(this.nullContext, conditions, x.shape[0]);
+    const look = (y: Tensor, cross: CrossAttention | undefined): Tensor =>
+      cross && context ? cross.forward(y, context.tokens, context.mask) : y;
     const skips: Tensor[] = [];
 
-    for (const [block1, block2, attention, downsample] of this.downs) {
+    for (const [i, [block1, block2, attention, downsample]] of this.downs.entries()) {
       y = block1.forward(y, embedding);
       skips.push(y);
-      y = attention.forward(block2.forward(y, embedding));
+      y = look(attention.forward(block2.forward(y, embedding)), this.downCrossAttns[i]);
       skips.push(y);
       y = downsample.forward(y);
     }
 
     y = this.midBlock1.forward(y, embedding);
-    y = this.midAttn.forward(y);
+    y = look(this.midAttn.forward(y), this.midCrossAttn);
     y = this.midBlock2.forward(y, embedding);
 
     const withSkip = (t: Tensor): Tensor => concatenate([t, ...skips.splice(-1)], 3);
-    for (const [block1, block2, attention, upsample] of this.ups) {
+    for (const [i, [block1, block2, attention, upsample]] of this.ups.entries()) {
       y = block1.forward(withSkip(y), embedding);
       y = block2.forward(withSkip(y), embedding);
-      y = upsample.forward(attention.forward(y));
+      y = upsample.forward(look(attention.forward(y), this.upCrossAttns[i]));
     }
 
     return this.finalConv.forward(this.finalResBlock.forward(concatenate([y, first], 3), embedding));
@@ -231,9 +255,10 @@ function complete(options: UnetOptions): Required<UnetOptions> {
     attentionDimHead = 32,
     numClasses = 0,
     vectorDim = 0,
+    contextDim = 0,
   } = options;
   requireWhole("Unet", { dim, channels, initDim, outDim, resnetBlockGroups, attentionHeads, attentionDimHead });
-  requireWhole("Unet", { numClasses, vectorDim }, 0);
+  requireWhole("Unet", { numClasses, vectorDim, contextDim }, 0);
   if (dim < 4 || dim % 2 !== 0) throw new Error(`Unet: dim must be even and at least 4, got ${dim}`);
   if (dimMults.length === 0) throw new Error("Unet: dimMults must name at least one resolution, got []");
   for (const [i, mult] of dimMults.entries()) requireWhole("Unet", { [`dimMults[${i}]`]: mult });
@@ -252,6 +277,7 @@ function complete(options: UnetOptions): Required<UnetOptions> {
     selfCondition: options.selfCondition ?? false,
     numClasses,
     vectorDim,
+    contextDim,
     resnetBlockGroups,
     attentionHeads,
     attentionDimHead,

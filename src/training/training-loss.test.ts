@@ -3,7 +3,9 @@ import { compile } from "../backend/compile.ts";
 import { ReferenceBackend } from "../backend/reference/backend.ts";
 import type { Denoiser } from "../diffusion/denoiser.ts";
 import { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
+import type { Conditions } from "../nn/conditions.ts";
 import { ndarray } from "../tensor/ndarray.ts";
+import { full } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { trainingLoss } from "./training-loss.ts";
 
@@ -72,6 +74,35 @@ describe("the training loss", () => {
     expect(count).toBeGreaterThan(batch / 4);
     expect(count).toBeLessThan((3 * batch) / 4);
     expect(second).not.toEqual(first);
+  });
+
+  test("withholds the classes of a share of the images, others in another step", async () => {
+    const diffusion = new GaussianDiffusion({ betas: clear });
+    const kept = async (condDropProb: number, step: number) => {
+      const run = compile(ReferenceBackend.create(), (images, key, classes) => {
+        const told: Conditions[] = [];
+        const model: Denoiser = { channels, forward: (x, _t, conditions = {}) => (told.push(conditions), x) };
+        const options = { randomHorizontalFlip: false, withEstimate: false, classes, condDropProb };
+        const { loss } = trainingLoss(model, diffusion, images, key, options);
+        return {
+          outputs: { loss, classes: told[0].classes ?? loss, keepMask: told[0].keepMask ?? full([batch], 1, "bool") },
+        };
+      });
+      const labels = ndarray(
+        Int32Array.from({ length: batch }, (_, i) => i % 5),
+        [batch],
+      );
+      const { classes, keepMask } = await run(ndarray(bytes, shape), ndarray(Uint32Array.of(7, step), [2]), labels);
+      expect(classes.data).toEqual(labels.data);
+      return [...keepMask.data];
+    };
+    let dropped = 0;
+    for (let step = 0; step < 40; step++) dropped += (await kept(0.2, step)).filter((keep) => keep === 0).length;
+    // Binomial: 2,560 images, 512 expected, a deviation of 20.
+    expect(Math.abs(dropped - 512)).toBeLessThan(80);
+    expect(await kept(0.2, 0)).not.toEqual(await kept(0.2, 1));
+    expect(await kept(0.2, 0)).toEqual(await kept(0.2, 0));
+    expect(new Set(await kept(0, 0))).toEqual(new Set([1]));
   });
 
   test("draws timesteps over the whole range and standard normal noise", async () => {

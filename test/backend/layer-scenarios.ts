@@ -2,7 +2,7 @@ import { grad } from "../../src/tensor/grad.ts";
 import { conv2d, silu, softmax, upsampleNearest } from "../../src/tensor/functions.ts";
 import { groupNorm } from "../../src/tensor/norm.ts";
 import type { SpatialPadding, SpatialPair } from "../../src/tensor/op.ts";
-import { Tensor, concatenate, dotGeneral } from "../../src/tensor/tensor.ts";
+import { Tensor, concatenate, dotGeneral, full } from "../../src/tensor/tensor.ts";
 import { floats } from "./composition-scenarios.ts";
 import type { Scenario } from "./scenario.ts";
 
@@ -303,6 +303,39 @@ export const layerScenarios: readonly Scenario[] = [
       const context = softmax(k, 3).matmul(v.transpose([0, 1, 3, 2]));
       const y = context.transpose([0, 1, 3, 2]).matmul(softmax(q, 2).multiply(8 ** -0.5));
       return withGradients(y.transpose([0, 3, 1, 2]).reshape([2, 4, 6, 16]), [x, qkv]);
+    },
+  },
+  {
+    name: "cross-attention to a token that is always seen and others behind a mask, with gradients",
+    inputs: (random) => [
+      ...floats([2, 3, 5, 8], [8, 12], [6, 12], [6, 12], [12, 8], [6], [2, 4, 6])(random),
+      random.array([2, 4], "bool"),
+    ],
+    build: ([x, toQ, toK, toV, toOut, none, context, mask]) => {
+      const heads = (t: Tensor): Tensor => t.reshape([2, -1, 3, 4]).transpose([0, 2, 1, 3]);
+      const tokens = concatenate([none.broadcastTo([2, 1, 6]), context], 1);
+      const seen = concatenate([full([2, 1], 1, "bool"), mask], 1).reshape([2, 1, 1, 5]);
+      const q = heads(x.reshape([2, 15, 8]).matmul(toQ.broadcastTo([2, 8, 12])));
+      const [k, v] = [toK, toV].map((weight) => heads(tokens.matmul(weight.broadcastTo([2, 6, 12]))));
+      const similarity = seen.select(q.multiply(0.5).matmul(k.transpose([0, 1, 3, 2])), -1e9);
+      const attended = softmax(similarity).matmul(v).transpose([0, 2, 1, 3]).reshape([2, 15, 12]);
+      const y = attended
+        .matmul(toOut.broadcastTo([2, 12, 8]))
+        .reshape([2, 3, 5, 8])
+        .add(x);
+      return withGradients(y, [x, toQ, toK, toV, toOut, none, context]);
+    },
+  },
+  {
+    name: "rows of a table by class, with another row where a mask says so, through an MLP, with gradients",
+    inputs: (random) => [
+      ...floats([5, 8], [8], [8, 12])(random),
+      random.array([6], "i32", () => random.integer(0, 4)),
+      random.array([6], "bool"),
+    ],
+    build: ([table, none, weight, classes, keep]) => {
+      const rows = keep.reshape([6, 1]).select(table.gather(classes), none.reshape([1, 8]));
+      return withGradients(silu(rows.matmul(weight)), [table, none, weight]);
     },
   },
 ];
