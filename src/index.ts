@@ -34,6 +34,8 @@ export type {
 export { interpolationMethods } from "./diffusion/interpolation.ts";
 export type { InterpolationMethod, InterpolationOptions } from "./diffusion/interpolation.ts";
 export type { LossType } from "./diffusion/loss-type.ts";
+export { classGradient, logLikelihood } from "./diffusion/classifier.ts";
+export type { NoisyClassifier } from "./diffusion/classifier.ts";
 export type { ConditioningOptions } from "./diffusion/conditioning.ts";
 export type { GuidanceOptions } from "./diffusion/guidance.ts";
 export { DiffusionProcess } from "./diffusion/process.ts";
@@ -96,7 +98,18 @@ export type { ImageBatch, Picture } from "./io/pixels.ts";
 // Tensors and the devices that run them
 export { Tensor, concatenate, dotGeneral, full, iota, literal, scalar, scatterAdd, valueOf } from "./tensor/tensor.ts";
 export type { DotDimensions, TensorLike } from "./tensor/tensor.ts";
-export { conv2d, gelu, huber, huberLoss, l1Loss, mseLoss, silu, softmax, upsampleNearest } from "./tensor/functions.ts";
+export {
+  conv2d,
+  gelu,
+  huber,
+  huberLoss,
+  l1Loss,
+  logSoftmax,
+  mseLoss,
+  silu,
+  softmax,
+  upsampleNearest,
+} from "./tensor/functions.ts";
 export type { Conv2dOptions } from "./tensor/functions.ts";
 export { groupNorm } from "./tensor/norm.ts";
 export type { GroupNormOptions } from "./tensor/norm.ts";

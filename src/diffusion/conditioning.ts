@@ -3,6 +3,7 @@ import { ndarray } from "../tensor/ndarray.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
 import type { Shape } from "../tensor/shape.ts";
+import type { NoisyClassifier } from "./classifier.ts";
 import type { Denoiser } from "./denoiser.ts";
 import { guidanceOf } from "./guidance.ts";
 import type { Guidance, GuidanceOptions } from "./guidance.ts";
@@ -26,23 +27,37 @@ export type ConditionArrays = Readonly<Partial<Record<"classes" | "vector" | "co
 export interface Conditioning {
   readonly conditions: ConditionArrays;
   readonly guidance: Guidance;
+  readonly classifier: NoisyClassifier | undefined;
 }
 
 /** @throws one line if the model does not take a condition, or not of that shape */
 export function conditioningOf(model: Denoiser, batch: number, options: ConditioningOptions): Conditioning {
   const { classes, vector, context, contextMask } = options;
+  const { classifier } = options;
   const { numClasses = 0, vectorDim = 0, contextDim = 0 } = model;
+  if (classifier) checkClassifier(classifier, model, classes);
   if (vector && vectorDim === 0) throw new Error("sample: got a vector, but the model was made without vectorDim");
   if (context && contextDim === 0) throw new Error("sample: got a context, but the model was made without contextDim");
   if (contextMask && !context) throw new Error("sample: got a contextMask without a context");
   const length = context?.shape[1] ?? 1;
   const conditions = {
-    ...(classes && { classes: classArray(classes, batch, numClasses) }),
+    ...(classes && { classes: classArray(classes, batch, classifier?.numClasses ?? numClasses) }),
     ...(vector && { vector: checked("vector", vector, "f32", [batch, vectorDim]) }),
     ...(context && { context: checked("context", context, "f32", [batch, length, contextDim]) }),
     ...(contextMask && { contextMask: checked("contextMask", contextMask, "bool", [batch, length]) }),
   };
-  return { conditions, guidance: guidanceOf(options, Object.keys(conditions).length > 0) };
+  const hasConditions = Object.keys(conditions).some((name) => name !== "classes" || numClasses > 0);
+  return { conditions, guidance: guidanceOf(options, hasConditions), classifier };
+}
+
+function checkClassifier(classifier: NoisyClassifier, model: Denoiser, classes: unknown): void {
+  const { channels, numClasses = 0 } = model;
+  if (!classes) throw new Error("sample: a classifier guides towards classes, but none are given");
+  if (classifier.channels !== channels) {
+    throw new Error(`sample: the classifier takes ${classifier.channels} channels, the model makes ${channels}`);
+  }
+  if (numClasses === 0 || numClasses === classifier.numClasses) return;
+  throw new Error(`sample: the classifier knows ${classifier.numClasses} classes, the model ${numClasses}`);
 }
 
 function classArray(classes: ArrayLike<number>, batch: number, numClasses: number): NdArray {

@@ -7,7 +7,7 @@ import type { RandomStream } from "../tensor/random.ts";
 import { literal } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { conditioningOf } from "./conditioning.ts";
-import type { ConditioningOptions } from "./conditioning.ts";
+import type { Conditioning, ConditioningOptions } from "./conditioning.ts";
 import type { Denoiser, ModelOutput } from "./denoiser.ts";
 import type { Diffusion } from "./diffusion.ts";
 import { interpolate } from "./interpolation.ts";
@@ -286,7 +286,7 @@ export class GaussianDiffusion extends DiffusionProcess implements Diffusion {
   }
 
   #layout(
-    call: Pick<StepLayout, "model" | "backend" | "shape" | "conditions" | "guidance">,
+    call: Pick<StepLayout, "model" | "backend" | "shape" | keyof Conditioning>,
     { memory, isStochastic, isInpainting, timestepType }: SamplingPlan,
   ): StepLayout {
     const { clipDenoised } = this;

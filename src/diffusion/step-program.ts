@@ -9,9 +9,10 @@ import type { Shape } from "../tensor/shape.ts";
 import { valueOf } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Variable } from "../tensor/variable.ts";
+import { classGradient } from "./classifier.ts";
 import type { ConditionArrays, Conditioning } from "./conditioning.ts";
 import type { Denoiser, ModelOutput } from "./denoiser.ts";
-import { NO_GUIDANCE, guidanceKind, guidedPrediction } from "./guidance.ts";
+import { NO_GUIDANCE, gradientFactor, guidanceKind, guidedPrediction } from "./guidance.ts";
 import type { Guidance } from "./guidance.ts";
 import type { DiffusionProcess } from "./process.ts";
 import { factors } from "./samplers/combination.ts";
@@ -113,6 +114,7 @@ export class StepProgram {
       varianceSpread,
       condScale,
       rescaledPhi,
+      gradientFactor(this.#guidance, level),
       ...rows.flatMap((row) => factors(row, places)),
       ...(known ? [known.alpha, known.sigma] : []),
     ];
@@ -143,18 +145,20 @@ export class StepProgram {
     const x = valueOf(this.#x);
     const factor = (i: number): Tensor => coefficients.slice(0, i, i + 1).reshape([]);
     const { prediction, variance } = this.#output(x, t, factor(3), factor(4));
-    const predicted = x.multiply(factor(0)).add(prediction.multiply(factor(1)));
+    const unguided = x.multiply(factor(0)).add(prediction.multiply(factor(1)));
+    const gradient = this.#classGradient(x, t);
+    const predicted = gradient ? unguided.add(gradient.multiply(factor(5))) : unguided;
     const xStart = clipDenoised ? predicted.clamp(-1, 1) : predicted;
 
     const noise = isStochastic ? noiseOf(keyOrNoise, shape) : undefined;
     const z = variance ? noise?.multiply(variance.multiply(factor(2)).exp()) : noise;
     const atHand = [x, xStart, z, ...this.#memory.map(valueOf)];
     const next = [this.#x, ...this.#memory].map((variable, row) => {
-      const terms = atHand.map((value, column) => value?.multiply(factor(5 + row * atHand.length + column)));
+      const terms = atHand.map((value, column) => value?.multiply(factor(6 + row * atHand.length + column)));
       return { variable, value: terms.filter((term) => term !== undefined).reduce((a, b) => a.add(b)) };
     });
     if (this.#known && noise) {
-      const places = 5 + next.length * atHand.length;
+      const places = 6 + next.length * atHand.length;
       const known = valueOf(this.#known.images)
         .multiply(factor(places))
         .add(noise.multiply(factor(places + 1)));
@@ -167,7 +171,8 @@ export class StepProgram {
   /** What the network says of x, under guidance. */
   #output(x: Tensor, t: Tensor, condScale: Tensor, rescaledPhi: Tensor): ModelOutput {
     const { process, model, guidance } = this.layout;
-    const conditions = Object.fromEntries([...this.#conditions].map(([name, variable]) => [name, valueOf(variable)]));
+    const told = [...this.#conditions].filter(([name]) => name !== "classes" || (model.numClasses ?? 0) > 0);
+    const conditions = Object.fromEntries(told.map(([name, variable]) => [name, valueOf(variable)]));
     const selfCondition = model.selfCondition ? valueOf(this.#xStart) : undefined;
     const conditional = process.modelOutput(model, x, t, { ...conditions, selfCondition });
     const kind = guidanceKind(guidance);
@@ -178,6 +183,11 @@ export class StepProgram {
       ...conditional,
       prediction: guidedPrediction(conditional.prediction, unconditional.prediction, condScale, phi),
     };
+  }
+
+  #classGradient(x: Tensor, t: Tensor): Tensor | undefined {
+    const [{ classifier }, classes] = [this.layout, this.#conditions.get("classes")];
+    return classifier && classes && classGradient(classifier, x, t, valueOf(classes));
   }
 }
 

@@ -20,6 +20,12 @@ export function softmax(x: Tensor, axis = -1): Tensor {
   return exp.divide(exp.sum(at, true));
 }
 
+/** log(softmax(x)), without the logarithm of a number near 0. */
+export function logSoftmax(x: Tensor, axis = -1): Tensor {
+  const shifted = x.subtract(x.max(axis, true).stopGradient());
+  return shifted.subtract(shifted.exp().sum(axis, true).log());
+}
+
 export interface Conv2dOptions {
   readonly stride?: number;
   /** Zeros on every side, in pixels. */
