@@ -1,0 +1,59 @@
+import { readFile, readdir } from "node:fs/promises";
+import { isBuiltin } from "node:module";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import type { Plugin } from "vite";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Site } from "./site.ts";
+
+/** Of everything that the package exports for browsers, workers included, gzipped. */
+const MOST_BYTES = 120_000;
+
+describe("a Vite page with all of the library", () => {
+  const builtins = new Set<string>();
+  let site: Site;
+  let sizes: { name: string; bytes: number }[];
+
+  /** Notes what asks for a module of Node. */
+  const recorder = (): Plugin => ({
+    name: "recorder",
+    enforce: "pre",
+    resolveId(source, importer = "") {
+      if (isBuiltin(source)) builtins.add(`${source} in ${importer.replace(/^.*node_modules/, "node_modules")}`);
+    },
+  });
+
+  beforeAll(async () => {
+    const config = { plugins: [recorder()], worker: { plugins: () => [recorder()] } };
+    site = await Site.build(fileURLToPath(new URL("page", import.meta.url)), config);
+    const assets = join(site.folder, "assets");
+    const names = (await readdir(assets)).filter((name) => name.endsWith(".js"));
+    const sizeOf = async (name: string) => gzipSync(await readFile(join(assets, name)), { level: 9 }).length;
+    sizes = await Promise.all(names.map(async (name) => ({ name, bytes: await sizeOf(name) })));
+  }, 60_000);
+  afterAll(() => site?.close());
+
+  const total = (isCounted: (name: string) => boolean): number =>
+    sizes.filter(({ name }) => isCounted(name)).reduce((sum, { bytes }) => sum + bytes, 0);
+  const isAssembler = (name: string): boolean => name.startsWith("assembler-entry");
+
+  test(`transfers at most ${MOST_BYTES / 1000} kB besides the assembler`, () => {
+    const bytes = total((name) => !isAssembler(name));
+    console.log(`${(bytes / 1000).toFixed(1)} kB gzipped, the assembler ${(total(isAssembler) / 1000).toFixed(1)} kB`);
+    expect(bytes).toBeLessThanOrEqual(MOST_BYTES);
+    expect(bytes).toBeGreaterThan(MOST_BYTES / 2);
+  });
+
+  test("keeps the assembler in a file that is fetched when it is first needed", async () => {
+    const others = sizes.filter(({ name }) => !isAssembler(name)).map(({ name }) => join(site.folder, "assets", name));
+    const texts = await Promise.all(others.map((path) => readFile(path, "utf8")));
+    expect(sizes.filter(({ name }) => isAssembler(name))).toHaveLength(1);
+    expect(texts.filter((text) => text.includes("WabtModule"))).toEqual([]);
+  });
+
+  // wabt asks for it only where it runs in Node.
+  test("has no module of Node, apart from an empty one in wabt", () => {
+    expect([...builtins]).toEqual(["fs in node_modules/wabt/index.js"]);
+  });
+});
