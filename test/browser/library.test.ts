@@ -1,29 +1,71 @@
 import { fileURLToPath } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createWasmBackend } from "../../src/backend/wasm/wasm-backend.node.ts";
-import { GaussianDiffusion } from "../../src/diffusion/gaussian-diffusion.ts";
-import type * as Unnoise from "../../src/index.ts";
-import { Unet } from "../../src/nn/unet.ts";
+import * as library from "../../src/index.ts";
 import { findChromium, launchChromium } from "./chromium.ts";
 import { ISOLATION, Site } from "./site.ts";
 
-// The page puts all of the library there; functions given to page.evaluate run in it.
-declare const unnoise: typeof Unnoise;
+// A page has all of the library as a global, and so has this process: what `sample` and `train` do can be done in both,
+// as long as they use nothing from around them.
+declare const unnoise: typeof library;
+Object.assign(globalThis, { unnoise: library });
 
-const chromium = findChromium();
-const MODEL = { dim: 8, channels: 1, dimMults: [1, 2], seed: 3 };
-const DIFFUSION = { timesteps: 20, samplingTimesteps: 4 };
-const SAMPLING = { batchSize: 2, imageSize: 8, seed: 5 };
-
-async function samplesOfNode(): Promise<number[]> {
-  const backend = await createWasmBackend({ threads: 2 });
-  const samples = await new GaussianDiffusion(DIFFUSION).sample(new Unet(MODEL), { ...SAMPLING, backend });
-  await backend.close();
-  return [...samples.data];
+interface Sampled {
+  readonly description: string;
+  readonly values: number[];
 }
 
-describe.skipIf(chromium === undefined)("the library in Chromium (skipped without one)", { timeout: 60_000 }, () => {
+async function sample(options: library.BackendOptions): Promise<Sampled> {
+  const backend = await unnoise.createBackend(options);
+  const model = new unnoise.Unet({ dim: 8, channels: 1, dimMults: [1, 2], seed: 3 });
+  const diffusion = new unnoise.GaussianDiffusion({ timesteps: 20, samplingTimesteps: 4 });
+  const { data } = await diffusion.sample(model, { batchSize: 2, imageSize: 8, seed: 5, backend });
+  await backend.close();
+  return { description: backend.description, values: [...data] };
+}
+
+interface Trained {
+  readonly losses: number[];
+  /** Wall time, and the longest time in which the thread that asked for all this could do nothing else. */
+  readonly seconds: number;
+  readonly longestGap: number;
+}
+
+/** Two steps; it takes much longer to compile them than to run them. */
+async function train(options: library.BackendOptions): Promise<Trained> {
+  const backend = await unnoise.createBackend(options);
+  const start = performance.now();
+  let [last, longestGap] = [start, 0];
+  const clock = setInterval(() => {
+    const now = performance.now();
+    longestGap = Math.max(longestGap, (now - last) / 1000);
+    last = now;
+  }, 0);
+  const images = Uint8Array.from({ length: 8 * 16 * 16 }, (_, i) => (i * 37) % 256);
+  const trainer = new unnoise.Trainer({
+    model: new unnoise.Unet({ dim: 8, channels: 1, dimMults: [1, 2], seed: 3 }),
+    diffusion: new unnoise.GaussianDiffusion({ timesteps: 20 }),
+    dataset: unnoise.memoryDataset({ name: "stripes", images, shape: [8, 16, 16, 1] }),
+    batchSize: 2,
+    learningRate: 1e-3,
+    seed: 4,
+    backend,
+  });
+  const losses: number[] = [];
+  for await (const { loss } of trainer.run({ steps: 2 })) losses.push(loss);
+  const seconds = (performance.now() - start) / 1000;
+  clearInterval(clock);
+  await backend.close();
+  return { losses, seconds, longestGap };
+}
+
+const furthest = (a: readonly number[], b: readonly number[]): number =>
+  Math.max(...a.map((value, i) => Math.abs(value - b[i])));
+
+const chromium = findChromium();
+const WASM: library.BackendOptions = { device: "wasm" };
+
+describe.skipIf(chromium === undefined)("the library in Chromium (skipped without one)", { timeout: 120_000 }, () => {
   let site: Site;
   let browser: Browser;
   let isolated: string;
@@ -40,8 +82,8 @@ describe.skipIf(chromium === undefined)("the library in Chromium (skipped withou
     await site?.close();
   });
 
-  /** A page with the library; what it complains of is an error of the test. */
-  async function withLibrary(url: string, use: (page: Page) => Promise<void>): Promise<void> {
+  /** Opens the page for as long as `use` takes; what it complains of is an error of the test. */
+  async function withPage<T>(url: string, use: (page: Page) => Promise<T>): Promise<T> {
     const page = await browser.newPage();
     const complaints: string[] = [];
     page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
@@ -49,43 +91,37 @@ describe.skipIf(chromium === undefined)("the library in Chromium (skipped withou
     await page.goto(url);
     await page.waitForFunction(() => "unnoise" in globalThis);
     try {
-      await use(page);
+      return await use(page);
     } finally {
       await page.close();
+      expect(complaints).toEqual([]);
     }
-    expect(complaints).toEqual([]);
   }
-
-  function sample(page: Page, options: Unnoise.BackendOptions): Promise<{ description: string; values: number[] }> {
-    return page.evaluate(
-      async ([options, model, diffusion, sampling]) => {
-        const backend = await unnoise.createBackend(options);
-        const process = new unnoise.GaussianDiffusion(diffusion);
-        const samples = await process.sample(new unnoise.Unet(model), { ...sampling, backend });
-        await backend.close();
-        return { description: backend.description, values: [...samples.data] };
-      },
-      [options, MODEL, DIFFUSION, SAMPLING] as const,
-    );
-  }
-
-  const furthest = (a: readonly number[], b: readonly number[]): number =>
-    Math.max(...a.map((value, i) => Math.abs(value - b[i])));
 
   test("samples as in Node on threads where the page is cross-origin isolated", async () => {
-    await withLibrary(isolated, async (page) => {
-      const { description, values } = await sample(page, { device: "wasm", threads: 2 });
-      expect(description).toBe("WebAssembly, 2 threads, 128-bit SIMD");
-      expect(furthest(values, await samplesOfNode())).toBeLessThan(1e-5);
-    });
+    const options: library.BackendOptions = { device: "wasm", threads: 2 };
+    const { description, values } = await withPage(isolated, (page) => page.evaluate(sample, options));
+    expect(description).toBe("WebAssembly, 2 threads, 128-bit SIMD");
+    expect(furthest(values, (await sample(options)).values)).toBeLessThan(1e-5);
   });
 
   test("samples as in Node on one thread where it is not", async () => {
-    await withLibrary(plain, async (page) => {
-      const { description, values } = await sample(page, { device: "wasm" });
-      expect(description).toBe("WebAssembly, 1 thread, 128-bit SIMD");
-      expect(furthest(values, await samplesOfNode())).toBeLessThan(1e-5);
-      await expect(sample(page, { device: "wasm", threads: 2 })).rejects.toThrow("2 threads need shared memory");
-    });
+    const { description, values } = await withPage(plain, (page) => page.evaluate(sample, WASM));
+    expect(description).toBe("WebAssembly, 1 thread, 128-bit SIMD");
+    expect(furthest(values, (await sample(WASM)).values)).toBeLessThan(1e-5);
+  });
+
+  test("refuses threads where memory cannot be shared", async () => {
+    const options: library.BackendOptions = { device: "wasm", threads: 2 };
+    const sampling = withPage(plain, (page) => page.evaluate(sample, options));
+    await expect(sampling).rejects.toThrow("wasm: 2 threads need shared memory");
+  });
+
+  test("trains as in Node, and leaves the page responsive meanwhile", async () => {
+    const { losses, seconds, longestGap } = await withPage(isolated, (page) => page.evaluate(train, WASM));
+    console.log(`${seconds.toFixed(1)} s, the longest gap ${(1000 * longestGap).toFixed(0)} ms`);
+    expect(furthest(losses, (await train(WASM)).losses)).toBeLessThan(1e-5);
+    expect(losses).toHaveLength(2);
+    expect(longestGap).toBeLessThan(seconds / 4);
   });
 });
