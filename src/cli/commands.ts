@@ -19,6 +19,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./sample.ts")).sampleCommand(),
   },
   {
+    name: "interpolate",
+    summary: "draw what lies between two images",
+    load: async () => (await import("./interpolate.ts")).interpolateCommand(),
+  },
+  {
     name: "noise",
     summary: "show an image at several timesteps of the forward process",
     load: async () => (await import("./noise.ts")).noiseCommand(),

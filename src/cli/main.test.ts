@@ -13,6 +13,7 @@ import { metricsLine } from "../training/metrics.ts";
 
 const main = fileURLToPath(new URL("main.ts", import.meta.url));
 const parityFixtures = fileURLToPath(new URL("../../test/fixtures/parity", import.meta.url));
+const imageFixtures = fileURLToPath(new URL("../../test/fixtures/images", import.meta.url));
 const execute = promisify(execFile);
 
 let folder: string;
@@ -63,7 +64,7 @@ describe("unnoise", { timeout: 30_000 }, () => {
   test("explains itself", async () => {
     const { stdout, code } = await unnoise("--help");
     expect(code).toBe(0);
-    for (const name of ["train", "sample", "noise", "info", "parity"])
+    for (const name of ["train", "sample", "interpolate", "noise", "info", "parity"])
       expect(stdout).toMatch(new RegExp(`^ +${name} `, "m"));
     const train = await unnoise("train", "--help");
     expect(train.stdout).toContain("Examples:");
@@ -214,7 +215,7 @@ describe("unnoise sample", { timeout: 60_000 }, () => {
       ...tiny,
       ..."--steps 2 --sample-every 0 --warmup-steps 0 --lr 0.1 --out runs/for-samples".split(" "),
     );
-  });
+  }, 60_000);
 
   test("draws the same images for the same seed, from the latest run", async () => {
     const flags = "-n 5 --seed 3 --grid 5 --device reference".split(" ");
@@ -247,6 +248,58 @@ describe("unnoise sample", { timeout: 60_000 }, () => {
     expect(await sizeOf("single", "00.png")).toEqual({ width: 8, height: 8, pages: 1 });
     const refused = await unnoise("sample", ..."--sampler ddpm --steps 21 --device reference".split(" "));
     expect(refused.stderr).toContain("ddpm: steps must be a whole number from 1 to 20, got 21");
+  });
+
+  /** The pixels of a gray picture. */
+  const pixelsOf = async (...path: string[]): Promise<number[]> => [
+    ...(await (
+      await loadSharp()
+    )(join(folder, ...path))
+      .extractChannel(0)
+      .raw()
+      .toBuffer()),
+  ];
+
+  test("edits images: --init with strength 0 changes nothing, --inpaint nothing where the mask is black", async () => {
+    const sharp = await loadSharp();
+    const raw = { raw: { width: 8, height: 8, channels: 1 } } as const;
+    const image = Uint8Array.from({ length: 64 }, (_, i) => 20 + 3 * i);
+    const mask = image.map((_, i) => (i < 32 ? 127 : 128));
+    await sharp(image, raw).toColourspace("b-w").png().toFile(join(folder, "ramp.png"));
+    await sharp(mask, raw).toColourspace("b-w").png().toFile(join(folder, "mask.png"));
+    const flags = "-n 2 --no-grid --out edited --seed 1 --device reference".split(" ");
+    await unnoise("sample", ...flags, ..."--init ramp.png --strength 0".split(" "));
+    expect(await pixelsOf("edited", "1.png")).toEqual([...image]);
+    const inpainting = "--inpaint ramp.png --mask mask.png --steps 4 --resamples 2 --jump-length 2".split(" ");
+    const { stderr } = await unnoise("sample", ...flags, ...inpainting);
+    expect(stderr).toBe("");
+    const painted = await pixelsOf("edited", "1.png");
+    expect(painted.slice(0, 32)).toEqual([...image].slice(0, 32));
+    expect(painted.slice(32)).not.toEqual([...image].slice(32));
+  });
+
+  test("interpolates between two images in a row and an animation there and back", async () => {
+    const flags = "parity-ramp.png parity-ramp.png -n 3 --steps 4 --gif --resize --device reference".split(" ");
+    await unnoise("noise", join(imageFixtures, "gray.png"), ..."--size 16 --at 0 --out parity-ramp.png".split(" "));
+    const { stdout, stderr } = await unnoise("interpolate", ...flags);
+    expect(stderr).toBe("");
+    expect(stdout).toContain("wrote interpolation.png");
+    expect(await sizeOf("interpolation.png")).toEqual({ width: 16 * 32, height: 16 * 10 + 32, pages: 1 });
+    expect(await sizeOf("interpolation.gif")).toMatchObject({ pages: 4 });
+  });
+
+  test.each([
+    ["--strength 0.5", "--strength: is for --init <image>"],
+    ["--inpaint ramp.png", "--inpaint <image> and --mask <image>: give both or none"],
+    ["--resamples 3", "--resamples and --jump-length: are for --inpaint <image>"],
+    ["--resize", "--resize: is for --init and --inpaint"],
+    ["--init nothing.png", "nothing.png: cannot read: no such file"],
+    ["--init first.png", "first.png: has 624 x 144 pixels, the model's images 8 x 8; --resize scales and cuts it"],
+  ])("refuses %s in one line", async (flags, line) => {
+    const { code, stderr } = await unnoise("sample", ...flags.split(" "), "--device", "reference");
+    expect(code).toBe(1);
+    expect(stderr).toContain(`unnoise: ${line}`);
+    expect(stderr.trim().split("\n")).toHaveLength(1);
   });
 
   test("info describes the checkpoint and its layers", async () => {

@@ -1,5 +1,5 @@
-import { mkdir, stat } from "node:fs/promises";
-import { dirname, extname, join } from "node:path";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
 import type { Backend } from "../backend/backend.ts";
 import type { Samples } from "../diffusion/sampling.ts";
 import { fileError } from "../io/file-errors.node.ts";
@@ -8,12 +8,16 @@ import { diffusionFromCheckpoint, modelFromCheckpoint } from "../training/from-c
 import { openCheckpoint } from "../training/run-directory.node.ts";
 import type { LatestCheckpoint } from "../training/run-directory.node.ts";
 import { withDevice } from "./device.ts";
+import { openEdits } from "./editing.ts";
+import type { Edits } from "./editing.ts";
 import { animationSteps, writeAnimation, writeGrid } from "./pictures.ts";
 import { samplingBar } from "./progress.ts";
 import { latestRun } from "./runs.ts";
 import { wantedOf } from "./sample-classes.ts";
 import type { Wanted } from "./sample-classes.ts";
 import type { SampleFlags } from "./sample.ts";
+import { animationTarget, checkPlaces, pictureTarget } from "./targets.ts";
+import type { Targets } from "./targets.ts";
 
 /** Images that are drawn at a time; more would only take more memory. */
 const BATCH = 64;
@@ -27,46 +31,29 @@ export async function sampleRun(flags: SampleFlags): Promise<void> {
   for (const fault of found.faults) say(`passed over ${fault}`);
   say(`checkpoint ${found.path}, step ${found.checkpoint.step}`);
   const wanted = wantedOf(flags, found.checkpoint.config);
-  const batches = await withDevice(flags.device, (backend) => draw(flags, wanted, seed, found, backend));
+  const edits = await openEdits(flags, found.checkpoint.config.dataset);
+  const batches = await withDevice(flags.device, (backend) => draw(flags, wanted, edits, seed, found, backend));
   await write(flags, target, batches, typeof flags.grid === "number" ? flags.grid : wanted.columns);
   say(`seed ${seed}`);
-}
-
-interface Targets {
-  readonly picture: string;
-  readonly animation: string | undefined;
 }
 
 /** Where to write. Names that cannot work are refused before anything is drawn. */
 function targetsOf({ grid, gif, out, number }: SampleFlags, seed: number): Targets {
   const picture = out ?? (grid === false ? `samples-${seed}` : `samples-${seed}.png`);
-  if (grid !== false && ![".png", ".jpg", ".jpeg", ".webp"].includes(extname(picture).toLowerCase())) {
-    throw new Error(`--out must end in .png, .jpg or .webp, got ${picture}; with --no-grid it is a directory`);
-  }
-  if (gif === undefined || gif === false) return { picture, animation: undefined };
+  if (grid !== false) pictureTarget(picture, "; with --no-grid it is a directory");
+  const animation = animationTarget(picture, gif);
+  if (animation === undefined) return { picture, animation };
   if (grid === false) throw new Error("--gif shows a grid: leave --no-grid away");
   if (number !== undefined && number > BATCH)
     throw new Error(`--gif shows at most ${BATCH} images, -n asks for ${number}`);
-  const animation = typeof gif === "string" ? gif : `${picture.slice(0, -extname(picture).length)}.gif`;
-  if (![".gif", ".webp"].includes(extname(animation).toLowerCase())) {
-    throw new Error(`--gif must end in .gif or .webp, got ${animation}`);
-  }
   return { picture, animation };
-}
-
-/** Hours of drawing should not end at a directory that is not there. */
-async function checkPlaces({ picture, animation }: Targets): Promise<void> {
-  for (const path of animation === undefined ? [picture] : [picture, animation]) {
-    const directory = dirname(path);
-    const status = await stat(directory).catch(() => undefined);
-    if (status?.isDirectory() !== true) throw new Error(`${path}: cannot write: ${directory} is no directory`);
-  }
 }
 
 /** One result for each {@link BATCH} images; each batch has a seed of its own. */
 async function draw(
   flags: SampleFlags,
   wanted: Wanted,
+  edits: Edits,
   seed: number,
   found: LatestCheckpoint,
   backend: Backend,
@@ -76,7 +63,7 @@ async function draw(
   const model = await modelFromCheckpoint(found.checkpoint, { ema: flags.ema });
   const { steps, sampler, eta, timestepSpacing, gif } = flags;
   const { number, classes, condScale, rescaledPhi } = wanted;
-  const way = { steps, sampler, eta, timestepSpacing, condScale, rescaledPhi };
+  const way = { steps, sampler, eta, timestepSpacing, condScale, rescaledPhi, ...edits };
   const all = diffusion.plan(way).steps.length;
   const batchCount = Math.ceil(number / BATCH);
   const bar = await samplingBar(all * batchCount);

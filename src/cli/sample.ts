@@ -6,6 +6,8 @@ import type { TimestepSpacing } from "../diffusion/timestep-spacing.ts";
 import { numberWithin, wholeNumber } from "../training/rules.ts";
 import { deviceNames } from "./device.ts";
 import type { DeviceName } from "./device.ts";
+import { addEditingFlags } from "./editing.ts";
+import type { EditingFlags } from "./editing.ts";
 import { numberFlag } from "./flags.ts";
 
 const EXAMPLES = `
@@ -17,11 +19,13 @@ Examples:
   $ unnoise sample --class trouser,dress,bag -n 30     a column for each class
   $ unnoise sample --sampler dpmSolver++2M --steps 10  ten evaluations of the model
   $ unnoise sample --sampler ddim --steps 100 --eta 0.5
+  $ unnoise sample --init boot.png --strength 0.6      variations of an image
+  $ unnoise sample --inpaint boot.png --mask sole.png  paint a part of it anew
   $ unnoise sample -n 100 --no-grid --out garments/    one file per image
 
 The same checkpoint, seed and device give the same images.`;
 
-export interface SampleFlags {
+export interface SampleFlags extends EditingFlags {
   readonly checkpoint?: string;
   readonly number?: number;
   /** Names or numbers with commas between them, or all. */
@@ -45,7 +49,7 @@ export interface SampleFlags {
 
 export function sampleCommand(): Command {
   const count = wholeNumber(1);
-  return new Command("sample")
+  const command = new Command("sample")
     .description("Draw images with a trained model.")
     .option("--checkpoint <path>", "a checkpoint file or a run directory (default: the latest run)")
     .option(
@@ -90,10 +94,10 @@ export function sampleCommand(): Command {
     .option("--scale <n>", "enlarge every pixel to a square of this side", numberFlag(wholeNumber(1, 64)))
     .option("--out <path>", "where to write: .png, .jpg or .webp (default: samples-<seed>.png)")
     .option("--no-ema", "draw with the model itself instead of its average")
-    .addOption(new Option("--device <name>", "what to compute on").choices(deviceNames).default("auto"))
-    .addHelpText("after", EXAMPLES)
-    .action(async (flags: SampleFlags) => {
-      const { sampleRun } = await import("./sample-run.ts");
-      await sampleRun(flags);
-    });
+    .addOption(new Option("--device <name>", "what to compute on").choices(deviceNames).default("auto"));
+  addEditingFlags(command);
+  return command.addHelpText("after", EXAMPLES).action(async (flags: SampleFlags) => {
+    const { sampleRun } = await import("./sample-run.ts");
+    await sampleRun(flags);
+  });
 }

@@ -20,6 +20,7 @@ import { DiffusionProcess } from "./process.ts";
 import type { DiffusionProcessOptions } from "./process.ts";
 import { inversionPlan, samplingPlan } from "./samplers/plan.ts";
 import type { LevelOptions, PlanOptions, SamplingPlan } from "./samplers/plan.ts";
+import { RESAMPLES } from "./samplers/repaint.ts";
 import { checkGiven, checkImages, checkedSeed, imagesShape, noiseKey, runPlan } from "./sampling.ts";
 import type { Samples, SamplingOptions } from "./sampling.ts";
 import { betaSchedule } from "./schedules.ts";
@@ -213,7 +214,7 @@ export class GaussianDiffusion extends DiffusionProcess implements Diffusion {
    * @returns f32 [batchSize, height, width, channels], about [-1, 1]; within it if predictions are clipped
    */
   async sample(model: Denoiser, options: SampleOptions): Promise<Samples> {
-    const { mask, resamples = mask && 10, strength = 1, start, init } = options;
+    const { mask, resamples = mask && RESAMPLES, strength = 1, start, init } = options;
     const plan = this.plan({ ...options, resamples });
     const shape = imagesShape(options, model.channels);
     checkGiven(options, plan, shape);

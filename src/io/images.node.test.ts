@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { saveAnimation } from "./animation.node.ts";
-import { decodeImage, encodePng, saveGrid, savePicture } from "./images.node.ts";
+import { decodeImage, encodePng, imageSize, saveGrid, savePicture } from "./images.node.ts";
 import { fromBytes } from "./pixels.ts";
 import type { Picture } from "./pixels.ts";
 
@@ -43,6 +43,13 @@ describe("decoding", () => {
         expect(Math.abs(turned[corner][channel] - value)).toBeLessThanOrEqual(3);
       }
     }
+  });
+
+  test("its size is that of the upright image", async () => {
+    expect(await imageSize(fixture("turned.jpg"))).toMatchObject({ width: 24, height: 16 });
+    expect(await sharp(fixture("turned.jpg")).metadata()).toMatchObject({ width: 16, height: 24 });
+    await expect(imageSize(fixture("none.png"))).rejects.toThrow(/none\.png: cannot read: no such file/);
+    await expect(imageSize(fixture("text.png"))).rejects.toThrow(/text\.png: cannot decode this image: /);
   });
 
   test("CMYK becomes RGB: the inks' colours are darker, and keep their strongest channel", async () => {

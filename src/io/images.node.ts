@@ -32,12 +32,7 @@ export async function decodeImage(path: string, options: DecodeOptions): Promise
   const { width, height, channels } = options;
   if (channels !== 1 && channels !== 3) throw new Error(`decodeImage: channels must be 1 or 3, got ${channels}`);
   const sharp = await loadSharp();
-  let encoded: Uint8Array;
-  try {
-    encoded = await readFile(path);
-  } catch (error) {
-    throw fileError(path, "read", error);
-  }
+  const encoded = await readEncoded(path);
   try {
     const rgb = await sharp(encoded, { failOn: "error", autoOrient: true })
       .resize({ width, height, fit: "cover", position: "centre" })
@@ -49,6 +44,30 @@ export async function decodeImage(path: string, options: DecodeOptions): Promise
     return channels === 3 ? new Uint8Array(rgb) : lumaOf(rgb);
   } catch (error) {
     throw new Error(`${path}: cannot decode this image: ${errorLine(error)}`, { cause: error });
+  }
+}
+
+/**
+ * Height and width of an image as {@link decodeImage} sees it, upright.
+ *
+ * @throws Error of one line naming the file if it is missing or no image.
+ */
+export async function imageSize(path: string): Promise<{ readonly height: number; readonly width: number }> {
+  const sharp = await loadSharp();
+  const encoded = await readEncoded(path);
+  try {
+    const { autoOrient } = await sharp(encoded).metadata();
+    return autoOrient;
+  } catch (error) {
+    throw new Error(`${path}: cannot decode this image: ${errorLine(error)}`, { cause: error });
+  }
+}
+
+async function readEncoded(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    throw fileError(path, "read", error);
   }
 }
 

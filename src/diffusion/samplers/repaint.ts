@@ -2,6 +2,9 @@ import type { NoiseLevel } from "../noise-level.ts";
 import { sum } from "./combination.ts";
 import type { SamplerStep } from "./sampler.ts";
 
+/** The paper's choice, and for the length of a jump too. */
+export const RESAMPLES = 10;
+
 export interface RepaintOptions {
   /** How often each stretch of `jumpLength` steps is walked; 1 walks straight to the images. */
   readonly resamples: number;

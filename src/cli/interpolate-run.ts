@@ -1,0 +1,63 @@
+import { diffusionFromCheckpoint, modelFromCheckpoint } from "../training/from-checkpoint.ts";
+import { openCheckpoint } from "../training/run-directory.node.ts";
+import type { NdArray } from "../tensor/ndarray.ts";
+import { withDevice } from "./device.ts";
+import type { InterpolateFlags } from "./interpolate.ts";
+import { openImage } from "./open-image.ts";
+import { writeAnimation, writeGrid } from "./pictures.ts";
+import { samplingBar } from "./progress.ts";
+import type { SamplingBar } from "./progress.ts";
+import { latestRun } from "./runs.ts";
+import { animationTarget, checkPlaces, pictureTarget } from "./targets.ts";
+
+/** Draws the images between two and writes them as a row. */
+export async function interpolateRun(a: string, b: string, flags: InterpolateFlags): Promise<void> {
+  const picture = pictureTarget(flags.out);
+  const target = { picture, animation: animationTarget(picture, flags.gif) };
+  await checkPlaces(target);
+  const { checkpoint, path, faults } = await openCheckpoint(flags.checkpoint ?? (await latestRun()));
+  for (const fault of faults) say(`passed over ${fault}`);
+  say(`checkpoint ${path}, step ${checkpoint.step}`);
+  const [from, to] = await Promise.all(
+    [a, b].map((image) => openImage(image, checkpoint.config.dataset, flags.resize ?? false)),
+  );
+  const diffusion = diffusionFromCheckpoint(checkpoint);
+  const model = await modelFromCheckpoint(checkpoint, { ema: flags.ema });
+  const { number, method, strength, steps, timestepSpacing, seed } = flags;
+  const lam = Array.from({ length: number }, (_, i) => i / (number - 1));
+  const way = { method, lam, strength, steps, timestepSpacing, seed };
+  let bar: SamplingBar | undefined;
+  const row = await withDevice(flags.device, async (backend) => {
+    try {
+      return await diffusion.interpolate(model, from, to, {
+        ...way,
+        backend,
+        onStep: async ({ step, steps: all }) => {
+          bar ??= await samplingBar(all);
+          bar.show(step);
+        },
+      });
+    } finally {
+      bar?.stop();
+    }
+  });
+  await writeGrid(target.picture, row, { columns: number, scale: flags.scale });
+  say(`wrote ${target.picture}`);
+  if (target.animation === undefined) return;
+  const images = imagesOf(row);
+  await writeAnimation(target.animation, [...images, ...images.slice(1, -1).toReversed()], { scale: flags.scale });
+  say(`wrote ${target.animation}`);
+}
+
+function imagesOf({ data, shape: [count, ...image], dtype }: NdArray): NdArray[] {
+  const size = data.length / count;
+  return Array.from({ length: count }, (_, i) => ({
+    data: data.subarray(i * size, (i + 1) * size),
+    shape: [1, ...image],
+    dtype,
+  }));
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
