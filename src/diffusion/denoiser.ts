@@ -1,4 +1,6 @@
 import type { Conditions } from "../nn/conditions.ts";
+import { formatShape, sameShape } from "../tensor/shape.ts";
+import type { Shape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** A network that looks at noisy images and their timesteps; `Unet` is one. */
@@ -52,4 +54,11 @@ export interface Predictions {
   readonly noise: Tensor;
   /** x_0 */
   readonly xStart: Tensor;
+}
+
+/** @throws one line unless a network's output has a shape */
+export function checkedOutput(output: Tensor, what: string, required: Shape): Tensor {
+  if (sameShape(output.shape, required)) return output;
+  const [need, got] = [formatShape(required), formatShape(output.shape)];
+  throw new Error(`diffusion: the model must return ${what}, ${need}, got ${got}`);
 }

@@ -1,9 +1,9 @@
 import type { Conditions } from "../nn/conditions.ts";
 import { isInteger } from "../tensor/dtype.ts";
-import { formatShape, sameShape } from "../tensor/shape.ts";
+import { formatShape } from "../tensor/shape.ts";
 import { literal } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { varianceTypes } from "./denoiser.ts";
+import { checkedOutput, varianceTypes } from "./denoiser.ts";
 import type { Denoiser, ModelOutput, Objective, Predictions, ReverseStep, VarianceType } from "./denoiser.ts";
 import { noiseSchedule } from "./noise-schedule.ts";
 import type { NoiseLevel } from "./noise-level.ts";
@@ -140,17 +140,10 @@ export class DiffusionProcess {
   modelOutput(model: Denoiser, x: Tensor, t: Tensor, conditions?: Conditions): ModelOutput {
     const output = model.forward(x, t.broadcastTo([x.shape[0]]), conditions);
     const learnsVariance = this.varianceType === "learnedRange";
-    const required = learnsVariance ? [...x.shape.slice(0, -1), 2 * x.shape[x.rank - 1]] : x.shape;
-    if (!sameShape(output.shape, required)) {
-      const what = learnsVariance
-        ? "twice the channels of its input, to learn the variance"
-        : "images shaped as its input";
-      throw new Error(
-        `diffusion: the model must return ${what}, ${formatShape(required)}, got ${formatShape(output.shape)}`,
-      );
-    }
-    if (!learnsVariance) return { prediction: output };
-    const [prediction, variance] = output.chunk(2);
+    if (!learnsVariance) return { prediction: checkedOutput(output, "images shaped as its input", x.shape) };
+    const both = x.shape.with(-1, 2 * x.shape[x.rank - 1]);
+    const what = "twice the channels of its input, to learn the variance";
+    const [prediction, variance] = checkedOutput(output, what, both).chunk(2);
     return { prediction, variance };
   }
 

@@ -1,0 +1,139 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { evaluate, largestDifference } from "../../test/support/evaluate.ts";
+import { arraysOf, tensorOf } from "../../test/support/reference.ts";
+import { ndarray } from "../tensor/ndarray.ts";
+import { RandomStream } from "../tensor/random.ts";
+import { scalar } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { Denoiser } from "./denoiser.ts";
+import { ElucidatedDiffusion } from "./elucidated-diffusion.ts";
+
+/** What test/fixtures/edm/generate.py recorded of k-diffusion. */
+interface Recorded {
+  readonly sigma: readonly number[];
+  /** By image; the images have two values. */
+  readonly clean: readonly (readonly number[])[];
+  readonly noise: readonly (readonly number[])[];
+  readonly denoised: readonly (readonly number[])[];
+  readonly losses: readonly number[];
+  readonly start: readonly number[];
+  readonly levels: readonly number[];
+  readonly samples: Readonly<Record<"heun" | "euler" | "lms" | "dpmSolver++2M", readonly number[]>>;
+}
+
+const recorded = JSON.parse(
+  readFileSync(new URL("../../test/fixtures/edm/edm.json", import.meta.url), "utf8"),
+) as Recorded;
+
+/** The network of generate.py. */
+const network: Denoiser = {
+  channels: 1,
+  forward(x, t) {
+    const angle = x.multiply(3).add(t.multiply(2).reshape([x.shape[0], 1, 1, 1]));
+    return x.multiply(0.5).add(angle.sin().multiply(0.3));
+  },
+};
+const diffusion = new ElucidatedDiffusion({ clipDenoised: false });
+const count = recorded.sigma.length;
+const images = (values: readonly (readonly number[])[]) => ndarray(values.flat(), [count, 1, 2, 1]);
+const [clean, noise] = [images(recorded.clean), images(recorded.noise)];
+const t = ndarray(
+  recorded.sigma.map((sigma) => Math.log(sigma) / 4),
+  [count],
+);
+
+describe("the preconditioning", () => {
+  const denoise = (x: Tensor, t: Tensor, z: Tensor): Tensor =>
+    diffusion.estimateXStart(network, diffusion.qSample(x, t, z), t);
+
+  test("is k-diffusion's", async () => {
+    const denoised = await evaluate((x, t, z) => denoise(x, t, z), clean, t, noise);
+    expect(largestDifference(denoised.data, recorded.denoised.flat())).toBeLessThan(1e-5);
+  });
+
+  test("on the host is that of the device", async () => {
+    const noisy = await evaluate((x, t, z) => diffusion.qSample(x, t, z), clean, t, noise);
+    const output = await evaluate((x, t) => diffusion.modelOutput(network, x, t).prediction, noisy, t);
+    const ours = recorded.sigma.flatMap((rho, i) => {
+      const alpha = 1 / Math.hypot(1, rho);
+      const [ofImages, ofOutput] = diffusion.xStartFactors({ timestep: 0, alpha, sigma: rho * alpha });
+      return [0, 1].map((j) => ofImages * noisy.data[2 * i + j] + ofOutput * output.data[2 * i + j]);
+    });
+    expect(largestDifference(ours, recorded.denoised.flat())).toBeLessThan(1e-4);
+  });
+
+  test("clips what it sees where it is told to, and not else", async () => {
+    const far = (options: object) => {
+      const edm = new ElucidatedDiffusion(options);
+      return evaluate((x, t) => edm.estimateXStart(network, x.add(3), t), clean, t);
+    };
+    expect(Math.max(...(await far({})).data)).toBe(1);
+    expect(Math.max(...(await far({ clipDenoised: false })).data)).toBeGreaterThan(1);
+  });
+});
+
+describe("the loss", () => {
+  const losses = async (model: Denoiser) =>
+    (await evaluate((x, t, z) => diffusion.losses(model, x, t, z), clean, t, noise)).data;
+
+  test("is k-diffusion's", async () => {
+    expect(largestDifference(await losses(network), recorded.losses)).toBeLessThan(1e-5);
+  });
+
+  test("is the paper's: the error of the clean images, weighted by (sigma^2 + s^2) / (sigma s)^2", async () => {
+    const ofZero = await losses({ channels: 1, forward: (x) => x.multiply(0) });
+    const s = 0.5;
+    for (const [i, sigma] of recorded.sigma.entries()) {
+      const weight = (sigma ** 2 + s ** 2) / (sigma * s) ** 2;
+      const skip = s ** 2 / (sigma ** 2 + s ** 2);
+      const squares = recorded.clean[i].map((x, j) => (skip * (x + sigma * recorded.noise[i][j]) - x) ** 2);
+      expect(ofZero[i] / ((weight * (squares[0] + squares[1])) / 2)).toBeCloseTo(1, 4);
+    }
+  });
+
+  test("is 0 for a network that knows the images, and needs one shaped as they are", async () => {
+    const knows = (x: Tensor, t: Tensor, z: Tensor): Denoiser => ({
+      channels: 1,
+      forward() {
+        const rho = t.multiply(4).exp().reshape([count, 1, 1, 1]);
+        return rho.multiply(2).multiply(x).subtract(z.multiply(0.5)).divide(rho.square().add(0.25).sqrt());
+      },
+    });
+    const loss = await evaluate((x, t, z) => diffusion.losses(knows(x, t, z), x, t, z), clean, t, noise);
+    expect(largestDifference(loss.data, new Array<number>(count).fill(0))).toBeLessThan(1e-9);
+    await expect(losses({ channels: 1, forward: (x) => x.sum(3) })).rejects.toThrow(
+      "diffusion: the model must return images shaped as its input, [5,1,2,1], got [5,1,2]",
+    );
+  });
+});
+
+test("training levels have a normal logarithm", async () => {
+  const key = [scalar(3, "u32"), scalar(0, "u32")] as const;
+  const [{ data }] = await arraysOf([
+    new ElucidatedDiffusion({ pMean: -1, pStd: 0.8 }).drawTimes(new RandomStream(key), 4000),
+  ]);
+  const logs = Array.from(data, (t) => 4 * t);
+  const mean = logs.reduce((a, b) => a + b) / logs.length;
+  const deviation = Math.sqrt(logs.reduce((sum, value) => sum + (value - mean) ** 2, 0) / logs.length);
+  expect(Math.abs(mean + 1)).toBeLessThan((3.3 * 0.8) / Math.sqrt(4000));
+  expect(Math.abs(deviation - 0.8)).toBeLessThan((3.3 * 0.8) / Math.sqrt(8000));
+});
+
+test.each([
+  [{ sigmaData: 0 }, "sigmaData must be a finite number above 0, got 0"],
+  [{ pMean: NaN }, "pMean must be a finite number, got NaN"],
+  [{ sigmaMax: Infinity }, "sigmaMax must be a finite number above 0, got Infinity"],
+])("refuses %o", (options, message) => {
+  expect(() => new ElucidatedDiffusion(options)).toThrow(`ElucidatedDiffusion: ${message}`);
+});
+
+test("x is scaled to variance 1", async () => {
+  const zeros = tensorOf(new Array<number>(10).fill(0), [count, 1, 2, 1]);
+  const ones = tensorOf(new Array<number>(10).fill(1), [count, 1, 2, 1]);
+  const [signal, noisy] = await Promise.all([
+    evaluate((t) => diffusion.qSample(ones, t, zeros), t),
+    evaluate((t) => diffusion.qSample(zeros, t, ones), t),
+  ]);
+  for (const [i, value] of signal.data.entries()) expect(value ** 2 + noisy.data[i] ** 2).toBeCloseTo(1, 5);
+});

@@ -1,0 +1,128 @@
+import type { Conditions } from "../nn/conditions.ts";
+import type { RandomStream } from "../tensor/random.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { checkedOutput } from "./denoiser.ts";
+import type { Denoiser, ModelOutput } from "./denoiser.ts";
+import type { Diffusion } from "./diffusion.ts";
+import { rhoOf } from "./noise-level.ts";
+import type { NoiseLevel } from "./noise-level.ts";
+
+export interface ElucidatedDiffusionOptions {
+  /** Deviation of the images' values; default 0.5, of images within [-1, 1]. */
+  readonly sigmaData?: number;
+  /** Mean of the logarithm of the noise levels that it trains on; default -1.2. */
+  readonly pMean?: number;
+  /** Its deviation; default 1.2. */
+  readonly pStd?: number;
+  /** Noise level that sampling ends before; default 0.002. */
+  readonly sigmaMin?: number;
+  /** Noise level that sampling starts from; default 80. */
+  readonly sigmaMax?: number;
+  /** Noise levels when sampling; default 18. */
+  readonly numSampleSteps?: number;
+  /** Keeps every prediction of the clean images within [-1, 1] when sampling; default true. */
+  readonly clipDenoised?: boolean;
+}
+
+/**
+ * The diffusion of Karras et al. (2022, 2206.00364, "EDM"; `ElucidatedDiffusion` of denoising-diffusion-pytorch): noise of
+ * any level rather than timesteps, and a network F whose input and output have about the same size at every level,
+ *
+ *     D(X, rho) = c_skip X + c_out F(c_in X, ln(rho) / 4),   X = x_0 + rho epsilon
+ *     c_skip = s^2 / (rho^2 + s^2),   c_out = rho s / sqrt(rho^2 + s^2),   c_in = 1 / sqrt(rho^2 + s^2)
+ *
+ * where D sees the clean images, s is `sigmaData`, and rho is the paper's sigma. As everywhere here, noisy images have
+ * variance 1, x = alpha x_0 + sigma epsilon = X / sqrt(1 + rho^2), and `t` is what the network is told, ln(rho) / 4, f32.
+ */
+export class ElucidatedDiffusion implements Diffusion {
+  readonly sigmaData: number;
+  readonly pMean: number;
+  readonly pStd: number;
+  readonly sigmaMin: number;
+  readonly sigmaMax: number;
+  readonly numSampleSteps: number;
+  readonly clipDenoised: boolean;
+
+  constructor(options: ElucidatedDiffusionOptions = {}) {
+    const { sigmaData = 0.5, pMean = -1.2, pStd = 1.2, sigmaMin = 0.002, sigmaMax = 80 } = options;
+    for (const [name, value] of Object.entries({ sigmaData, pStd, sigmaMin, sigmaMax })) {
+      if (value > 0 && value < Infinity) continue;
+      throw new Error(`ElucidatedDiffusion: ${name} must be a finite number above 0, got ${value}`);
+    }
+    if (!Number.isFinite(pMean)) throw new Error(`ElucidatedDiffusion: pMean must be a finite number, got ${pMean}`);
+    this.sigmaData = sigmaData;
+    this.pMean = pMean;
+    this.pStd = pStd;
+    this.sigmaMin = sigmaMin;
+    this.sigmaMax = sigmaMax;
+    this.numSampleSteps = options.numSampleSteps ?? 18;
+    this.clipDenoised = options.clipDenoised ?? true;
+  }
+
+  /** Levels for a training step, f32 [batch]: the logarithm of rho is normal. */
+  drawTimes(random: RandomStream, batch: number): Tensor {
+    return random
+      .normal([batch])
+      .multiply(this.pStd / 4)
+      .add(this.pMean / 4);
+  }
+
+  /** alpha x_0 + sigma noise */
+  qSample(xStart: Tensor, t: Tensor, noise: Tensor): Tensor {
+    const rho = rhoAt(t, xStart);
+    return xStart.add(rho.multiply(noise)).divide(size(rho, 1));
+  }
+
+  /**
+   * The loss of each image, [batch]: that of D, weighted by 1 / c_out^2, is how far F is from
+   *
+   *     (x_0 - c_skip X) / c_out = (rho x_0 / s - s epsilon) / sqrt(rho^2 + s^2)
+   */
+  losses(model: Denoiser, xStart: Tensor, t: Tensor, noise: Tensor, conditions?: Conditions): Tensor {
+    const { prediction } = this.modelOutput(model, this.qSample(xStart, t, noise), t, conditions);
+    const rho = rhoAt(t, xStart);
+    const signal = rho.multiply(1 / this.sigmaData).multiply(xStart);
+    const target = signal.subtract(noise.multiply(this.sigmaData)).divide(size(rho, this.sigmaData));
+    return prediction.subtract(target).square().mean([1, 2, 3]);
+  }
+
+  estimateXStart(model: Denoiser, x: Tensor, t: Tensor, conditions?: Conditions): Tensor {
+    const { prediction } = this.modelOutput(model, x, t, conditions);
+    const rho = rhoAt(t, x);
+    const whole = size(rho, this.sigmaData);
+    const skipped = x.multiply(size(rho, 1).divide(whole.square())).multiply(this.sigmaData ** 2);
+    const xStart = skipped.add(prediction.multiply(rho.multiply(this.sigmaData).divide(whole)));
+    return (this.clipDenoised ? xStart.clamp(-1, 1) : xStart).stopGradient();
+  }
+
+  /** F for images at levels `t`, [batch] or one for all. */
+  modelOutput(model: Denoiser, x: Tensor, t: Tensor, conditions?: Conditions): ModelOutput {
+    const rho = rhoAt(t, x);
+    const input = x.multiply(size(rho, 1).divide(size(rho, this.sigmaData)));
+    const prediction = model.forward(input, t.convert("f32").broadcastTo([x.shape[0]]), conditions);
+    return { prediction: checkedOutput(prediction, "images shaped as its input", x.shape) };
+  }
+
+  /** D at a level is this multiple of images of variance 1 plus that of F. */
+  xStartFactors(level: NoiseLevel): readonly [ofImages: number, ofOutput: number] {
+    const [rho, s] = [rhoOf(level), this.sigmaData];
+    return [(s * s) / (rho * rho + s * s) / level.alpha, (rho * s) / Math.hypot(rho, s)];
+  }
+}
+
+/** The noise level of each image, in a shape that broadcasts over the images. */
+function rhoAt(t: Tensor, images: Tensor): Tensor {
+  return t
+    .convert("f32")
+    .multiply(4)
+    .exp()
+    .reshape([t.size, ...images.shape.slice(1).map(() => 1)]);
+}
+
+/** sqrt(rho^2 + s^2) */
+function size(rho: Tensor, s: number): Tensor {
+  return rho
+    .square()
+    .add(s * s)
+    .sqrt();
+}
