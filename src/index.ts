@@ -25,12 +25,11 @@ export type { LayerSummary, ModelSummary } from "./nn/summary.ts";
 
 // Diffusion
 export { GaussianDiffusion } from "./diffusion/gaussian-diffusion.ts";
-export type {
-  GaussianDiffusionOptions,
-  InversionOptions,
-  PSampleOptions,
-  SampleOptions,
-} from "./diffusion/gaussian-diffusion.ts";
+export type { GaussianDiffusionOptions, PSampleOptions } from "./diffusion/gaussian-diffusion.ts";
+export { ElucidatedDiffusion } from "./diffusion/elucidated-diffusion.ts";
+export type { ElucidatedDiffusionOptions } from "./diffusion/elucidated-diffusion.ts";
+export { Diffusion } from "./diffusion/diffusion.ts";
+export type { InversionOptions, SampleOptions, SamplerSettings } from "./diffusion/diffusion.ts";
 export { interpolationMethods } from "./diffusion/interpolation.ts";
 export type { InterpolationMethod, InterpolationOptions } from "./diffusion/interpolation.ts";
 export type { LossType } from "./diffusion/loss-type.ts";

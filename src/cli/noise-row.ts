@@ -1,5 +1,5 @@
 import { compile } from "../backend/compile.ts";
-import { DiffusionProcess } from "../diffusion/process.ts";
+import { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
 import { betaSchedule } from "../diffusion/schedules.ts";
 import { decodeImage } from "../io/images.node.ts";
 import { fromBytes } from "../io/pixels.ts";
@@ -16,7 +16,7 @@ export async function noiseRow(path: string, flags: NoiseFlags): Promise<void> {
   if (beyond !== undefined) throw new Error(`--at must lie below --timesteps ${timesteps}, got ${beyond}`);
   const image = new Float32Array(size * size * 3);
   fromBytes(await decodeImage(path, { width: size, height: size, channels: 3 }), image);
-  const forward = new DiffusionProcess({ betas: betaSchedule(schedule, timesteps) });
+  const forward = new GaussianDiffusion({ betas: betaSchedule(schedule, timesteps) });
   const row = await withDevice("reference", async (backend) => {
     const add = compile(backend, (xStart, t, key) => {
       const copies = xStart.broadcastTo([at.length, size, size, 3]);

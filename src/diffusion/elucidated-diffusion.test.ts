@@ -1,13 +1,17 @@
 import { readFileSync } from "node:fs";
-import { describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { evaluate, largestDifference } from "../../test/support/evaluate.ts";
+import { GaussianMixture, kolmogorovSmirnov } from "../../test/support/gaussian-mixture.ts";
 import { arraysOf, tensorOf } from "../../test/support/reference.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import { RandomStream } from "../tensor/random.ts";
 import { scalar } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { createWasmBackend } from "../backend/wasm/wasm-backend.node.ts";
 import type { Denoiser } from "./denoiser.ts";
+import type { SamplerSettings } from "./diffusion.ts";
 import { ElucidatedDiffusion } from "./elucidated-diffusion.ts";
+import { rhoOf } from "./noise-level.ts";
 
 /** What test/fixtures/edm/generate.py recorded of k-diffusion. */
 interface Recorded {
@@ -35,6 +39,8 @@ const network: Denoiser = {
   },
 };
 const diffusion = new ElucidatedDiffusion({ clipDenoised: false });
+const backend = await createWasmBackend({ threads: 1 });
+afterAll(() => backend.close());
 const count = recorded.sigma.length;
 const images = (values: readonly (readonly number[])[]) => ndarray(values.flat(), [count, 1, 2, 1]);
 const [clean, noise] = [images(recorded.clean), images(recorded.noise)];
@@ -124,8 +130,86 @@ test.each([
   [{ sigmaData: 0 }, "sigmaData must be a finite number above 0, got 0"],
   [{ pMean: NaN }, "pMean must be a finite number, got NaN"],
   [{ sigmaMax: Infinity }, "sigmaMax must be a finite number above 0, got Infinity"],
+  [{ sigmaMin: 90 }, "sigmaMin must be above 0 and below a finite sigmaMax, got 90 and 80"],
+  [{ samplingTimesteps: 0 }, "heun: steps must be a whole number of at least 1, got 0"],
 ])("refuses %o", (options, message) => {
-  expect(() => new ElucidatedDiffusion(options)).toThrow(`ElucidatedDiffusion: ${message}`);
+  expect(() => new ElucidatedDiffusion(options)).toThrow(message);
+});
+
+test.each<[SamplerSettings, string]>([
+  [
+    { sampler: "ddim", timestepSpacing: "trailing" },
+    "ddim: takes timestepSpacing karras alone where the model knows no",
+  ],
+  [{ timesteps: [3, 1] }, "where the model knows no timesteps, got timesteps"],
+  [{ sampler: "ddpm", varianceType: "learnedRange" }, "needs a model that learned its variance, this one has none"],
+])("plans nothing with %o", (options, message) => {
+  expect(() => diffusion.plan(options)).toThrow(message);
+});
+
+describe("samples", () => {
+  test("are in 18 steps of Heun's method, 35 evaluations, over the paper's levels", () => {
+    const { sampler, steps } = diffusion.plan();
+    expect([sampler, steps.length]).toEqual(["heun", 35]);
+    const rhos = steps.filter((_, i) => i % 2 === 0).map(({ level }) => rhoOf(level));
+    for (const [i, rho] of rhos.entries()) expect(rho / recorded.levels[i]).toBeCloseTo(1, 9);
+    expect(steps[0].level.timestep).toBeCloseTo(Math.log(80) / 4, 9);
+  });
+
+  test.each(["heun", "euler", "lms", "dpmSolver++2M"] as const)("by %s are k-diffusion's", async (sampler) => {
+    const scaled = recorded.start.map((value) => (value * 80) / Math.hypot(1, 80));
+    const start = ndarray(scaled, [4, 1, 1, 1]);
+    const { data } = await diffusion.sample(network, { start, sampler, backend });
+    expect(largestDifference(data, recorded.samples[sampler])).toBeLessThan(2e-4);
+  });
+
+  const components = [
+    { weight: 0.3, mean: -0.6, deviation: 0.12 },
+    { weight: 0.7, mean: 0.4, deviation: 0.2 },
+  ];
+  /** F of the exact E[x_0 | X] of such pixels. */
+  const exact: Denoiser = {
+    channels: 1,
+    forward(input, t) {
+      const rho = t.multiply(4).exp().reshape([input.shape[0], 1, 1, 1]);
+      const whole = rho.square().add(0.25);
+      const X = input.multiply(whole.sqrt());
+      const views = components.map(({ weight, mean, deviation }) => {
+        const variance = rho.square().add(deviation ** 2);
+        const surprise = X.subtract(mean);
+        const log = surprise.square().divide(variance.multiply(-2)).subtract(variance.log().multiply(0.5));
+        return {
+          log: log.add(Math.log(weight)),
+          xStart: surprise
+            .multiply(deviation ** 2)
+            .divide(variance)
+            .add(mean),
+        };
+      });
+      const [a, b] = views;
+      const share = a.log.subtract(b.log).sigmoid();
+      const xStart = b.xStart.add(a.xStart.subtract(b.xStart).multiply(share));
+      const skipped = X.multiply(0.25).divide(whole);
+      return xStart.subtract(skipped).divide(rho.multiply(0.5).divide(whole.sqrt()));
+    },
+  };
+
+  test.each<[SamplerSettings, number]>([
+    [{}, 0.015],
+    [{ sampler: "dpmSolver++2M" }, 0.02],
+    [{ sampler: "uniPC" }, 0.02],
+    [{ sampler: "edm", steps: 40, sNoise: 1 }, 0],
+    [{ sampler: "eulerAncestral", steps: 150 }, 0],
+    [{ sampler: "ddpm", steps: 150 }, 0],
+  ])("of a mixture whose network is known are from the mixture, with %o", async (settings, ofSolver) => {
+    const count = 60 * 60;
+    const options = { ...settings, batchSize: 1, imageSize: 60, seed: 4, backend } as const;
+    const { data } = await diffusion.sample(exact, options);
+    const mixture = new GaussianMixture(components);
+    // One in a thousand sets of as many right samples is further off.
+    const limit = 1.95 / Math.sqrt(count) + ofSolver;
+    expect(kolmogorovSmirnov([...data], (x) => mixture.distribution(x))).toBeLessThan(limit);
+  });
 });
 
 test("x is scaled to variance 1", async () => {

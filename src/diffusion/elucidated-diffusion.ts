@@ -3,9 +3,12 @@ import type { RandomStream } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkedOutput } from "./denoiser.ts";
 import type { Denoiser, ModelOutput } from "./denoiser.ts";
-import type { Diffusion } from "./diffusion.ts";
-import { rhoOf } from "./noise-level.ts";
+import { Diffusion } from "./diffusion.ts";
+import type { SamplerSettings } from "./diffusion.ts";
+import { ContinuousLevels, rhoOf } from "./noise-level.ts";
 import type { NoiseLevel } from "./noise-level.ts";
+import { samplingPlan } from "./samplers/plan.ts";
+import type { SamplingPlan } from "./samplers/plan.ts";
 
 export interface ElucidatedDiffusionOptions {
   /** Deviation of the images' values; default 0.5, of images within [-1, 1]. */
@@ -18,8 +21,8 @@ export interface ElucidatedDiffusionOptions {
   readonly sigmaMin?: number;
   /** Noise level that sampling starts from; default 80. */
   readonly sigmaMax?: number;
-  /** Noise levels when sampling; default 18. */
-  readonly numSampleSteps?: number;
+  /** Noise levels when sampling; default 18, which are 35 evaluations of the network for `heun`. */
+  readonly samplingTimesteps?: number;
   /** Keeps every prediction of the clean images within [-1, 1] when sampling; default true. */
   readonly clipDenoised?: boolean;
 }
@@ -33,17 +36,23 @@ export interface ElucidatedDiffusionOptions {
  *
  * where D sees the clean images, s is `sigmaData`, and rho is the paper's sigma. As everywhere here, noisy images have
  * variance 1, x = alpha x_0 + sigma epsilon = X / sqrt(1 + rho^2), and `t` is what the network is told, ln(rho) / 4, f32.
+ *
+ * @example
+ * const diffusion = new ElucidatedDiffusion();
+ * const images = await diffusion.sample(model, { batchSize: 64, imageSize: 28 });
  */
-export class ElucidatedDiffusion implements Diffusion {
+export class ElucidatedDiffusion extends Diffusion {
   readonly sigmaData: number;
   readonly pMean: number;
   readonly pStd: number;
   readonly sigmaMin: number;
   readonly sigmaMax: number;
-  readonly numSampleSteps: number;
+  readonly samplingTimesteps: number;
   readonly clipDenoised: boolean;
+  protected readonly levels: ContinuousLevels;
 
   constructor(options: ElucidatedDiffusionOptions = {}) {
+    super();
     const { sigmaData = 0.5, pMean = -1.2, pStd = 1.2, sigmaMin = 0.002, sigmaMax = 80 } = options;
     for (const [name, value] of Object.entries({ sigmaData, pStd, sigmaMin, sigmaMax })) {
       if (value > 0 && value < Infinity) continue;
@@ -55,8 +64,11 @@ export class ElucidatedDiffusion implements Diffusion {
     this.pStd = pStd;
     this.sigmaMin = sigmaMin;
     this.sigmaMax = sigmaMax;
-    this.numSampleSteps = options.numSampleSteps ?? 18;
+    this.samplingTimesteps = options.samplingTimesteps ?? 18;
     this.clipDenoised = options.clipDenoised ?? true;
+    this.levels = new ContinuousLevels([sigmaMin, sigmaMax]);
+    // Checks the numbers for sampling.
+    this.plan();
   }
 
   /** Levels for a training step, f32 [batch]: the logarithm of rho is normal. */
@@ -107,6 +119,15 @@ export class ElucidatedDiffusion implements Diffusion {
   xStartFactors(level: NoiseLevel): readonly [ofImages: number, ofOutput: number] {
     const [rho, s] = [rhoOf(level), this.sigmaData];
     return [(s * s) / (rho * rho + s * s) / level.alpha, (rho * s) / Math.hypot(rho, s)];
+  }
+
+  plan(options: SamplerSettings = {}): SamplingPlan {
+    const { sampler = options.resamples === undefined ? "heun" : "eulerAncestral" } = options;
+    const { steps = this.samplingTimesteps, varianceType } = options;
+    if (varianceType === "learnedRange") {
+      throw new Error("varianceType: learnedRange needs a model that learned its variance, this one has none");
+    }
+    return samplingPlan(this.levels, { ...options, sampler, steps });
   }
 }
 

@@ -7,26 +7,22 @@ import type { RandomStream } from "../tensor/random.ts";
 import { literal } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { conditioningOf } from "./conditioning.ts";
-import type { Conditioning, ConditioningOptions } from "./conditioning.ts";
+import type { ConditioningOptions } from "./conditioning.ts";
 import type { Denoiser, ModelOutput } from "./denoiser.ts";
-import type { Diffusion } from "./diffusion.ts";
-import { interpolate } from "./interpolation.ts";
-import type { InterpolationOptions } from "./interpolation.ts";
+import type { SampleOptions, SamplerSettings } from "./diffusion.ts";
 import { errors, lossTypes } from "./loss-type.ts";
 import type { LossType } from "./loss-type.ts";
 import { minSnrWeights, p2Weights } from "./loss-weight.ts";
-import { NoiseLevels } from "./noise-level.ts";
+import { ScheduleLevels } from "./noise-level.ts";
+import type { NoiseLevels } from "./noise-level.ts";
 import { DiffusionProcess } from "./process.ts";
 import type { DiffusionProcessOptions } from "./process.ts";
-import { inversionPlan, samplingPlan } from "./samplers/plan.ts";
-import type { LevelOptions, PlanOptions, SamplingPlan } from "./samplers/plan.ts";
-import { RESAMPLES } from "./samplers/repaint.ts";
-import { checkGiven, checkImages, checkedSeed, imagesShape, noiseKey, runPlan } from "./sampling.ts";
+import { samplingPlan } from "./samplers/plan.ts";
+import type { SamplingPlan } from "./samplers/plan.ts";
+import { checkImages, checkedSeed, noiseKey } from "./sampling.ts";
 import type { Samples, SamplingOptions } from "./sampling.ts";
 import { betaSchedule } from "./schedules.ts";
 import type { Betas, BetaSchedule } from "./schedules.ts";
-import { StepProgram } from "./step-program.ts";
-import type { StepLayout } from "./step-program.ts";
 import { boundTerm } from "./variational-bound.ts";
 import { rescaleZeroTerminalSnr } from "./zero-terminal-snr.ts";
 
@@ -57,24 +53,6 @@ export interface GaussianDiffusionOptions extends Omit<DiffusionProcessOptions, 
   readonly ddimSamplingEta?: number;
 }
 
-/** How to sample; what is left out follows from the diffusion's own options. */
-export type SamplerSettings = Partial<PlanOptions>;
-
-/**
- * - `sampler`: default `ddim` if fewer steps than timesteps are asked for, else `ddpm`, as always when inpainting.
- * - `steps`: default `samplingTimesteps`, for `ddpm` all timesteps unless it inpaints.
- * - `eta`: default `ddimSamplingEta` for `ddim`, else 1.
- * - `resamples`: default 10 if there is a `mask`.
- */
-export interface SampleOptions extends SamplingOptions, SamplerSettings {}
-
-/** Which levels to visit on the way from images to noise, and how to follow it. `steps`: default `samplingTimesteps`. */
-export interface InversionOptions
-  extends
-    Partial<LevelOptions>,
-    ConditioningOptions,
-    Pick<SamplingOptions, "backend" | "returnSteps" | "onStep" | "signal"> {}
-
 export interface PSampleOptions extends ConditioningOptions {
   /** Standard normal, shaped as x; drawn from the seed without it. */
   readonly noise?: NdArray;
@@ -92,7 +70,7 @@ export interface PSampleOptions extends ConditioningOptions {
  * const diffusion = new GaussianDiffusion({ betas: linearBetaSchedule(300), lossType: "huber" });
  * const images = await diffusion.sample(model, { batchSize: 64, imageSize: 28 });
  */
-export class GaussianDiffusion extends DiffusionProcess implements Diffusion {
+export class GaussianDiffusion extends DiffusionProcess {
   readonly lossType: LossType;
   readonly vbLossWeight: number;
   readonly samplingTimesteps: number;
@@ -103,9 +81,7 @@ export class GaussianDiffusion extends DiffusionProcess implements Diffusion {
   readonly p2LossWeightK: number;
   /** What an image's loss counts, by its timestep; all alike without. */
   readonly lossWeights: Betas | undefined;
-  readonly #levels: NoiseLevels;
-  /** The program that no one uses now. */
-  #idle: StepProgram | undefined;
+  protected readonly levels: NoiseLevels;
 
   constructor(options: GaussianDiffusionOptions) {
     super({ ...options, betas: betasOf(options) });
@@ -125,7 +101,7 @@ export class GaussianDiffusion extends DiffusionProcess implements Diffusion {
     this.p2LossWeightGamma = options.p2LossWeightGamma ?? 0;
     this.p2LossWeightK = options.p2LossWeightK ?? 1;
     this.lossWeights = this.#lossWeights();
-    this.#levels = new NoiseLevels(this.schedule);
+    this.levels = new ScheduleLevels(this.schedule);
     // Checks both numbers.
     this.plan({ sampler: "ddim" });
   }
@@ -191,7 +167,7 @@ export class GaussianDiffusion extends DiffusionProcess implements Diffusion {
     const plan = this.plan({ sampler: "ddpm" });
     const index = this.timesteps - 1 - t;
     const conditioning = conditioningOf(model, x.shape[0], options);
-    return this.#with(this.#layout({ model, backend, shape: x.shape, ...conditioning }, plan), async (program) => {
+    return this.lend(this.layout({ model, backend, shape: x.shape, ...conditioning }, plan), async (program) => {
       await program.begin({ x, xStart: selfCondition, ...conditioning });
       await program.step(plan.steps[index], noise ?? noiseKey(checkedSeed(seed), index));
       return program.images();
@@ -208,62 +184,6 @@ export class GaussianDiffusion extends DiffusionProcess implements Diffusion {
     return this.sample(model, { ...options, sampler: "ddim" });
   }
 
-  /**
-   * Makes images from noise. The same seed gives the same images on the same kind of backend.
-   *
-   * @returns f32 [batchSize, height, width, channels], about [-1, 1]; within it if predictions are clipped
-   */
-  async sample(model: Denoiser, options: SampleOptions): Promise<Samples> {
-    const { mask, resamples = mask && RESAMPLES, strength = 1, start, init } = options;
-    const plan = this.plan({ ...options, resamples });
-    const shape = imagesShape(options, model.channels);
-    checkGiven(options, plan, shape);
-    if (strength < 1 && !start && !init) {
-      throw new Error(`sample: strength below 1 leaves no noise to start from: give init, got strength ${strength}`);
-    }
-    const conditioning = conditioningOf(model, shape[0], options);
-    const backend = options.backend ?? (await defaultBackend());
-    const layout = this.#layout({ model, backend, shape, ...conditioning }, plan);
-    return this.#with(layout, (program) => runPlan(program, plan, conditioning, options));
-  }
-
-  /**
-   * The noise that images are made of: DDIM without noise, backwards (Song et al. 2021, 2010.02502). Sampling by `ddim`
-   * over the same levels, with this as `start`, makes them again, up to an error that falls with the number of steps.
-   *
-   * @param images f32 [batch, height, width, channels], about [-1, 1]
-   */
-  async invert(model: Denoiser, images: NdArray, options: InversionOptions = {}): Promise<Samples> {
-    const [batch, height, width] = images.shape;
-    checkImages("invert: images", images, [batch, height, width, model.channels]);
-    const plan = inversionPlan(this.#levels, { ...options, steps: options.steps ?? this.samplingTimesteps });
-    const conditioning = conditioningOf(model, batch, options);
-    const backend = options.backend ?? (await defaultBackend());
-    // Clipped predictions would lose what the noise must tell about pixels near -1 and 1.
-    const layout = {
-      ...this.#layout({ model, backend, shape: images.shape, ...conditioning }, plan),
-      clipDenoised: false,
-    };
-    return this.#with(layout, (program) => runPlan(program, plan, conditioning, { ...options, start: images }));
-  }
-
-  /**
-   * Images between others. See {@link InterpolationOptions} for the ways there are.
-   *
-   * @param x1 f32 [batch, height, width, channels], about [-1, 1]
-   * @param x2 the images to go to, shaped as x1
-   * @returns all images at the first share `lam`, then all at the second, and so on
-   */
-  interpolate(model: Denoiser, x1: NdArray, x2: NdArray, options: InterpolationOptions = {}): Promise<Samples> {
-    return interpolate(this, model, x1, x2, options);
-  }
-
-  /**
-   * What {@link sample} will do with these options, before anything runs: `plan(options).steps.length` is the number
-   * of evaluations of the network.
-   *
-   * @throws one line, if the options do not go together
-   */
   plan(options: SamplerSettings = {}): SamplingPlan {
     const usual = options.timesteps?.length ?? options.steps ?? this.samplingTimesteps;
     const isInpainting = options.resamples !== undefined;
@@ -277,37 +197,7 @@ export class GaussianDiffusion extends DiffusionProcess implements Diffusion {
         `varianceType: learnedRange needs a model that learned its variance, this one has ${this.varianceType}`,
       );
     }
-    return samplingPlan(this.#levels, { ...options, sampler, steps, eta, varianceType });
-  }
-
-  /** Frees the program that the last sampling call left compiled for the next one. */
-  dispose(): void {
-    this.#idle?.dispose();
-    this.#idle = undefined;
-  }
-
-  #layout(
-    call: Pick<StepLayout, "model" | "backend" | "shape" | keyof Conditioning>,
-    { memory, isStochastic, isInpainting, timestepType }: SamplingPlan,
-  ): StepLayout {
-    const { clipDenoised } = this;
-    return { process: this, clipDenoised, ...call, memory, isStochastic, isInpainting, timestepType };
-  }
-
-  /**
-   * Lends a program, which holds the images of one call at a time. One that is idle is kept: enough for repeated calls,
-   * and no more memory than one takes.
-   */
-  async #with<T>(layout: StepLayout, use: (program: StepProgram) => Promise<T>): Promise<T> {
-    const known = this.#idle?.fits(layout) ? this.#idle : undefined;
-    if (known) this.#idle = undefined;
-    const program = known ?? new StepProgram(layout);
-    try {
-      return await use(program);
-    } finally {
-      this.dispose();
-      this.#idle = program;
-    }
+    return samplingPlan(this.levels, { ...options, sampler, steps, eta, varianceType });
   }
 
   #weighted(losses: Tensor, t: Tensor): Tensor {

@@ -4,7 +4,7 @@ import { ndarray } from "../tensor/ndarray.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
 import type { ConditioningOptions } from "./conditioning.ts";
 import type { Denoiser } from "./denoiser.ts";
-import type { GaussianDiffusion, SampleOptions } from "./gaussian-diffusion.ts";
+import type { Diffusion, SampleOptions } from "./diffusion.ts";
 import type { Samples } from "./sampling.ts";
 import { checkImages, checkedSeed } from "./sampling.ts";
 import { noisedImages } from "./starting-images.ts";
@@ -39,9 +39,9 @@ export interface InterpolationOptions extends Omit<
   readonly strength?: number;
 }
 
-/** See {@link GaussianDiffusion.interpolate}. */
+/** See {@link Diffusion.interpolate}. */
 export async function interpolate(
-  diffusion: GaussianDiffusion,
+  diffusion: Diffusion,
   model: Denoiser,
   x1: NdArray,
   x2: NdArray,
@@ -61,7 +61,7 @@ export async function interpolate(
 type Way = Omit<InterpolationOptions, "method" | "lam"> & { readonly backend: Backend };
 
 async function circling(
-  diffusion: GaussianDiffusion,
+  diffusion: Diffusion,
   model: Denoiser,
   x1: NdArray,
   x2: NdArray,
@@ -82,7 +82,7 @@ async function circling(
 }
 
 async function mixing(
-  diffusion: GaussianDiffusion,
+  diffusion: Diffusion,
   model: Denoiser,
   x1: NdArray,
   x2: NdArray,

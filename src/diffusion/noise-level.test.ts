@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { largestDifference } from "../../test/support/evaluate.ts";
-import { CLEAN, NoiseLevels, karrasRhos, lambdaOf, rhoOf } from "./noise-level.ts";
+import { CLEAN, ScheduleLevels, karrasRhos, lambdaOf, rhoOf } from "./noise-level.ts";
 import { noiseSchedule } from "./noise-schedule.ts";
 import { linearBetaSchedule } from "./schedules.ts";
 import { rescaleZeroTerminalSnr } from "./zero-terminal-snr.ts";
 
 const schedule = noiseSchedule(linearBetaSchedule(100, { betaEnd: 0.1 }));
-const levels = new NoiseLevels(schedule);
+const levels = new ScheduleLevels(schedule);
 
 describe("a noise level", () => {
   test("has the schedule's signal and noise at a timestep", () => {
@@ -55,7 +55,7 @@ describe("Karras levels", () => {
   });
 
   test("have at most the paper's noise, unless more is asked for", () => {
-    const none = new NoiseLevels(noiseSchedule(rescaleZeroTerminalSnr(schedule.betas)));
+    const none = new ScheduleLevels(noiseSchedule(rescaleZeroTerminalSnr(schedule.betas)));
     expect(none.at(99)).toEqual({ timestep: 99, alpha: 0, sigma: 1 });
     expect(rhoOf(none.karras(3)[0])).toBeCloseTo(80, 9);
     const asked = none.karras(3, 0.5, 200).map(rhoOf);

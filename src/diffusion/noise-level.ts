@@ -2,7 +2,7 @@ import type { NoiseSchedule } from "./noise-schedule.ts";
 
 /** A point on the way from noise to images, where x = alpha x_0 + sigma epsilon with alpha^2 + sigma^2 = 1. */
 export interface NoiseLevel {
-  /** What the network is told; between two timesteps for a level between theirs. */
+  /** What the network is told; between two timesteps for a level between theirs. Levels without timesteps: ln(rho) / 4. */
   readonly timestep: number;
   /** sqrt(abar) */
   readonly alpha: number;
@@ -34,51 +34,60 @@ export function lambdaOf(level: NoiseLevel): number {
   return -Math.log(rhoOf(level));
 }
 
-/** The noise levels of a schedule, at its timesteps and between them. */
-export class NoiseLevels {
-  readonly timesteps: number;
-  readonly #schedule: NoiseSchedule;
-  readonly #logRho: Float64Array;
+/** The noise levels that a network knows, from which samplers choose. */
+export abstract class NoiseLevels {
+  /** How many have whole timesteps; 0 where none has. */
+  abstract readonly timesteps: number;
+  /** Least and most rho for {@link karras} unless told otherwise. */
+  protected abstract readonly range: readonly [least: number, most: number];
 
-  constructor(schedule: NoiseSchedule) {
-    this.#schedule = schedule;
-    this.timesteps = schedule.betas.length;
-    this.#logRho = Float64Array.from({ length: this.timesteps }, (_, t) => Math.log(rhoOf(this.at(t))));
-  }
-
-  /** @param timestep whole, from 0 to `timesteps` - 1 */
-  at(timestep: number): NoiseLevel {
-    const abar = this.#schedule.alphasCumprod[timestep];
-    return { timestep, alpha: Math.sqrt(abar), sigma: Math.sqrt(1 - abar) };
-  }
-
-  /**
-   * The level with this much noise beside an image that was not scaled. Its timestep interpolates log(rho), and stays
-   * within those of the schedule.
-   */
-  withRho(rho: number): NoiseLevel {
-    const alpha = 1 / Math.sqrt(1 + rho * rho);
-    return { timestep: this.#timestepOf(Math.log(rho)), alpha, sigma: rho * alpha };
-  }
+  /** The level of a whole timestep, from 0 to `timesteps` - 1. */
+  abstract at(timestep: number): NoiseLevel;
+  /** The level with this much noise beside an image that was not scaled. */
+  abstract withRho(rho: number): NoiseLevel;
 
   /**
    * `steps` levels of equation 5 of Karras et al. (2022), the noisiest first, and the clean end.
    *
-   * @param sigmaMin least rho, default the schedule's
-   * @param sigmaMax largest rho, default the schedule's but at most the paper's 80
+   * @param sigmaMin least rho
+   * @param sigmaMax largest rho
    */
-  karras(steps: number, sigmaMin?: number, sigmaMax?: number): NoiseLevel[] {
-    const least = sigmaMin ?? rhoOf(this.at(0));
-    const most = sigmaMax ?? Math.min(rhoOf(this.at(this.timesteps - 1)), KARRAS_MOST);
-    if (!(least > 0 && most < Infinity && (steps === 1 || least < most))) {
-      throw new Error(`karras: sigmaMin must be above 0 and below a finite sigmaMax, got ${least} and ${most}`);
+  karras(steps: number, sigmaMin = this.range[0], sigmaMax = this.range[1]): NoiseLevel[] {
+    if (!(sigmaMin > 0 && sigmaMax < Infinity && (steps === 1 || sigmaMin < sigmaMax))) {
+      throw new Error(`karras: sigmaMin must be above 0 and below a finite sigmaMax, got ${sigmaMin} and ${sigmaMax}`);
     }
-    return [...karrasRhos(steps, least, most).map((rho) => this.withRho(rho)), CLEAN];
+    return [...karrasRhos(steps, sigmaMin, sigmaMax).map((rho) => this.withRho(rho)), CLEAN];
   }
 
   /** The levels of these timesteps, and the clean end. */
   visiting(timesteps: readonly number[]): NoiseLevel[] {
     return [...timesteps.map((t) => this.at(t)), CLEAN];
+  }
+}
+
+/** The noise levels of a schedule, at its timesteps and between them. */
+export class ScheduleLevels extends NoiseLevels {
+  readonly timesteps: number;
+  protected readonly range: readonly [number, number];
+  readonly #schedule: NoiseSchedule;
+  readonly #logRho: Float64Array;
+
+  constructor(schedule: NoiseSchedule) {
+    super();
+    this.#schedule = schedule;
+    this.timesteps = schedule.betas.length;
+    this.#logRho = Float64Array.from({ length: this.timesteps }, (_, t) => Math.log(rhoOf(this.at(t))));
+    this.range = [rhoOf(this.at(0)), Math.min(rhoOf(this.at(this.timesteps - 1)), KARRAS_MOST)];
+  }
+
+  at(timestep: number): NoiseLevel {
+    const abar = this.#schedule.alphasCumprod[timestep];
+    return { timestep, alpha: Math.sqrt(abar), sigma: Math.sqrt(1 - abar) };
+  }
+
+  /** Its timestep interpolates log(rho), and stays within those of the schedule. */
+  withRho(rho: number): NoiseLevel {
+    return levelWithRho(rho, this.#timestepOf(Math.log(rho)));
   }
 
   #timestepOf(logRho: number): number {
@@ -88,6 +97,31 @@ export class NoiseLevels {
     const [low, high] = [this.#logRho[above - 1], this.#logRho[above]];
     return above - 1 + (logRho - low) / (high - low);
   }
+}
+
+/** Any levels, of which the network is told ln(rho) / 4 (Karras et al. 2022, table 1). */
+export class ContinuousLevels extends NoiseLevels {
+  readonly timesteps = 0;
+  protected readonly range: readonly [number, number];
+
+  /** @param range least and most rho when sampling */
+  constructor(range: readonly [least: number, most: number]) {
+    super();
+    this.range = range;
+  }
+
+  at(timestep: number): NoiseLevel {
+    throw new Error(`internal: levels without timesteps have no timestep ${timestep}`);
+  }
+
+  withRho(rho: number): NoiseLevel {
+    return levelWithRho(rho, Math.log(rho) / 4);
+  }
+}
+
+function levelWithRho(rho: number, timestep: number): NoiseLevel {
+  const alpha = 1 / Math.sqrt(1 + rho * rho);
+  return { timestep, alpha, sigma: rho * alpha };
 }
 
 /** Equation 5 of Karras et al. (2022, 2206.00364): falling noise levels whose 7th roots are at equal distances. */

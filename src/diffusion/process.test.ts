@@ -5,11 +5,11 @@ import { ndarray } from "../tensor/ndarray.ts";
 import { full } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Denoiser, Objective } from "./denoiser.ts";
-import { DiffusionProcess } from "./process.ts";
+import { GaussianDiffusion } from "./gaussian-diffusion.ts";
 import { linearBetaSchedule } from "./schedules.ts";
 
 const betas = linearBetaSchedule(50, { betaEnd: 0.2 });
-const process = new DiffusionProcess({ betas });
+const process = new GaussianDiffusion({ betas });
 const { schedule } = process;
 const random = new Random(1);
 const shape = [3, 2, 2, 1];
@@ -113,7 +113,7 @@ describe("a network's predictions", () => {
   const small = { ...xStart, data: xStart.data.map((value) => value / 10) } as typeof xStart;
 
   test.each<Objective>(["predNoise", "predX0", "predV"])("are noise and images under %s", async (objective) => {
-    const process = new DiffusionProcess({ betas, objective, clipDenoised: false });
+    const process = new GaussianDiffusion({ betas, objective, clipDenoised: false });
     const view = (part: "noise" | "xStart") => (x: Tensor, t: Tensor, z: Tensor) => {
       const perfect = model(() => process.target(x, t, z));
       return process.modelPredictions(perfect, process.qSample(x, t, z), t)[part];

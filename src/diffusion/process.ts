@@ -4,6 +4,7 @@ import { formatShape } from "../tensor/shape.ts";
 import { literal } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkedOutput, varianceTypes } from "./denoiser.ts";
+import { Diffusion } from "./diffusion.ts";
 import type { Denoiser, ModelOutput, Objective, Predictions, ReverseStep, VarianceType } from "./denoiser.ts";
 import { noiseSchedule } from "./noise-schedule.ts";
 import type { NoiseLevel } from "./noise-level.ts";
@@ -26,7 +27,7 @@ const objectives: readonly Objective[] = ["predNoise", "predX0", "predV"];
  * tensors to tensors. Images are [batch, height, width, channels]; timesteps `t` are integers of shape [batch] from 0
  * (the least noise) to `timesteps` - 1, and may also be a scalar for all images.
  */
-export class DiffusionProcess {
+export abstract class DiffusionProcess extends Diffusion {
   readonly schedule: NoiseSchedule;
   readonly timesteps: number;
   readonly objective: Objective;
@@ -35,6 +36,7 @@ export class DiffusionProcess {
   readonly #tables = new Map<keyof NoiseSchedule, Tensor>();
 
   constructor(options: DiffusionProcessOptions) {
+    super();
     const { betas, objective = "predNoise", clipDenoised = true, varianceType = "fixedSmall" } = options;
     if (!objectives.includes(objective)) {
       throw new Error(`objective: must be one of ${objectives.join(", ")}, got ${objective}`);
@@ -141,7 +143,7 @@ export class DiffusionProcess {
     const output = model.forward(x, t.broadcastTo([x.shape[0]]), conditions);
     const learnsVariance = this.varianceType === "learnedRange";
     if (!learnsVariance) return { prediction: checkedOutput(output, "images shaped as its input", x.shape) };
-    const both = x.shape.with(-1, 2 * x.shape[x.rank - 1]);
+    const both = x.shape.with(x.rank - 1, 2 * x.shape[x.rank - 1]);
     const what = "twice the channels of its input, to learn the variance";
     const [prediction, variance] = checkedOutput(output, what, both).chunk(2);
     return { prediction, variance };

@@ -12,15 +12,15 @@ import { Variable } from "../tensor/variable.ts";
 import { classGradient } from "./classifier.ts";
 import type { ConditionArrays, Conditioning } from "./conditioning.ts";
 import type { Denoiser, ModelOutput } from "./denoiser.ts";
+import type { Diffusion } from "./diffusion.ts";
 import { NO_GUIDANCE, gradientFactor, guidanceKind, guidedPrediction } from "./guidance.ts";
 import type { Guidance } from "./guidance.ts";
-import type { DiffusionProcess } from "./process.ts";
 import { factors } from "./samplers/combination.ts";
 import type { SamplerStep } from "./samplers/sampler.ts";
 
 /** What a program is compiled for. Samplers that agree in it share one. */
 export interface StepLayout extends Conditioning {
-  readonly process: DiffusionProcess;
+  readonly diffusion: Diffusion;
   readonly model: Denoiser;
   readonly backend: Backend;
   /** [batch, height, width, channels] */
@@ -110,7 +110,7 @@ export class StepProgram {
     const rows = [x, ...Array.from({ length: places }, (_, i) => memory[i] ?? {})];
     const { condScale, rescaledPhi } = this.#guidance;
     const numbers = [
-      ...this.layout.process.xStartFactors(level),
+      ...this.layout.diffusion.xStartFactors(level),
       varianceSpread,
       condScale,
       rescaledPhi,
@@ -170,14 +170,14 @@ export class StepProgram {
 
   /** What the network says of x, under guidance. */
   #output(x: Tensor, t: Tensor, condScale: Tensor, rescaledPhi: Tensor): ModelOutput {
-    const { process, model, guidance } = this.layout;
+    const { diffusion, model, guidance } = this.layout;
     const told = [...this.#conditions].filter(([name]) => name !== "classes" || (model.numClasses ?? 0) > 0);
     const conditions = Object.fromEntries(told.map(([name, variable]) => [name, valueOf(variable)]));
     const selfCondition = model.selfCondition ? valueOf(this.#xStart) : undefined;
-    const conditional = process.modelOutput(model, x, t, { ...conditions, selfCondition });
+    const conditional = diffusion.modelOutput(model, x, t, { ...conditions, selfCondition });
     const kind = guidanceKind(guidance);
     if (kind === "none") return conditional;
-    const unconditional = process.modelOutput(model, x, t, { selfCondition });
+    const unconditional = diffusion.modelOutput(model, x, t, { selfCondition });
     const phi = kind === "rescaled" ? rescaledPhi : undefined;
     return {
       ...conditional,

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { largestDifference } from "../../../test/support/evaluate.ts";
 import { sampleOnHost } from "../../../test/support/host-sampling.ts";
 import type { HostDenoiser } from "../../../test/support/host-sampling.ts";
-import { NoiseLevels, rhoOf } from "../noise-level.ts";
+import { ScheduleLevels, rhoOf } from "../noise-level.ts";
 import { noiseSchedule } from "../noise-schedule.ts";
 import { linearBetaSchedule, scaledLinearBetaSchedule } from "../schedules.ts";
 import { timestepsOf } from "../timestep-spacing.ts";
@@ -29,9 +29,9 @@ const recorded = JSON.parse(
   readFileSync(new URL("../../../test/fixtures/diffusers/trajectories.json", import.meta.url), "utf8"),
 ) as Readonly<Record<string, Trajectory>>;
 
-const linear = new NoiseLevels(noiseSchedule(linearBetaSchedule(1000)));
-const scaled = new NoiseLevels(noiseSchedule(scaledLinearBetaSchedule(1000)));
-const zeroSnr = new NoiseLevels(noiseSchedule(rescaleZeroTerminalSnr(scaledLinearBetaSchedule(1000))));
+const linear = new ScheduleLevels(noiseSchedule(linearBetaSchedule(1000)));
+const scaled = new ScheduleLevels(noiseSchedule(scaledLinearBetaSchedule(1000)));
+const zeroSnr = new ScheduleLevels(noiseSchedule(rescaleZeroTerminalSnr(scaledLinearBetaSchedule(1000))));
 
 /** What both libraries' Karras levels start from. */
 const sigmaMax = rhoOf(linear.at(999));
@@ -41,7 +41,7 @@ const network: HostDenoiser = (x, { alpha, sigma, timestep }) =>
   alpha === 0 ? 0 : (x - sigma * (0.6 * x + 0.4 * Math.sin(2 * x + timestep / 300))) / alpha;
 const clipped: HostDenoiser = (x, level) => Math.min(1, Math.max(-1, network(x, level)));
 
-type Case = readonly [name: string, levels: NoiseLevels, options: PlanOptions];
+type Case = readonly [name: string, levels: ScheduleLevels, options: PlanOptions];
 
 const planned: readonly Case[] = [
   ["ddpm leading", linear, { sampler: "ddpm", steps: 10, timestepSpacing: "leading" }],

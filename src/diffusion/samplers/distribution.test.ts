@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { GaussianMixture, kolmogorovSmirnov, normalDistribution } from "../../../test/support/gaussian-mixture.ts";
 import { sampleOnHost } from "../../../test/support/host-sampling.ts";
 import { Random } from "../../../test/support/random.ts";
-import { NoiseLevels } from "../noise-level.ts";
+import { ScheduleLevels } from "../noise-level.ts";
 import type { NoiseLevel } from "../noise-level.ts";
 import { noiseSchedule } from "../noise-schedule.ts";
 import { linearBetaSchedule } from "../schedules.ts";
@@ -14,7 +14,7 @@ const data = new GaussianMixture([
   { weight: 0.7, mean: 0.4, deviation: 0.2 },
 ]);
 const denoise = (x: number, level: NoiseLevel): number => data.xStart(x, level);
-const levels = new NoiseLevels(noiseSchedule(linearBetaSchedule(1000)));
+const levels = new ScheduleLevels(noiseSchedule(linearBetaSchedule(1000)));
 
 function expectData(samples: readonly number[], tolerances: { readonly share: number; readonly moment: number }): void {
   const mean = samples.reduce((a, b) => a + b) / samples.length;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { NoiseLevels } from "../noise-level.ts";
+import { ScheduleLevels } from "../noise-level.ts";
 import { noiseSchedule } from "../noise-schedule.ts";
 import { cosineBetaSchedule, linearBetaSchedule } from "../schedules.ts";
 import { sectionedTimesteps } from "../timestep-spacing.ts";
@@ -10,7 +10,7 @@ import { samplerNames, samplingPlan } from "./plan.ts";
 import type { PlanOptions, SamplerName } from "./plan.ts";
 
 const betas = linearBetaSchedule(50, { betaEnd: 0.2 });
-const levels = new NoiseLevels(noiseSchedule(betas));
+const levels = new ScheduleLevels(noiseSchedule(betas));
 const plan = (options: Partial<PlanOptions>) => samplingPlan(levels, { sampler: "ddim", steps: 10, ...options });
 
 describe("a plan", () => {
@@ -43,7 +43,7 @@ describe("a plan", () => {
   });
 
   test.each(samplerNames)("of %s is finite from a timestep without signal", (sampler) => {
-    const none = new NoiseLevels(noiseSchedule(rescaleZeroTerminalSnr(betas)));
+    const none = new ScheduleLevels(noiseSchedule(rescaleZeroTerminalSnr(betas)));
     for (const timestepSpacing of ["trailing", "linspace", "karras"] as const) {
       const { steps, memory } = samplingPlan(none, { sampler, steps: 12, timestepSpacing });
       const numbers = steps.flatMap(({ x, memory: kept = [] }) => [x, ...kept].flatMap((row) => factors(row, memory)));
@@ -54,7 +54,7 @@ describe("a plan", () => {
   test.each<SamplerName>(["heun", "pndm"])(
     "of %s takes no half slopes from where hardly any signal is left",
     (sampler) => {
-      const cosine = new NoiseLevels(noiseSchedule(cosineBetaSchedule(1000)));
+      const cosine = new ScheduleLevels(noiseSchedule(cosineBetaSchedule(1000)));
       expect(cosine.at(999).alpha).toBeLessThan(1e-4);
       const { steps, memory } = samplingPlan(cosine, { sampler, steps: 10, timestepSpacing: "trailing" });
       expect(steps.slice(0, 2).map(({ level }) => level.timestep)).toEqual([999, 899]);

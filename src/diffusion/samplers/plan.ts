@@ -53,11 +53,11 @@ export interface PlanOptions extends SamplerOptions {
   readonly sampler: SamplerName;
   /** Noise levels to visit, from 1 to the number of timesteps; with `karras` any number. */
   readonly steps: number;
-  /** Default `trailing`; for `pndm` `leading`, for `heun` and `edm` `karras`. */
+  /** Default `trailing`; for `pndm` `leading`, for `heun`, `edm` and a diffusion without timesteps `karras`. */
   readonly timestepSpacing?: TimestepSpacing;
-  /** Least noise of `karras`, sigma / alpha; default that of the first timestep. */
+  /** Least noise of `karras`, sigma / alpha; default that of the first timestep, or the diffusion's. */
   readonly sigmaMin?: number;
-  /** Most noise of `karras`; default that of the last timestep, but at most 80. */
+  /** Most noise of `karras`; default that of the last timestep, but at most 80, or the diffusion's. */
   readonly sigmaMax?: number;
   /** Instead of all that: the timesteps to visit, whole numbers, the noisiest first. See `sectionedTimesteps`. */
   readonly timesteps?: readonly number[];
@@ -168,9 +168,14 @@ function levelsOf(levels: NoiseLevels, options: LevelOptions & Pick<PlanOptions,
 function allLevelsOf(levels: NoiseLevels, options: LevelOptions & Pick<PlanOptions, "sampler">): NoiseLevel[] {
   const { sampler, timesteps, sigmaMin, sigmaMax } = options;
   const { spacing: usual = "trailing" }: Row = samplers[sampler];
-  const { timestepSpacing: spacing = usual } = options;
+  const hasTimesteps = levels.timesteps > 0;
+  const { timestepSpacing: spacing = hasTimesteps ? usual : "karras" } = options;
   if (!timestepSpacingNames.includes(spacing)) {
     throw new Error(`timestepSpacing: must be one of ${timestepSpacingNames.join(", ")}, got ${spacing}`);
+  }
+  if (!hasTimesteps && (timesteps || spacing !== "karras")) {
+    const got = timesteps ? "timesteps" : spacing;
+    throw new Error(`${sampler}: takes timestepSpacing karras alone where the model knows no timesteps, got ${got}`);
   }
   if (timesteps) {
     checkTimesteps(sampler, timesteps, levels.timesteps);
