@@ -1,6 +1,6 @@
 import { Option } from "commander";
 import type { Command } from "commander";
-import type { SampleOptions } from "../diffusion/gaussian-diffusion.ts";
+import type { SampleOptions } from "../diffusion/diffusion.ts";
 import { RESAMPLES } from "../diffusion/samplers/repaint.ts";
 import { numberWithin, wholeNumber } from "../training/rules.ts";
 import { numberFlag } from "./flags.ts";
