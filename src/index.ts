@@ -2,7 +2,9 @@
 
 // Models
 export { Unet } from "./nn/unet.ts";
-export type { UnetOptions } from "./nn/unet.ts";
+export type { UnetOptions } from "./nn/unet-options.ts";
+export { UnetClassifier } from "./nn/unet-classifier.ts";
+export type { UnetClassifierOptions } from "./nn/unet-classifier.ts";
 export type { Conditions } from "./nn/conditions.ts";
 export { Module } from "./nn/module.ts";
 export type { Layer } from "./nn/module.ts";

@@ -4,7 +4,7 @@ import { createWasmBackend } from "../src/backend/wasm/wasm-backend.node.ts";
 import { memoryDataset } from "../src/data/dataset.ts";
 import { GaussianDiffusion } from "../src/diffusion/gaussian-diffusion.ts";
 import { Unet } from "../src/nn/unet.ts";
-import type { UnetOptions } from "../src/nn/unet.ts";
+import type { UnetOptions } from "../src/nn/unet-options.ts";
 import { decodeCheckpoint, encodeCheckpoint } from "../src/training/checkpoint.ts";
 import type { Checkpoint } from "../src/training/checkpoint.ts";
 import { Trainer } from "../src/training/trainer.ts";

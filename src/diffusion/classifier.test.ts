@@ -48,7 +48,7 @@ test("the logarithm of a class's likelihood and its gradient are those of the so
     const p = exps.map((value) => value / (exps[0] + exps[1] + exps[2]));
     const y = classes.data[i];
     const gradient = [0, 1].map((j) => row(y)[j] - p.reduce((sum, share, k) => sum + share * row(k)[j], 0));
-    return [Math.log(p[y]), ...gradient];
+    return [Math.log(p[y])].concat(gradient);
   });
   expect(largestDifference(got.data, expected)).toBeLessThan(1e-5);
 });

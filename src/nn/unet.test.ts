@@ -5,7 +5,7 @@ import { Random } from "../../test/support/random.ts";
 import { parseSafetensors } from "../io/safetensors.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import { Unet } from "./unet.ts";
-import type { UnetOptions } from "./unet.ts";
+import type { UnetOptions } from "./unet-options.ts";
 
 const small: UnetOptions = { dim: 8, channels: 1, dimMults: [1, 2], attentionHeads: 2, attentionDimHead: 4 };
 

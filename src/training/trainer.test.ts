@@ -5,7 +5,7 @@ import type { ImageDataset } from "../data/dataset.ts";
 import { memoryDataset } from "../data/dataset.ts";
 import { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
 import { Unet } from "../nn/unet.ts";
-import type { UnetOptions } from "../nn/unet.ts";
+import type { UnetOptions } from "../nn/unet-options.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import type { MetricsLine } from "./metrics.ts";
 import type { FoundCheckpoint, RunStore } from "./run-store.ts";

@@ -5,7 +5,7 @@ import { compile } from "../backend/compile.ts";
 import { ReferenceBackend } from "../backend/reference/backend.ts";
 import { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
 import { Unet } from "../nn/unet.ts";
-import type { UnetOptions } from "../nn/unet.ts";
+import type { UnetOptions } from "../nn/unet-options.ts";
 import { grad } from "../tensor/grad.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import { valueOf } from "../tensor/tensor.ts";
