@@ -1,10 +1,14 @@
 import { execFile, execFileSync } from "node:child_process";
-import { mkdtemp, readFile, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readFile, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { createServer } from "vite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type * as Unnoise from "../../src/index.ts";
+import { findChromium, launchChromium } from "../browser/chromium.ts";
+import { Site } from "../browser/site.ts";
 
 const execute = promisify(execFile);
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -72,6 +76,28 @@ const CONSUMER_CONFIG = {
   include: ["main.ts"],
 };
 
+// What a page has as a global, see test/browser/page.
+declare const unnoise: typeof Unnoise;
+
+/** What the page at an address samples, as text. */
+async function sampledBy(url: string): Promise<string> {
+  const browser = await launchChromium(findChromium() ?? "");
+  try {
+    const page = await browser.newPage();
+    await page.goto(url);
+    await page.waitForFunction(() => "unnoise" in globalThis);
+    return await page.evaluate(async () => {
+      const backend = await unnoise.createBackend({ device: "wasm" });
+      const model = new unnoise.Unet({ dim: 8, channels: 1, dimMults: [1, 2] });
+      const diffusion = new unnoise.GaussianDiffusion({ timesteps: 4 });
+      const images = await diffusion.sample(model, { batchSize: 2, imageSize: 8, seed: 1, backend });
+      return `${images.shape.join()} ${images.data.every(Number.isFinite)}`;
+    });
+  } finally {
+    await browser.close();
+  }
+}
+
 describe("the packed package in an empty project", () => {
   let project: string;
   let installed: string;
@@ -89,6 +115,7 @@ describe("the packed package in an empty project", () => {
     const flags = ["--no-audit", "--no-fund", "--prefer-offline"];
     await execute("npm", ["install", `./${tarball}`, ...flags], { cwd: project, env });
     typeErrors = await compile(project);
+    await cp(join(root, "test", "browser", "page"), join(project, "page"), { recursive: true });
   }, 5 * MINUTES);
 
   afterAll(() => rm(project, { recursive: true, force: true }));
@@ -123,6 +150,21 @@ describe("the packed package in an empty project", () => {
   test.for(supportedNodes())("runs on %s", { timeout: MINUTES }, async (node) => {
     const { stdout } = await execute(node, ["main.js"], { cwd: project, env: shellWith(node) });
     expect(stdout.trim()).toBe("Unet 2,8,8,1 true");
+  });
+
+  describe.skipIf(findChromium() === undefined)("in a page (skipped without Chromium)", { timeout: MINUTES }, () => {
+    test("runs as Vite builds it, without any setting", async () => {
+      const site = await Site.build(join(project, "page"), { resolve: {} });
+      expect(await sampledBy(await site.serve())).toBe("2,8,8,1 true");
+      await site.close();
+    });
+
+    test("runs as Vite's development server hands it out, without any setting", async () => {
+      const server = await createServer({ root: join(project, "page"), configFile: false, logLevel: "error" });
+      await server.listen();
+      expect(await sampledBy(server.resolvedUrls?.local[0] ?? "")).toBe("2,8,8,1 true");
+      await server.close();
+    });
   });
 
   test.for(supportedNodes())("answers `npx unnoise --help` on %s", { timeout: MINUTES }, async (node) => {

@@ -17,10 +17,13 @@ export type Assemble = (text: string, features: Features) => Promise<Uint8Array<
 
 let loading: Promise<Wabt> | undefined;
 
+type Create = () => Promise<Wabt>;
+
 async function loadWabt(): Promise<Wabt> {
-  // A CommonJS module: some loaders wrap its export once more.
-  type Create = () => Promise<Wabt>;
-  const { default: exported } = (await import("wabt")) as unknown as { default: Create | { default: Create } };
+  const loaded = (await import("wabt")) as unknown as { default?: Create | { default: Create } };
+  // A CommonJS module: some loaders wrap its export once more; where it had none to give, it is a global.
+  const exported = loaded.default ?? (globalThis as { WabtModule?: Create }).WabtModule;
+  if (exported === undefined) throw new Error("wasm: the package wabt was loaded, but its export is nowhere");
   return typeof exported === "function" ? exported() : exported.default();
 }
 
