@@ -36,6 +36,8 @@ export interface Context {
   readonly backend: () => Backend;
   readonly reference: ReferenceBackend;
   readonly tolerances: Tolerances;
+  /** How many random graphs to run. */
+  readonly randomGraphs: number;
 }
 
 export function inputLeaves(inputs: readonly Pick<NdArray, "shape" | "dtype">[]): Tensor[] {

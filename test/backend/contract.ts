@@ -11,7 +11,7 @@ import { describeRandomGraphs, describeScenarios } from "./scenario-suite.ts";
 export function describeBackend(
   name: string,
   createBackend: () => Promise<Backend> | Backend,
-  tolerances: Partial<Tolerances> = {},
+  { randomGraphs = 250, ...tolerances }: Partial<Tolerances> & { readonly randomGraphs?: number } = {},
 ): void {
   describe(`${name} backend`, () => {
     let backend: Backend | undefined;
@@ -23,6 +23,7 @@ export function describeBackend(
       },
       reference,
       tolerances: { ...DEFAULT_TOLERANCES, ...tolerances },
+      randomGraphs,
     };
     beforeAll(async () => {
       backend = await createBackend();

@@ -28,14 +28,14 @@ export function describeScenarios(context: Context): void {
 }
 
 const { UNNOISE_GRAPH_SEED, UNNOISE_GRAPHS } = process.env;
-const COUNT = Number(UNNOISE_GRAPHS ?? 250);
-const SEEDS =
-  UNNOISE_GRAPH_SEED === undefined ? Array.from({ length: COUNT }, (_, i) => i) : [Number(UNNOISE_GRAPH_SEED)];
 
 /** UNNOISE_GRAPH_SEED runs one graph, UNNOISE_GRAPHS that many. */
 export function describeRandomGraphs(context: Context): void {
+  const count = Number(UNNOISE_GRAPHS ?? context.randomGraphs);
+  const seeds =
+    UNNOISE_GRAPH_SEED === undefined ? Array.from({ length: count }, (_, i) => i) : [Number(UNNOISE_GRAPH_SEED)];
   describe("random graphs agree with the reference:", () => {
-    test.for(SEEDS)("UNNOISE_GRAPH_SEED=%i", async (seed) => {
+    test.for(seeds)("UNNOISE_GRAPH_SEED=%i", async (seed) => {
       expect(await differenceOf(context, drawScenario(seed), seed)).toBeUndefined();
     });
   });

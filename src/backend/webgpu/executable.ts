@@ -1,0 +1,178 @@
+import type { Buffer, Program } from "../../compiler/program.ts";
+import type { TypedArray } from "../../tensor/dtype.ts";
+import type { Graph } from "../../tensor/graph.ts";
+import type { NdArray } from "../../tensor/ndarray.ts";
+import type { Executable } from "../backend.ts";
+import { checkInputs } from "../checks.ts";
+import type { Device } from "./device.ts";
+import { bytesFor } from "./memory.ts";
+import type { Memory } from "./memory.ts";
+import type { Kernel, Pipelines } from "./pipelines.ts";
+import { MOST_PER_DIMENSION } from "./shader.ts";
+import type { Dispatch } from "./shader.ts";
+import type { SlotPlan } from "./slots.ts";
+import type { VariableStore } from "./variable-store.ts";
+import type { Workspace } from "./workspace.ts";
+
+/** What programs of one backend share. */
+export interface Site {
+  readonly device: Device;
+  readonly memory: Memory;
+  readonly pipelines: Pipelines;
+  readonly variables: VariableStore;
+  readonly workspace: Workspace;
+  /** Runs a job after those that were given before it. */
+  exclusively<T>(job: () => T | Promise<T>): Promise<T>;
+}
+
+export interface LoadedProgram {
+  readonly graph: Graph;
+  readonly program: Program;
+  readonly dispatches: readonly Dispatch[];
+  readonly kernels: readonly Kernel[];
+  readonly plan: SlotPlan;
+  /** A buffer for every slot of the plan. */
+  readonly slots: readonly GPUBuffer[];
+}
+
+/** A program that is ready to run: pipelines, buffers, and bind groups that last. */
+export class WebGpuExecutable implements Executable {
+  readonly program: Program;
+  readonly workspaceBytes: number;
+  readonly #site: Site;
+  readonly #loaded: LoadedProgram;
+  readonly #literals = new Map<Buffer, GPUBuffer>();
+  readonly #inputs: readonly (Buffer | undefined)[];
+  readonly #groups: GPUBindGroup[] = [];
+  /** The variables' buffers that the bind groups were made for. */
+  readonly #bound = new Map<Buffer, GPUBuffer>();
+  #disposed = false;
+
+  private constructor(site: Site, loaded: LoadedProgram) {
+    const { graph, program, plan } = loaded;
+    this.program = program;
+    this.workspaceBytes = plan.sizes.reduce((sum, size) => sum + size, 0);
+    this.#site = site;
+    this.#loaded = loaded;
+    this.#inputs = graph.inputs.map((_, index) =>
+      program.buffers.find((buffer) => {
+        const { source } = buffer;
+        return source.kind === "input" && source.index === index && plan.slotOf.has(buffer);
+      }),
+    );
+  }
+
+  static async create(site: Site, loaded: LoadedProgram): Promise<WebGpuExecutable> {
+    const executable = new WebGpuExecutable(site, loaded);
+    await executable.#writeLiterals();
+    await executable.#bindVariables();
+    return executable;
+  }
+
+  async run(inputs: readonly NdArray[]): Promise<NdArray[]> {
+    const arrived = await this.#site.exclusively(() => this.#start(inputs));
+    const outputs = await arrived();
+    const { graph, program } = this.#loaded;
+    return program.outputs.map(({ dtype }, i) => ({ shape: graph.outputs[i].shape, dtype, data: outputs[i] }));
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    const { memory, workspace } = this.#site;
+    const free = (): void => {
+      for (const buffer of this.#literals.values()) memory.free(buffer);
+      workspace.release(this.#loaded.slots);
+    };
+    // A device that closed or was lost meanwhile has freed it all.
+    this.#site.exclusively(free).catch(() => undefined);
+  }
+
+  /** Encodes and submits everything at once; what is returned waits for the outputs. */
+  async #start(inputs: readonly NdArray[]): Promise<() => Promise<TypedArray[]>> {
+    if (this.#disposed) throw new Error("run: the program was disposed of");
+    const { graph, program } = this.#loaded;
+    const { device, memory } = this.#site;
+    checkInputs(graph, inputs);
+    await this.#bindVariables();
+    this.#inputs.forEach((buffer, i) => {
+      if (buffer) memory.write(this.#gpuBufferOf(buffer), inputs[i].data);
+    });
+    const encoder = device.gpu.createCommandEncoder();
+    this.#encode(encoder);
+    const arrived = memory.read(
+      encoder,
+      program.outputs.map((buffer) => ({
+        buffer: this.#gpuBufferOf(buffer),
+        dtype: buffer.dtype,
+        length: buffer.length,
+      })),
+    );
+    device.gpu.queue.submit([encoder.finish()]);
+    return arrived;
+  }
+
+  #encode(encoder: GPUCommandEncoder): void {
+    const { dispatches, kernels } = this.#loaded;
+    let pass: GPUComputePassEncoder | undefined;
+    dispatches.forEach(({ workgroups, pack }, i) => {
+      if (pack) {
+        // Copies stand between passes.
+        pass?.end();
+        pass = undefined;
+        for (const [buffer, offset] of pack.offsets)
+          if (buffer.length > 0)
+            encoder.copyBufferToBuffer(
+              this.#gpuBufferOf(buffer),
+              0,
+              this.#gpuBufferOf(pack.buffer),
+              4 * offset,
+              4 * buffer.length,
+            );
+      }
+      pass ??= encoder.beginComputePass();
+      pass.setPipeline(kernels[i].pipeline);
+      pass.setBindGroup(0, this.#groups[i]);
+      pass.dispatchWorkgroups(Math.min(workgroups, MOST_PER_DIMENSION), Math.ceil(workgroups / MOST_PER_DIMENSION));
+    });
+    pass?.end();
+  }
+
+  /** Brings variables that are elsewhere, and binds those that are at another place than before. */
+  async #bindVariables(): Promise<void> {
+    const moved = new Set<Buffer>();
+    for (const buffer of this.program.buffers) {
+      if (buffer.source.kind !== "variable") continue;
+      const place = await this.#site.variables.bring(buffer.source.variable);
+      if (this.#bound.get(buffer) === place) continue;
+      this.#bound.set(buffer, place);
+      moved.add(buffer);
+    }
+    this.#loaded.dispatches.forEach(({ bindings }, i) => {
+      if (this.#groups[i] && !bindings.some(({ buffer }) => moved.has(buffer))) return;
+      const entries = bindings.map(({ buffer }, binding) => ({
+        binding,
+        resource: { buffer: this.#gpuBufferOf(buffer), size: bytesFor(buffer.length) },
+      }));
+      this.#groups[i] = this.#site.device.gpu.createBindGroup({ layout: this.#loaded.kernels[i].layout, entries });
+    });
+  }
+
+  #gpuBufferOf(buffer: Buffer): GPUBuffer {
+    const slot = this.#loaded.plan.slotOf.get(buffer);
+    const place = this.#bound.get(buffer) ?? this.#literals.get(buffer) ?? this.#loaded.slots[slot ?? -1];
+    if (!place) throw new Error(`internal: buffer ${buffer.id} has no place`);
+    return place;
+  }
+
+  async #writeLiterals(): Promise<void> {
+    const { memory } = this.#site;
+    const literals = this.program.buffers.filter(({ source }) => source.kind === "literal");
+    const sizes = literals.map(({ length }) => bytesFor(length));
+    (await memory.allocate(sizes, "the program's constants")).forEach((place, i) => {
+      const { source } = literals[i];
+      this.#literals.set(literals[i], place);
+      if (source.kind === "literal") memory.write(place, source.data);
+    });
+  }
+}

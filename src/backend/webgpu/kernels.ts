@@ -1,0 +1,47 @@
+import { readsOf, writesOf } from "../../compiler/program.ts";
+import type { Buffer, Kernel } from "../../compiler/program.ts";
+import { emitConvolution } from "./convolution.ts";
+import { emitDot } from "./dot.ts";
+import { emitFilterGradient } from "./filter-gradient.ts";
+import { emitMap } from "./map.ts";
+import { emitReduce } from "./reduce.ts";
+import type { Dispatch, Pack, ShaderBuffers } from "./shader.ts";
+
+/** One kernel as a compute shader. */
+export function emitKernel(kernel: Kernel, mostBuffers: number): Dispatch {
+  const buffers = buffersOf(kernel, mostBuffers);
+  switch (kernel.kind) {
+    case "map":
+      return emitMap(kernel, buffers);
+    case "reduce":
+      return emitReduce(kernel, buffers);
+    case "dot":
+      return emitDot(kernel, buffers);
+    case "convolution":
+      return emitConvolution(kernel, buffers);
+    case "filterGradient":
+      return emitFilterGradient(kernel, buffers);
+  }
+}
+
+/** Where an adapter binds fewer buffers than a kernel uses, the smallest that it only reads share one. */
+function buffersOf(kernel: Kernel, most: number): ShaderBuffers {
+  const writes = new Set(writesOf(kernel));
+  const reads = [...readsOf(kernel)].filter((buffer) => !writes.has(buffer));
+  const excess = writes.size + reads.length - most;
+  if (excess <= 0) return { writes };
+  const packed = reads.toSorted((a, b) => a.length - b.length).slice(0, excess + 1);
+  if (packed.length <= excess)
+    throw new Error(`webgpu: a kernel writes ${writes.size} buffers, and this adapter binds ${most} at a time`);
+  return { writes, pack: packOf(packed) };
+}
+
+function packOf(buffers: readonly Buffer[]): Pack {
+  const offsets = new Map<Buffer, number>();
+  let length = 0;
+  for (const buffer of buffers) {
+    offsets.set(buffer, length);
+    length += buffer.length;
+  }
+  return { buffer: { id: -1, dtype: "u32", length, source: { kind: "temporary" } }, offsets };
+}

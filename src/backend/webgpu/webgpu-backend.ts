@@ -1,0 +1,104 @@
+import { compileGraph } from "../../compiler/compiler.ts";
+import { writesOf } from "../../compiler/program.ts";
+import type { Graph } from "../../tensor/graph.ts";
+import type { Backend } from "../backend.ts";
+import { checkGraph } from "../checks.ts";
+import { Device } from "./device.ts";
+import { WebGpuExecutable } from "./executable.ts";
+import type { Site } from "./executable.ts";
+import { emitKernel } from "./kernels.ts";
+import { Memory } from "./memory.ts";
+import { Pipelines } from "./pipelines.ts";
+import { planSlots } from "./slots.ts";
+import { VariableStore } from "./variable-store.ts";
+import { Workspace } from "./workspace.ts";
+
+export interface WebGpuOptions {
+  /** Whether an adapter that computes on the CPU will do. Default true. */
+  readonly allowSoftware?: boolean;
+}
+
+/** What the backend needs of the platform that it runs on. */
+export interface Platform {
+  readonly gpu: GPU;
+  environment(name: string): string | undefined;
+}
+
+/** Compiles graphs to WGSL, run by a GPU. */
+export class WebGpuBackend implements Backend {
+  readonly name = "webgpu";
+  readonly description: string;
+  readonly #site: Site;
+  readonly #dumps: boolean;
+  #closed = false;
+  /** The last job; jobs run one after another. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  private constructor(device: Device, dumps: boolean) {
+    const exclusively = <T>(job: () => T | Promise<T>): Promise<T> => this.#exclusively(job);
+    const memory = new Memory(device);
+    this.#site = {
+      device,
+      memory,
+      pipelines: new Pipelines(device),
+      variables: new VariableStore(device, memory, exclusively),
+      workspace: new Workspace(memory),
+      exclusively,
+    };
+    this.#dumps = dumps;
+    this.description = `WebGPU, ${device.description}`;
+  }
+
+  /** @throws Error of one line if there is no adapter that will do */
+  static async create(platform: Platform, { allowSoftware = true }: WebGpuOptions = {}): Promise<WebGpuBackend> {
+    const adapter = await platform.gpu.requestAdapter({ powerPreference: "high-performance" });
+    if (adapter === null)
+      throw new Error("webgpu: no GPU to be found: it takes a driver for Vulkan, Metal or Direct3D 12");
+    if (!allowSoftware && isSoftware(adapter.info))
+      throw new Error(`webgpu: the only GPU, ${adapter.info.description || adapter.info.device}, is one in software`);
+    return new WebGpuBackend(await Device.open(adapter), platform.environment("UNNOISE_DUMP") !== undefined);
+  }
+
+  async load(graph: Graph): Promise<WebGpuExecutable> {
+    if (this.#closed) throw new Error("webgpu: the backend is closed");
+    checkGraph(graph);
+    const { device, pipelines, workspace } = this.#site;
+    device.check();
+    const program = compileGraph(graph);
+    const { maxStorageBuffersPerShaderStage: mostBuffers } = device.gpu.limits;
+    const work = program.kernels.filter((kernel) => writesOf(kernel).some(({ length }) => length > 0));
+    const dispatches = work.map((kernel) => emitKernel(kernel, mostBuffers));
+    if (this.#dumps) for (const wgsl of new Set(dispatches.map((dispatch) => dispatch.wgsl))) console.error(wgsl);
+    const plan = planSlots(program, dispatches);
+    const kernels = await pipelines.compile(dispatches);
+    return this.#exclusively(async () => {
+      const slots = await workspace.take(plan.sizes);
+      return WebGpuExecutable.create(this.#site, { graph, program, dispatches, kernels, plan, slots });
+    });
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    await this.#site.variables.moveAllToHost();
+    await this.#exclusively(() => {
+      this.#closed = true;
+      this.#site.device.gpu.destroy();
+    });
+  }
+
+  #exclusively<T>(job: () => T | Promise<T>): Promise<T> {
+    if (this.#closed) return Promise.reject(new Error("webgpu: the backend is closed"));
+    const result = this.#last.then(() => {
+      this.#site.device.check();
+      return job();
+    });
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+}
+
+/** Whether an adapter is a program that plays a GPU. */
+export function isSoftware({ isFallbackAdapter, vendor, architecture, device, description }: GPUAdapterInfo): boolean {
+  const names = [vendor, architecture, device, description].join(" ");
+  return isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|softpipe|basic render/i.test(names);
+}
