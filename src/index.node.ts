@@ -14,6 +14,11 @@ export type { ImageFolderOptions } from "./data/image-folder.node.ts";
 export { RunDirectory, latestCheckpoint, openCheckpoint, readCheckpoint } from "./training/run-directory.node.ts";
 export type { LatestCheckpoint, RunDirectoryOptions } from "./training/run-directory.node.ts";
 
+// Evaluation
+export { fashionMnistClassifier, readClassifier, writeClassifier } from "./evaluation/classifier-file.node.ts";
+export { cachedReference } from "./evaluation/feature-cache.node.ts";
+export type { CachedReferenceOptions } from "./evaluation/feature-cache.node.ts";
+
 // Files
 export { readSafetensors, readSafetensorsHeader, writeSafetensors } from "./io/safetensors.node.ts";
 export { decodeImage, encodePng, saveGrid, savePicture } from "./io/images.node.ts";

@@ -79,6 +79,31 @@ export type { FoundCheckpoint, RunStore } from "./training/run-store.ts";
 export type { TrainingSettings, TrainingSettingsInput } from "./training/settings.ts";
 export type { State } from "./training/state.ts";
 
+// Evaluation
+export { evaluateSamples } from "./evaluation/evaluate-samples.ts";
+export type { Evaluation } from "./evaluation/evaluate-samples.ts";
+export { referenceOf } from "./evaluation/reference.ts";
+export type { Reference } from "./evaluation/reference.ts";
+export { FeatureExtractor } from "./evaluation/feature-extractor.ts";
+export type { FeatureNetwork } from "./evaluation/feature-network.ts";
+export { Classifier } from "./evaluation/classifier.ts";
+export type { Classification } from "./evaluation/classifier.ts";
+export { ImageClassifier } from "./evaluation/image-classifier.ts";
+export type { ImageClassifierOptions } from "./evaluation/image-classifier.ts";
+export { trainClassifier } from "./evaluation/train-classifier.ts";
+export type { ClassifierTrainingOptions, ClassifierTrainingProgress } from "./evaluation/train-classifier.ts";
+export { decodeClassifier, encodeClassifier } from "./evaluation/classifier-file.ts";
+export type { ClassifierNotes } from "./evaluation/classifier-file.ts";
+export { fitGaussian, frechetDistance } from "./evaluation/frechet-distance.ts";
+export type { Gaussian } from "./evaluation/frechet-distance.ts";
+export { kernelDistance } from "./evaluation/kernel-distance.ts";
+export type { KernelDistance, KernelDistanceOptions } from "./evaluation/kernel-distance.ts";
+export type { PrecisionRecall } from "./evaluation/precision-recall.ts";
+export type { InBothSpaces } from "./evaluation/memorisation.ts";
+export type { NearestNeighbours } from "./evaluation/nearest-neighbours.ts";
+export { neighbourImages } from "./evaluation/neighbour-images.ts";
+export type { Images } from "./evaluation/byte-images.ts";
+
 // Data
 export { memoryDataset } from "./data/dataset.ts";
 export type { ImageDataset, MemoryDatasetOptions } from "./data/dataset.ts";
@@ -101,6 +126,7 @@ export { Tensor, concatenate, dotGeneral, full, iota, literal, scalar, scatterAd
 export type { DotDimensions, TensorLike } from "./tensor/tensor.ts";
 export {
   conv2d,
+  crossEntropyLoss,
   gelu,
   huber,
   huberLoss,

@@ -15,13 +15,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   io: ["tensor"],
   data: ["io", "tensor"],
   training: ["data", "io", "diffusion", "nn", "compiler", "backend", "tensor"],
+  evaluation: ["training", "data", "io", "nn", "backend", "tensor"],
   parity: ["training", "io", "diffusion", "nn", "compiler", "backend", "tensor"],
   bench: ["training", "data", "diffusion", "nn", "compiler", "backend", "tensor"],
-  cli: ["bench", "parity", "training", "data", "io", "diffusion", "nn", "compiler", "backend", "tensor"],
+  cli: ["bench", "parity", "evaluation", "training", "data", "io", "diffusion", "nn", "compiler", "backend", "tensor"],
 };
 
 /** Run unchanged in a browser, so nothing in them loads a `*.node.ts` file unless it asked where it runs. */
-const BROWSER_FOLDERS = ["tensor", "compiler", "backend", "nn", "diffusion", "parity"];
+const BROWSER_FOLDERS = ["tensor", "compiler", "backend", "nn", "diffusion", "evaluation", "parity"];
 
 /** Run in a browser as well as in Node. Every other package needs a `*.node.ts` file, as Node's own modules do. */
 const BROWSER_PACKAGES = ["wabt", "zod/mini"];

@@ -30,16 +30,16 @@ function numberToHalf(value: number): number {
 }
 
 /** Converts binary16 numbers, given as raw bits, to float32. Exact. */
-export function decodeFloat16(bits: Uint16Array): Float32Array {
+export function decodeFloat16(bits: Uint16Array): Float32Array<ArrayBuffer> {
   return Float32Array.from(bits, halfToNumber);
 }
 
 /** Converts float32 to the raw bits of binary16: nearest, ties to even, beyond 65,504 infinity. */
-export function encodeFloat16(values: Float32Array): Uint16Array {
+export function encodeFloat16(values: Float32Array): Uint16Array<ArrayBuffer> {
   return Uint16Array.from(values, numberToHalf);
 }
 
 /** Converts bfloat16 numbers, given as raw bits, to float32. Exact: bfloat16 is the upper half of a float32. */
-export function decodeBfloat16(bits: Uint16Array): Float32Array {
+export function decodeBfloat16(bits: Uint16Array): Float32Array<ArrayBuffer> {
   return new Float32Array(Uint32Array.from(bits, (half) => half << 16).buffer);
 }

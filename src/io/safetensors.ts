@@ -121,7 +121,7 @@ function compareCodePoints(a: string, b: string): number {
  *
  * @throws Error for dtypes that are not plain numbers: C64 and those below 16 bits that no typed array knows.
  */
-export function toFloat32(tensor: SafeTensor): Float32Array {
+export function toFloat32(tensor: SafeTensor): Float32Array<ArrayBuffer> {
   switch (tensor.dtype) {
     case "F32":
       return tensor.data;

@@ -2,7 +2,19 @@ import { describe, expect, test } from "vitest";
 import { gradientError } from "../../test/support/gradients.ts";
 import { Random } from "../../test/support/random.ts";
 import { tensorOf, valuesOf } from "../../test/support/reference.ts";
-import { conv2d, gelu, huber, huberLoss, l1Loss, mseLoss, silu, softmax, upsampleNearest } from "./functions.ts";
+import {
+  conv2d,
+  crossEntropyLoss,
+  gelu,
+  huber,
+  huberLoss,
+  l1Loss,
+  logSoftmax,
+  mseLoss,
+  silu,
+  softmax,
+  upsampleNearest,
+} from "./functions.ts";
 import { grad } from "./grad.ts";
 import { full, iota } from "./tensor.ts";
 import type { Tensor } from "./tensor.ts";
@@ -60,6 +72,12 @@ describe("activations", () => {
   });
 });
 
+test("logSoftmax is the logarithm of softmax, also where that is 0", async () => {
+  await close(logSoftmax(tensorOf([0, Math.log(2), Math.log(5)])), [1 / 8, 2 / 8, 5 / 8].map(Math.log));
+  await close(logSoftmax(tensorOf([0, 1000])), [-1000, 0]);
+  await close(logSoftmax(tensorOf([0, 7, Math.log(3), 7], [2, 2]), 0), [1 / 4, 1 / 2, 3 / 4, 1 / 2].map(Math.log));
+});
+
 describe("losses", () => {
   const prediction = tensorOf([0, 1, 2, -3]);
   const target = tensorOf([0.5, 1, -1, -1.25]);
@@ -74,6 +92,28 @@ describe("losses", () => {
     const d = tensorOf([-4, -1, -0.5, 0, 0.25, 1, 3]);
     await close(huber(d), [3.5, 0.5, 0.125, 0, 0.03125, 0.5, 2.5]);
     await close(grad(huber(d).sum(), [d])[0], [-1, -1, -0.5, 0, 0.25, 1, 1]);
+  });
+});
+
+describe("crossEntropyLoss", () => {
+  // Probabilities 1/6, 1/3, 1/2 and 1/4, 1/4, 1/2.
+  const logits = tensorOf([0, Math.log(2), Math.log(3), 9, 9, 9 + Math.log(2)], [2, 3]);
+  const labels = tensorOf([1, 2], [2], "i32");
+
+  test("is the mean of -log p of the labels", async () => {
+    await close(crossEntropyLoss(logits, labels), [(Math.log(3) + Math.log(2)) / 2]);
+  });
+
+  test("has the gradient (p - 1 at the label) / batch", async () => {
+    const [gradient] = grad(crossEntropyLoss(logits, labels), [logits]);
+    await close(gradient, [1 / 12, -1 / 3, 1 / 4, 1 / 8, 1 / 8, -1 / 4]);
+  });
+
+  test("refuses labels that do not fit", () => {
+    expect(() => crossEntropyLoss(logits, tensorOf([1, 2, 0], [3], "i32"))).toThrow(
+      "crossEntropyLoss: logits must be [batch, classes] and labels i32 [batch], got [2,3] and i32 [3]",
+    );
+    expect(() => crossEntropyLoss(logits, tensorOf([1, 2]))).toThrow("got [2,3] and f32 [2]");
   });
 });
 

@@ -1,6 +1,6 @@
 import type { SpatialPadding } from "./op.ts";
-import { normalizeAxis } from "./shape.ts";
-import { Tensor } from "./tensor.ts";
+import { formatShape, normalizeAxis } from "./shape.ts";
+import { Tensor, iota } from "./tensor.ts";
 
 /** x * sigmoid(x) */
 export function silu(x: Tensor): Tensor {
@@ -20,10 +20,11 @@ export function softmax(x: Tensor, axis = -1): Tensor {
   return exp.divide(exp.sum(at, true));
 }
 
-/** log(softmax(x)), without the logarithm of a number near 0. */
+/** log(softmax(x)), without the overflow of taking them one after the other. */
 export function logSoftmax(x: Tensor, axis = -1): Tensor {
-  const shifted = x.subtract(x.max(axis, true).stopGradient());
-  return shifted.subtract(shifted.exp().sum(axis, true).log());
+  const at = normalizeAxis("logSoftmax", axis, x.rank);
+  const centred = x.subtract(x.max(at, true).stopGradient());
+  return centred.subtract(centred.exp().sum(at, true).log());
 }
 
 export interface Conv2dOptions {
@@ -72,6 +73,27 @@ export function mseLoss(prediction: Tensor, target: Tensor): Tensor {
 /** Mean of d^2 / 2 where |d| < 1 and |d| - 1/2 elsewhere: PyTorch's smooth_l1_loss with beta = 1. */
 export function huberLoss(prediction: Tensor, target: Tensor): Tensor {
   return huber(prediction.subtract(target)).mean();
+}
+
+/**
+ * Mean of -log p(label), as PyTorch's cross_entropy.
+ *
+ * @param logits [batch, classes]
+ * @param labels i32 [batch], classes from 0
+ */
+export function crossEntropyLoss(logits: Tensor, labels: Tensor): Tensor {
+  const [batch, classes] = logits.shape;
+  if (logits.rank !== 2 || labels.rank !== 1 || labels.shape[0] !== batch || labels.dtype !== "i32") {
+    throw new Error(
+      "crossEntropyLoss: logits must be [batch, classes] and labels i32 [batch], " +
+        `got ${formatShape(logits.shape)} and ${labels.dtype} ${formatShape(labels.shape)}`,
+    );
+  }
+  const isLabel = labels.reshape([batch, 1]).compare("eq", iota([batch, classes], 1));
+  return isLabel
+    .select(logSoftmax(logits), 0)
+    .sum()
+    .multiply(-1 / batch);
 }
 
 /** Huber's function of each difference; below 1 it is quadratic. */
