@@ -24,6 +24,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./interpolate.ts")).interpolateCommand(),
   },
   {
+    name: "evaluate",
+    summary: "measure how good samples are: FID, KID, precision, recall, copies",
+    load: async () => (await import("./evaluate.ts")).evaluateCommand(),
+  },
+  {
     name: "noise",
     summary: "show an image at several timesteps of the forward process",
     load: async () => (await import("./noise.ts")).noiseCommand(),
@@ -32,6 +37,11 @@ export const commands: readonly CommandEntry[] = [
     name: "info",
     summary: "describe a model: layers, parameters, operations, memory",
     load: async () => (await import("./info.ts")).infoCommand(),
+  },
+  {
+    name: "train-classifier",
+    summary: "train the classifier whose features evaluate compares",
+    load: async () => (await import("./train-classifier.ts")).trainClassifierCommand(),
   },
   {
     name: "bench",

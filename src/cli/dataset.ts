@@ -1,7 +1,7 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { ImageDataset } from "../data/dataset.ts";
-import type { PublishedOptions } from "../data/published.node.ts";
+import type { PublishedOptions, Split } from "../data/published.node.ts";
 import { formatBytes } from "./format.ts";
 
 export interface DataSettings {
@@ -9,18 +9,20 @@ export interface DataSettings {
   readonly data: string;
   readonly imageSize: number;
   readonly channels: number;
+  /** Of a published dataset; "train" by default. */
+  readonly split?: Split;
 }
 
 /** Opens what --data names: a published dataset, a directory of images, a directory with an IDX pair, or an IDX file. */
 export async function openData(settings: DataSettings, say: (line: string) => void): Promise<ImageDataset> {
-  const { data, imageSize, channels } = settings;
+  const { data, imageSize, channels, split } = settings;
   if (data === "fashion-mnist") {
     const { fashionMnist } = await import("../data/fashion-mnist.node.ts");
-    return fashionMnist({ onProgress: downloadNotes(say) });
+    return fashionMnist({ split, onProgress: downloadNotes(say) });
   }
   if (data === "mnist") {
     const { mnist } = await import("../data/mnist.node.ts");
-    return mnist({ onProgress: downloadNotes(say) });
+    return mnist({ split, onProgress: downloadNotes(say) });
   }
   const status = await stat(data).catch(() => undefined);
   if (status === undefined) {

@@ -117,12 +117,12 @@ export interface SamplingBar {
   stop(): void;
 }
 
-/** A bar of sampling steps on a terminal; nothing elsewhere. */
-export async function samplingBar(steps: number): Promise<SamplingBar> {
+/** A bar of sampling steps, or of other things by name, on a terminal; nothing elsewhere. */
+export async function samplingBar(steps: number, label = "step"): Promise<SamplingBar> {
   if (!process.stdout.isTTY) return { show: () => {}, stop: () => {} };
   const { SingleBar } = await import("cli-progress");
   const bar = new SingleBar({
-    format: "{bar} step {value}/{total}",
+    format: `{bar} ${label} {value}/{total}`,
     barCompleteChar: "█",
     barIncompleteChar: "░",
     barsize: 24,

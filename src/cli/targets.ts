@@ -20,11 +20,13 @@ export function animationTarget(picture: string, gif: string | boolean | undefin
   throw new Error(`--gif must end in .gif or .webp, got ${animation}`);
 }
 
-/** Hours of drawing should not end at a directory that is not there. */
 export async function checkPlaces({ picture, animation }: Targets): Promise<void> {
-  for (const path of animation === undefined ? [picture] : [picture, animation]) {
-    const directory = dirname(path);
-    const status = await stat(directory).catch(() => undefined);
-    if (status?.isDirectory() !== true) throw new Error(`${path}: cannot write: ${directory} is no directory`);
-  }
+  for (const path of animation === undefined ? [picture] : [picture, animation]) await checkPlace(path);
+}
+
+/** Hours of work should not end at a directory that is not there. */
+export async function checkPlace(path: string): Promise<void> {
+  const directory = dirname(path);
+  const status = await stat(directory).catch(() => undefined);
+  if (status?.isDirectory() !== true) throw new Error(`${path}: cannot write: ${directory} is no directory`);
 }

@@ -1,0 +1,158 @@
+import { execFile } from "node:child_process";
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { loadSharp } from "../io/images.node.ts";
+
+const main = fileURLToPath(new URL("main.ts", import.meta.url));
+const execute = promisify(execFile);
+
+interface Row {
+  readonly sampler: string;
+  readonly steps: number;
+  readonly evaluations: number;
+  readonly secondsFor64: number;
+  readonly fid: number;
+}
+interface Report {
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly rows: readonly Row[];
+}
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "unnoise-evaluate-"));
+  await mkdir(join(folder, "stripes"));
+  await writeFile(join(folder, "stripes", "train-images-idx3-ubyte"), idx(stripes, 60, 12, 12));
+  await writeFile(
+    join(folder, "stripes", "train-labels-idx1-ubyte"),
+    idx((i) => i % 3, 60),
+  );
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+/** An IDX file of bytes. */
+function idx(valueAt: (i: number) => number, ...axes: number[]): Uint8Array {
+  const header = Buffer.alloc(4 + 4 * axes.length);
+  [0x800 + axes.length, ...axes].forEach((word, i) => header.writeUInt32BE(word, 4 * i));
+  const size = axes.reduce((product, n) => product * n, 1);
+  return Buffer.concat([header, Uint8Array.from({ length: size }, (_, i) => valueAt(i))]);
+}
+
+/** Three kinds of images: stripes across, stripes down, and both. */
+function stripes(i: number): number {
+  const [image, row, column] = [Math.floor(i / 144), Math.floor(i / 12) % 12, i % 12];
+  const phase = Math.floor(image / 3);
+  const across = (row + phase) % 5 < 2 ? 100 + image : 0;
+  const down = (column + phase) % 4 < 2 ? 90 + image : 0;
+  return [across, down, across ^ down][image % 3];
+}
+
+async function unnoise(line: string): Promise<{ stdout: string; stderr: string; code: number }> {
+  const options = { cwd: folder, env: { ...process.env, UNNOISE_CACHE: join(folder, "cache") } };
+  try {
+    return { ...(await execute(process.execPath, [main, ...line.split(" ")], options)), code: 0 };
+  } catch (error) {
+    return error as { stdout: string; stderr: string; code: number };
+  }
+}
+
+const reportIn = async (name: string): Promise<Report> =>
+  JSON.parse(await readFile(join(folder, name), "utf8")) as Report;
+
+const sweep = "evaluate --features toy.safetensors -n 12 --sampler ddim,heun --steps 2,3 --json rows.json";
+
+describe("unnoise evaluate", { timeout: 60_000 }, () => {
+  beforeAll(async () => {
+    const model = "--dim 4 --dim-mults 1,2 --attention-heads 1 --timesteps 20 --sampling-timesteps 3";
+    const trained = await unnoise(
+      `train --data stripes ${model} --batch-size 4 --steps 2 --samples 4 --sample-every 0`,
+    );
+    expect(trained.stderr).toBe("");
+    const classifier = await unnoise(
+      "train-classifier --data stripes --epochs 3 --batch-size 10 --out toy.safetensors",
+    );
+    expect(classifier.stdout).toContain("trained 18 steps");
+    expect(classifier.stdout).toMatch(/names \d+\.\d\d % of stripes rightly\nwrote toy\.safetensors\n$/);
+  }, 60_000);
+
+  test("gives one row for every sampler and number of steps, in a table and in a file", async () => {
+    const { stdout, stderr, code } = await unnoise(sweep);
+    expect([stderr, code]).toEqual(["", 0]);
+    expect(stdout).toContain("data    stripes: 60 images");
+    const table = stdout.trim().split("\n").slice(-5);
+    expect(table[0]).toMatch(/^sampler +steps +evaluations +s for 64 +fid +kid x 1000 +precision +recall/);
+    const { rows, settings } = await reportIn("rows.json");
+    expect(rows.map(({ sampler, steps, evaluations }) => [sampler, steps, evaluations])).toEqual([
+      ["ddim", 2, 2],
+      ["ddim", 3, 3],
+      ["heun", 2, 3],
+      ["heun", 3, 5],
+    ]);
+    rows.forEach(({ sampler, fid, secondsFor64 }, i) => {
+      expect(table[i + 1]).toContain(sampler);
+      expect(table[i + 1]).toContain(fid.toFixed(3));
+      expect(secondsFor64).toBeGreaterThan(0);
+    });
+    expect(settings).toMatchObject({ reference: "stripes", referenceImages: 60, number: 12, seed: 0 });
+  });
+
+  test("keeps the features of the dataset, and goes on with a report that is there", async () => {
+    const cached = await readdir(join(folder, "cache", "features"));
+    expect(cached).toHaveLength(1);
+    const whole = await reportIn("rows.json");
+    await writeFile(join(folder, "rows.json"), JSON.stringify({ ...whole, rows: whole.rows.slice(0, 3) }));
+    const { stdout, code } = await unnoise(sweep);
+    expect(code).toBe(0);
+    expect(stdout.trim().split("\n")).toHaveLength(9);
+    const again = await reportIn("rows.json");
+    expect(again.rows.slice(0, 3)).toEqual(whole.rows.slice(0, 3));
+    expect(again.rows[3]).toEqual({ ...whole.rows[3], secondsFor64: again.rows[3].secondsFor64 });
+    expect(await readdir(join(folder, "cache", "features"))).toEqual(cached);
+    const other = await unnoise(`${sweep} --seed 1`);
+    expect(other.stderr).toBe("unnoise: rows.json: its rows are of seed 0, now it is 1: name another file\n");
+  });
+
+  test("computes features anew where the cached ones are damaged", async () => {
+    const [name] = await readdir(join(folder, "cache", "features"));
+    const path = join(folder, "cache", "features", name);
+    const good = await readFile(path);
+    await writeFile(path, good.subarray(0, good.length - 9));
+    expect((await unnoise("evaluate --features toy.safetensors -n 12 --steps 2")).code).toBe(0);
+    expect(await readFile(path)).toEqual(good);
+  });
+
+  test("says the same of images in a directory as of samples, and shows their neighbours", async () => {
+    await unnoise("sample -n 12 --seed 0 --sampler ddim --steps 2 --no-grid --out drawn --scale 1");
+    const line = "evaluate --images drawn --data stripes --features toy.safetensors --out near.png --json";
+    const { stdout, stderr } = await unnoise(line);
+    expect(stderr).toBe("");
+    const [row] = (JSON.parse(stdout) as Report).rows;
+    const [drawn] = (await reportIn("rows.json")).rows;
+    expect(row).toEqual({ ...drawn, sampler: null, steps: null, evaluations: null, secondsFor64: null });
+    const { width, height } = await (await loadSharp())(join(folder, "near.png")).metadata();
+    // Twelve columns and three rows of 12 pixels, with 2 pixels between and around them.
+    expect(width / height).toBe((12 * 14 + 2) / (3 * 14 + 2));
+  });
+
+  const wrong: [string, RegExp][] = [
+    ["evaluate --steps 2,3 --out x.png", /--out shows the samples of one sampler and number of steps, got 2 pairs/],
+    ["evaluate --images drawn --steps 2", /--images evaluates pictures that are there: leave --checkpoint, --sampler/],
+    ["evaluate --images drawn", /--images needs a dataset to compare with: name one with --data/],
+    ["evaluate --sampler ddim,dimm", /It must be made of ddpm, .*got "dimm"/],
+    ["evaluate --features toy.safetensors --steps 2,21", /ddim: steps must be a whole number from 1 to 20, got 21/],
+    ["evaluate", /are for images \[28, 28, 1\], got \[12, 12, 1\]: name others with --features/],
+    ["evaluate --features rows.json", /rows\.json: not a safetensors file/],
+    ["evaluate -n 5", /'-n, --number <n>' argument '5' is invalid. It must be a whole number from 10 /],
+    ["train-classifier --data drawn", /drawn: a classifier needs labels, and this dataset has none/],
+  ];
+  test.each(wrong)("refuses %s in one line", async (line, message) => {
+    const { stderr, code } = await unnoise(line);
+    expect(code).toBeGreaterThan(0);
+    expect(stderr).toMatch(message);
+    expect(stderr.trim().split("\n")).toHaveLength(1);
+  });
+});

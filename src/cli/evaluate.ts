@@ -1,0 +1,85 @@
+import { Command, Option } from "commander";
+import { samplerNames } from "../diffusion/samplers/plan.ts";
+import type { SamplerName } from "../diffusion/samplers/plan.ts";
+import { timestepSpacingNames } from "../diffusion/timestep-spacing.ts";
+import type { TimestepSpacing } from "../diffusion/timestep-spacing.ts";
+import { numberWithin, wholeNumber } from "../training/rules.ts";
+import { deviceNames } from "./device.ts";
+import type { DeviceName } from "./device.ts";
+import { numberFlag, numbersFlag } from "./flags.ts";
+import { namesFlag } from "./name-list.ts";
+
+const EXAMPLES = `
+Examples:
+  $ unnoise evaluate                                  1,000 samples of the latest run
+  $ unnoise evaluate --sampler ddim,uniPC --steps 5,10,20 --json samplers.json
+  $ unnoise evaluate --images drawn/ --data fashion-mnist
+  $ unnoise evaluate -n 5000 --out nearest.png        also show what samples are nearest to
+  $ unnoise evaluate --features inception.safetensors
+
+fid and kid are distances between the features of samples and of the dataset: 0 is best, and only
+numbers of equal -n and equal features compare. precision is the share of samples that look like the
+dataset, recall the share of the dataset that samples look like. novelty is how far samples are from
+the nearest image of the dataset, relative to how far those are from each other: a model that copies
+comes much below 1. Every pair of --sampler and --steps gives one row; the model is loaded once. A
+file named by --json gets each row as it comes, and the same command goes on where it stopped.`;
+
+export interface EvaluateFlags {
+  readonly checkpoint?: string;
+  readonly images?: string;
+  readonly data?: string;
+  readonly split: "train" | "test";
+  readonly features?: string;
+  readonly number: number;
+  readonly seed: number;
+  readonly sampler?: readonly SamplerName[];
+  readonly steps?: readonly number[];
+  readonly timestepSpacing?: TimestepSpacing;
+  readonly eta?: number;
+  readonly guidance?: number;
+  /** True prints JSON; a name is a file that is written. */
+  readonly json?: string | true;
+  readonly out?: string;
+  readonly ema: boolean;
+  readonly device: DeviceName;
+}
+
+export function evaluateCommand(): Command {
+  return new Command("evaluate")
+    .description("Measure how good a model's samples, or the images of a directory, are beside a dataset.")
+    .option("--checkpoint <path>", "a checkpoint file or a run directory (default: the latest run)")
+    .option("--images <directory>", "evaluate the images of a directory instead of drawing samples")
+    .option("--data <name>", "the dataset: fashion-mnist, mnist, or a path (default: what the model was trained on)")
+    .addOption(
+      new Option("--split <name>", "the part of a published dataset").choices(["train", "test"]).default("train"),
+    )
+    .option("--features <file>", "an Inception-v3 or a classifier of train-classifier (default: one of garments)")
+    .option("-n, --number <n>", "samples to draw", numberFlag(wholeNumber(10, 1_000_000)), 1000)
+    .option("--seed <n>", "which samples", numberFlag(wholeNumber(0, 2 ** 32 - 1)), 0)
+    .addOption(
+      new Option("--sampler <names>", `by which samplers: ${samplerNames.join(", ")}`).argParser(
+        namesFlag(samplerNames),
+      ),
+    )
+    .option("--steps <numbers>", "with how many steps (default: as trained)", numbersFlag(wholeNumber(1)))
+    .addOption(
+      new Option("--timestep-spacing <name>", "which timesteps they visit (default: by sampler)").choices(
+        timestepSpacingNames,
+      ),
+    )
+    .option("--eta <x>", "noise that ddim and its like add, 0 (none) to 1 (as ddpm)", numberFlag(numberWithin(0, 1)))
+    .option(
+      "--guidance <scale>",
+      "how far samples go towards their class: 1 draws as trained (default: 1)",
+      numberFlag(numberWithin(-100, 100)),
+    )
+    .option("--json [file]", "print JSON, or write it to a file row by row")
+    .option("--out <picture>", "write a picture of the samples nearest to the dataset, with their neighbours")
+    .option("--no-ema", "draw with the model itself instead of its average")
+    .addOption(new Option("--device <name>", "what to compute on").choices(deviceNames).default("auto"))
+    .addHelpText("after", EXAMPLES)
+    .action(async (flags: EvaluateFlags) => {
+      const { evaluateRun } = await import("./evaluate-run.ts");
+      process.exitCode = await evaluateRun(flags);
+    });
+}
