@@ -72,11 +72,14 @@ export { Adam } from "./training/adam.ts";
 export type { AdamOptions } from "./training/adam.ts";
 export { decodeCheckpoint, encodeCheckpoint } from "./training/checkpoint.ts";
 export type { Checkpoint } from "./training/checkpoint.ts";
-export { diffusionFromCheckpoint, modelFromCheckpoint } from "./training/from-checkpoint.ts";
+export { classifierAccuracy } from "./training/classifier-accuracy.ts";
+export type { ClassifierAccuracyOptions } from "./training/classifier-accuracy.ts";
+export { classifierFromCheckpoint, diffusionFromCheckpoint, modelFromCheckpoint } from "./training/from-checkpoint.ts";
 export type { MetricsLine } from "./training/metrics.ts";
 export type { RunConfig } from "./training/run-config.ts";
 export type { FoundCheckpoint, RunStore } from "./training/run-store.ts";
 export type { TrainingSettings, TrainingSettingsInput } from "./training/settings.ts";
+export type { Architecture, TrainedModel } from "./training/trained-model.ts";
 export type { State } from "./training/state.ts";
 
 // Evaluation

@@ -5,7 +5,13 @@ import { memoryDataset } from "../src/data/dataset.ts";
 import { ReferenceBackend } from "../src/backend/reference/backend.ts";
 import { GaussianDiffusion } from "../src/diffusion/gaussian-diffusion.ts";
 import { Unet } from "../src/nn/unet.ts";
-import { diffusionFromCheckpoint, modelFromCheckpoint } from "../src/training/from-checkpoint.ts";
+import { UnetClassifier } from "../src/nn/unet-classifier.ts";
+import { classifierAccuracy } from "../src/training/classifier-accuracy.ts";
+import {
+  classifierFromCheckpoint,
+  diffusionFromCheckpoint,
+  modelFromCheckpoint,
+} from "../src/training/from-checkpoint.ts";
 import { Trainer } from "../src/training/trainer.ts";
 import { largestDifference } from "./support/evaluate.ts";
 import { Random } from "./support/random.ts";
@@ -47,7 +53,7 @@ function hits(found: readonly number[], asked: readonly number[]): number {
   return found.filter((label, i) => label === asked[i]).length;
 }
 
-describe("a class-conditional model", { timeout: 60_000 }, () => {
+describe("a class-conditional model", { timeout: 240_000 }, () => {
   let backend: Backend;
   let trainer: Trainer;
   const options = { dim: 16, channels: 1, dimMults: [1, 2], numClasses: 3, attentionHeads: 1, seed: 1 };
@@ -67,7 +73,7 @@ describe("a class-conditional model", { timeout: 60_000 }, () => {
       backend,
     });
     for await (const _ of trainer.run({ steps: 250 }));
-  }, 60_000);
+  }, 240_000);
   afterAll(async () => {
     trainer.dispose();
     await backend.close();
@@ -102,7 +108,43 @@ describe("a class-conditional model", { timeout: 60_000 }, () => {
   });
 });
 
-test("vectors and contexts condition samples alike on wasm and the reference", { timeout: 60_000 }, async () => {
+test("a trained classifier guides a model that knows no classes", { timeout: 240_000 }, async () => {
+  const backend = await createWasmBackend({ threads: 1 });
+  const diffusion = new GaussianDiffusion({ timesteps: 100, betaSchedule: "cosine", samplingTimesteps: 20 });
+  const dataset = stripes();
+  const options = { dim: 16, channels: 1, dimMults: [1, 2], attentionHeads: 1, seed: 1 };
+  const settings = { diffusion, dataset, batchSize: 24, learningRate: 2e-3, emaDecay: 0.9, emaUpdateEvery: 1, backend };
+  const trainer = new Trainer({ ...settings, model: new Unet(options) });
+  for await (const _ of trainer.run({ steps: 250 }));
+  const classifierTrainer = new Trainer({ ...settings, model: new UnetClassifier({ ...options, numClasses: 3 }) });
+  for await (const _ of classifierTrainer.run({ steps: 250 }));
+
+  const checkpoint = await classifierTrainer.checkpoint();
+  const classifier = await classifierFromCheckpoint(checkpoint);
+  const timesteps = [0, 50, 99];
+  const shares = await classifierAccuracy(classifier, diffusion, dataset, { timesteps, backend });
+  expect(shares[0]).toBe(1);
+  // Hardly any signal is left at the end.
+  expect(shares[2]).toBeLessThan(0.7);
+  expect(shares[1]).toBeGreaterThan(shares[2]);
+
+  const classes = Array.from({ length: 30 }, (_, i) => i % 3);
+  const draw = async (guided: object) => {
+    const how = { batchSize: 30, imageSize: SIDE, seed: 3, backend };
+    const images = await diffusion.sample(trainer.samplingModel, { ...how, ...guided });
+    return hits(classesOf(images.data as Float32Array), classes);
+  };
+  expect(await draw({})).toBeLessThan(20);
+  expect(await draw({ classes, classifier, classifierScale: 4 })).toBeGreaterThanOrEqual(27);
+
+  await expect(modelFromCheckpoint(checkpoint)).rejects.toThrow("checkpoint: a classifier's, which draws no images");
+  await expect(classifierFromCheckpoint(await trainer.checkpoint())).rejects.toThrow("checkpoint: not a classifier's");
+  await expect(trainer.restore(checkpoint)).rejects.toThrow('model.architecture is "unetClassifier" there');
+  for (const used of [trainer, classifierTrainer, diffusion]) used.dispose();
+  await backend.close();
+});
+
+test("vectors and contexts condition samples alike on wasm and the reference", { timeout: 240_000 }, async () => {
   const backends = [ReferenceBackend.create(), await createWasmBackend({ threads: 1 })];
   const model = new Unet({ dim: 8, channels: 1, dimMults: [1], vectorDim: 2, contextDim: 3, attentionHeads: 1 });
   const random = new Random(2);

@@ -37,10 +37,6 @@ export class UnetClassifier extends UnetEncoder {
     this.labelParameters();
   }
 
-  get numClasses(): number {
-    return this.options.numClasses;
-  }
-
   /**
    * @param x noisy images [batch, height, width, channels]
    * @param time timesteps [batch], i32 or f32

@@ -117,6 +117,16 @@ export abstract class UnetEncoder extends Module {
     return this.options.channels;
   }
 
+  /** Whether it takes an estimate of the clean images. */
+  get selfCondition(): boolean {
+    return this.options.selfCondition;
+  }
+
+  /** Number of classes that it knows, 0 if none. */
+  get numClasses(): number {
+    return this.options.numClasses;
+  }
+
   /**
    * @param x what the first convolution takes
    * @param embedding [batch, 4 dim]

@@ -61,15 +61,6 @@ export class Unet extends UnetEncoder {
     this.labelParameters();
   }
 
-  get selfCondition(): boolean {
-    return this.options.selfCondition;
-  }
-
-  /** Number of classes that it knows, 0 if none. */
-  get numClasses(): number {
-    return this.options.numClasses;
-  }
-
   /** Length of the vectors that it takes, 0 if none. */
   get vectorDim(): number {
     return this.options.vectorDim;

@@ -1,13 +1,15 @@
 import * as z from "zod/mini";
 import type { ImageDataset } from "../data/dataset.ts";
 import type { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
-import type { Unet } from "../nn/unet.ts";
 import { flag, numberWithin, oneOf, positiveNumber, wholeNumber, withDefault } from "./rules.ts";
 import { trainingSettings } from "./settings.ts";
 import type { TrainingSettings } from "./settings.ts";
+import { architectureOf, architectures } from "./trained-model.ts";
+import type { TrainedModel } from "./trained-model.ts";
 
-/** Every option of a U-Net, as `Unet.options` gives them. */
+/** What a model is and every option of it, as `Unet.options` gives them. */
 export const unetSettings = z.strictObject({
+  architecture: withDefault(oneOf(architectures), "unet"),
   dim: wholeNumber(4, 4096),
   initDim: wholeNumber(1),
   outDim: wholeNumber(1),
@@ -63,7 +65,7 @@ export type RunConfig = z.infer<typeof runConfig>;
 
 /** The config of a run with these parts. */
 export function configOf(
-  model: Unet,
+  model: TrainedModel,
   diffusion: GaussianDiffusion,
   training: TrainingSettings,
   dataset: ImageDataset,
@@ -76,7 +78,7 @@ export function configOf(
   // What other models are trained on may change its names.
   const classNames = model.numClasses > 0 ? classNamesOf(dataset, model.numClasses) : undefined;
   return {
-    model: { ...model.options, dimMults: [...model.options.dimMults] },
+    model: { architecture: architectureOf(model), ...model.options, dimMults: [...model.options.dimMults] },
     diffusion: {
       timesteps,
       lossType,
@@ -101,6 +103,7 @@ function classNamesOf({ classNames }: ImageDataset, count: number): string[] {
 /** Settings that another run may not differ in if it goes on from a checkpoint, as paths into the config. */
 const FIXED = {
   model: [
+    "architecture",
     "dim",
     "initDim",
     "outDim",

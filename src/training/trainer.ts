@@ -4,7 +4,8 @@ import type { ImageDataset } from "../data/dataset.ts";
 import { DataLoader } from "../data/loader.ts";
 import type { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
 import { Random } from "../nn/init.ts";
-import { Unet } from "../nn/unet.ts";
+import type { Unet } from "../nn/unet.ts";
+import { UnetClassifier } from "../nn/unet-classifier.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import { Tensor, iota } from "../tensor/tensor.ts";
 import type { Variable } from "../tensor/variable.ts";
@@ -22,11 +23,13 @@ import { trainingSettings } from "./settings.ts";
 import type { TrainingSettings, TrainingSettingsInput } from "./settings.ts";
 import { findNonFinite, readState, stateProblems, writeState } from "./state.ts";
 import type { State } from "./state.ts";
+import { modelLike } from "./trained-model.ts";
+import type { TrainedModel } from "./trained-model.ts";
 import { TrainingProgram } from "./training-program.ts";
 import type { MicroBatch } from "./training-program.ts";
 
-export interface TrainerOptions extends TrainingSettingsInput {
-  readonly model: Unet;
+export interface TrainerOptions<Model extends TrainedModel = Unet> extends TrainingSettingsInput {
+  readonly model: Model;
   readonly diffusion: GaussianDiffusion;
   /** Images as bytes; they are scaled to [-1, 1]. */
   readonly dataset: ImageDataset;
@@ -48,7 +51,7 @@ export interface TrainingProgress extends MetricsLine {
 }
 
 /**
- * Trains a U-Net by Algorithm 1 of Ho et al. (2020, 2006.11239).
+ * Trains a U-Net by Algorithm 1 of Ho et al. (2020, 2006.11239), or a classifier on the same noisy images.
  *
  * All randomness follows from the seed and the step, so a run that was stopped and goes on from its checkpoint gives
  * the same bits as one that was never stopped.
@@ -59,10 +62,10 @@ export interface TrainingProgress extends MetricsLine {
  * const trainer = new Trainer({ model, diffusion, dataset, batchSize: 128, learningRate: 1e-3 });
  * for await (const { step, loss } of trainer.run({ epochs: 6 })) console.log(step, loss);
  */
-export class Trainer {
-  readonly model: Unet;
+export class Trainer<Model extends TrainedModel = Unet> {
+  readonly model: Model;
   /** Holds averages of the model's parameters, which usually draw better samples; undefined with emaDecay 0. */
-  readonly emaModel: Unet | undefined;
+  readonly emaModel: Model | undefined;
   readonly settings: TrainingSettings;
   readonly #diffusion: GaussianDiffusion;
   readonly #dataset: ImageDataset;
@@ -82,7 +85,7 @@ export class Trainer {
   #hasDiverged = false;
 
   /** @throws Error of one line if an option is out of its range or the dataset does not fit the model */
-  constructor(options: TrainerOptions) {
+  constructor(options: TrainerOptions<Model>) {
     const { model, diffusion, dataset, runDirectory, saveEvery = 500, backend, log, ...settings } = options;
     if (!Number.isSafeInteger(saveEvery) || saveEvery < 1) {
       throw new Error(`Trainer: saveEvery must be a whole number of at least 1, got ${saveEvery}`);
@@ -91,7 +94,7 @@ export class Trainer {
     checkImages(model, diffusion, dataset);
     checkClasses(model, dataset);
     this.model = model;
-    this.emaModel = this.settings.emaDecay > 0 ? new Unet(model.options) : undefined;
+    this.emaModel = this.settings.emaDecay > 0 ? modelLike(model) : undefined;
     this.#diffusion = diffusion;
     this.#dataset = dataset;
     this.#store = runDirectory;
@@ -114,7 +117,7 @@ export class Trainer {
   }
 
   /** The model to draw samples with: the averages if they are kept. */
-  get samplingModel(): Unet {
+  get samplingModel(): Model {
     return this.emaModel ?? this.model;
   }
 
@@ -295,15 +298,20 @@ export class Trainer {
 }
 
 /** Traces the model on one image, so that it says at once what it cannot take or should return. */
-function checkImages(model: Unet, diffusion: GaussianDiffusion, { name, height, width, channels }: ImageDataset): void {
+function checkImages(
+  model: TrainedModel,
+  diffusion: GaussianDiffusion,
+  { name, height, width, channels }: ImageDataset,
+): void {
   if (channels !== model.channels) {
     throw new Error(`Trainer: the model takes ${model.channels} channels, the images of ${name} have ${channels}`);
   }
   const image = new Tensor({ kind: "input", index: 0, shape: [1, height, width, channels], dtype: "f32" });
-  diffusion.modelOutput(model, image, iota([1]));
+  if (model instanceof UnetClassifier) model.forward(image, iota([1]));
+  else diffusion.modelOutput(model, image, iota([1]));
 }
 
-function checkClasses({ numClasses }: Unet, { name, labels, classNames }: ImageDataset): void {
+function checkClasses({ numClasses }: TrainedModel, { name, labels, classNames }: ImageDataset): void {
   if (numClasses === 0) return;
   if (!labels) throw new Error(`Trainer: the model takes ${numClasses} classes, the images of ${name} have none`);
   const count = classNames?.length ?? labels.reduce((most, label) => Math.max(most, label + 1), 0);

@@ -1,6 +1,8 @@
+import { logLikelihood } from "../diffusion/classifier.ts";
 import type { Denoiser } from "../diffusion/denoiser.ts";
 import type { Diffusion } from "../diffusion/diffusion.ts";
 import type { Conditions } from "../nn/conditions.ts";
+import { UnetClassifier } from "../nn/unet-classifier.ts";
 import { RandomStream } from "../tensor/random.ts";
 import type { Shape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -32,13 +34,13 @@ export interface TrainingLoss {
 
 /**
  * Lines 2 to 5 of Algorithm 1 of Ho et al. (2020, 2006.11239), from bytes to the loss: all that is random is drawn
- * from the key.
+ * from the key. A classifier sees the same noisy images, and its loss is the cross-entropy.
  *
  * @param bytes f32 [batch, height, width, channels] from 0 to 255
  * @param key u32 [2]
  */
 export function trainingLoss(
-  model: Denoiser,
+  model: Denoiser | UnetClassifier,
   diffusion: Diffusion,
   bytes: Tensor,
   key: Tensor,
@@ -52,10 +54,35 @@ export function trainingLoss(
   const t = drawn?.t ?? diffusion.drawTimes(random, batch);
   const noise = random.normal(xStart.shape);
   const told = conditionsOf(options, t.shape, random);
-  const estimate = (): Tensor => diffusion.estimateXStart(model, diffusion.qSample(xStart, t, noise), t, told);
-  const conditions = options.withEstimate ? { ...told, selfCondition: estimate() } : told;
-  const losses = diffusion.losses(model, xStart, t, noise, conditions);
+  const losses =
+    model instanceof UnetClassifier
+      ? crossEntropies(model, diffusion.qSample(xStart, t, noise), t, told)
+      : denoisingLosses(model, diffusion, { xStart, t, noise }, told, options);
   return { loss: (drawn ? losses.multiply(drawn.weights) : losses).mean(), t, losses };
+}
+
+/** What line 5 of Algorithm 1 asks about: clean images, the time, and the noise added to them. */
+interface Noised {
+  readonly xStart: Tensor;
+  readonly t: Tensor;
+  readonly noise: Tensor;
+}
+
+function denoisingLosses(
+  model: Denoiser,
+  diffusion: Diffusion,
+  { xStart, t, noise }: Noised,
+  told: Conditions,
+  { withEstimate }: TrainingLossOptions,
+): Tensor {
+  const estimate = (): Tensor => diffusion.estimateXStart(model, diffusion.qSample(xStart, t, noise), t, told);
+  const conditions = withEstimate ? { ...told, selfCondition: estimate() } : told;
+  return diffusion.losses(model, xStart, t, noise, conditions);
+}
+
+function crossEntropies(model: UnetClassifier, x: Tensor, t: Tensor, { classes }: Conditions): Tensor {
+  if (!classes) throw new Error("internal: a classifier is trained on classes");
+  return logLikelihood(model, x, t, classes).negate();
 }
 
 /** Line 3 of Algorithm 1 of Ho & Salimans (2022, 2207.12598): classes are withheld with some probability. */

@@ -4,7 +4,6 @@ import type { Compiled } from "../backend/compile.ts";
 import { OutOfMemory } from "../backend/out-of-memory.ts";
 import type { Diffusion } from "../diffusion/diffusion.ts";
 import { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
-import type { Unet } from "../nn/unet.ts";
 import type { DType } from "../tensor/dtype.ts";
 import type { Update } from "../tensor/graph.ts";
 import { grad } from "../tensor/grad.ts";
@@ -19,6 +18,7 @@ import { emaUpdates } from "./ema.ts";
 import { clipByGlobalNorm } from "./gradient.ts";
 import { ImportanceSampler } from "./importance-sampler.ts";
 import type { TrainingSettings } from "./settings.ts";
+import type { TrainedModel } from "./trained-model.ts";
 import { trainingLoss } from "./training-loss.ts";
 import type { TrainingLoss, TrainingLossOptions } from "./training-loss.ts";
 
@@ -42,9 +42,9 @@ export interface StepRates {
 
 export interface TrainingProgramOptions {
   readonly backend: Backend;
-  readonly model: Unet;
+  readonly model: TrainedModel;
   /** The model whose parameters are the averages of the other's. */
-  readonly emaModel: Unet | undefined;
+  readonly emaModel: TrainedModel | undefined;
   readonly diffusion: Diffusion;
   readonly settings: TrainingSettings;
 }

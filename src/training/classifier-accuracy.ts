@@ -1,0 +1,71 @@
+import type { Backend } from "../backend/backend.ts";
+import { compile } from "../backend/compile.ts";
+import type { ImageDataset } from "../data/dataset.ts";
+import type { NoisyClassifier } from "../diffusion/classifier.ts";
+import type { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
+import { ndarray } from "../tensor/ndarray.ts";
+import { RandomStream } from "../tensor/random.ts";
+import { iota, scalar } from "../tensor/tensor.ts";
+
+export interface ClassifierAccuracyOptions {
+  /** At which noise to look. */
+  readonly timesteps: readonly number[];
+  /** Images to look at, spread evenly over the dataset; default 500, or all if there are fewer. */
+  readonly images?: number;
+  readonly backend: Backend;
+}
+
+/** Images that are looked at together. */
+const BATCH = 100;
+
+/**
+ * The share of a dataset's images whose class a classifier finds likeliest, from 0 to 1, at each of some timesteps.
+ *
+ * @throws Error of one line if the images have no classes
+ */
+export async function classifierAccuracy(
+  classifier: NoisyClassifier,
+  diffusion: GaussianDiffusion,
+  dataset: ImageDataset,
+  { timesteps, images = 500, backend }: ClassifierAccuracyOptions,
+): Promise<number[]> {
+  const { length, labels } = dataset;
+  if (!labels) throw new Error(`classifierAccuracy: the images of ${dataset.name} have no classes`);
+  const program = compile(backend, (bytes, classes, t) => {
+    const x = bytes.divide(127.5).subtract(1);
+    const noise = new RandomStream([scalar(0, "u32"), t.convert("u32")]).normal(x.shape);
+    const logits = classifier.forward(diffusion.qSample(x, t, noise), t.broadcastTo(classes.shape));
+    const ofClass = iota(logits.shape, 1)
+      .compare("eq", classes.reshape([classes.size, 1]))
+      .select(logits, 0)
+      .sum(1);
+    return { outputs: { right: ofClass.compare("ge", logits.max(1)).convert("f32").sum() } };
+  });
+  const count = Math.min(images, length);
+  const right = timesteps.map(() => 0);
+  try {
+    for (let first = 0; first < count; first += BATCH) {
+      const indices = Array.from({ length: Math.min(BATCH, count - first) }, (_, i) =>
+        Math.floor(((first + i) * length) / count),
+      );
+      const bytes = await imagesOf(dataset, indices);
+      const classes = ndarray(
+        Int32Array.from(indices, (index) => labels[index]),
+        [indices.length],
+      );
+      for (const [place, t] of timesteps.entries()) {
+        right[place] += (await program(bytes, classes, ndarray([t], [], "i32"))).right.data[0];
+      }
+    }
+  } finally {
+    program.dispose();
+  }
+  return right.map((found) => found / count);
+}
+
+async function imagesOf(dataset: ImageDataset, indices: readonly number[]) {
+  const { height, width, channels } = dataset;
+  const bytes = new Uint8Array(indices.length * height * width * channels);
+  await dataset.read(indices, bytes);
+  return ndarray(Float32Array.from(bytes), [indices.length, height, width, channels]);
+}

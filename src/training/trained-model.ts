@@ -1,0 +1,23 @@
+import { Unet } from "../nn/unet.ts";
+import { UnetClassifier } from "../nn/unet-classifier.ts";
+import type { UnetOptions } from "../nn/unet-options.ts";
+
+/** What a trainer trains: a network that sees images in noise, or one that tells which class they are of. */
+export type TrainedModel = Unet | UnetClassifier;
+
+export const architectures = ["unet", "unetClassifier"] as const;
+export type Architecture = (typeof architectures)[number];
+
+export function architectureOf(model: TrainedModel): Architecture {
+  return model instanceof UnetClassifier ? "unetClassifier" : "unet";
+}
+
+/** A model of an architecture, with the weights of its seed. */
+export function newModel(architecture: Architecture, options: Required<UnetOptions>): TrainedModel {
+  return architecture === "unetClassifier" ? new UnetClassifier(options) : new Unet(options);
+}
+
+/** A model with the same options, and the weights of its seed. */
+export function modelLike<Model extends TrainedModel>(model: Model): Model {
+  return newModel(architectureOf(model), model.options) as Model;
+}
