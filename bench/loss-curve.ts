@@ -12,12 +12,10 @@ import { report } from "../src/cli/failure.ts";
 import { numberFlag } from "../src/cli/flags.ts";
 import { namesFlag } from "../src/cli/name-list.ts";
 import { presetNamed } from "../src/cli/presets/all.ts";
+import { diffusionOf, modelOf } from "../src/cli/run-parts.ts";
 import { runSettings } from "../src/cli/run-settings.ts";
 import { idxPair } from "../src/data/idx.node.ts";
-import { GaussianDiffusion } from "../src/diffusion/gaussian-diffusion.ts";
-import { betaSchedule } from "../src/diffusion/schedules.ts";
 import { writeFileAtomic } from "../src/io/atomic.node.ts";
-import { Unet } from "../src/nn/unet.ts";
 import { check, wholeNumber } from "../src/training/rules.ts";
 import { Trainer } from "../src/training/trainer.ts";
 import { ChildLines } from "./child-lines.ts";
@@ -57,7 +55,7 @@ interface Flags {
 }
 
 const recipe = presetNamed("annotated");
-const { model, diffusion, training } = check(runSettings, { preset: recipe.name, ...recipe.settings }, "preset");
+const settings = check(runSettings, { preset: recipe.name, ...recipe.settings }, "preset");
 
 async function run(flags: Flags): Promise<void> {
   const dataset = await idxPair({ images: flags.images });
@@ -82,11 +80,10 @@ function earlierMeans({ json }: Flags, head: Omit<LossFile, "means">): LossFile[
 }
 
 async function* trainHere(dataset: Awaited<ReturnType<typeof idxPair>>, steps: number): AsyncGenerator<number> {
-  const { betaSchedule: schedule, timesteps, ...options } = diffusion;
   const trainer = new Trainer({
-    ...training,
-    model: new Unet({ ...model, channels: 1 }),
-    diffusion: new GaussianDiffusion({ ...options, betas: betaSchedule(schedule, timesteps) }),
+    ...settings.training,
+    model: modelOf(settings, 1),
+    diffusion: diffusionOf(settings),
     dataset,
     backend: await defaultBackend(),
   });
@@ -97,7 +94,7 @@ async function* trainInPyTorch({ images, steps }: Flags): AsyncGenerator<number>
   const python = await findPython();
   if (!python) throw new Error(`PyTorch is absent: ${INSTALL_HINT}`);
   const script = fileURLToPath(new URL("peers/loss_curve.py", import.meta.url));
-  const numbers = { steps, batch: training.batchSize, threads: availableParallelism() };
+  const numbers = { steps, batch: settings.training.batchSize, threads: availableParallelism() };
   const flags = Object.entries(numbers).flatMap(([name, value]) => [`--${name}`, String(value)]);
   const child = spawn(python.path, ["-B", script, "--images", images, ...flags], { stdio: "pipe" });
   const lines = new ChildLines("pytorch", child);

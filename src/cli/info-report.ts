@@ -1,6 +1,7 @@
-import type { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
+import type { Diffusion } from "../diffusion/diffusion.ts";
 import { formatSummary, summary } from "../nn/summary.ts";
 import { Unet } from "../nn/unet.ts";
+import type { DiffusionConfig } from "../training/diffusion-config.ts";
 import { diffusionFromCheckpoint } from "../training/from-checkpoint.ts";
 import { openCheckpoint } from "../training/run-directory.node.ts";
 import type { TrainingSettings } from "../training/settings.ts";
@@ -12,6 +13,7 @@ import { presetNamed } from "./presets/all.ts";
 import { check } from "../training/rules.ts";
 import { diffusionOf, modelOf } from "./run-parts.ts";
 import { runSettings } from "./run-settings.ts";
+import type { RunSettings } from "./run-settings.ts";
 import { latestRun } from "./runs.ts";
 
 /** What a description is made of, from wherever it comes. */
@@ -20,7 +22,7 @@ interface Subject {
   /** Lines of their own below the title. */
   readonly facts: readonly string[];
   readonly model: Unet;
-  readonly diffusion: GaussianDiffusion;
+  readonly diffusion: Diffusion;
   readonly training: TrainingSettings;
   readonly imageSize: readonly [number, number];
 }
@@ -63,7 +65,7 @@ async function fromCheckpoint(path: string): Promise<Subject> {
       ...faults.map((fault) => `passed over ${fault}`),
       `trained    ${formatCount(step)} steps of ${training.batchSize * training.gradientAccumulateEvery} images, epoch ${position.epoch + 1}`,
       `images     ${dataset.name}: ${formatCount(dataset.length)} of ${dataset.height} x ${dataset.width}, channels ${dataset.channels}`,
-      `diffusion  ${diffusion.timesteps} timesteps, ${diffusion.objective}, loss ${diffusion.lossType}; sampling in ${diffusion.samplingTimesteps} steps`,
+      diffusionFact(diffusion),
       `optimizer  Adam, learning rate ${training.learningRate} (${training.learningRateSchedule}), seed ${training.seed}`,
     ],
     model: new Unet(config.model),
@@ -77,12 +79,11 @@ function fromPreset(name: string): Subject {
   const preset = presetNamed(name);
   const settings = check(runSettings, { preset: preset.name, ...preset.settings }, "preset");
   const diffusion = diffusionOf(settings);
-  const { timesteps, objective, lossType, samplingTimesteps } = diffusion;
   const { training, imageSize } = settings;
   return {
     title: `preset ${preset.name}: ${preset.summary}`,
     facts: [
-      `diffusion  ${timesteps} timesteps, ${settings.diffusion.betaSchedule}, ${objective}, loss ${lossType}; sampling in ${samplingTimesteps} steps`,
+      diffusionFact(settings.diffusion),
       `optimizer  Adam, learning rate ${training.learningRate} (${training.learningRateSchedule})`,
     ],
     model: modelOf(settings, settings.channels),
@@ -90,6 +91,18 @@ function fromPreset(name: string): Subject {
     training,
     imageSize: [imageSize, imageSize],
   };
+}
+
+/** One line about what a model was trained for; a checkpoint does not name its schedule. */
+function diffusionFact(diffusion: RunSettings["diffusion"] | DiffusionConfig): string {
+  if (diffusion.kind === "edm") {
+    const { sigmaData, pMean, pStd, samplingTimesteps: steps } = diffusion;
+    return `diffusion  EDM, sigmaData ${sigmaData}, ln sigma ~ N(${pMean}, ${pStd}^2); sampling over ${steps} levels`;
+  }
+  const { timesteps, objective, lossType, varianceType, samplingTimesteps: steps = timesteps } = diffusion;
+  const schedule = "betaSchedule" in diffusion ? `, ${diffusion.betaSchedule}` : "";
+  const variance = varianceType === "learnedRange" ? " and its variance" : "";
+  return `diffusion  ${timesteps} timesteps${schedule}, ${objective}${variance}, loss ${lossType}; sampling in ${steps} steps`;
 }
 
 /** What the memory plan of the training step asks for on a device. */

@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import { betaScheduleNames } from "../diffusion/schedules.ts";
-import { diffusionSettings, unetSettings } from "../training/run-config.ts";
+import { elucidatedSettings, gaussianSettings } from "../training/diffusion-config.ts";
+import { unetSettings } from "../training/run-config.ts";
 import { oneOf, wholeNumber, withDefault } from "../training/rules.ts";
 import { trainingSettings } from "../training/settings.ts";
 
@@ -26,13 +27,16 @@ export const runSettings = z.strictObject({
     attentionDimHead: withDefault(unet.attentionDimHead, 32),
     weightStandardization: withDefault(unet.weightStandardization, "standardized"),
   }),
-  diffusion: z.strictObject({
-    ...diffusionSettings.shape,
-    betaSchedule: oneOf([firstSchedule, ...otherSchedules]),
-    /** Evaluations of the network per sample; all timesteps without it. */
-    samplingTimesteps: z.optional(wholeNumber(1)),
-    ddimSamplingEta: withDefault(diffusionSettings.shape.ddimSamplingEta, 0),
-  }),
+  diffusion: z.discriminatedUnion("kind", [
+    z.strictObject({
+      ...gaussianSettings.shape,
+      betaSchedule: oneOf([firstSchedule, ...otherSchedules]),
+      /** Evaluations of the network per sample; all timesteps without it. */
+      samplingTimesteps: z.optional(wholeNumber(1)),
+      ddimSamplingEta: withDefault(gaussianSettings.shape.ddimSamplingEta, 0),
+    }),
+    elucidatedSettings,
+  ]),
   training: trainingSettings,
   length: z.union([z.strictObject({ steps: wholeNumber(1) }), z.strictObject({ epochs: wholeNumber(1) })]),
   /** Steps between checkpoints. */

@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { describe, expect, test } from "vitest";
+import { ElucidatedDiffusion } from "../diffusion/elucidated-diffusion.ts";
 import { check } from "../training/rules.ts";
 import { presets } from "./presets/all.ts";
 import { diffusionOf, modelOf } from "./run-parts.ts";
@@ -69,8 +70,23 @@ describe("flags", () => {
     const settings = resolveSettings(flagsOf("--variance-type learnedRange --loss vlb"));
     expect(settings.diffusion).toMatchObject({ varianceType: "learnedRange", lossType: "vlb", vbLossWeight: 0.001 });
     expect(modelOf(settings, 3).options).toMatchObject({ channels: 3, outDim: 6 });
-    expect(diffusionOf(settings).varianceType).toBe("learnedRange");
+    expect(diffusionOf(settings)).toMatchObject({ varianceType: "learnedRange" });
     expect(modelOf(resolveSettings(flagsOf("")), 3).options.outDim).toBe(3);
+  });
+
+  test("take another diffusion, with the flags that are for it alone", () => {
+    const settings = resolveSettings(flagsOf("--diffusion edm --sigma-data 0.4 --sampling-timesteps 20"));
+    expect(settings.diffusion).toMatchObject({ kind: "edm", sigmaData: 0.4, samplingTimesteps: 20, sigmaMax: 80 });
+    expect(diffusionOf(settings)).toEqual(new ElucidatedDiffusion({ sigmaData: 0.4, samplingTimesteps: 20 }));
+    expect(resolveSettings(flagsOf("--steps 5"), settings).diffusion).toEqual(settings.diffusion);
+    expect(resolveSettings(flagsOf("--diffusion gaussian --timesteps 50"), settings).diffusion).toMatchObject({
+      kind: "gaussian",
+      timesteps: 50,
+    });
+    expect(() => resolveSettings(flagsOf("--diffusion edm --timesteps 50"))).toThrow(
+      "--timesteps: is not for --diffusion edm",
+    );
+    expect(() => resolveSettings(flagsOf("--sigma-data 0.4"))).toThrow("--sigma-data: is not for --diffusion gaussian");
   });
 
   test("change the settings that a run was begun with, and leave its others", () => {

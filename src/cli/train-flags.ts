@@ -5,7 +5,7 @@ import { varianceTypes } from "../diffusion/denoiser.ts";
 import { lossTypes } from "../diffusion/loss-type.ts";
 import { betaScheduleNames } from "../diffusion/schedules.ts";
 import { check, wholeNumber } from "../training/rules.ts";
-import { diffusionSettings } from "../training/run-config.ts";
+import { elucidatedSettings, gaussianSettings } from "../training/diffusion-config.ts";
 import { trainingSettings } from "../training/settings.ts";
 import { numberFlag, numbersFlag } from "./flags.ts";
 import { defaultPreset, presetNamed } from "./presets/all.ts";
@@ -21,7 +21,7 @@ interface SettingFlag {
 
 const count = wholeNumber(1);
 const training = trainingSettings.shape;
-const diffusion = diffusionSettings.shape;
+const diffusion = gaussianSettings.shape;
 
 /** A setting of a schema as the rule that a flag is checked by. */
 type NumberRule = z.ZodMiniType<number>;
@@ -74,6 +74,12 @@ const groups: Readonly<Record<string, readonly SettingFlag[]>> = {
     word("--self-condition", "model.selfCondition", "feed the model's own estimate back to it"),
   ],
   "Diffusion:": [
+    word(
+      "--diffusion <name>",
+      "diffusion.kind",
+      "gaussian: timesteps of a schedule; edm: any noise level, by Karras et al. (2022)",
+      ["gaussian", "edm"],
+    ),
     word("--schedule <name>", "diffusion.betaSchedule", "how noise grows with time", betaScheduleNames),
     number("--timesteps <n>", "diffusion.timesteps", "timesteps of the schedule", count),
     word("--objective <name>", "diffusion.objective", "what the model predicts", ["predNoise", "predX0", "predV"]),
@@ -95,6 +101,12 @@ const groups: Readonly<Record<string, readonly SettingFlag[]>> = {
       "diffusion.samplingTimesteps",
       "steps of sampling; fewer than --timesteps use DDIM",
       count,
+    ),
+    number(
+      "--sigma-data <x>",
+      "diffusion.sigmaData",
+      "deviation of the images' values, of edm",
+      elucidatedSettings.shape.sigmaData,
     ),
     number("--eta <x>", "diffusion.ddimSamplingEta", "noise that DDIM adds, 0 to 1", diffusion.ddimSamplingEta),
   ],
@@ -172,11 +184,32 @@ export function resolveSettings(flags: FlagValues, recorded?: RunSettings): RunS
   if (flags.steps !== undefined && flags.epochs !== undefined)
     throw new Error("give either --steps or --epochs, not both");
   if (flags.steps !== undefined || flags.epochs !== undefined) settings.length = {};
+  const kind = kindOf(settings);
+  if (flags.diffusion !== undefined && flags.diffusion !== kind) settings.diffusion = freshDiffusion(flags.diffusion);
   for (const { option, path } of Object.values(groups).flat()) {
     const value = flags[option.attributeName()];
-    if (value !== undefined) assign(settings, path.split("."), value);
+    if (value === undefined) continue;
+    checkIsFor(kindOf(settings), option, path);
+    assign(settings, path.split("."), value);
   }
   return check(runSettings, settings, "settings");
+}
+
+function kindOf(settings: Readonly<Record<string, unknown>>): "gaussian" | "edm" {
+  return (settings.diffusion as { readonly kind?: "gaussian" | "edm" }).kind ?? "gaussian";
+}
+
+/** Where settings of another kind of diffusion are of no use. */
+function freshDiffusion(kind: unknown): unknown {
+  return kind === "edm" ? { kind } : structuredClone(defaultPreset.settings.diffusion);
+}
+
+/** @throws one line, if a flag is for another kind of diffusion */
+function checkIsFor(kind: "gaussian" | "edm", option: Option, path: string): void {
+  const [section, name] = path.split(".");
+  if (section !== "diffusion") return;
+  const shape = kind === "edm" ? elucidatedSettings.shape : { ...gaussianSettings.shape, betaSchedule: undefined };
+  if (!Object.hasOwn(shape, name)) throw new Error(`${option.long}: is not for --diffusion ${kind}`);
 }
 
 function assign(target: Record<string, unknown>, [key, ...rest]: readonly string[], value: unknown): void {

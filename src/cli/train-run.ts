@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Backend } from "../backend/backend.ts";
-import type { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
+import type { Diffusion } from "../diffusion/diffusion.ts";
 import type { SamplingProgress } from "../diffusion/sampling.ts";
 import type { ImageDataset } from "../data/dataset.ts";
 import { writeFileAtomic } from "../io/atomic.node.ts";
@@ -29,7 +29,7 @@ interface Run {
   readonly settings: RunSettings;
   readonly directory: RunDirectory;
   readonly dataset: ImageDataset;
-  readonly diffusion: GaussianDiffusion;
+  readonly diffusion: Diffusion;
   readonly backend: Backend;
   readonly trainer: Trainer;
   /** How the run speaks now: around the bar while there is one. */
@@ -154,7 +154,7 @@ async function hasFinalPictures(run: string): Promise<boolean> {
 /** @returns false if it was interrupted */
 async function drawFinalPictures(run: Run): Promise<boolean> {
   const { diffusion, trainer, settings, path } = run;
-  const steps = diffusion.samplingTimesteps;
+  const steps = diffusion.plan().steps.length;
   let bar: SamplingBar | undefined;
   const interrupt = catchInterrupt(() => {
     bar?.stop();

@@ -13,7 +13,8 @@ export interface Checkpoint {
   /** Optimizer steps done. */
   readonly step: number;
   readonly config: RunConfig;
-  readonly betas: Float64Array<ArrayBuffer>;
+  /** Of a GaussianDiffusion. */
+  readonly betas: Float64Array<ArrayBuffer> | undefined;
   /** Where the next batch starts. */
   readonly position: LoaderState;
   readonly model: State;
@@ -46,8 +47,8 @@ export async function encodeCheckpoint(checkpoint: Checkpoint): Promise<Safetens
     ...withPrefix("", model),
     ...withPrefix(EMA_PREFIX, ema ?? new Map()),
     ...withPrefix(OPTIMIZER_PREFIX, optimizer),
-    [BETAS, { dtype: "F64", shape: [betas.length], data: betas }],
   ]);
+  if (betas) tensors.set(BETAS, { dtype: "F64", shape: [betas.length], data: betas });
   const content: z.infer<typeof header> = { format: 1, step, position, config };
   const text = JSON.stringify(content);
   return { tensors, metadata: { [HEADER_KEY]: text, [FINGERPRINT_KEY]: await fingerprint(text, tensors) } };
@@ -70,8 +71,11 @@ export async function decodeCheckpoint({ tensors, metadata }: Safetensors, sourc
     parseJson(text, source),
     `${source}: not a checkpoint that this version reads`,
   );
-  const betas = tensors.get(BETAS);
-  if (betas?.dtype !== "F64") throw new Error(`${source}: damaged checkpoint: no F64 ${BETAS}`);
+  const tensor = tensors.get(BETAS);
+  const betas = tensor?.dtype === "F64" ? tensor.data.slice() : undefined;
+  if (!betas && config.diffusion.kind === "gaussian") {
+    throw new Error(`${source}: damaged checkpoint: no F64 ${BETAS}`);
+  }
   const model = new Map<string, NdArray>();
   const ema = new Map<string, NdArray>();
   const optimizer = new Map<string, NdArray>();
@@ -83,7 +87,7 @@ export async function decodeCheckpoint({ tensors, metadata }: Safetensors, sourc
     else model.set(name, value);
   }
   const keepsEma = config.training.emaDecay > 0;
-  return { step, config, betas: betas.data.slice(), position, model, ema: keepsEma ? ema : undefined, optimizer };
+  return { step, config, betas, position, model, ema: keepsEma ? ema : undefined, optimizer };
 }
 
 const safeDtypes = { f32: "F32", i32: "I32", u32: "U32", bool: "I32" } as const;

@@ -1,7 +1,8 @@
-import { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
+import type { Diffusion } from "../diffusion/diffusion.ts";
 import { Unet } from "../nn/unet.ts";
 import { UnetClassifier } from "../nn/unet-classifier.ts";
 import type { Checkpoint } from "./checkpoint.ts";
+import { diffusionOfConfig } from "./diffusion-config.ts";
 import { stateProblems, writeState } from "./state.ts";
 import { newModel } from "./trained-model.ts";
 import type { TrainedModel } from "./trained-model.ts";
@@ -52,7 +53,6 @@ async function trainedModelFromCheckpoint(
 }
 
 /** The diffusion that a checkpoint's model was trained for, with the settings for sampling that it was given. */
-export function diffusionFromCheckpoint({ config, betas }: Checkpoint): GaussianDiffusion {
-  const { timesteps: _, ...settings } = config.diffusion; // as many as betas
-  return new GaussianDiffusion({ ...settings, betas });
+export function diffusionFromCheckpoint({ config, betas }: Checkpoint): Diffusion {
+  return diffusionOfConfig(config.diffusion, betas);
 }

@@ -1,7 +1,8 @@
 import * as z from "zod/mini";
 import type { ImageDataset } from "../data/dataset.ts";
-import type { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
-import { flag, numberWithin, oneOf, positiveNumber, wholeNumber, withDefault } from "./rules.ts";
+import type { Diffusion } from "../diffusion/diffusion.ts";
+import { diffusionConfigOf, diffusionSettings } from "./diffusion-config.ts";
+import { flag, oneOf, wholeNumber, withDefault } from "./rules.ts";
 import { trainingSettings } from "./settings.ts";
 import type { TrainingSettings } from "./settings.ts";
 import { architectureOf, architectures } from "./trained-model.ts";
@@ -24,22 +25,6 @@ export const unetSettings = z.strictObject({
   attentionDimHead: wholeNumber(1, 1024),
   weightStandardization: oneOf(["standardized", "printed"]),
   seed: wholeNumber(0, 2 ** 32 - 1),
-});
-
-/** Every option of a GaussianDiffusion but the betas, which a checkpoint holds as a tensor. */
-export const diffusionSettings = z.strictObject({
-  timesteps: wholeNumber(1),
-  lossType: oneOf(["l1", "l2", "huber", "vlb"]),
-  varianceType: withDefault(oneOf(["fixedSmall", "fixedLarge", "learnedRange"]), "fixedSmall"),
-  vbLossWeight: withDefault(numberWithin(0, Number.MAX_VALUE), 0.001),
-  objective: oneOf(["predNoise", "predX0", "predV"]),
-  clipDenoised: flag(),
-  samplingTimesteps: wholeNumber(1),
-  ddimSamplingEta: numberWithin(0, 1),
-  minSnrLossWeight: withDefault(flag(), false),
-  minSnrGamma: withDefault(positiveNumber(), 5),
-  p2LossWeightGamma: withDefault(numberWithin(0, 100), 0),
-  p2LossWeightK: withDefault(positiveNumber(), 1),
 });
 
 /** The images that a model was trained on. */
@@ -66,30 +51,16 @@ export type RunConfig = z.infer<typeof runConfig>;
 /** The config of a run with these parts. */
 export function configOf(
   model: TrainedModel,
-  diffusion: GaussianDiffusion,
+  diffusion: Diffusion,
   training: TrainingSettings,
   dataset: ImageDataset,
 ): RunConfig {
-  const { timesteps, lossType, objective, clipDenoised, samplingTimesteps, ddimSamplingEta } = diffusion;
-  const { varianceType, vbLossWeight } = diffusion;
-  const { minSnrLossWeight, minSnrGamma, p2LossWeightGamma, p2LossWeightK } = diffusion;
-  const weights = { minSnrLossWeight, minSnrGamma, p2LossWeightGamma, p2LossWeightK };
   const { name, length, height, width, channels } = dataset;
   // What other models are trained on may change its names.
   const classNames = model.numClasses > 0 ? classNamesOf(dataset, model.numClasses) : undefined;
   return {
     model: { architecture: architectureOf(model), ...model.options, dimMults: [...model.options.dimMults] },
-    diffusion: {
-      timesteps,
-      lossType,
-      objective,
-      clipDenoised,
-      samplingTimesteps,
-      ddimSamplingEta,
-      varianceType,
-      vbLossWeight,
-      ...weights,
-    },
+    diffusion: diffusionConfigOf(diffusion),
     training,
     dataset: { name, length, height, width, channels, ...(classNames && { classNames }) },
   };
@@ -118,7 +89,7 @@ const FIXED = {
     "attentionDimHead",
     "weightStandardization",
   ],
-  diffusion: ["timesteps", "lossType", "objective", "varianceType"],
+  diffusion: ["kind", "timesteps", "lossType", "objective", "varianceType", "sigmaData", "pMean", "pStd"],
   training: ["batchSize", "gradientAccumulateEvery", "randomHorizontalFlip", "condDropProb", "scheduleSampler", "seed"],
   dataset: ["length", "height", "width", "channels", "classNames"],
 } as const;

@@ -3,10 +3,13 @@ import { SmallBackend } from "../../test/support/small-backend.ts";
 import { ReferenceBackend } from "../backend/reference/backend.ts";
 import type { ImageDataset } from "../data/dataset.ts";
 import { memoryDataset } from "../data/dataset.ts";
+import { ElucidatedDiffusion } from "../diffusion/elucidated-diffusion.ts";
 import { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
 import { Unet } from "../nn/unet.ts";
 import type { UnetOptions } from "../nn/unet-options.ts";
+import { decodeCheckpoint, encodeCheckpoint } from "./checkpoint.ts";
 import type { Checkpoint } from "./checkpoint.ts";
+import { diffusionFromCheckpoint } from "./from-checkpoint.ts";
 import type { MetricsLine } from "./metrics.ts";
 import type { FoundCheckpoint, RunStore } from "./run-store.ts";
 import { readState } from "./state.ts";
@@ -224,6 +227,36 @@ describe("a batch that does not fit into memory", () => {
     const rest = await losses(tinyTrainer({ runDirectory: store, backend: small() }), { steps: 4 });
     const whole = await losses(tinyTrainer(), { steps: 4 });
     for (const [i, loss] of rest.entries()) expect(loss).toBeCloseTo(whole[i + 2], 4);
+  });
+});
+
+describe("with the diffusion of Karras et al.", () => {
+  const edm = () => tinyTrainer({ diffusion: new ElucidatedDiffusion(), learningRate: 5e-3 });
+
+  test("a run lowers the loss, and goes on as if it had never stopped", { timeout: 60_000 }, async () => {
+    const whole = await losses(edm(), { steps: 30 });
+    const mean = (part: readonly number[]) => part.reduce((sum, x) => sum + x, 0) / part.length;
+    expect(mean(whole.slice(-10))).toBeLessThan(0.8 * mean(whole.slice(0, 5)));
+
+    const early = edm();
+    for await (const { step } of early.run({ steps: 30 })) if (step === 3) break;
+    const checkpoint = await decodeCheckpoint(await encodeCheckpoint(await early.checkpoint()), "checkpoint");
+    expect(diffusionFromCheckpoint(checkpoint)).toEqual(new ElucidatedDiffusion());
+    const late = edm();
+    await late.restore(checkpoint);
+    for await (const { step, loss } of late.run({ steps: 30 })) {
+      expect(loss).toBe(whole[step - 1]);
+      if (step === 5) break;
+    }
+  });
+
+  test("a run is none with timesteps, and draws none by importance", async () => {
+    const checkpoint = await edm().checkpoint();
+    await expect(tinyTrainer().restore(checkpoint)).rejects.toThrow(
+      'diffusion.kind is "edm" there and "gaussian" here',
+    );
+    const other = tinyTrainer({ diffusion: new ElucidatedDiffusion(), scheduleSampler: "importance" });
+    await expect(other.prepare()).rejects.toThrow("scheduleSampler: importance is for a diffusion with timesteps");
   });
 });
 

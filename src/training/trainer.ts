@@ -2,7 +2,7 @@ import type { Backend } from "../backend/backend.ts";
 import { defaultBackend } from "../backend/default.ts";
 import type { ImageDataset } from "../data/dataset.ts";
 import { DataLoader } from "../data/loader.ts";
-import type { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
+import type { Diffusion } from "../diffusion/diffusion.ts";
 import { Random } from "../nn/init.ts";
 import type { Unet } from "../nn/unet.ts";
 import { UnetClassifier } from "../nn/unet-classifier.ts";
@@ -10,6 +10,7 @@ import { ndarray } from "../tensor/ndarray.ts";
 import { Tensor, iota } from "../tensor/tensor.ts";
 import type { Variable } from "../tensor/variable.ts";
 import type { Checkpoint } from "./checkpoint.ts";
+import { betasOf } from "./diffusion-config.ts";
 import { divergence } from "./divergence.ts";
 import { emaRateAt } from "./ema.ts";
 import { learningRateAt } from "./learning-rate.ts";
@@ -30,7 +31,7 @@ import type { MicroBatch } from "./training-program.ts";
 
 export interface TrainerOptions<Model extends TrainedModel = Unet> extends TrainingSettingsInput {
   readonly model: Model;
-  readonly diffusion: GaussianDiffusion;
+  readonly diffusion: Diffusion;
   /** Images as bytes; they are scaled to [-1, 1]. */
   readonly dataset: ImageDataset;
   /** Where the run is kept, and what it goes on from; without one, nowhere. */
@@ -51,7 +52,8 @@ export interface TrainingProgress extends MetricsLine {
 }
 
 /**
- * Trains a U-Net by Algorithm 1 of Ho et al. (2020, 2006.11239), or a classifier on the same noisy images.
+ * Trains a U-Net by Algorithm 1 of Ho et al. (2020, 2006.11239), or for another `Diffusion` by its own loss, or a
+ * classifier on the same noisy images.
  *
  * All randomness follows from the seed and the step, so a run that was stopped and goes on from its checkpoint gives
  * the same bits as one that was never stopped.
@@ -67,7 +69,7 @@ export class Trainer<Model extends TrainedModel = Unet> {
   /** Holds averages of the model's parameters, which usually draw better samples; undefined with emaDecay 0. */
   readonly emaModel: Model | undefined;
   readonly settings: TrainingSettings;
-  readonly #diffusion: GaussianDiffusion;
+  readonly #diffusion: Diffusion;
   readonly #dataset: ImageDataset;
   readonly #store: RunStore | undefined;
   readonly #saveEvery: number;
@@ -191,7 +193,7 @@ export class Trainer<Model extends TrainedModel = Unet> {
     const checkpoint: Checkpoint = {
       step: this.#step,
       config: this.config(),
-      betas: Float64Array.from(this.#diffusion.schedule.betas),
+      betas: betasOf(this.#diffusion)?.slice(),
       position: this.#loader.state(),
       model: await readState(this.model.parameters()),
       ema: this.emaModel && (await readState(this.emaModel.parameters())),
@@ -227,7 +229,8 @@ export class Trainer<Model extends TrainedModel = Unet> {
   async #restoreInto(program: TrainingProgram, checkpoint: Checkpoint, source: string): Promise<void> {
     const { config, betas, model, ema, optimizer, position, step } = checkpoint;
     const problems = configProblems(this.config(), config);
-    if (betas.some((beta, t) => beta !== this.#diffusion.schedule.betas[t])) problems.push("the betas differ");
+    const own = betasOf(this.#diffusion);
+    if (betas?.some((beta, t) => beta !== own?.[t])) problems.push("the betas differ");
     const parts: [ReadonlyMap<string, Variable>, State][] = [
       [this.model.parameters(), model],
       [program.state(), optimizer],
@@ -298,11 +301,7 @@ export class Trainer<Model extends TrainedModel = Unet> {
 }
 
 /** Traces the model on one image, so that it says at once what it cannot take or should return. */
-function checkImages(
-  model: TrainedModel,
-  diffusion: GaussianDiffusion,
-  { name, height, width, channels }: ImageDataset,
-): void {
+function checkImages(model: TrainedModel, diffusion: Diffusion, { name, height, width, channels }: ImageDataset): void {
   if (channels !== model.channels) {
     throw new Error(`Trainer: the model takes ${model.channels} channels, the images of ${name} have ${channels}`);
   }

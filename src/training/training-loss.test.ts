@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { compile } from "../backend/compile.ts";
 import { ReferenceBackend } from "../backend/reference/backend.ts";
 import type { Denoiser } from "../diffusion/denoiser.ts";
+import { ElucidatedDiffusion } from "../diffusion/elucidated-diffusion.ts";
 import { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
 import type { Conditions } from "../nn/conditions.ts";
 import { ndarray } from "../tensor/ndarray.ts";
@@ -103,6 +104,24 @@ describe("the training loss", () => {
     expect(await kept(0.2, 0)).not.toEqual(await kept(0.2, 1));
     expect(await kept(0.2, 0)).toEqual(await kept(0.2, 0));
     expect(new Set(await kept(0, 0))).toEqual(new Set([1]));
+  });
+
+  test("of noise levels by Karras et al. is 1 where images of their deviation are answered by zeros", async () => {
+    const value = Math.abs(64 / 127.5 - 1);
+    const diffusion = new ElucidatedDiffusion({ sigmaData: value });
+    const model: Denoiser = { channels, forward: (x) => x.multiply(0) };
+    const run = compile(ReferenceBackend.create(), (images, key) => {
+      const { loss, t } = trainingLoss(model, diffusion, images, key, {
+        randomHorizontalFlip: false,
+        withEstimate: false,
+      });
+      return { outputs: { loss, t } };
+    });
+    const extremes = bytes.map((_, i) => (i % 2 === 0 ? 64 : 191));
+    const { loss, t } = await run(ndarray(extremes, shape), ndarray(Uint32Array.of(1, 2), [2]));
+    expect(new Set(t.data).size).toBe(batch);
+    // The mean of 768 numbers, whose variance is at most that of squared normal ones.
+    expect(Math.abs(loss.data[0] - 1)).toBeLessThan(4 * Math.sqrt(2 / (batch * size)));
   });
 
   test("draws timesteps over the whole range and standard normal noise", async () => {
