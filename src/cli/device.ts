@@ -1,18 +1,16 @@
 import type { Backend } from "../backend/backend.ts";
 
-export const deviceNames = ["auto", "wasm", "reference"] as const;
+export const deviceNames = ["auto", "webgpu", "wasm", "reference"] as const;
 export type DeviceName = (typeof deviceNames)[number];
 
-/** Opens a device; `auto` is the fastest that works here. */
+/** Opens a device; `auto` is a GPU in hardware where there is one, else the processor. */
 export async function openDevice(name: DeviceName): Promise<Backend> {
   if (name === "reference") {
     const { ReferenceBackend } = await import("../backend/reference/backend.ts");
     return ReferenceBackend.create();
   }
-  const { defaultBackend } = await import("../backend/default.ts");
-  const backend = await defaultBackend();
-  if (name === "auto" || backend.name === name) return backend;
-  throw new Error(`--device ${name} does not work here; auto picks ${backend.name}`);
+  const { openBackend } = await import("../backend/open.node.ts");
+  return openBackend({ device: name });
 }
 
 /** Opens a device for as long as `use` takes. */

@@ -80,7 +80,7 @@ describe("unnoise", { timeout: 30_000 }, () => {
     ["train --steps many", 2, /'--steps <n>' argument 'many' is invalid/],
     ["train --lr NaN", 2, /'--lr <x>' argument 'NaN' is invalid. It must be a number above 0/],
     ["train --steps 2 --epochs 2", 2, /cannot be used with/],
-    ["train --device gpu", 2, /Allowed choices are auto, wasm, reference/],
+    ["train --device gpu", 2, /Allowed choices are auto, webgpu, wasm, reference/],
     ["train --data nowhere", 1, /--data must be fashion-mnist, mnist, or a path that exists, got nowhere/],
     [
       "train --data ramps-idx3-ubyte --batch-size 99 --device reference",

@@ -20,6 +20,8 @@ export interface WasmOptions {
   readonly threads?: number | undefined;
   /** Whether V8 may merge vector operations to 256 bits; where it can, unless given (or UNNOISE_SIMD=128). */
   readonly wide?: boolean;
+  /** Why this backend was taken rather than another, for its description. */
+  readonly reason?: string | undefined;
 }
 
 /** What the backend needs of the platform that it runs on. */
@@ -47,7 +49,7 @@ export class WasmBackend implements Backend {
   /** The last job; jobs run one after another. */
   #last: Promise<unknown> = Promise.resolve();
 
-  private constructor(heap: Heap, team: Team, features: Features, platform: Platform) {
+  private constructor(heap: Heap, team: Team, features: Features, platform: Platform, reason: string | undefined) {
     const exclusively = <T>(job: () => Promise<T>): Promise<T> => this.#exclusively(job);
     this.#site = {
       heap,
@@ -61,7 +63,8 @@ export class WasmBackend implements Backend {
     this.#assemble = platform.assemble;
     this.#dumps = platform.environment("UNNOISE_DUMP") !== undefined;
     const threads = `${team.size} thread${team.size === 1 ? "" : "s"}`;
-    this.description = `WebAssembly, ${threads}, ${features.wide ? 256 : 128}-bit SIMD`;
+    const because = reason === undefined ? "" : ` (${reason})`;
+    this.description = `WebAssembly, ${threads}, ${features.wide ? 256 : 128}-bit SIMD${because}`;
   }
 
   static async create(platform: Platform, options: WasmOptions = {}): Promise<WasmBackend> {
@@ -76,7 +79,7 @@ export class WasmBackend implements Backend {
     const heap = new Heap(platform.sharesMemory);
     const workers = Array.from({ length: threads }, () => platform.startWorker());
     const team = await Team.start(workers, heap.memory);
-    return new WasmBackend(heap, team, features, platform);
+    return new WasmBackend(heap, team, features, platform, options.reason);
   }
 
   async load(graph: Graph): Promise<WasmExecutable> {

@@ -1,23 +1,29 @@
+import { readdirSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
 import { WebGpuBackend } from "./webgpu-backend.ts";
 import type { WebGpuOptions } from "./webgpu-backend.ts";
+
+/** Kernels write all workgroup memory before they read it: to clear it first takes time, and a software driver seconds to compile. */
+const DAWN_OPTIONS = ["enable-dawn-features=disable_workgroup_init"];
 
 /** Dawn, once for the process: it crashes if this object is collected while one of its devices is in use. */
 let dawn: GPU | undefined;
 
 /**
- * The WebGPU backend on Node, by Dawn (the npm package "webgpu"). The process stays alive until it is closed.
+ * The WebGPU backend on Node, by Dawn (the npm package "webgpu").
  *
  * UNNOISE_DUMP=1 prints every program's WGSL to stderr.
  *
  * @throws Error of one line if the package or a GPU is missing
  */
 export async function createWebGpuBackend(options: WebGpuOptions = {}): Promise<WebGpuBackend> {
+  // Dawn would complain on stderr by itself.
+  if (process.platform === "linux" && !hasVulkanDriver())
+    throw new Error("webgpu: no GPU to be found: no driver for Vulkan is installed");
   dawn ??= await loadDawn();
   return WebGpuBackend.create({ gpu: dawn, environment: (name) => process.env[name] }, options);
 }
-
-/** Kernels write all workgroup memory before they read it; to clear it first takes time, and seconds to compile in SwiftShader. */
-const DAWN_OPTIONS = ["enable-dawn-features=disable_workgroup_init"];
 
 async function loadDawn(): Promise<GPU> {
   try {
@@ -28,4 +34,27 @@ async function loadDawn(): Promise<GPU> {
     if (!isMissing) throw error;
     throw new Error('webgpu: the package "webgpu" is not installed: npm install webgpu', { cause: error });
   }
+}
+
+/** Whether the Vulkan loader has a driver to find, in any of the places where it looks for one. */
+function hasVulkanDriver(): boolean {
+  const { env } = process;
+  if ([env["VK_ICD_FILENAMES"], env["VK_DRIVER_FILES"], env["VK_ADD_DRIVER_FILES"]].some(Boolean)) return true;
+  const home = homedir();
+  const directories = [
+    env["XDG_CONFIG_HOME"] ?? join(home, ".config"),
+    ...(env["XDG_CONFIG_DIRS"] ?? "/etc/xdg").split(":"),
+    "/etc",
+    "/usr/local/etc",
+    env["XDG_DATA_HOME"] ?? join(home, ".local/share"),
+    ...(env["XDG_DATA_DIRS"] ?? "/usr/local/share:/usr/share").split(":"),
+    "/run/opengl-driver/share",
+  ];
+  return directories.some((directory) => {
+    try {
+      return readdirSync(join(directory, "vulkan/icd.d")).some((name) => name.endsWith(".json"));
+    } catch {
+      return false;
+    }
+  });
 }
