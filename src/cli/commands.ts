@@ -44,6 +44,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./train-classifier.ts")).trainClassifierCommand(),
   },
   {
+    name: "export",
+    summary: "write a model's weights alone, small enough to hand on",
+    load: async () => (await import("./export.ts")).exportCommand(),
+  },
+  {
     name: "bench",
     summary: "time training, prediction and sampling on this machine",
     load: async () => (await import("./bench.ts")).benchCommand(),

@@ -14,7 +14,7 @@ import { check } from "../training/rules.ts";
 import { diffusionOf, modelOf } from "./run-parts.ts";
 import { runSettings } from "./run-settings.ts";
 import type { RunSettings } from "./run-settings.ts";
-import { latestRun } from "./runs.ts";
+import { usualCheckpoint } from "./runs.ts";
 
 /** What a description is made of, from wherever it comes. */
 interface Subject {
@@ -35,7 +35,7 @@ export async function describe(path: string | undefined, flags: InfoFlags): Prom
   if (path !== undefined && flags.preset !== undefined)
     throw new Error("give either a checkpoint or --preset, not both");
   const subject =
-    flags.preset === undefined ? await fromCheckpoint(path ?? (await latestRun())) : fromPreset(flags.preset);
+    flags.preset === undefined ? await fromCheckpoint(path ?? (await usualCheckpoint())) : fromPreset(flags.preset);
   const { model, imageSize } = subject;
   const layers = summary(model, imageSize);
   const batchSize = flags.batchSize ?? subject.training.batchSize;

@@ -23,7 +23,10 @@ export function infoCommand(): Command {
     .description(
       "Describe a model: its layers, parameters, floating-point operations and memory, and how it was trained.",
     )
-    .argument("[checkpoint]", "a checkpoint file or a run directory (default: the latest run)")
+    .argument(
+      "[checkpoint]",
+      "a checkpoint file or a run directory (default: the latest run, or the model that comes with unnoise)",
+    )
     .addOption(new Option("--preset <name>", "describe the model of a preset instead").choices(names))
     .option(
       "--batch-size <n>",

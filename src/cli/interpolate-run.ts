@@ -1,5 +1,4 @@
 import { diffusionFromCheckpoint, modelFromCheckpoint } from "../training/from-checkpoint.ts";
-import { openCheckpoint } from "../training/run-directory.node.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
 import { withDevice } from "./device.ts";
 import type { InterpolateFlags } from "./interpolate.ts";
@@ -7,7 +6,7 @@ import { openImage } from "./open-image.ts";
 import { writeAnimation, writeGrid } from "./pictures.ts";
 import { samplingBar } from "./progress.ts";
 import type { SamplingBar } from "./progress.ts";
-import { latestRun } from "./runs.ts";
+import { announcedCheckpoint } from "./runs.ts";
 import { animationTarget, checkPlaces, pictureTarget } from "./targets.ts";
 
 /** Draws the images between two and writes them as a row. */
@@ -15,9 +14,7 @@ export async function interpolateRun(a: string, b: string, flags: InterpolateFla
   const picture = pictureTarget(flags.out);
   const target = { picture, animation: animationTarget(picture, flags.gif) };
   await checkPlaces(target);
-  const { checkpoint, path, faults } = await openCheckpoint(flags.checkpoint ?? (await latestRun()));
-  for (const fault of faults) say(`passed over ${fault}`);
-  say(`checkpoint ${path}, step ${checkpoint.step}`);
+  const { checkpoint } = await announcedCheckpoint(flags.checkpoint);
   const [from, to] = await Promise.all(
     [a, b].map((image) => openImage(image, checkpoint.config.dataset, flags.resize ?? false)),
   );

@@ -42,7 +42,10 @@ export function interpolateCommand(): Command {
     .description("Draw the images that a trained model sees between two images, as a row.")
     .argument("<a>", "a PNG, JPEG or WebP file as large as the model's images")
     .argument("<b>", "the image to arrive at")
-    .option("--checkpoint <path>", "a checkpoint file or a run directory (default: the latest run)")
+    .option(
+      "--checkpoint <path>",
+      "a checkpoint file or a run directory (default: the latest run, or the model that comes with unnoise)",
+    )
     .option("-n, --number <n>", "images of the row, both ends included", numberFlag(wholeNumber(2, 64)), 8)
     .addOption(new Option("--method <name>", "the way between").choices(interpolationMethods).default("slerp"))
     .option(

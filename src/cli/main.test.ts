@@ -1,7 +1,7 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdtemp, readFile, readdir, rm, truncate, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readFile, readdir, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -64,7 +64,7 @@ describe("unnoise", { timeout: 30_000 }, () => {
   test("explains itself", async () => {
     const { stdout, code } = await unnoise("--help");
     expect(code).toBe(0);
-    for (const name of ["train", "sample", "interpolate", "noise", "info", "parity"])
+    for (const name of ["train", "sample", "interpolate", "noise", "info", "export", "parity"])
       expect(stdout).toMatch(new RegExp(`^ +${name} `, "m"));
     const train = await unnoise("train", "--help");
     expect(train.stdout).toContain("Examples:");
@@ -97,7 +97,7 @@ describe("unnoise", { timeout: 30_000 }, () => {
       1,
       /steps must be a whole number from 1 to 10, got 40/,
     ],
-    ["sample", 1, /no run with a checkpoint in runs\/: train one with/],
+    ["export --out model.bin", 1, /--out must end in .safetensors, got model.bin/],
     ["sample --checkpoint nothing.safetensors", 1, /^unnoise: nothing.safetensors: cannot read: no such file/],
     ["sample --checkpoint ramps-idx3-ubyte", 1, /ramps-idx3-ubyte: not a safetensors file/],
     ["sample --out picture.bmp", 1, /--out must end in .png, .jpg or .webp, got picture.bmp/],
@@ -217,6 +217,16 @@ describe("unnoise sample", { timeout: 60_000 }, () => {
     );
   }, 60_000);
 
+  /** The pixels of a gray picture. */
+  const pixelsOf = async (...path: string[]): Promise<number[]> => [
+    ...(await (
+      await loadSharp()
+    )(join(folder, ...path))
+      .extractChannel(0)
+      .raw()
+      .toBuffer()),
+  ];
+
   test("draws the same images for the same seed, from the latest run", async () => {
     const flags = "-n 5 --seed 3 --grid 5 --device reference".split(" ");
     const first = await unnoise("sample", ...flags, "--out", "first.png", "--gif");
@@ -238,6 +248,27 @@ describe("unnoise sample", { timeout: 60_000 }, () => {
     expect(await sizeOf("first.gif")).toMatchObject({ pages: 4 });
   });
 
+  test("exports the averaged weights, which draw the same images and cannot be trained on", async () => {
+    const flags = "-n 2 --seed 3 --no-grid --device reference".split(" ");
+    await unnoise("sample", ...flags, "--out", "whole");
+    const single = await unnoise("export", "--f32", "--out", "exact.safetensors");
+    expect(single.stdout).toMatch(/step-2\.safetensors, step 2\nwrote exact\.safetensors, [\d.]+ KiB\n$/);
+    await unnoise("export", "--out", "half.safetensors");
+    for (const name of ["exact", "half"])
+      await unnoise("sample", ...flags, "--out", name, "--checkpoint", `${name}.safetensors`);
+    const whole = await pixelsOf("whole", "1.png");
+    expect(await pixelsOf("exact", "1.png")).toEqual(whole);
+    const errors = (await pixelsOf("half", "1.png")).map((byte, i) => Math.abs(byte - whole[i]));
+    expect(Math.max(...errors)).toBeLessThanOrEqual(2);
+    await cp(join(folder, "exact.safetensors"), join(folder, "weights/checkpoints/step-2.safetensors"), {
+      recursive: true,
+    });
+    const refused = await unnoise("train", ...tiny, ..."--steps 3 --out weights".split(" "));
+    expect(refused.stderr).toMatch(
+      /a checkpoint of the weights alone, for sampling: training goes on from a whole one/,
+    );
+  });
+
   test("writes single files, and other numbers of steps", async () => {
     const flags = "-n 11 --sampler ddim --steps 2 --eta 1 --no-grid --out single --device reference".split(" ");
     const { stderr } = await unnoise("sample", ...flags);
@@ -249,16 +280,6 @@ describe("unnoise sample", { timeout: 60_000 }, () => {
     const refused = await unnoise("sample", ..."--sampler ddpm --steps 21 --device reference".split(" "));
     expect(refused.stderr).toContain("ddpm: steps must be a whole number from 1 to 20, got 21");
   });
-
-  /** The pixels of a gray picture. */
-  const pixelsOf = async (...path: string[]): Promise<number[]> => [
-    ...(await (
-      await loadSharp()
-    )(join(folder, ...path))
-      .extractChannel(0)
-      .raw()
-      .toBuffer()),
-  ];
 
   test("edits images: --init with strength 0 changes nothing, --inpaint nothing where the mask is black", async () => {
     const sharp = await loadSharp();

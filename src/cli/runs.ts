@@ -1,11 +1,12 @@
 import { readFile, readdir, stat } from "node:fs/promises";
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import * as z from "zod/mini";
 import { fileError } from "../io/file-errors.node.ts";
-import { listCheckpoints } from "../training/run-directory.node.ts";
+import { listCheckpoints, openCheckpoint } from "../training/run-directory.node.ts";
+import type { LatestCheckpoint } from "../training/run-directory.node.ts";
 import { check } from "../training/rules.ts";
-import { programName } from "./program-name.ts";
 import { runSettings } from "./run-settings.ts";
 import type { RunSettings } from "./run-settings.ts";
 
@@ -37,12 +38,35 @@ export async function unusedRunDirectory(name: string): Promise<string> {
   }
 }
 
+/** The model that comes with the package: garments of ten classes, see data/models/README.md. */
+export const SHIPPED_MODEL = fileURLToPath(
+  new URL("../../data/models/fashion-mnist-classes.safetensors", import.meta.url),
+);
+
 /**
- * The run directory whose last checkpoint is the newest.
- *
- * @throws Error saying how to make one if there is none
+ * What a command takes whose user names no checkpoint: the run directory whose last checkpoint is the newest, or, where
+ * nothing was trained yet, the model that comes with the package.
  */
-export async function latestRun(): Promise<string> {
+export async function usualCheckpoint(): Promise<string> {
+  return (await latestRun()) ?? SHIPPED_MODEL;
+}
+
+/** Opens the checkpoint of a path, or the usual one, and says which it is. */
+export async function announcedCheckpoint(path: string | undefined): Promise<LatestCheckpoint> {
+  const usual = path ?? (await usualCheckpoint());
+  const found = await openCheckpoint(usual);
+  for (const fault of found.faults) say(`passed over ${fault}`);
+  const name = usual === SHIPPED_MODEL ? `the model that comes with unnoise, ${basename(usual)}` : found.path;
+  say(`checkpoint ${name}, step ${found.checkpoint.step}`);
+  return found;
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+/** The run directory whose last checkpoint is the newest, if there is one. */
+async function latestRun(): Promise<string | undefined> {
   const names = await readdir(RUNS_DIRECTORY).catch(() => []);
   let latest: { readonly path: string; readonly time: number } | undefined;
   for (const name of names) {
@@ -52,8 +76,5 @@ export async function latestRun(): Promise<string> {
     const { mtimeMs } = await stat(checkpoint.path);
     if (latest === undefined || mtimeMs > latest.time) latest = { path, time: mtimeMs };
   }
-  if (latest !== undefined) return latest.path;
-  throw new Error(
-    `no run with a checkpoint in ${RUNS_DIRECTORY}/: train one with "${programName()} train", or name one with --checkpoint`,
-  );
+  return latest?.path;
 }

@@ -51,7 +51,10 @@ export function sampleCommand(): Command {
   const count = wholeNumber(1);
   const command = new Command("sample")
     .description("Draw images with a trained model.")
-    .option("--checkpoint <path>", "a checkpoint file or a run directory (default: the latest run)")
+    .option(
+      "--checkpoint <path>",
+      "a checkpoint file or a run directory (default: the latest run, or the model that comes with unnoise)",
+    )
     .option(
       "-n, --number <n>",
       "images to draw (default: about 16, as many of each class)",

@@ -1,5 +1,7 @@
 import * as z from "zod/mini";
 import type { LoaderState } from "../data/loader.ts";
+import { encodeFloat16 } from "../io/float16.ts";
+import { toFloat32 } from "../io/safetensors.ts";
 import type { SafeTensor, Safetensors } from "../io/safetensors.ts";
 import type { DType } from "../tensor/dtype.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
@@ -20,7 +22,18 @@ export interface Checkpoint {
   readonly model: State;
   /** Averages of the parameters, where the run keeps them. */
   readonly ema: State | undefined;
+  /** Empty where only the weights were kept. */
   readonly optimizer: State;
+}
+
+/**
+ * A checkpoint to sample from and not to train on: the weights alone, a quarter of the numbers.
+ *
+ * @param options.ema the averages of the parameters, if there are any; default true
+ */
+export function weightsOnly(checkpoint: Checkpoint, options: { readonly ema?: boolean | undefined } = {}): Checkpoint {
+  const { model, ema } = checkpoint;
+  return { ...checkpoint, model: (options.ema ?? true) ? (ema ?? model) : model, ema: undefined, optimizer: new Map() };
 }
 
 /** Keys of a file's metadata: what the file is, as JSON, and the {@link fingerprint} of all that is in it. */
@@ -29,6 +42,7 @@ const FINGERPRINT_KEY = "sha256";
 const BETAS = "diffusion.betas";
 const EMA_PREFIX = "ema.";
 const OPTIMIZER_PREFIX = "optimizer.";
+const LARGEST_HALF = 65_504;
 
 const header = z.strictObject({
   format: z.literal(1),
@@ -40,11 +54,18 @@ const header = z.strictObject({
 /**
  * A checkpoint as the content of a safetensors file. The model's parameters have their plain names, so that PyTorch
  * loads them into the same U-Net once the others are left out: `ema.*`, `optimizer.*` and `diffusion.betas`.
+ *
+ * @param options.half writes the parameters as F16, rounded to nearest; default false
+ * @throws Error naming the first parameter that F16 cannot hold
  */
-export async function encodeCheckpoint(checkpoint: Checkpoint): Promise<Safetensors> {
+export async function encodeCheckpoint(
+  checkpoint: Checkpoint,
+  options: { readonly half?: boolean } = {},
+): Promise<Safetensors> {
   const { step, config, betas, position, model, ema, optimizer } = checkpoint;
+  const parameters = withPrefix("", model);
   const tensors = new Map<string, SafeTensor>([
-    ...withPrefix("", model),
+    ...(options.half === true ? parameters.map(halved) : parameters),
     ...withPrefix(EMA_PREFIX, ema ?? new Map()),
     ...withPrefix(OPTIMIZER_PREFIX, optimizer),
   ]);
@@ -86,8 +107,7 @@ export async function decodeCheckpoint({ tensors, metadata }: Safetensors, sourc
     else if (name.startsWith(OPTIMIZER_PREFIX)) optimizer.set(name.slice(OPTIMIZER_PREFIX.length), value);
     else model.set(name, value);
   }
-  const keepsEma = config.training.emaDecay > 0;
-  return { step, config, betas, position, model, ema: keepsEma ? ema : undefined, optimizer };
+  return { step, config, betas, position, model, ema: ema.size > 0 ? ema : undefined, optimizer };
 }
 
 const safeDtypes = { f32: "F32", i32: "I32", u32: "U32", bool: "I32" } as const;
@@ -99,10 +119,19 @@ function withPrefix(prefix: string, state: State): [string, SafeTensor][] {
   ]);
 }
 
-function fromSafeTensor({ dtype, shape, data }: SafeTensor, label: string): NdArray {
+function halved([name, tensor]: [string, SafeTensor]): [string, SafeTensor] {
+  if (tensor.dtype !== "F32") return [name, tensor];
+  const beyond = tensor.data.find((value) => !(Math.abs(value) <= LARGEST_HALF));
+  if (beyond !== undefined) throw new Error(`${name}: F16 holds numbers up to ${LARGEST_HALF}, got ${beyond}`);
+  return [name, { dtype: "F16", shape: tensor.shape, data: encodeFloat16(tensor.data) }];
+}
+
+function fromSafeTensor(tensor: SafeTensor, label: string): NdArray {
+  const { dtype, shape, data } = tensor;
+  if (dtype === "F16") return { shape, dtype: "f32", data: toFloat32(tensor) as NdArray["data"] };
   const dtypes: Readonly<Record<string, DType>> = { F32: "f32", I32: "i32", U32: "u32" };
   const own = dtypes[dtype];
-  if (own === undefined) throw new Error(`${label}: must be F32, I32 or U32, got ${dtype}`);
+  if (own === undefined) throw new Error(`${label}: must be F32, F16, I32 or U32, got ${dtype}`);
   return { shape, dtype: own, data: data.slice() as NdArray["data"] };
 }
 

@@ -228,6 +228,8 @@ export class Trainer<Model extends TrainedModel = Unet> {
 
   async #restoreInto(program: TrainingProgram, checkpoint: Checkpoint, source: string): Promise<void> {
     const { config, betas, model, ema, optimizer, position, step } = checkpoint;
+    if (optimizer.size === 0)
+      throw new Error(`${source}a checkpoint of the weights alone, for sampling: training goes on from a whole one`);
     const problems = configProblems(this.config(), config);
     const own = betasOf(this.#diffusion);
     if (betas?.some((beta, t) => beta !== own?.[t])) problems.push("the betas differ");

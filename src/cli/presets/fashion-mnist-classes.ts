@@ -3,9 +3,17 @@ import type { Preset } from "./preset.ts";
 
 const { settings } = fashionMnistPreset;
 
-/** The default recipe with the garments' ten classes, for `unnoise sample --class`. */
+/** What data/fashion-mnist-classes was made by: the default recipe with the garments' ten classes, four times as long. */
 export const fashionMnistClassesPreset: Preset = {
   name: "fashion-mnist-classes",
-  summary: "the same, told which of the ten kinds of garment each image shows",
-  settings: { ...settings, model: { ...settings.model, numClasses: 10 }, samples: 60 },
+  summary: "garments of the class that one asks for, better ones, in about half an hour",
+  settings: {
+    ...settings,
+    model: { ...settings.model, numClasses: 10 },
+    training: { ...settings.training, emaDecay: 0.999, warmupSteps: 200 },
+    length: { steps: 8000 },
+    saveEvery: 500,
+    sampleEvery: 2000,
+    samples: 60,
+  },
 };

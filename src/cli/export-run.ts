@@ -1,0 +1,16 @@
+import { extname } from "node:path";
+import { writeSafetensors } from "../io/safetensors.node.ts";
+import { encodeCheckpoint, weightsOnly } from "../training/checkpoint.ts";
+import type { ExportFlags } from "./export.ts";
+import { formatBytes } from "./format.ts";
+import { announcedCheckpoint } from "./runs.ts";
+
+/** Writes the weights of a checkpoint's model. */
+export async function exportRun(checkpoint: string | undefined, { out, f32, ema }: ExportFlags): Promise<void> {
+  if (extname(out) !== ".safetensors") throw new Error(`--out must end in .safetensors, got ${out}`);
+  const found = await announcedCheckpoint(checkpoint);
+  const { tensors, metadata } = await encodeCheckpoint(weightsOnly(found.checkpoint, { ema }), { half: !f32 });
+  await writeSafetensors(out, tensors, metadata);
+  const bytes = [...tensors.values()].reduce((sum, { data }) => sum + data.byteLength, 0);
+  process.stdout.write(`wrote ${out}, ${formatBytes(bytes)}\n`);
+}
