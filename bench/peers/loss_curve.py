@@ -1,4 +1,4 @@
-"""Trains the article's U-Net by its recipe and prints the loss of every step as a line of JSON."""
+"""Trains the article's U-Net by its recipe, prints the loss of every step as a line of JSON, and draws samples."""
 
 import argparse
 import gzip
@@ -17,6 +17,8 @@ def parse_arguments():
     parser.add_argument("--batch", type=int, required=True)
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--samples", type=int, default=0, help="images to draw afterwards by Algorithm 2")
+    parser.add_argument("--out", help="where the samples go, an IDX file")
     return parser.parse_args()
 
 
@@ -44,6 +46,25 @@ def batches(images, size):
             yield torch.where(mirrored, batch.flip(3), batch)
 
 
+@torch.no_grad()
+def draw(unet, diffusion, count, size, width=64):
+    """Samples as bytes [count, height, width]; values beyond [-1, 1] are clipped at the end."""
+    parts = []
+    while (left := count - sum(map(len, parts))) > 0:
+        x = torch.randn(min(width, left), 1, *size)
+        for t in reversed(range(diffusion.timesteps)):
+            x = diffusion.step(unet, x, t)
+        parts.append(((x[:, 0].clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8))
+    return torch.cat(parts).numpy()
+
+
+def write_images(path, images):
+    """Bytes [count, height, width] as an IDX file."""
+    with open(path, "wb") as file:
+        file.write(b"\x00\x00\x08\x03" + b"".join(size.to_bytes(4, "big") for size in images.shape))
+        file.write(images.tobytes())
+
+
 def main():
     arguments = parse_arguments()
     torch.set_num_threads(arguments.threads)
@@ -51,13 +72,16 @@ def main():
     unet = make_unet()
     diffusion = Diffusion()
     optimizer = torch.optim.Adam(unet.parameters(), lr=1e-3)
-    source = batches(read_images(arguments.images), arguments.batch)
+    images = read_images(arguments.images)
+    source = batches(images, arguments.batch)
     for step in range(1, arguments.steps + 1):
         optimizer.zero_grad()
         loss = diffusion.loss(unet, next(source))
         loss.backward()
         optimizer.step()
         print(json.dumps({"step": step, "loss": loss.item()}), flush=True)
+    if arguments.samples > 0:
+        write_images(arguments.out, draw(unet, diffusion, arguments.samples, images.shape[2:]))
 
 
 if __name__ == "__main__":

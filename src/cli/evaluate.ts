@@ -47,7 +47,10 @@ export interface EvaluateFlags {
 export function evaluateCommand(): Command {
   return new Command("evaluate")
     .description("Measure how good a model's samples, or the images of a directory, are beside a dataset.")
-    .option("--checkpoint <path>", "a checkpoint file or a run directory (default: the latest run)")
+    .option(
+      "--checkpoint <path>",
+      "a checkpoint file or a run directory (default: the latest run, or the model that comes with unnoise)",
+    )
     .option("--images <directory>", "evaluate the images of a directory instead of drawing samples")
     .option("--data <name>", "the dataset: fashion-mnist, mnist, or a path (default: what the model was trained on)")
     .addOption(

@@ -1,6 +1,6 @@
 import { readFile, readdir, stat } from "node:fs/promises";
 import { existsSync } from "node:fs";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as z from "zod/mini";
 import { fileError } from "../io/file-errors.node.ts";
@@ -38,9 +38,9 @@ export async function unusedRunDirectory(name: string): Promise<string> {
   }
 }
 
-/** The model that comes with the package: garments of ten classes, see data/models/README.md. */
+/** The model that comes with the package: garments of ten classes, see data/fashion-mnist-classes/README.md. */
 export const SHIPPED_MODEL = fileURLToPath(
-  new URL("../../data/models/fashion-mnist-classes.safetensors", import.meta.url),
+  new URL("../../data/fashion-mnist-classes/model.safetensors", import.meta.url),
 );
 
 /**
@@ -56,7 +56,7 @@ export async function announcedCheckpoint(path: string | undefined): Promise<Lat
   const usual = path ?? (await usualCheckpoint());
   const found = await openCheckpoint(usual);
   for (const fault of found.faults) say(`passed over ${fault}`);
-  const name = usual === SHIPPED_MODEL ? `the model that comes with unnoise, ${basename(usual)}` : found.path;
+  const name = usual === SHIPPED_MODEL ? "the garments that come with unnoise" : found.path;
   say(`checkpoint ${name}, step ${found.checkpoint.step}`);
   return found;
 }

@@ -10,7 +10,7 @@ import { diffusionFromCheckpoint, modelFromCheckpoint } from "../training/from-c
 import { openCheckpoint } from "../training/run-directory.node.ts";
 import type { LatestCheckpoint } from "../training/run-directory.node.ts";
 import type { EvaluateFlags } from "./evaluate.ts";
-import { latestRun } from "./runs.ts";
+import { usualCheckpoint } from "./runs.ts";
 
 /** Images that are drawn at a time. */
 const BATCH = 64;
@@ -48,7 +48,7 @@ export class SampleSource {
   }
 
   static async open({ checkpoint, ema }: EvaluateFlags): Promise<SampleSource> {
-    const found = await openCheckpoint(checkpoint ?? (await latestRun()));
+    const found = await openCheckpoint(checkpoint ?? (await usualCheckpoint()));
     return new SampleSource(found, await modelFromCheckpoint(found.checkpoint, { ema }));
   }
 
