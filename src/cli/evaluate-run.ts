@@ -33,7 +33,7 @@ export async function evaluateRun(flags: EvaluateFlags): Promise<number> {
   await checkFlags(flags);
   const source = flags.images === undefined ? await SampleSource.open(flags) : undefined;
   for (const line of source?.notes ?? []) say(line);
-  const dataset = await openReferenceData(flags, source?.found, say);
+  const dataset = await openReferenceData({ ...flags, split: flags.split ?? "train" }, source?.found, say);
   say(`data    ${dataset.name}: ${formatCount(dataset.length)} images from ${dataset.source}`);
   return withDevice(flags.device, async (backend) => {
     const extractor = new FeatureExtractor(await openFeatures(flags.features, dataset), backend);

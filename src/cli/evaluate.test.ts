@@ -22,6 +22,13 @@ interface Report {
   readonly rows: readonly Row[];
 }
 
+interface LikelihoodReport {
+  readonly bitsPerDim: number;
+  readonly standardError: number;
+  readonly prior: number;
+  readonly terms: readonly number[];
+}
+
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "unnoise-evaluate-"));
@@ -138,7 +145,20 @@ describe("unnoise evaluate", { timeout: 60_000 }, () => {
     expect(width / height).toBe((12 * 14 + 2) / (3 * 14 + 2));
   });
 
+  test("measures the bound on the likelihood of images", async () => {
+    const { stdout, stderr } = await unnoise("evaluate --nll 5 --seed 3 --json nll.json");
+    expect(stderr).toBe("");
+    expect(stdout).toContain("data    stripes: 5 images of 60");
+    const report = JSON.parse(await readFile(join(folder, "nll.json"), "utf8")) as LikelihoodReport;
+    expect(report.terms).toHaveLength(20);
+    const sum = report.terms.reduce((a, b) => a + b, report.prior);
+    expect(report.bitsPerDim).toBeCloseTo(sum, 6);
+    expect(stdout).toContain(`${sum.toFixed(3)} ± ${report.standardError.toFixed(3)} bits per dimension`);
+    expect(JSON.parse((await unnoise("evaluate --nll 5 --seed 3 --json")).stdout)).toEqual(report);
+  });
+
   const wrong: [string, RegExp][] = [
+    ["evaluate --nll --steps 2", /--nll draws no samples: leave the flags for them away/],
     ["evaluate --steps 2,3 --out x.png", /--out shows the samples of one sampler and number of steps, got 2 pairs/],
     ["evaluate --images drawn --steps 2", /--images evaluates pictures that are there: leave --checkpoint, --sampler/],
     ["evaluate --images drawn", /--images needs a dataset to compare with: name one with --data/],

@@ -16,6 +16,7 @@ Examples:
   $ unnoise evaluate --images drawn/ --data fashion-mnist
   $ unnoise evaluate -n 5000 --out nearest.png        also show what samples are nearest to
   $ unnoise evaluate --features inception.safetensors
+  $ unnoise evaluate --nll                            the bound on the likelihood of test images
 
 fid and kid are distances between the features of samples and of the dataset: 0 is best, and only
 numbers of equal -n and equal features compare. precision is the share of samples that look like the
@@ -24,12 +25,17 @@ the nearest image of the dataset, relative to how far those are from each other:
 comes much below 1. Every pair of --sampler and --steps gives one row; the model is loaded once. A
 file named by --json gets each row as it comes, and the same command goes on where it stopped.`;
 
+/** Of the variational bound: as many evaluations of the model as there are timesteps. */
+const NLL_IMAGES = 64;
+
 export interface EvaluateFlags {
   readonly checkpoint?: string;
   readonly images?: string;
   readonly data?: string;
-  readonly split: "train" | "test";
+  readonly split?: "train" | "test";
   readonly features?: string;
+  /** Images whose likelihood is measured instead; true for a usual number. */
+  readonly nll?: number | true;
   readonly number: number;
   readonly seed: number;
   readonly sampler?: readonly SamplerName[];
@@ -54,10 +60,18 @@ export function evaluateCommand(): Command {
     .option("--images <directory>", "evaluate the images of a directory instead of drawing samples")
     .option("--data <name>", "the dataset: fashion-mnist, mnist, or a path (default: what the model was trained on)")
     .addOption(
-      new Option("--split <name>", "the part of a published dataset").choices(["train", "test"]).default("train"),
+      new Option("--split <name>", "the part of a published dataset (default: train, with --nll test)").choices([
+        "train",
+        "test",
+      ]),
     )
     .option("--features <file>", "an Inception-v3 or a classifier of train-classifier (default: one of garments)")
     .option("-n, --number <n>", "samples to draw", numberFlag(wholeNumber(10, 1_000_000)), 1000)
+    .option(
+      "--nll [images]",
+      `measure instead how likely the model makes images, in bits per dimension (default: ${NLL_IMAGES} images)`,
+      numberFlag(wholeNumber(1)),
+    )
     .option("--seed <n>", "which samples", numberFlag(wholeNumber(0, 2 ** 32 - 1)), 0)
     .addOption(
       new Option("--sampler <names>", `by which samplers: ${samplerNames.join(", ")}`).argParser(
@@ -82,6 +96,11 @@ export function evaluateCommand(): Command {
     .addOption(new Option("--device <name>", "what to compute on").choices(deviceNames).default("auto"))
     .addHelpText("after", EXAMPLES)
     .action(async (flags: EvaluateFlags) => {
+      if (flags.nll !== undefined) {
+        const { likelihoodRun } = await import("./likelihood-run.ts");
+        process.exitCode = await likelihoodRun(flags, flags.nll === true ? NLL_IMAGES : flags.nll);
+        return;
+      }
       const { evaluateRun } = await import("./evaluate-run.ts");
       process.exitCode = await evaluateRun(flags);
     });

@@ -9,7 +9,7 @@ import { recordedSettings } from "./runs.ts";
 
 /** Opens the dataset that samples are compared with: the one that is named, or the one that the model learned from. */
 export async function openReferenceData(
-  { data, split }: Pick<EvaluateFlags, "data" | "split">,
+  { data, split }: Required<Pick<EvaluateFlags, "split">> & Pick<EvaluateFlags, "data">,
   found: LatestCheckpoint | undefined,
   say: (line: string) => void,
 ): Promise<ImageDataset> {

@@ -86,6 +86,21 @@ describe("bitsPerDim", () => {
     expect(seen).toEqual(Array.from({ length: 12 }, (_, i) => `${i + 1} of 12`));
   });
 
+  test("tells a model the class of each image", async () => {
+    // It knows the noise of images of class 1, which makes them cheap.
+    const truth = new GaussianDenoiser(betas, mean, deviation);
+    const knows: Denoiser = {
+      channels: 1,
+      numClasses: 2,
+      forward: (x, t, { classes } = {}) =>
+        classes ? truth.forward(x, t).multiply(classes.convert("f32").reshape([x.shape[0], 1, 1, 1])) : x,
+    };
+    const classes = Array.from({ length: 5 }, (_, i) => i % 2);
+    const few = ndarray(images.data.slice(0, 5 * size), [5, 10, 10, 1]);
+    const { total } = await bitsPerDim(diffusion, knows, few, { classes, seed: 2, backend, batchSize: 2 });
+    expect(Math.max(total[1], total[3]) + 0.1).toBeLessThan(Math.min(total[0], total[2], total[4]));
+  });
+
   test("stops between two steps", async () => {
     const controller = new AbortController();
     const onStep = () => controller.abort(new Error("enough"));

@@ -6,12 +6,16 @@ import { ndarray } from "../tensor/ndarray.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
 import { RandomStream } from "../tensor/random.ts";
 import { formatShape } from "../tensor/shape.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { conditioningOf } from "./conditioning.ts";
 import type { Denoiser } from "./denoiser.ts";
 import type { DiffusionProcess } from "./process.ts";
 import { checkedSeed, noiseKey } from "./sampling.ts";
 import { boundTerm } from "./variational-bound.ts";
 
 export interface BitsPerDimOptions {
+  /** Class of every image, whole numbers from 0; for a model with `numClasses`. */
+  readonly classes?: ArrayLike<number> | undefined;
   /** Images that go through the network at a time; default 64. */
   readonly batchSize?: number;
   /** Of the noise, a whole number below 2^32; without one, other noise each time. */
@@ -56,15 +60,18 @@ export async function bitsPerDim(
   const prior = priorTerms(diffusion, images);
   const total = prior.slice();
   const terms = new Float64Array(timesteps);
+  const { classes } = conditioningOf(model, count, { classes: options.classes }).conditions;
   const termOf = termProgram(diffusion, model, options.backend ?? (await defaultBackend()));
   let step = 0;
   try {
     for (let first = 0; first < count; first += batchSize) {
       const size = Math.min(batchSize, count - first);
       const batch = ndarray(slice(images, first, size), [size, ...shape]);
+      const told = classes ? [ndarray(Int32Array.from(classes.data.subarray(first, first + size)), [size])] : [];
       for (let t = timesteps - 1; t >= 0; t--) {
         signal?.throwIfAborted();
-        const { term } = await termOf(batch, ndarray([t], [], "i32"), noiseKey(seed, t), ndarray([first], [], "u32"));
+        const [time, place] = [ndarray([t], [], "i32"), ndarray([first], [], "u32")];
+        const { term } = await termOf(batch, time, noiseKey(seed, t), place, ...told);
         for (const [i, value] of term.data.entries()) {
           total[first + i] += value;
           terms[t] += value / count;
@@ -80,11 +87,12 @@ export async function bitsPerDim(
 
 /** L_t of a batch of images at a timestep; the noise of an image follows from its place among all. */
 function termProgram(diffusion: DiffusionProcess, model: Denoiser, backend: Backend): Compiled<"term"> {
-  return compile(backend, (xStart, t, key, first) => {
+  return compile(backend, (xStart, t, key, first, classes?: Tensor) => {
     const word = (i: number) => key.slice(0, i, i + 1).reshape([]);
     const noise = new RandomStream([word(0), word(1)], first).normal(xStart.shape);
     const x = diffusion.qSample(xStart, t, noise);
-    const step = diffusion.reverseStep(diffusion.modelOutput(model, x, t), x, t, { clipDenoised: true });
+    const output = diffusion.modelOutput(model, x, t, { classes });
+    const step = diffusion.reverseStep(output, x, t, { clipDenoised: true });
     return { outputs: { term: boundTerm(diffusion, xStart, x, t, step) } };
   });
 }
