@@ -13,7 +13,7 @@ import { formatCount } from "./format.ts";
 import { EXIT_INTERRUPTED, catchInterrupt } from "./interrupt.ts";
 import { samplingBar } from "./progress.ts";
 import { openReferenceData } from "./reference-data.ts";
-import { latestRun } from "./runs.ts";
+import { usualCheckpoint } from "./runs.ts";
 import { checkPlace } from "./targets.ts";
 
 /** What is said of the likelihood of images, in bits per dimension. */
@@ -39,7 +39,7 @@ export async function likelihoodRun(flags: EvaluateFlags, count: number): Promis
     if (flags[name] !== undefined) throw new Error("--nll draws no samples: leave the flags for them away");
   }
   if (typeof flags.json === "string") await checkPlace(flags.json);
-  const found = await openCheckpoint(flags.checkpoint ?? (await latestRun()));
+  const found = await openCheckpoint(flags.checkpoint ?? (await usualCheckpoint()));
   for (const fault of found.faults) say(`passed over ${fault}`);
   say(`model   ${found.path}, step ${found.checkpoint.step}`);
   const diffusion = diffusionFromCheckpoint(found.checkpoint);
