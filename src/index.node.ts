@@ -2,6 +2,7 @@
 export * from "./index.ts";
 
 // Data
+export { cifar10 } from "./data/cifar10.node.ts";
 export { fashionMnist } from "./data/fashion-mnist.node.ts";
 export { mnist } from "./data/mnist.node.ts";
 export type { PublishedOptions, Split } from "./data/published.node.ts";

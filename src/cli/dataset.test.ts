@@ -46,6 +46,6 @@ test("a directory of images gives them in the size and the channels that are ask
 
 test("a name that is no dataset and no path is refused", async () => {
   await expect(openData({ data: "fashion", imageSize: 8, channels: 1 }, () => {})).rejects.toThrow(
-    "--data must be fashion-mnist, mnist, or a path that exists, got fashion",
+    "--data must be fashion-mnist, mnist, cifar10, or a path that exists, got fashion",
   );
 });

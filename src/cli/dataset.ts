@@ -5,7 +5,7 @@ import type { PublishedOptions, Split } from "../data/published.node.ts";
 import { formatBytes } from "./format.ts";
 
 export interface DataSettings {
-  /** fashion-mnist, mnist, or a path. */
+  /** fashion-mnist, mnist, cifar10, or a path. */
   readonly data: string;
   readonly imageSize: number;
   readonly channels: number;
@@ -13,25 +13,39 @@ export interface DataSettings {
   readonly split?: Split;
 }
 
-/** Opens what --data names: a published dataset, a directory of images, a directory with an IDX pair, or an IDX file. */
+type Open = (options: PublishedOptions) => Promise<ImageDataset>;
+
+/** What opens a published dataset, fetched when it is asked for. */
+const published = {
+  "fashion-mnist": async (): Promise<Open> => (await import("../data/fashion-mnist.node.ts")).fashionMnist,
+  mnist: async (): Promise<Open> => (await import("../data/mnist.node.ts")).mnist,
+  cifar10: async (): Promise<Open> => (await import("../data/cifar10.node.ts")).cifar10,
+} as const;
+
+export const publishedNames = Object.keys(published);
+
+/** Whether this names a published dataset, which has a test split. */
+export function isPublished(data: string): data is keyof typeof published {
+  return publishedNames.includes(data);
+}
+
+/** Opens what --data names: a published dataset, a directory of images, of an IDX pair or of CIFAR-10, or an IDX file. */
 export async function openData(settings: DataSettings, say: (line: string) => void): Promise<ImageDataset> {
   const { data, imageSize, channels, split } = settings;
-  if (data === "fashion-mnist") {
-    const { fashionMnist } = await import("../data/fashion-mnist.node.ts");
-    return fashionMnist({ split, onProgress: downloadNotes(say) });
-  }
-  if (data === "mnist") {
-    const { mnist } = await import("../data/mnist.node.ts");
-    return mnist({ split, onProgress: downloadNotes(say) });
+  if (isPublished(data)) {
+    const open = await published[data]();
+    return open({ split, onProgress: downloadNotes(say) });
   }
   const status = await stat(data).catch(() => undefined);
   if (status === undefined) {
-    throw new Error(`--data must be fashion-mnist, mnist, or a path that exists, got ${data}`);
+    throw new Error(`--data must be ${publishedNames.join(", ")}, or a path that exists, got ${data}`);
   }
   const { idxPair } = await import("../data/idx.node.ts");
   if (!status.isDirectory()) return idxPair({ images: data });
   const pair = await findIdxPair(data);
   if (pair !== undefined) return idxPair({ ...pair, name: data });
+  const { cifar10, hasCifar10 } = await import("../data/cifar10.node.ts");
+  if (hasCifar10(data)) return cifar10({ directory: data, split });
   const { imageFolder } = await import("../data/image-folder.node.ts");
   return imageFolder({ directory: data, width: imageSize, height: imageSize, channels });
 }

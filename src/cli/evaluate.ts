@@ -58,7 +58,10 @@ export function evaluateCommand(): Command {
       "a checkpoint file or a run directory (default: the latest run, or the model that comes with unnoise)",
     )
     .option("--images <directory>", "evaluate the images of a directory instead of drawing samples")
-    .option("--data <name>", "the dataset: fashion-mnist, mnist, or a path (default: what the model was trained on)")
+    .option(
+      "--data <name>",
+      "the dataset: fashion-mnist, mnist, cifar10, or a path (default: what the model was trained on)",
+    )
     .addOption(
       new Option("--split <name>", "the part of a published dataset (default: train, with --nll test)").choices([
         "train",

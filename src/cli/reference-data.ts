@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import type { ImageDataset } from "../data/dataset.ts";
 import type { LatestCheckpoint } from "../training/run-directory.node.ts";
-import { openData } from "./dataset.ts";
+import { isPublished, openData } from "./dataset.ts";
 import type { DataSettings } from "./dataset.ts";
 import type { EvaluateFlags } from "./evaluate.ts";
 import { recordedSettings } from "./runs.ts";
@@ -36,7 +36,7 @@ async function learnedFrom(found: LatestCheckpoint | undefined): Promise<Pick<Da
   if (recorded !== undefined) return { data: recorded.data };
   const { name } = found.checkpoint.config.dataset;
   const [data] = name.split(" ");
-  if (data === "fashion-mnist" || data === "mnist") return { data };
+  if (isPublished(data)) return { data };
   if (existsSync(name)) return { data: name };
   throw new Error(`${found.path}: its dataset ${name} is not there: name one with --data`);
 }

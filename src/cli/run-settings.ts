@@ -11,7 +11,7 @@ const unet = unetSettings.shape;
 /** Everything that `unnoise train` is told, by a preset and by flags. It is kept in a run's config.json. */
 export const runSettings = z.strictObject({
   preset: z.string(),
-  /** fashion-mnist, mnist, or a path. */
+  /** fashion-mnist, mnist, cifar10, or a path. */
   data: z.string(),
   /** Height and width of the images of a directory. */
   imageSize: withDefault(wholeNumber(1), 28),

@@ -6,7 +6,7 @@ import { Classifier } from "../evaluation/classifier.ts";
 import type { ImageClassifier } from "../evaluation/image-classifier.ts";
 import { trainClassifier } from "../evaluation/train-classifier.ts";
 import { Pace } from "../training/pace.ts";
-import { openData } from "./dataset.ts";
+import { isPublished, openData } from "./dataset.ts";
 import { withDevice } from "./device.ts";
 import { formatCount, formatDuration } from "./format.ts";
 import { EXIT_INTERRUPTED, catchInterrupt } from "./interrupt.ts";
@@ -81,8 +81,7 @@ async function train(
 
 /** The test split where there is one; otherwise the training images, which flatter. */
 async function heldOutOf(flags: TrainClassifierFlags, dataset: ImageDataset): Promise<ImageDataset> {
-  const isPublished = flags.data === "fashion-mnist" || flags.data === "mnist";
-  return isPublished ? openData({ ...flags, split: "test" }, say) : dataset;
+  return isPublished(flags.data) ? openData({ ...flags, split: "test" }, say) : dataset;
 }
 
 function say(line: string): void {

@@ -31,7 +31,7 @@ export function trainClassifierCommand(): Command {
     .description(
       "Train a small classifier of images on their labels. What it sees in images is what unnoise evaluate compares.",
     )
-    .option("--data <name>", "fashion-mnist, mnist, or a path", "fashion-mnist")
+    .option("--data <name>", "fashion-mnist, mnist, cifar10, or a path", "fashion-mnist")
     .option("--image-size <pixels>", "height and width of the images of a directory", numberFlag(count), 28)
     .option("--channels <n>", "1 gray or 3 RGB, of the images of a directory", numberFlag(wholeNumber(1, 3)), 1)
     .option("--epochs <n>", "how often it sees every image", numberFlag(count), 6)

@@ -45,7 +45,11 @@ const groups: Readonly<Record<string, readonly SettingFlag[]>> = {
     number("--epochs <n>", "length.epochs", "train up to this many passes over the data instead", count),
   ],
   "Data:": [
-    word("--data <name|path>", "data", "fashion-mnist, mnist, an IDX file, or a directory of IDX files or of images"),
+    word(
+      "--data <name|path>",
+      "data",
+      "fashion-mnist, mnist, cifar10, an IDX file, or a directory of IDX files or of images",
+    ),
     number("--image-size <n>", "imageSize", "side that a directory's images are scaled and cut to", count),
     number(
       "--channels <n>",

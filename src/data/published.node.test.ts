@@ -70,8 +70,8 @@ function published(places: Partial<PublishedDataset> = {}): PublishedDataset {
     name: "dots",
     classNames: ["dot"],
     splits: {
-      train: { images: file("train-images", images(3)), labels: file("train-labels", files["train-labels.gz"]) },
-      test: { images: file("test-images", images(2)), labels: file("test-labels", labels(2)) },
+      train: { labels: file("train-labels", files["train-labels.gz"]), images: file("train-images", images(3)) },
+      test: { labels: file("test-labels", labels(2)), images: file("test-images", images(2)) },
     },
     homes: [],
     systemDirectories: [],

@@ -23,11 +23,18 @@ export interface PublishedFile {
   readonly sha256: readonly string[];
 }
 
-/** A dataset of two IDX pairs, and every place it may be found in. */
+/** The files of a split, by what they are to `decode`; the first of them are looked for first. */
+type Parts<File> = Readonly<Record<string, File>>;
+
+/** A published dataset, and every place it may be found in. */
 export interface PublishedDataset {
   readonly name: string;
   readonly classNames: readonly string[];
-  readonly splits: Readonly<Record<Split, { readonly images: PublishedFile; readonly labels: PublishedFile }>>;
+  readonly splits: Readonly<Record<Split, Parts<PublishedFile>>>;
+  /** Makes a dataset of a split's files; of an IDX pair `images` and `labels` by default. */
+  readonly decode?: ((files: Parts<PackedFile>, split: Split, about: Description) => ImageDataset) | undefined;
+  /** Bytes of the largest file, no longer compressed; that of the MNIST family by default. */
+  readonly maxFileBytes?: number | undefined;
   /** Addresses that the files' names (with .gz) are appended to. */
   readonly homes: readonly string[];
   /** Where an operating system's package installs the files. */
@@ -37,8 +44,11 @@ export interface PublishedDataset {
   readonly carried?: { readonly split: Split; readonly directory: string } | undefined;
 }
 
+/** What a dataset is told about itself. */
+type Description = Pick<PublishedDataset, "name" | "classNames"> & { readonly source: string };
+
 export interface PublishedOptions {
-  /** A directory with the IDX files, gzipped or not. Nothing else is tried then, and no checksum is asked for. */
+  /** A directory with the published files, gzipped or not. Nothing else is tried then, and no checksum is asked for. */
   readonly directory?: string | undefined;
   /** Where files are looked for and kept, {@link cacheDirectory} by default; false to keep nothing. */
   readonly cache?: string | false | undefined;
@@ -51,8 +61,6 @@ export interface PublishedOptions {
   readonly onProgress?: ((progress: DownloadProgress) => void) | undefined;
 }
 
-type Pair = Readonly<Record<"images" | "labels", PackedFile>>;
-
 /** A place that may have a split's files. */
 interface Place {
   readonly description: string;
@@ -61,11 +69,11 @@ interface Place {
   readonly split: Split;
   /** Whether what was found belongs into the cache. */
   readonly keep: boolean;
-  readonly open: () => Promise<Pair>;
+  readonly open: () => Promise<Parts<PackedFile>>;
 }
 
 /** The largest unpacked file of the MNIST family. */
-const maxFileBytes = 16 + 60_000 * 28 * 28;
+const MNIST_FILE_BYTES = 16 + 60_000 * 28 * 28;
 
 /**
  * Opens one split of a published dataset. Tried in this order: the directory that the caller names, the cache, the
@@ -78,17 +86,17 @@ const maxFileBytes = 16 + 60_000 * 28 * 28;
 export async function openPublished(dataset: PublishedDataset, options: PublishedOptions = {}): Promise<ImageDataset> {
   const { directory, split = "train", log } = options;
   if (directory !== undefined) {
-    const pair = await readPair(dataset, split, async (file) => readFromDirectory(directory, file));
-    const opened = datasetOf(dataset, split, `the directory ${directory}`, pair);
+    const files = await readFiles(dataset, split, async (file) => readFromDirectory(directory, file));
+    const opened = datasetOf(dataset, split, `the directory ${directory}`, files);
     log?.(usedLine(dataset, opened, split));
     return opened;
   }
   const problems: string[] = [];
   for (const place of placesOf(dataset, options)) {
     try {
-      const pair = await place.open();
-      const opened = datasetOf(dataset, place.split, place.description, pair);
-      if (place.keep) await keepPair(dataset, place.split, pair, options);
+      const files = await place.open();
+      const opened = datasetOf(dataset, place.split, place.description, files);
+      if (place.keep) await keepFiles(dataset, place.split, files, options);
       log?.(usedLine(dataset, opened, place.split));
       return opened;
     } catch (error) {
@@ -131,7 +139,10 @@ function remotePlaces(dataset: PublishedDataset, split: Split, onProgress: Publi
     where: home,
     split,
     keep: true,
-    open: async () => readPair(dataset, split, async (file) => checked(file, await fetchFile(home, file, onProgress))),
+    open: async () =>
+      readFiles(dataset, split, async (file) => {
+        return checked(file, await fetchFile(home, file, dataset.maxFileBytes ?? MNIST_FILE_BYTES, onProgress));
+      }),
   }));
   const { debianPackage } = dataset;
   if (debianPackage) {
@@ -149,17 +160,22 @@ function remotePlaces(dataset: PublishedDataset, split: Split, onProgress: Publi
   return places;
 }
 
-async function readPair(
+async function readFiles(
   dataset: PublishedDataset,
   split: Split,
   read: (file: PublishedFile) => Promise<PackedFile>,
-): Promise<Pair> {
-  const { images, labels } = dataset.splits[split];
-  return { labels: await read(labels), images: await read(images) };
+): Promise<Parts<PackedFile>> {
+  const files: Record<string, PackedFile> = {};
+  for (const [part, file] of Object.entries(dataset.splits[split])) files[part] = await read(file);
+  return files;
 }
 
-async function readCheckedDirectory(dataset: PublishedDataset, split: Split, directory: string): Promise<Pair> {
-  return readPair(dataset, split, async (file) => checked(file, await readFromDirectory(directory, file)));
+async function readCheckedDirectory(
+  dataset: PublishedDataset,
+  split: Split,
+  directory: string,
+): Promise<Parts<PackedFile>> {
+  return readFiles(dataset, split, async (file) => checked(file, await readFromDirectory(directory, file)));
 }
 
 async function readFromDirectory(directory: string, { name }: PublishedFile): Promise<PackedFile> {
@@ -171,11 +187,12 @@ async function readFromDirectory(directory: string, { name }: PublishedFile): Pr
 async function fetchFile(
   home: string,
   { name }: PublishedFile,
+  maxBytes: number,
   onProgress: PublishedOptions["onProgress"],
 ): Promise<PackedFile> {
   const source = `${home}${name}.gz`;
-  const packed = await download(source, { maxBytes: maxFileBytes, onProgress });
-  return { packed, bytes: await unpack(packed, source, maxFileBytes), source };
+  const packed = await download(source, { maxBytes, onProgress });
+  return { packed, bytes: await unpack(packed, source, maxBytes), source };
 }
 
 /** The file, if it is the published one. */
@@ -187,24 +204,27 @@ function checked(file: PublishedFile, found: PackedFile): PackedFile {
   return found;
 }
 
-function datasetOf(dataset: PublishedDataset, split: Split, source: string, pair: Pair): ImageDataset {
-  const { name, classNames } = dataset;
-  return idxDataset({ name: `${name} ${split}`, source, classNames, ...pair });
+function datasetOf(dataset: PublishedDataset, split: Split, source: string, files: Parts<PackedFile>): ImageDataset {
+  const { name, classNames, decode = idxPairOf } = dataset;
+  return decode(files, split, { name: `${name} ${split}`, source, classNames });
+}
+
+function idxPairOf({ images, labels }: Parts<PackedFile>, _split: Split, about: Description): ImageDataset {
+  return idxDataset({ ...about, images, labels });
 }
 
 /** Puts files into the cache. A cache that cannot be written costs only the next download. */
-async function keepPair(
+async function keepFiles(
   dataset: PublishedDataset,
   split: Split,
-  pair: Pair,
+  files: Parts<PackedFile>,
   { cache = cacheDirectory(), log }: PublishedOptions,
 ): Promise<void> {
   if (cache === false) return;
   const directory = join(cache, dataset.name);
   try {
     await mkdir(directory, { recursive: true });
-    for (const part of ["images", "labels"] as const) {
-      const { packed, bytes } = pair[part];
+    for (const [part, { packed, bytes }] of Object.entries(files)) {
       const { name } = dataset.splits[split][part];
       await writeFileAtomic(join(directory, packed === bytes ? name : `${name}.gz`), packed);
     }

@@ -1,10 +1,18 @@
 import { annotatedPreset } from "./annotated.ts";
+import { cifar10Preset } from "./cifar10.ts";
 import { fashionMnistClassesPreset } from "./fashion-mnist-classes.ts";
 import { fashionMnistPreset } from "./fashion-mnist.ts";
+import { imageFolderPreset } from "./image-folder.ts";
 import type { Preset } from "./preset.ts";
 
 /** The first is the default. */
-export const presets: readonly Preset[] = [fashionMnistPreset, fashionMnistClassesPreset, annotatedPreset];
+export const presets: readonly Preset[] = [
+  fashionMnistPreset,
+  fashionMnistClassesPreset,
+  annotatedPreset,
+  cifar10Preset,
+  imageFolderPreset,
+];
 
 export const defaultPreset = fashionMnistPreset;
 
