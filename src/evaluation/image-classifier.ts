@@ -31,7 +31,7 @@ export interface ImageClassifierOptions {
 }
 
 /**
- * A small convolutional network for small images: five 3x3 convolutions with ReLU, two of them with stride 2, then the
+ * A small convolutional network for small images: five convolutions with ReLU, three of them with stride 2, then the
  * mean over all pixels, which are the features, and a linear layer to one logit per class.
  *
  * There is no normalization layer on purpose: features must notice images that are too pale or too dark.

@@ -128,7 +128,7 @@ function halved([name, tensor]: [string, SafeTensor]): [string, SafeTensor] {
 
 function fromSafeTensor(tensor: SafeTensor, label: string): NdArray {
   const { dtype, shape, data } = tensor;
-  if (dtype === "F16") return { shape, dtype: "f32", data: toFloat32(tensor) as NdArray["data"] };
+  if (dtype === "F16") return { shape, dtype: "f32", data: toFloat32(tensor) };
   const dtypes: Readonly<Record<string, DType>> = { F32: "f32", I32: "i32", U32: "u32" };
   const own = dtypes[dtype];
   if (own === undefined) throw new Error(`${label}: must be F32, F16, I32 or U32, got ${dtype}`);
