@@ -66,10 +66,16 @@ describe("an example, run in small", { timeout: 60_000 }, () => {
   });
   afterAll(() => rm(project, { recursive: true }));
 
-  async function run(name: string, replacements: Readonly<Record<string, string>>): Promise<string> {
+  async function run(
+    name: string,
+    replacements: Readonly<Record<string, string>>,
+    ...args: readonly string[]
+  ): Promise<string> {
     const code = replaced((await examples()).get(name) ?? "", replacements);
     await writeFile(join(project, name), code);
-    const { stdout } = await execute(process.execPath, ["--conditions", "unnoise-source", name], { cwd: project });
+    const { stdout } = await execute(process.execPath, ["--conditions", "unnoise-source", name, ...args], {
+      cwd: project,
+    });
     return stdout;
   }
 
@@ -92,6 +98,39 @@ describe("an example, run in small", { timeout: 60_000 }, () => {
     const { width, height } = await (await loadSharp())(join(project, "garments.png")).metadata();
     // Eight and two images of 28 pixels, and 2 pixels around each.
     expect([width, height]).toEqual([8 * 30 + 2, 2 * 30 + 2]);
+  });
+
+  test("edit-images.ts keeps the known half, and draws rows of eight", async () => {
+    const model = "--dim 4 --dim-mults 1,2 --attention-heads 1 --timesteps 20 --sampling-timesteps 8";
+    const length = "--steps 1 --batch-size 4 --samples 1 --sample-every 0 --out run --device reference";
+    const train = `train --data train-images-idx3-ubyte ${model} ${length}`;
+    await execute(process.execPath, [join(root, "src", "cli", "main.ts"), ...train.split(" ")], { cwd: project });
+    const sharp = await loadSharp();
+    for (const [name, factor] of [
+      ["a.png", 3],
+      ["b.png", 5],
+    ] as const) {
+      const pixels = Uint8Array.from({ length: 28 * 28 }, (_, i) => i * factor);
+      await sharp(pixels, { raw: { width: 28, height: 28, channels: 1 } })
+        .png()
+        .toFile(join(project, name));
+    }
+    expect(await run("edit-images.ts", {}, "run", "a.png", "b.png")).toBe("variations.png, painted.png, between.png\n");
+    for (const name of ["variations.png", "painted.png", "between.png"]) {
+      const { width, height } = await sharp(join(project, name)).metadata();
+      expect([width, height]).toEqual([8 * 30 + 2, 30 + 2]);
+    }
+    const rightHalf = (file: string, left: number, top: number) => {
+      return sharp(join(project, file))
+        .extractChannel(0)
+        .extract({ left, top, width: 14, height: 28 })
+        .raw()
+        .toBuffer();
+    };
+    const known = await rightHalf("a.png", 14, 0);
+    // The third of the row.
+    expect(await rightHalf("painted.png", 2 + 2 * 30 + 14, 2)).toEqual(known);
+    expect(await rightHalf("variations.png", 2 + 2 * 30 + 14, 2)).not.toEqual(known);
   });
 
   test("fit-a-plane.ts finds the least squares of smallest norm", async () => {

@@ -315,7 +315,10 @@ describe("unnoise sample", { timeout: 60_000 }, () => {
     ["--resamples 3", "--resamples and --jump-length: are for --inpaint <image>"],
     ["--resize", "--resize: is for --init and --inpaint"],
     ["--init nothing.png", "nothing.png: cannot read: no such file"],
-    ["--init first.png", "first.png: has 624 x 144 pixels, the model's images 8 x 8; --resize scales and cuts it"],
+    [
+      `--init ${join(imageFixtures, "gray.png")}`,
+      `${join(imageFixtures, "gray.png")}: has 16 x 16 pixels, the model's images 8 x 8; --resize scales and cuts it`,
+    ],
   ])("refuses %s in one line", async (flags, line) => {
     const { code, stderr } = await unnoise("sample", ...flags.split(" "), "--device", "reference");
     expect(code).toBe(1);
