@@ -1,7 +1,6 @@
 import type { Graph } from "../tensor/graph.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Variable } from "../tensor/variable.ts";
-import { NeedsStorage } from "./expression.ts";
 import { legalize } from "./legalize.ts";
 import { BufferTable } from "./buffers.ts";
 import { lower } from "./lower.ts";
@@ -29,18 +28,16 @@ export function compileGraph(graph: Graph): Program {
   return commit(legal, kernels, table);
 }
 
-/** Scheduling assumes that any movement can be fused; where lowering finds otherwise, it starts over with that tensor stored. */
-function scheduleAndLower(graph: Graph): { kernels: Kernel[]; table: BufferTable } {
+/** Scheduling assumes that any movement can be fused; where lowering finds otherwise, it starts over with those tensors stored. */
+function scheduleAndLower(graph: Graph): { kernels: readonly Kernel[]; table: BufferTable } {
   const forced = new Set<Tensor>();
   for (;;) {
     const table = new BufferTable();
-    try {
-      return { kernels: lower(graph, mergeKernels(schedule(graph, forced)), table), table };
-    } catch (request) {
-      if (!(request instanceof NeedsStorage)) throw request;
-      if (forced.has(request.tensor))
-        throw new Error(`internal: ${request.tensor.toString()} cannot be stored`, { cause: request });
-      forced.add(request.tensor);
+    const { kernels, missing } = lower(graph, mergeKernels(schedule(graph, forced)), table);
+    if (missing.size === 0) return { kernels, table };
+    for (const tensor of missing) {
+      if (forced.has(tensor)) throw new Error(`internal: ${tensor.toString()} cannot be stored`);
+      forced.add(tensor);
     }
   }
 }

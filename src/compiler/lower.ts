@@ -1,4 +1,5 @@
 import type { Graph } from "../tensor/graph.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import { coalesce } from "./axes.ts";
 import type { BufferTable } from "./buffers.ts";
 import { NeedsStorage, buildOver } from "./expression.ts";
@@ -18,10 +19,28 @@ const lowerings: { readonly [K in ScheduledKernel["kind"]]: Lowering } = {
   convolution_filter_gradient: lowerFilterGradient,
 };
 
-/** Index arithmetic for every scheduled kernel. Throws NeedsStorage where one cannot be expressed. */
-export function lower(graph: Graph, schedule: readonly ScheduledKernel[], table: BufferTable): Kernel[] {
+export interface Lowered {
+  readonly kernels: readonly Kernel[];
+  /** Tensors without which in memory some kernels could not be lowered; these are left out. */
+  readonly missing: ReadonlySet<Tensor>;
+}
+
+/** Index arithmetic for every scheduled kernel. */
+export function lower(graph: Graph, schedule: readonly ScheduledKernel[], table: BufferTable): Lowered {
   for (const input of graph.inputs) table.of(input);
-  return schedule.flatMap((kernel) => lowerKernel(kernel, table));
+  const missing = new Set<Tensor>();
+  const kernels = schedule.flatMap((kernel) => {
+    try {
+      return lowerKernel(kernel, table);
+    } catch (request) {
+      if (!(request instanceof NeedsStorage)) throw request;
+      missing.add(request.tensor);
+      // What follows is lowered as if this kernel were there: it may miss tensors too.
+      for (const store of kernel.stores) if (!table.of(store)) table.add(store);
+      return [];
+    }
+  });
+  return { kernels, missing };
 }
 
 function lowerKernel(kernel: ScheduledKernel, table: BufferTable): Kernel[] {

@@ -55,6 +55,7 @@ class Scheduler {
   readonly #tails = new Map<Tensor, Tensor>();
   /** Nodes inside a tail, the result and the end included -> the result. */
   readonly #inTail = new Map<Tensor, Tensor>();
+  readonly #reductionKeys = new Map<Tensor, string>();
 
   constructor(graph: Graph, forced: ReadonlySet<Tensor>) {
     const roots = rootsOf(graph);
@@ -185,13 +186,19 @@ class Scheduler {
   }
 
   /** The kernels, roughly, that evaluate each tensor when it is not stored. */
-  #sinks(): Map<Tensor, Set<string>> {
-    const sinks = new Map<Tensor, Set<string>>();
+  #sinks(): Map<Tensor, ReadonlySet<string>> {
+    const sinks = new Map<Tensor, ReadonlySet<string>>();
+    const isFused = (user: Tensor): boolean => !this.#inTail.has(user) && !this.#isStored(user);
     for (const node of this.#order.toReversed()) {
+      const users = this.#users.get(node) ?? [];
+      const only = users.length === 1 && !this.#roots.has(node) && isFused(users[0]) && sinks.get(users[0]);
+      if (only) {
+        sinks.set(node, only);
+        continue;
+      }
       const found = new Set<string>();
-      for (const user of this.#users.get(node) ?? []) {
-        if (this.#inTail.has(user)) found.add(reductionKey(this.#inTail.get(user) ?? user));
-        else if (this.#isStored(user)) found.add(`store ${user.id}`);
+      for (const user of users) {
+        if (!isFused(user)) found.add(this.#sinkOf(user));
         else for (const key of sinks.get(user) ?? []) if (found.size < 8) found.add(key);
       }
       if (this.#roots.has(node)) found.add(`store ${node.id}`);
@@ -200,24 +207,32 @@ class Scheduler {
     return sinks;
   }
 
+  /** The kernel that evaluates a tensor which is stored or belongs to a result's tail. */
+  #sinkOf(tensor: Tensor): string {
+    const result = this.#inTail.get(tensor);
+    if (!result) return `store ${tensor.id}`;
+    const known = this.#reductionKeys.get(result) ?? reductionKey(result);
+    this.#reductionKeys.set(result, known);
+    return known;
+  }
+
   /** What has to be read and computed to evaluate a tensor from stored ones. */
   #coneOf(node: Tensor, memo = new Map<Tensor, Cone>()): Cone {
     const known = memo.get(node);
     if (known) return known;
-    const leaves = new Set<Tensor>();
+    let leaves: ReadonlySet<Tensor> = new Set();
     let operations = isElementwise(node.op) ? costOf(node.op) : 0;
     let indices = node.op.kind === "iota" ? 1 : 0;
-    if (!isStoredLeaf(node)) {
-      for (const input of new Set(node.inputs)) {
-        if (this.#isStored(input) || isResult(input)) {
-          leaves.add(input);
-          continue;
-        }
-        const cone = this.#coneOf(input, memo);
-        operations = Math.min(1e6, operations + cone.operations);
-        indices += cone.indices;
-        for (const leaf of cone.leaves) leaves.add(leaf);
+    const inputs = isStoredLeaf(node) ? [] : [...new Set(node.inputs)];
+    for (const input of inputs) {
+      if (this.#isStored(input) || isResult(input)) {
+        leaves = new Set(leaves).add(input);
+        continue;
       }
+      const cone = this.#coneOf(input, memo);
+      operations = Math.min(1e6, operations + cone.operations);
+      indices += cone.indices;
+      leaves = leaves.size === 0 ? cone.leaves : new Set([...leaves, ...cone.leaves]);
     }
     let traffic = 0;
     for (const leaf of leaves) traffic += Math.min(1, leaf.size / Math.max(1, node.size));

@@ -43,7 +43,8 @@ export class Random {
  */
 export function fanInUniform(name: string, shape: Shape, fanIn: number, random: Random): Variable {
   const bound = 1 / Math.sqrt(fanIn);
-  const data = Float32Array.from({ length: sizeOf(shape) }, () => (2 * random.uniform() - 1) * bound);
+  const data = new Float32Array(sizeOf(shape));
+  for (let i = 0; i < data.length; i++) data[i] = (2 * random.uniform() - 1) * bound;
   return new Variable(name, shape, { data });
 }
 

@@ -1,3 +1,4 @@
+import { sizeOf } from "../../tensor/shape.ts";
 import type { Affine } from "../../compiler/affine.ts";
 import type { Expression, MapKernel, Store } from "../../compiler/program.ts";
 import { Evaluator, countUses, registerIndices } from "./evaluator.ts";
@@ -14,6 +15,12 @@ const TASK_ELEMENTS = 8192;
 /** Vectors of a row that are written without a loop, and nodes of their expressions together. */
 const MOST_UNROLLED = 8;
 const MOST_UNROLLED_NODES = 160;
+/** Loops over fewer elements are done before longer code would be compiled. */
+const FEWEST_TO_UNROLL = 32768;
+
+function isWorthUnrolling(axes: readonly number[]): boolean {
+  return sizeOf(axes) >= FEWEST_TO_UNROLL;
+}
 
 export function emitMap(kernel: MapKernel): KernelCode {
   const target = new KernelWriter();
@@ -47,7 +54,8 @@ export function emitElements(writer: FunctionWriter, { axes, stores, sources, ra
 
   const last = axes.length - 1;
   const vectorizes = canVectorize(roots, last) && stores.every((store) => isAdjacent(store.index, last));
-  const unrolled = Math.min(MOST_UNROLLED, MOST_UNROLLED_NODES / context.uses.size);
+  const most = Math.min(MOST_UNROLLED, MOST_UNROLLED_NODES / context.uses.size);
+  const unrolled = isWorthUnrolling(axes) ? Math.max(2, most) : 1;
   const elements = (current: ElementLoops["stores"], width: 1 | 4, lanes: readonly number[]): void => {
     // All values are computed before any is stored: a store may overwrite what another value reads, and V8 merges
     // only vector operations that no store separates.
@@ -146,7 +154,7 @@ function emitRow(row: Row): number {
       inductions.advance([[axis, step]]);
     });
   };
-  const perPass = vectors % 4 === 0 && unrolled >= 4 ? 4 : 2;
+  const perPass = unrolled >= 4 && vectors % 4 === 0 ? 4 : Math.min(2, unrolled);
   passes(Math.floor(vectors / perPass), 4 * perPass, () => emitVectors(row, perPass));
   passes(vectors % perPass, 4, () => emitVectors(row, 1));
   passes(rest, 1, () => elements(1, [0]));
@@ -173,9 +181,9 @@ function emitPartialRow(row: Row, range: AxisRange): number {
     });
   };
   if (vectorizes) {
-    const perPass = unrolled >= 4 ? 4 : 2;
+    const perPass = unrolled >= 4 ? 4 : Math.min(2, unrolled);
     run(get(middle), 4 * perPass, () => emitVectors(row, perPass));
-    run(get(middle), 4, () => emitVectors(row, 1));
+    if (perPass > 1) run(get(middle), 4, () => emitVectors(row, 1));
   }
   if (!vectorizes || length % 4 !== 0) run(end, 1, () => elements(1, [0]));
   return 0;

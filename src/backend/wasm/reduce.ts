@@ -139,15 +139,20 @@ class ReduceEmitter {
       return 0;
     }
     const vectors = Math.floor(n / 4);
-    const blocks = Math.ceil(vectors / most);
-    let done = 0;
-    for (let block = 0; block < blocks; block++) {
-      const count = Math.ceil((vectors - done) / (blocks - block));
-      this.#block(4, done * 4, count);
-      done += count;
+    const count = Math.ceil(vectors / Math.max(1, Math.ceil(vectors / most)));
+    const rounds = Math.floor(vectors / count);
+    let moved = 0;
+    if (rounds > 1) {
+      this.#target.writer.loop(i32(0), i32(rounds), 1, () => {
+        this.#block(4, 0, count);
+        this.#inductions.advance([[this.#lastKept, 4 * count]]);
+      });
+      moved = 4 * rounds * count;
     }
-    for (let i = vectors * 4; i < n; i++) this.#block(1, i, 1);
-    return 0;
+    const rest = vectors - moved / 4;
+    for (let done = 0; done < rest; done += count) this.#block(4, 4 * done, Math.min(count, rest - done));
+    for (let i = 4 * vectors; i < n; i++) this.#block(1, i - moved, 1);
+    return moved;
   }
 
   #blocksUntil(at: string, end: Code, width: 1 | 4, count: number): void {

@@ -35,9 +35,10 @@ export class Team {
     this.#memory = memory;
   }
 
-  static async start(workers: readonly TeamWorker[], memory: WebAssembly.Memory): Promise<Team> {
+  /** Does not wait for the workers, which answer in order: without memory, what they are asked next fails. */
+  static start(workers: readonly TeamWorker[], memory: WebAssembly.Memory): Team {
     const team = new Team(workers, memory);
-    await team.#all(() => ({ kind: "memory", memory }));
+    team.#all(() => ({ kind: "memory", memory })).catch(() => undefined);
     return team;
   }
 

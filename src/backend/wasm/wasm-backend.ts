@@ -78,7 +78,7 @@ export class WasmBackend implements Backend {
     const features = await chooseFeatures(platform, options);
     const heap = new Heap(platform.sharesMemory);
     const workers = Array.from({ length: threads }, () => platform.startWorker());
-    const team = await Team.start(workers, heap.memory);
+    const team = Team.start(workers, heap.memory);
     return new WasmBackend(heap, team, features, platform, options.reason);
   }
 
