@@ -121,12 +121,12 @@ test("a trained classifier guides a model that knows no classes", { timeout: 240
 
   const checkpoint = await classifierTrainer.checkpoint();
   const classifier = await classifierFromCheckpoint(checkpoint);
-  const timesteps = [0, 50, 99];
-  const shares = await classifierAccuracy(classifier, diffusion, dataset, { timesteps, backend });
-  expect(shares[0]).toBe(1);
+  const levels = diffusion.plan({ sampler: "ddim", timesteps: [99, 50, 0] }).steps.map(({ level }) => level);
+  const shares = await classifierAccuracy(classifier, dataset, { levels, backend });
+  expect(shares[2]).toBe(1);
   // Hardly any signal is left at the end.
-  expect(shares[2]).toBeLessThan(0.7);
-  expect(shares[1]).toBeGreaterThan(shares[2]);
+  expect(shares[0]).toBeLessThan(0.7);
+  expect(shares[1]).toBeGreaterThan(shares[0]);
 
   const classes = Array.from({ length: 30 }, (_, i) => i % 3);
   const draw = async (guided: object) => {

@@ -1,10 +1,11 @@
 import type { Diffusion } from "../diffusion/diffusion.ts";
 import { formatSummary, summary } from "../nn/summary.ts";
-import { Unet } from "../nn/unet.ts";
 import type { DiffusionConfig } from "../training/diffusion-config.ts";
 import { diffusionFromCheckpoint } from "../training/from-checkpoint.ts";
 import { openCheckpoint } from "../training/run-directory.node.ts";
 import type { TrainingSettings } from "../training/settings.ts";
+import { modelLike, newModel } from "../training/trained-model.ts";
+import type { TrainedModel } from "../training/trained-model.ts";
 import { TrainingProgram } from "../training/training-program.ts";
 import { withDevice } from "./device.ts";
 import { formatBytes, formatCount, formatScaled } from "./format.ts";
@@ -21,7 +22,7 @@ interface Subject {
   readonly title: string;
   /** Lines of their own below the title. */
   readonly facts: readonly string[];
-  readonly model: Unet;
+  readonly model: TrainedModel;
   readonly diffusion: Diffusion;
   readonly training: TrainingSettings;
   readonly imageSize: readonly [number, number];
@@ -35,7 +36,9 @@ export async function describe(path: string | undefined, flags: InfoFlags): Prom
   if (path !== undefined && flags.preset !== undefined)
     throw new Error("give either a checkpoint or --preset, not both");
   const subject =
-    flags.preset === undefined ? await fromCheckpoint(path ?? (await usualCheckpoint())) : fromPreset(flags.preset);
+    flags.preset === undefined
+      ? await fromCheckpoint(path ?? (await usualCheckpoint({ withClassifiers: true })))
+      : fromPreset(flags.preset);
   const { model, imageSize } = subject;
   const layers = summary(model, imageSize);
   const batchSize = flags.batchSize ?? subject.training.batchSize;
@@ -65,10 +68,11 @@ async function fromCheckpoint(path: string): Promise<Subject> {
       ...faults.map((fault) => `passed over ${fault}`),
       `trained    ${formatCount(step)} steps of ${training.batchSize * training.gradientAccumulateEvery} images, epoch ${position.epoch + 1}`,
       `images     ${dataset.name}: ${formatCount(dataset.length)} of ${dataset.height} x ${dataset.width}, channels ${dataset.channels}`,
+      ...(dataset.classNames ? [`classes    ${dataset.classNames.length}: ${dataset.classNames.join(", ")}`] : []),
       diffusionFact(diffusion),
       `optimizer  Adam, learning rate ${training.learningRate} (${training.learningRateSchedule}), seed ${training.seed}`,
     ],
-    model: new Unet(config.model),
+    model: newModel(config.model.architecture, config.model),
     diffusion: diffusionFromCheckpoint(checkpoint),
     training,
     imageSize: [dataset.height, dataset.width],
@@ -110,7 +114,7 @@ async function trainingMemory(subject: Subject, batchSize: number, { device }: I
   const { model, diffusion, training, imageSize } = subject;
   return withDevice(device, async (backend) => {
     const settings = { ...training, batchSize };
-    const emaModel = training.emaDecay > 0 ? new Unet(model.options) : undefined;
+    const emaModel = training.emaDecay > 0 ? modelLike(model) : undefined;
     const program = new TrainingProgram({ backend, model, emaModel, diffusion, settings });
     const { workspaceBytes, parts } = await program.prepare([batchSize, ...imageSize, model.channels]);
     program.dispose();

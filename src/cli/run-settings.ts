@@ -18,6 +18,7 @@ export const runSettings = z.strictObject({
   /** Channels of the images of a directory. */
   channels: withDefault(wholeNumber(1, 3), 1),
   model: z.strictObject({
+    architecture: unet.architecture,
     dim: unet.dim,
     dimMults: unet.dimMults,
     selfCondition: withDefault(unet.selfCondition, false),

@@ -43,12 +43,18 @@ export const SHIPPED_MODEL = fileURLToPath(
   new URL("../../data/fashion-mnist-classes/model.safetensors", import.meta.url),
 );
 
+/** Whether a run trains a classifier rather than a model that draws. */
+async function isClassifierRun(path: string): Promise<boolean> {
+  const settings = await recordedSettings(path).catch(() => undefined);
+  return settings?.model.architecture === "unetClassifier";
+}
+
 /**
  * What a command takes whose user names no checkpoint: the run directory whose last checkpoint is the newest, or, where
  * nothing was trained yet, the model that comes with the package.
  */
-export async function usualCheckpoint(): Promise<string> {
-  return (await latestRun()) ?? SHIPPED_MODEL;
+export async function usualCheckpoint(options?: LatestRunOptions): Promise<string> {
+  return (await latestRun(options)) ?? SHIPPED_MODEL;
 }
 
 /** Opens the checkpoint of a path, or the usual one, and says which it is. */
@@ -65,14 +71,19 @@ function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
+export interface LatestRunOptions {
+  /** Counts runs of classifiers too, which draw nothing; default false. */
+  readonly withClassifiers?: boolean;
+}
+
 /** The run directory whose last checkpoint is the newest, if there is one. */
-async function latestRun(): Promise<string | undefined> {
+async function latestRun({ withClassifiers = false }: LatestRunOptions = {}): Promise<string | undefined> {
   const names = await readdir(RUNS_DIRECTORY).catch(() => []);
   let latest: { readonly path: string; readonly time: number } | undefined;
   for (const name of names) {
     const path = join(RUNS_DIRECTORY, name);
     const [checkpoint] = await listCheckpoints(path).catch(() => []);
-    if (checkpoint === undefined) continue;
+    if (checkpoint === undefined || (!withClassifiers && (await isClassifierRun(path)))) continue;
     const { mtimeMs } = await stat(checkpoint.path);
     if (latest === undefined || mtimeMs > latest.time) latest = { path, time: mtimeMs };
   }

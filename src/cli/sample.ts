@@ -9,6 +9,8 @@ import type { DeviceName } from "./device.ts";
 import { addEditingFlags } from "./editing.ts";
 import type { EditingFlags } from "./editing.ts";
 import { numberFlag } from "./flags.ts";
+import { addGuidingFlags } from "./guiding.ts";
+import type { GuidingFlags } from "./guiding.ts";
 
 const EXAMPLES = `
 Examples:
@@ -16,6 +18,7 @@ Examples:
   $ unnoise sample -n 64 --seed 7 --gif
   $ unnoise sample --checkpoint runs/fashion-mnist/checkpoints/step-500.safetensors --out early.png
   $ unnoise sample --class "ankle boot" --guidance 3
+  $ unnoise sample --classifier runs/fashion-mnist-noisy-classifier --class bag --guidance 3
   $ unnoise sample --class trouser,dress,bag -n 30     a column for each class
   $ unnoise sample --sampler dpmSolver++2M --steps 10  ten evaluations of the model
   $ unnoise sample --sampler ddim --steps 100 --eta 0.5
@@ -25,13 +28,8 @@ Examples:
 
 The same checkpoint, seed and device give the same images.`;
 
-export interface SampleFlags extends EditingFlags {
+export interface SampleFlags extends EditingFlags, GuidingFlags {
   readonly checkpoint?: string;
-  readonly number?: number;
-  /** Names or numbers with commas between them, or all. */
-  readonly class?: string;
-  readonly guidance?: number;
-  readonly rescalePhi?: number;
   readonly seed?: number;
   readonly steps?: number;
   readonly sampler?: SamplerName;
@@ -61,20 +59,6 @@ export function sampleCommand(): Command {
       numberFlag(wholeNumber(1, 100_000)),
     )
     .option(
-      "--class <names>",
-      "classes to draw in turn, by names or numbers with commas between (default: all, for a model that knows classes)",
-    )
-    .option(
-      "--guidance <scale>",
-      "how far to go towards the class: 1 draws as trained, 2 to 5 clearer and less varied (default: 1)",
-      numberFlag(numberWithin(-100, 100)),
-    )
-    .option(
-      "--rescale-phi <x>",
-      "how far guided images get back the contrast of unguided ones, 0 to 1; 0.7 against glare (default: 0)",
-      numberFlag(numberWithin(0, 1)),
-    )
-    .option(
       "--seed <n>",
       "draw the same images again (default: others each time)",
       numberFlag(wholeNumber(0, 2 ** 32 - 1)),
@@ -98,6 +82,7 @@ export function sampleCommand(): Command {
     .option("--out <path>", "where to write: .png, .jpg or .webp (default: samples-<seed>.png)")
     .option("--no-ema", "draw with the model itself instead of its average")
     .addOption(new Option("--device <name>", "what to compute on").choices(deviceNames).default("auto"));
+  addGuidingFlags(command);
   addEditingFlags(command);
   return command.addHelpText("after", EXAMPLES).action(async (flags: SampleFlags) => {
     const { sampleRun } = await import("./sample-run.ts");

@@ -4,10 +4,14 @@ import type { Backend } from "../backend/backend.ts";
 import type { Diffusion } from "../diffusion/diffusion.ts";
 import type { SamplingProgress } from "../diffusion/sampling.ts";
 import type { ImageDataset } from "../data/dataset.ts";
+import type { Unet } from "../nn/unet.ts";
+import { UnetClassifier } from "../nn/unet-classifier.ts";
 import { writeFileAtomic } from "../io/atomic.node.ts";
 import { RunDirectory, listCheckpoints } from "../training/run-directory.node.ts";
+import type { TrainedModel } from "../training/trained-model.ts";
 import { Trainer } from "../training/trainer.ts";
 import { allClasses, classesInTurn, columnsOfClasses } from "./classes.ts";
+import { classifierReport } from "./classifier-report.ts";
 import { formatCount, formatDuration } from "./format.ts";
 import { EXIT_INTERRUPTED, catchInterrupt } from "./interrupt.ts";
 import type { Interrupt } from "./interrupt.ts";
@@ -31,7 +35,7 @@ interface Run {
   readonly dataset: ImageDataset;
   readonly diffusion: Diffusion;
   readonly backend: Backend;
-  readonly trainer: Trainer;
+  readonly trainer: Trainer<TrainedModel>;
   /** How the run speaks now: around the bar while there is one. */
   say: (line: string) => void;
 }
@@ -58,7 +62,13 @@ export async function trainRun(
   if (startStep < totalSteps && !(await trainSteps(run, startStep, totalSteps))) return EXIT_INTERRUPTED;
   const isNew = startStep < totalSteps;
   if (!isNew) say(`Finished: ${formatCount(startStep)} steps are done, ${formatCount(totalSteps)} were asked for.`);
-  if ((isNew || !(await hasFinalPictures(path))) && !(await drawFinalPictures(run))) return EXIT_INTERRUPTED;
+  const { samplingModel } = run.trainer;
+  if (samplingModel instanceof UnetClassifier) {
+    say(await classifierReport(path, samplingModel, run.diffusion, dataset, backend));
+    return 0;
+  }
+  if ((isNew || !(await hasFinalPictures(path))) && !(await drawFinalPictures(run, samplingModel)))
+    return EXIT_INTERRUPTED;
   conclude(run);
   return 0;
 }
@@ -87,7 +97,9 @@ function introduce({ path, settings, directory, dataset, backend, trainer }: Run
   const { name, length, height, width, source } = dataset;
   say(`run     ${path}, preset ${settings.preset}`);
   say(`data    ${name}: ${formatCount(length)} images of ${height} x ${width} from ${source}`);
-  say(`model   U-Net of ${formatCount(trainer.model.parameterCount())} parameters`);
+  say(
+    `model   ${trainer.model instanceof UnetClassifier ? "classifier" : "U-Net"} of ${formatCount(trainer.model.parameterCount())} parameters`,
+  );
   say(`device  ${backend.description}`);
   for (const fault of directory.faults) say(`passed over ${fault}`);
   if (startStep > 0) say(`going on from step ${formatCount(startStep)}`);
@@ -128,11 +140,13 @@ async function drawLoss({ path, directory }: Run): Promise<void> {
 }
 
 async function drawPreview(run: Run, display: ProgressDisplay, { signal }: Interrupt): Promise<void> {
+  const { samplingModel } = run.trainer;
+  if (samplingModel instanceof UnetClassifier) return;
   const path = join(run.directory.samplesPath, `step-${run.trainer.step}.png`);
   const batchSize = Math.min(PREVIEW_IMAGES, run.settings.samples);
   display.note("drawing samples");
   const images = await unlessAborted(signal, () =>
-    run.diffusion.sample(run.trainer.samplingModel, samplingOf(run, batchSize, signal)),
+    run.diffusion.sample(samplingModel, samplingOf(run, batchSize, signal)),
   );
   if (images === undefined) return;
   await writeGrid(path, images, layoutOf(run, batchSize));
@@ -152,8 +166,8 @@ async function hasFinalPictures(run: string): Promise<boolean> {
 }
 
 /** @returns false if it was interrupted */
-async function drawFinalPictures(run: Run): Promise<boolean> {
-  const { diffusion, trainer, settings, path } = run;
+async function drawFinalPictures(run: Run, model: Unet): Promise<boolean> {
+  const { diffusion, settings, path } = run;
   const steps = diffusion.plan().steps.length;
   let bar: SamplingBar | undefined;
   const interrupt = catchInterrupt(() => {
@@ -169,7 +183,7 @@ async function drawFinalPictures(run: Run): Promise<boolean> {
       returnSteps: animationSteps(steps),
       onStep: ({ step }: SamplingProgress) => bar?.show(step),
     };
-    const images = await unlessAborted(interrupt.signal, () => diffusion.sample(trainer.samplingModel, options));
+    const images = await unlessAborted(interrupt.signal, () => diffusion.sample(model, options));
     bar.stop();
     if (images === undefined) return false;
     const layout = layoutOf(run, settings.samples);

@@ -4,6 +4,7 @@ import type { Shape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { Module } from "./module.ts";
 import type { Unet } from "./unet.ts";
+import type { UnetClassifier } from "./unet-classifier.ts";
 
 export interface LayerSummary {
   /** Place in the model, as in the names of its parameters. */
@@ -40,7 +41,11 @@ interface Call {
  *
  * @param imageSize one side of square images, or [height, width]
  */
-export function summary(model: Unet, imageSize: number | readonly [number, number], batch = 1): ModelSummary {
+export function summary(
+  model: Unet | UnetClassifier,
+  imageSize: number | readonly [number, number],
+  batch = 1,
+): ModelSummary {
   const [height, width] = typeof imageSize === "number" ? [imageSize, imageSize] : imageSize;
   const x = new Tensor({ kind: "input", index: 0, shape: [batch, height, width, model.channels], dtype: "f32" });
   const time = new Tensor({ kind: "input", index: 1, shape: [batch], dtype: "i32" });

@@ -2,14 +2,14 @@ import type { Backend } from "../backend/backend.ts";
 import { compile } from "../backend/compile.ts";
 import type { ImageDataset } from "../data/dataset.ts";
 import type { NoisyClassifier } from "../diffusion/classifier.ts";
-import type { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
+import type { NoiseLevel } from "../diffusion/noise-level.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import { RandomStream } from "../tensor/random.ts";
 import { iota, scalar } from "../tensor/tensor.ts";
 
 export interface ClassifierAccuracyOptions {
-  /** At which noise to look. */
-  readonly timesteps: readonly number[];
+  /** At which noise to look; `plan` of a diffusion gives those that its samplers visit. */
+  readonly levels: readonly NoiseLevel[];
   /** Images to look at, spread evenly over the dataset; default 500, or all if there are fewer. */
   readonly images?: number;
   readonly backend: Backend;
@@ -19,22 +19,24 @@ export interface ClassifierAccuracyOptions {
 const BATCH = 100;
 
 /**
- * The share of a dataset's images whose class a classifier finds likeliest, from 0 to 1, at each of some timesteps.
+ * The share of a dataset's images whose class a classifier finds likeliest, from 0 to 1, at each of some
+ * levels of noise.
  *
  * @throws Error of one line if the images have no classes
  */
 export async function classifierAccuracy(
   classifier: NoisyClassifier,
-  diffusion: GaussianDiffusion,
   dataset: ImageDataset,
-  { timesteps, images = 500, backend }: ClassifierAccuracyOptions,
+  { levels, images = 500, backend }: ClassifierAccuracyOptions,
 ): Promise<number[]> {
   const { length, labels } = dataset;
   if (!labels) throw new Error(`classifierAccuracy: the images of ${dataset.name} have no classes`);
-  const program = compile(backend, (bytes, classes, t) => {
-    const x = bytes.divide(127.5).subtract(1);
-    const noise = new RandomStream([scalar(0, "u32"), t.convert("u32")]).normal(x.shape);
-    const logits = classifier.forward(diffusion.qSample(x, t, noise), t.broadcastTo(classes.shape));
+  const program = compile(backend, (bytes, classes, level) => {
+    const [t, alpha, sigma] = level.chunk(3).map((number) => number.reshape([]));
+    const xStart = bytes.divide(127.5).subtract(1);
+    const noise = new RandomStream([scalar(0, "u32"), scalar(0, "u32")]).normal(xStart.shape);
+    const x = xStart.multiply(alpha).add(noise.multiply(sigma));
+    const logits = classifier.forward(x, t.broadcastTo(classes.shape));
     const ofClass = iota(logits.shape, 1)
       .compare("eq", classes.reshape([classes.size, 1]))
       .select(logits, 0)
@@ -42,7 +44,7 @@ export async function classifierAccuracy(
     return { outputs: { right: ofClass.compare("ge", logits.max(1)).convert("f32").sum() } };
   });
   const count = Math.min(images, length);
-  const right = timesteps.map(() => 0);
+  const right = levels.map(() => 0);
   try {
     for (let first = 0; first < count; first += BATCH) {
       const indices = Array.from({ length: Math.min(BATCH, count - first) }, (_, i) =>
@@ -53,8 +55,9 @@ export async function classifierAccuracy(
         Int32Array.from(indices, (index) => labels[index]),
         [indices.length],
       );
-      for (const [place, t] of timesteps.entries()) {
-        right[place] += (await program(bytes, classes, ndarray([t], [], "i32"))).right.data[0];
+      for (const [place, { timestep, alpha, sigma }] of levels.entries()) {
+        const level = ndarray([timestep, alpha, sigma], [3]);
+        right[place] += (await program(bytes, classes, level)).right.data[0];
       }
     }
   } finally {

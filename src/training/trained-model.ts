@@ -13,8 +13,9 @@ export function architectureOf(model: TrainedModel): Architecture {
 }
 
 /** A model of an architecture, with the weights of its seed. */
-export function newModel(architecture: Architecture, options: Required<UnetOptions>): TrainedModel {
-  return architecture === "unetClassifier" ? new UnetClassifier(options) : new Unet(options);
+export function newModel(architecture: Architecture, options: UnetOptions): TrainedModel {
+  if (architecture === "unet") return new Unet(options);
+  return new UnetClassifier({ ...options, numClasses: options.numClasses ?? 0 });
 }
 
 /** A model with the same options, and the weights of its seed. */

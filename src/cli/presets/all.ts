@@ -1,6 +1,7 @@
 import { annotatedPreset } from "./annotated.ts";
 import { cifar10Preset } from "./cifar10.ts";
 import { fashionMnistClassesPreset } from "./fashion-mnist-classes.ts";
+import { fashionMnistNoisyClassifierPreset } from "./fashion-mnist-noisy-classifier.ts";
 import { fashionMnistPreset } from "./fashion-mnist.ts";
 import { imageFolderPreset } from "./image-folder.ts";
 import type { Preset } from "./preset.ts";
@@ -9,6 +10,7 @@ import type { Preset } from "./preset.ts";
 export const presets: readonly Preset[] = [
   fashionMnistPreset,
   fashionMnistClassesPreset,
+  fashionMnistNoisyClassifierPreset,
   annotatedPreset,
   cifar10Preset,
   imageFolderPreset,

@@ -1,0 +1,124 @@
+import type { Command } from "commander";
+import { Option } from "commander";
+import type { UnetClassifier } from "../nn/unet-classifier.ts";
+import { sameShape } from "../tensor/shape.ts";
+import type { Checkpoint } from "../training/checkpoint.ts";
+import { classifierFromCheckpoint } from "../training/from-checkpoint.ts";
+import { numberWithin } from "../training/rules.ts";
+import { openCheckpoint } from "../training/run-directory.node.ts";
+import { allClasses, classesInTurn, classesNamed, columnsOfClasses } from "./classes.ts";
+import { numberFlag } from "./flags.ts";
+import { programName } from "./program-name.ts";
+
+/** Images where neither a number nor classes ask for more. */
+const FEW_IMAGES = 16;
+
+export interface GuidingFlags {
+  readonly number?: number;
+  /** Names or numbers with commas between them, or all. */
+  readonly class?: string;
+  readonly guidance?: number;
+  readonly rescalePhi?: number;
+  /** A classifier's checkpoint file or run directory. */
+  readonly classifier?: string;
+}
+
+export function addGuidingFlags(command: Command): void {
+  const options = [
+    new Option(
+      "--class <names>",
+      "classes to draw in turn, by names or numbers with commas between (default: all, of a model that knows classes)",
+    ),
+    new Option(
+      "--guidance <scale>",
+      "how far to go towards the class: 1 draws as trained, 2 to 5 clearer and less varied (default: 1)",
+    ).argParser(numberFlag(numberWithin(-100, 100))),
+    new Option(
+      "--rescale-phi <x>",
+      "how far guided images get back the contrast of unguided ones, 0 to 1; 0.7 against glare (default: 0)",
+    ).argParser(numberFlag(numberWithin(0, 1))),
+    new Option(
+      "--classifier <path>",
+      "let this classifier of noisy images guide, also a model that knows no classes; its run or checkpoint",
+    ),
+  ];
+  for (const option of options) command.addOption(option.helpGroup("Classes:"));
+}
+
+/** Which images are drawn, and what guides them. */
+export interface Wanted {
+  readonly number: number;
+  /** One for each image; undefined where nothing knows classes. */
+  readonly classes?: readonly number[] | undefined;
+  /** A column for each class of a grid, if there are not too many. */
+  readonly columns?: number | undefined;
+  readonly guidance: {
+    readonly condScale?: number | undefined;
+    readonly rescaledPhi?: number | undefined;
+    readonly classifier?: UnetClassifier;
+    readonly classifierScale?: number | undefined;
+  };
+}
+
+/**
+ * What the flags ask of a checkpoint's model: the classes they name, or all in turn.
+ *
+ * @throws Error of one line if the model cannot do it
+ */
+export async function wantedOf(flags: GuidingFlags, checkpoint: Checkpoint): Promise<Wanted> {
+  const { number, guidance, rescalePhi: rescaledPhi } = flags;
+  const { model, dataset, training } = checkpoint.config;
+  if (flags.classifier !== undefined) {
+    if (rescaledPhi !== undefined) throw new Error("--rescale-phi: is for guidance without --classifier");
+    const { classifier, classNames } = await openClassifier(flags.classifier, checkpoint);
+    return { ...imagesOf(flags, classNames), guidance: { classifier, classifierScale: guidance } };
+  }
+  if (model.numClasses === 0) {
+    const flag = (["class", "guidance", "rescalePhi"] as const).find((name) => flags[name] !== undefined);
+    if (flag === undefined) return { number: number ?? FEW_IMAGES, guidance: {} };
+    const advice = `"${programName()} train --preset fashion-mnist-classes" trains one that is, --classifier guides this one`;
+    throw new Error(
+      `--${flag === "rescalePhi" ? "rescale-phi" : flag}: this model is not class-conditional; ${advice}`,
+    );
+  }
+  if (guidance !== undefined && guidance !== 1 && training.condDropProb === 0) {
+    throw new Error(
+      "--guidance: this model was trained with --cond-drop-prob 0, so it does not know images of no class",
+    );
+  }
+  const names = dataset.classNames ?? allClasses(model.numClasses).map(String);
+  return { ...imagesOf(flags, names), guidance: { condScale: guidance, rescaledPhi } };
+}
+
+function imagesOf({ class: named, number }: GuidingFlags, names: readonly string[]): Omit<Wanted, "guidance"> {
+  const turn = named === undefined ? allClasses(names.length) : classesNamed(named, names);
+  const count = number ?? fewOf(turn.length);
+  return { number: count, classes: classesInTurn(turn, count), columns: columnsOfClasses(turn, count) };
+}
+
+/** About {@link FEW_IMAGES}, equally many of each class where each gets some. */
+function fewOf(classes: number): number {
+  return classes > FEW_IMAGES ? FEW_IMAGES : Math.ceil(FEW_IMAGES / classes) * classes;
+}
+
+/** Opens a classifier that has learned from the same kind of images in the same noise. */
+async function openClassifier(
+  path: string,
+  { config, betas }: Checkpoint,
+): Promise<{ classifier: UnetClassifier; classNames: readonly string[] }> {
+  const found = await openCheckpoint(path);
+  const { dataset } = found.checkpoint.config;
+  const size = ({ height, width, channels }: typeof dataset): number[] => [height, width, channels];
+  if (!sameShape(size(dataset), size(config.dataset))) {
+    const [own, other] = [config.dataset, dataset].map((images) => size(images).join(" x "));
+    throw new Error(`--classifier: ${path} knows images of ${other}, the model draws ${own}`);
+  }
+  if (String(found.checkpoint.betas) !== String(betas)) {
+    throw new Error(`--classifier: ${path} was trained with another noise schedule than the model`);
+  }
+  const classifier = await classifierFromCheckpoint(found.checkpoint).catch((error: unknown) => {
+    throw new Error(`--classifier: ${path} is no classifier of noisy images`, { cause: error });
+  });
+  const { classNames = allClasses(classifier.numClasses).map(String) } = dataset;
+  return { classifier, classNames };
+}
