@@ -1,0 +1,15 @@
+import { defaultClientConditions, defineConfig } from "vite";
+
+/** A page that is served with these may share memory between threads; without them it runs on one. */
+const headers = {
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+};
+
+export default defineConfig({
+  base: "./",
+  // In this repository "unnoise" means the sources. A page that has installed the package needs no such line.
+  resolve: { conditions: ["unnoise-source", ...defaultClientConditions] },
+  server: { headers },
+  preview: { headers },
+});
