@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Backend } from "../../src/backend/backend.ts";
+import { DeviceLost } from "../../src/backend/device-lost.ts";
 import { OutOfMemory } from "../../src/backend/out-of-memory.ts";
 import { ReferenceBackend } from "../../src/backend/reference/backend.ts";
 import { RemoteBackend } from "../../src/backend/remote/remote-backend.ts";
@@ -39,6 +40,13 @@ describe("a backend in a worker", () => {
     const refused = backend.load({ inputs: [], outputs: [], updates: [] });
     await expect(refused).rejects.toThrow(OutOfMemory);
     await expect(refused).rejects.toMatchObject({ message: "too large", neededBytes: 123 });
+  });
+
+  test("passes on that the device was lost", async () => {
+    const broken = ReferenceBackend.create();
+    broken.load = () => Promise.reject(new DeviceLost("webgpu: the device was lost"));
+    const backend = await open(() => Promise.resolve(broken));
+    await expect(backend.load({ inputs: [], outputs: [], updates: [] })).rejects.toThrow(DeviceLost);
   });
 
   test("cannot be opened if the one inside cannot", async () => {

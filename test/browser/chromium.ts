@@ -19,8 +19,16 @@ export function findChromium(): string | undefined {
   });
 }
 
-/** Has WebGPU on SwiftShader, a GPU in software. */
+/**
+ * Has WebGPU on SwiftShader, a GPU in software, which takes seconds to compile the clearing of workgroup memory that a
+ * shader writes before it reads it anyway.
+ */
 export function launchChromium(executablePath: string): Promise<Browser> {
-  const gpu = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--disable-gpu-sandbox"];
+  const gpu = [
+    "--enable-unsafe-webgpu",
+    "--use-webgpu-adapter=swiftshader",
+    "--disable-gpu-sandbox",
+    "--enable-dawn-features=disable_workgroup_init",
+  ];
   return chromium.launch({ executablePath, args: [...gpu, "--no-sandbox", "--disable-background-networking"] });
 }

@@ -111,6 +111,20 @@ describe.skipIf(chromium === undefined)("the library in Chromium (skipped withou
     expect(furthest(values, (await sample(WASM)).values)).toBeLessThan(1e-5);
   });
 
+  test("samples as in Node on WebGPU, on a GPU in software if it is asked for", async () => {
+    const options: library.BackendOptions = { device: "webgpu" };
+    const { description, values } = await withPage(plain, (page) => page.evaluate(sample, options));
+    expect(description).toBe("WebGPU, google swiftshader");
+    expect(furthest(values, (await sample(WASM)).values)).toBeLessThan(1e-4);
+  });
+
+  test("takes WebAssembly by itself where the only GPU is one in software", async () => {
+    const description = await withPage(plain, (page) =>
+      page.evaluate(async () => (await unnoise.createBackend()).description),
+    );
+    expect(description).toBe("WebAssembly, 1 thread, 128-bit SIMD");
+  });
+
   test("refuses threads where memory cannot be shared", async () => {
     const options: library.BackendOptions = { device: "wasm", threads: 2 };
     const sampling = withPage(plain, (page) => page.evaluate(sample, options));

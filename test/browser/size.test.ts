@@ -7,10 +7,21 @@ import type { Plugin } from "vite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Site } from "./site.ts";
 
-/** Of everything that the package exports for browsers, workers included, gzipped. */
+/** Of the core, workers included, gzipped. */
 const MOST_BYTES = 120_000;
+const CORE = ["tensor", "compiler", "backend", "nn", "diffusion", "training"];
 
-describe("a Vite page with all of the library", () => {
+/** A module that keeps all that the package exports of the core's folders. */
+async function coreModule(): Promise<string> {
+  const index = await readFile(new URL("../../src/index.ts", import.meta.url), "utf8");
+  const exports = [...index.matchAll(/^export \{([^}]*)\} from "\.\/(\w+)/gm)];
+  const names = exports
+    .filter(([, , folder]) => CORE.includes(folder))
+    .flatMap(([, names]) => names.match(/\w+/g) ?? []);
+  return `import { ${names.join(", ")} } from "unnoise"; Object.assign(globalThis, { core: [${names.join(", ")}] });`;
+}
+
+describe("a Vite page with all of the core", () => {
   const builtins = new Set<string>();
   let site: Site;
   let sizes: { name: string; bytes: number }[];
@@ -25,7 +36,9 @@ describe("a Vite page with all of the library", () => {
   });
 
   beforeAll(async () => {
-    const config = { plugins: [recorder()], worker: { plugins: () => [recorder()] } };
+    const code = await coreModule();
+    const core: Plugin = { name: "core", transform: (_, id) => (id.endsWith("page/main.ts") ? code : undefined) };
+    const config = { plugins: [core, recorder()], worker: { plugins: () => [recorder()] } };
     site = await Site.build(fileURLToPath(new URL("page", import.meta.url)), config);
     const assets = join(site.folder, "assets");
     const names = (await readdir(assets)).filter((name) => name.endsWith(".js"));

@@ -1,3 +1,4 @@
+import { DeviceLost } from "../device-lost.ts";
 import { OutOfMemory } from "../out-of-memory.ts";
 
 /** What is used of a Worker; tests bring other ways to carry messages. */
@@ -18,11 +19,18 @@ interface Call {
   readonly args: readonly unknown[];
 }
 
+/** An error on its way: cloning would make a plain one of it. */
+interface Fault {
+  readonly message: string;
+  readonly isDeviceLost: boolean;
+  /** Of an {@link OutOfMemory}. */
+  readonly neededBytes: number | undefined;
+}
+
 interface Answer {
   readonly id: number;
   readonly value?: unknown;
-  /** `neededBytes` if it was an {@link OutOfMemory}. */
-  readonly error?: { readonly message: string; readonly neededBytes?: number };
+  readonly error?: Fault;
 }
 
 interface Waiting {
@@ -61,8 +69,7 @@ export class Caller<F extends Functions<F>> {
     const waiting = this.#waiting.get(id);
     this.#waiting.delete(id);
     if (error === undefined) waiting?.resolve(value);
-    else if (error.neededBytes === undefined) waiting?.reject(new Error(error.message));
-    else waiting?.reject(new OutOfMemory(error.message, error.neededBytes));
+    else waiting?.reject(errorOf(error));
   }
 
   #fail(error: Error): void {
@@ -79,11 +86,23 @@ export function serve<F extends Functions<F>>(scope: WorkerScope, functions: F):
     try {
       return { id, value: await byName[name](...args) };
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      return { id, error: error instanceof OutOfMemory ? { message, neededBytes: error.neededBytes } : { message } };
+      return { id, error: faultOf(error) };
     }
   };
   scope.addEventListener("message", (event: MessageEvent<Call>) => {
     void answer(event.data).then((message) => scope.postMessage(message));
   });
+}
+
+function faultOf(error: unknown): Fault {
+  return {
+    message: error instanceof Error ? error.message : String(error),
+    isDeviceLost: error instanceof DeviceLost,
+    neededBytes: error instanceof OutOfMemory ? error.neededBytes : undefined,
+  };
+}
+
+function errorOf({ message, isDeviceLost, neededBytes }: Fault): Error {
+  if (isDeviceLost) return new DeviceLost(message);
+  return neededBytes === undefined ? new Error(message) : new OutOfMemory(message, neededBytes);
 }
