@@ -1,4 +1,4 @@
-import { samplerNames } from "unnoise";
+import { GaussianDiffusion, samplerNames } from "unnoise";
 import { chosenBackend } from "./device.ts";
 import { canvas, input, progress, say, select, setOptions } from "./elements.ts";
 import type { Drawable } from "./models.ts";
@@ -9,24 +9,27 @@ let drawable: Drawable | undefined;
 export function useModel(model: Drawable): void {
   drawable = model;
   say("model-status", model.description);
-  input("steps").max = String(model.diffusion.timesteps);
-  input("steps").value = String(Math.min(model.diffusion.samplingTimesteps, 50));
+  const { diffusion } = model;
+  // For one with timesteps a plan may be to take them all.
+  const usual = diffusion instanceof GaussianDiffusion ? "ddim" : diffusion.plan().sampler;
+  select("sampler").selectedIndex = samplerNames.indexOf(usual);
+  input("steps").value = String(Math.min(diffusion.samplingTimesteps, 50));
   const classes = select("class");
-  setOptions(classes, ["any", ...model.classNames]);
+  setOptions(classes, ["all in turn", ...model.classNames]);
   classes.parentElement?.toggleAttribute("hidden", model.classNames.length === 0);
 }
 
 export function offerSamplers(): void {
   setOptions(select("sampler"), samplerNames);
-  select("sampler").selectedIndex = samplerNames.indexOf("ddim");
 }
 
 /** Draws with the form's settings and shows every step. */
 export async function draw(signal: AbortSignal): Promise<void> {
   if (!drawable) throw new Error("There is no model yet: give it a checkpoint, or train one.");
-  const { model, diffusion, imageSize } = drawable;
+  const { model, diffusion, imageSize, classNames } = drawable;
   const batchSize = input("count").valueAsNumber;
-  const kind = Number(select("class").value);
+  const chosen = Number(select("class").value) - 1;
+  const classes = Int32Array.from({ length: batchSize }, (_, i) => (chosen < 0 ? i % classNames.length : chosen));
   progress("draw-progress", 0, 1);
   say("draw-status", "compiling …");
   const start = performance.now();
@@ -37,7 +40,7 @@ export async function draw(signal: AbortSignal): Promise<void> {
     seed: input("seed").valueAsNumber,
     batchSize,
     imageSize,
-    ...(kind > 0 && { classes: new Int32Array(batchSize).fill(kind - 1) }),
+    classes: classNames.length > 0 ? classes : undefined,
     signal,
     onStep: ({ step, steps, images }) => {
       drawImages(canvas("images"), images);

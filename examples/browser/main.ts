@@ -5,7 +5,7 @@ import { readCheckpoint } from "./models.ts";
 import { saveCheckpoint, train } from "./train.ts";
 
 /** A checkpoint that is served with the page; `?checkpoint=` names another. */
-const CHECKPOINT: string | undefined = undefined;
+const CHECKPOINT = new URL("../../data/fashion-mnist-classes/model.safetensors", import.meta.url).href;
 
 let stop: AbortController | undefined;
 
@@ -36,7 +36,6 @@ async function open(bytes: ArrayBuffer, name: string): Promise<void> {
 
 async function openServed(): Promise<void> {
   const url = new URLSearchParams(location.search).get("checkpoint") ?? CHECKPOINT;
-  if (url === undefined) return;
   say("model-status", `fetching ${url} …`);
   const response = await fetch(url);
   if (!response.ok) throw new Error(`${url}: the server answers ${response.status}`);

@@ -1,12 +1,12 @@
 import { decodeCheckpoint, diffusionFromCheckpoint, modelFromCheckpoint, parseSafetensors } from "unnoise";
-import type { GaussianDiffusion, ImageDataset, Unet } from "unnoise";
+import type { Diffusion, ImageDataset, Unet } from "unnoise";
 
 /** A model and what it takes to draw with it. */
 export interface Drawable {
   /** What it is, for people. */
   readonly description: string;
   readonly model: Unet;
-  readonly diffusion: GaussianDiffusion;
+  readonly diffusion: Diffusion;
   readonly imageSize: readonly [height: number, width: number];
   readonly classNames: readonly string[];
 }
