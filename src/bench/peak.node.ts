@@ -29,7 +29,7 @@ export async function measurePeak(features: Features, threads: number): Promise<
   const tile = features.wide ? WIDE_TILE : NARROW_TILE;
   const heap = new Heap(true);
   const workers = Array.from({ length: threads }, () => startWorker());
-  const team = await Team.start(workers, heap.memory);
+  const team = Team.start(workers, heap.memory);
   try {
     await team.load(0, await WebAssembly.compile(await assemble(peakModule(tile, features), features)));
     const scratches = heap.allocate(threads * AREA_BYTES);
