@@ -3,6 +3,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { evaluate, largestDifference } from "../../test/support/evaluate.ts";
 import { GaussianMixture, kolmogorovSmirnov } from "../../test/support/gaussian-mixture.ts";
 import { arraysOf, tensorOf } from "../../test/support/reference.ts";
+import type { Conditions } from "../nn/conditions.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import { RandomStream } from "../tensor/random.ts";
 import { scalar } from "../tensor/tensor.ts";
@@ -194,6 +195,32 @@ describe("samples", () => {
     },
   };
 
+  test("are made again by ddim from the noise that they are inverted to", async () => {
+    // Where such pixels are: between the components noise and images hardly have to do with each other.
+    const values = Array.from({ length: 16 }, (_, i) => (i < 6 ? -0.75 + 0.06 * i : 0.1 + 0.06 * (i - 6)));
+    const images = ndarray(values, [1, 4, 4, 1]);
+    const errors: number[] = [];
+    for (const steps of [160, 320]) {
+      const start = await diffusion.invert(exact, images, { steps, backend });
+      const { data } = await diffusion.sample(exact, { start, steps, sampler: "ddim", backend });
+      errors.push(largestDifference(data, values));
+    }
+    // The first order: half the error in twice the steps.
+    expect(errors[1] / errors[0]).toBeGreaterThan(0.4);
+    expect(errors[1] / errors[0]).toBeLessThan(0.6);
+  });
+
+  test("keep what is known of them when inpainting", async () => {
+    const image = ndarray(new Float32Array(64).fill(0.3), [1, 8, 8, 1]);
+    const mask = ndarray(
+      Float32Array.from({ length: 64 }, (_, i) => i % 2),
+      [1, 8, 8, 1],
+    );
+    const { data } = await diffusion.sample(exact, { image, mask, resamples: 1, seed: 2, backend });
+    for (const [i, value] of data.entries()) if (i % 2 === 0) expect(value).toBeCloseTo(0.3, 5);
+    expect(new Set(data).size).toBeGreaterThan(30);
+  });
+
   test.each<[SamplerSettings, number]>([
     [{}, 0.015],
     [{ sampler: "dpmSolver++2M" }, 0.02],
@@ -210,6 +237,39 @@ describe("samples", () => {
     const limit = 1.95 / Math.sqrt(count) + ofSolver;
     expect(kolmogorovSmirnov([...data], (x) => mixture.distribution(x))).toBeLessThan(limit);
   });
+});
+
+test("a network is told classes and its own estimate too", async () => {
+  const seen: Conditions[] = [];
+  const spy: Denoiser = {
+    channels: 1,
+    numClasses: 3,
+    selfCondition: true,
+    forward(x, _t, conditions = {}) {
+      seen.push(conditions);
+      return x.multiply(0);
+    },
+  };
+  const classes = ndarray([2, 0, 1, 1, 0], [count], "i32");
+  await evaluate(
+    (x, t, z, classes) => {
+      const estimate = diffusion.estimateXStart(spy, diffusion.qSample(x, t, z), t, { classes });
+      return diffusion.losses(spy, x, t, z, { classes, selfCondition: estimate });
+    },
+    clean,
+    t,
+    noise,
+    classes,
+  );
+  expect(seen.map(({ classes, selfCondition }) => [classes?.shape, selfCondition?.shape])).toEqual([
+    [[count], undefined],
+    [[count], [count, 1, 2, 1]],
+  ]);
+  seen.length = 0;
+  await diffusion.sample(spy, { classes: [2, 0], imageSize: 2, steps: 2, backend });
+  expect(seen.map(({ classes, selfCondition }) => [classes?.shape, selfCondition?.shape])).toEqual([
+    [[2], [2, 2, 2, 1]],
+  ]);
 });
 
 test("x is scaled to variance 1", async () => {
