@@ -93,6 +93,7 @@ export { Classifier } from "./evaluation/classifier.ts";
 export type { Classification } from "./evaluation/classifier.ts";
 export { ImageClassifier } from "./evaluation/image-classifier.ts";
 export type { ImageClassifierOptions } from "./evaluation/image-classifier.ts";
+export { InceptionV3 } from "./evaluation/inception.ts";
 export { trainClassifier } from "./evaluation/train-classifier.ts";
 export type { ClassifierTrainingOptions, ClassifierTrainingProgress } from "./evaluation/train-classifier.ts";
 export { decodeClassifier, encodeClassifier } from "./evaluation/classifier-file.ts";

@@ -141,8 +141,8 @@ describe("unnoise evaluate", { timeout: 60_000 }, () => {
     const [drawn] = (await reportIn("rows.json")).rows;
     expect(row).toEqual({ ...drawn, sampler: null, steps: null, evaluations: null, secondsFor64: null });
     const { width, height } = await (await loadSharp())(join(folder, "near.png")).metadata();
-    // Twelve columns and three rows of 12 pixels, with 2 pixels between and around them.
-    expect(width / height).toBe((12 * 14 + 2) / (3 * 14 + 2));
+    // Ten columns and three rows of 12 pixels, with 2 pixels between and around them.
+    expect(width / height).toBe((10 * 14 + 2) / (3 * 14 + 2));
   });
 
   test("measures the bound on the likelihood of images", async () => {
@@ -166,6 +166,10 @@ describe("unnoise evaluate", { timeout: 60_000 }, () => {
     ["evaluate --features toy.safetensors --steps 2,21", /ddim: steps must be a whole number from 1 to 20, got 21/],
     ["evaluate", /are for images \[28, 28, 1\], got \[12, 12, 1\]: name others with --features/],
     ["evaluate --features rows.json", /rows\.json: not a safetensors file/],
+    [
+      "evaluate --features runs/fashion-mnist/checkpoints/step-2.safetensors",
+      /step-2\.safetensors: neither a classifier of train-classifier nor an Inception-v3/,
+    ],
     ["evaluate -n 5", /'-n, --number <n>' argument '5' is invalid. It must be a whole number from 10 /],
     ["train-classifier --data drawn", /drawn: a classifier needs labels, and this dataset has none/],
   ];

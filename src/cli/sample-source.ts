@@ -10,7 +10,7 @@ import { diffusionFromCheckpoint, modelFromCheckpoint } from "../training/from-c
 import { openCheckpoint } from "../training/run-directory.node.ts";
 import type { LatestCheckpoint } from "../training/run-directory.node.ts";
 import type { EvaluateFlags } from "./evaluate.ts";
-import { usualCheckpoint } from "./runs.ts";
+import { SHIPPED_MODEL, usualCheckpoint } from "./runs.ts";
 
 /** Images that are drawn at a time. */
 const BATCH = 64;
@@ -54,7 +54,8 @@ export class SampleSource {
 
   get notes(): string[] {
     const { faults, path, checkpoint } = this.found;
-    return [...faults.map((fault) => `passed over ${fault}`), `model   ${path}, step ${checkpoint.step}`];
+    const name = path === SHIPPED_MODEL ? "the garments that come with unnoise" : path;
+    return [...faults.map((fault) => `passed over ${fault}`), `model   ${name}, step ${checkpoint.step}`];
   }
 
   get numClasses(): number {

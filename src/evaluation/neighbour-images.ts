@@ -13,7 +13,7 @@ export async function neighbourImages(
   samples: ImageBatch<Uint8Array>,
   { nearest }: Pick<Evaluation, "nearest">,
   dataset: ImageDataset,
-  columns = 16,
+  columns = 10,
 ): Promise<ImageBatch<Uint8Array>> {
   const [count, ...image] = samples.shape;
   const { distances } = nearest.features;

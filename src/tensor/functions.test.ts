@@ -131,6 +131,13 @@ describe("conv2d", () => {
     await close(conv2d(image, filter, { padding: 1, stride: 2 }), [4, 6, 6, 9]);
   });
 
+  test("pads two axes differently", async () => {
+    const image = tensorOf([1, 2, 3], [1, 1, 3, 1]);
+    const row = tensorOf([1, 10, 100], [1, 3, 1, 1]);
+    await close(conv2d(image, row, { padding: [0, 1] }), [210, 321, 32]);
+    expect(conv2d(image, row, { padding: [2, 0] }).shape).toEqual([1, 5, 1, 1]);
+  });
+
   test("sums over input channels per output channel", async () => {
     const image = tensorOf([1, 2], [1, 1, 1, 2]);
     const filter = tensorOf([1, 10, 100, 3, 30, 300], [1, 1, 2, 3]);

@@ -29,8 +29,8 @@ export function logSoftmax(x: Tensor, axis = -1): Tensor {
 
 export interface Conv2dOptions {
   readonly stride?: number;
-  /** Zeros on every side, in pixels. */
-  readonly padding?: number;
+  /** Zeros on every side, in pixels; or above and below, and left and right. */
+  readonly padding?: number | readonly [vertical: number, horizontal: number];
 }
 
 /**
@@ -41,9 +41,10 @@ export interface Conv2dOptions {
  * @returns [batch, out height, out width, out channels]
  */
 export function conv2d(x: Tensor, weight: Tensor, { stride = 1, padding = 0 }: Conv2dOptions = {}): Tensor {
+  const [vertical, horizontal] = typeof padding === "number" ? [padding, padding] : padding;
   const sides: SpatialPadding = [
-    [padding, padding],
-    [padding, padding],
+    [vertical, vertical],
+    [horizontal, horizontal],
   ];
   return new Tensor(
     { kind: "convolution", strides: [stride, stride], padding: sides, lhsDilation: [1, 1], rhsDilation: [1, 1] },
