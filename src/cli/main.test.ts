@@ -136,6 +136,25 @@ describe("unnoise train", { timeout: 60_000 }, () => {
     expect(await sizeOf("whole", "loss.svg")).toEqual({ width: 720, height: 360, pages: 1 });
   });
 
+  test("trains a diffusion without timesteps, whose checkpoint draws by its own defaults", async () => {
+    const edm = tiny.filter((_, i) => !["--timesteps", "20"].includes(tiny[i]));
+    const trained = await unnoise("train", ...edm, ..."--diffusion edm --steps 2 --out edm".split(" "));
+    expect([trained.stderr, trained.code]).toEqual(["", 0]);
+    // Three levels by Heun's method.
+    expect(trained.stdout).toContain("Drawing 4 images in 5 steps");
+    const of = "--checkpoint edm --device reference -n 2";
+    expect((await unnoise("sample", ...words(`${of} --out edm.png`))).stderr).toBe("");
+    expect((await sizeOf("edm.png")).pages).toBe(1);
+    const spaced = await unnoise("sample", ...words(`${of} --sampler ddim --timestep-spacing leading`));
+    expect(spaced.stderr).toBe(
+      "unnoise: ddim: takes timestepSpacing karras alone where the model knows no timesteps, got leading\n",
+    );
+    const described = await unnoise("info", "edm", "--device", "reference");
+    expect(described.stdout).toContain("diffusion  EDM, sigmaData 0.5");
+    const likelihood = await unnoise("evaluate", ..."--nll --checkpoint edm --device reference".split(" "));
+    expect(likelihood.stderr).toBe("unnoise: --nll: needs a model with timesteps, this one is of edm\n");
+  });
+
   test("says that a run is finished, and takes it further", async () => {
     const again = await unnoise("train", ..."--out whole --device reference".split(" "));
     expect(again.code).toBe(0);
