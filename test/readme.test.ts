@@ -14,9 +14,9 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 /** Code without the comment lines at its beginning. */
 const bodyOf = (source: string): string => source.replace(/^(?:\/\/.*\n)+/, "").trim();
 
-async function blocksOfReadme(): Promise<string[]> {
-  const readme = await readFile(join(root, "README.md"), "utf8").catch(() => "");
-  return [...readme.matchAll(/^```ts\n([^]*?)^```$/gm)].map(([, code]) => code.trim());
+async function blocksOf(page: string): Promise<string[]> {
+  const text = await readFile(join(root, page), "utf8").catch(() => "");
+  return [...text.matchAll(/^```ts\n([^]*?)^```$/gm)].map(([, code]) => code.trim());
 }
 
 async function examples(): Promise<Map<string, string>> {
@@ -35,14 +35,14 @@ function replaced(code: string, replacements: Readonly<Record<string, string>>):
 
 describe("the README", () => {
   test("shows in its first ts block the body of examples/train-fashion-mnist.ts", async () => {
-    const [first] = await blocksOfReadme();
+    const [first] = await blocksOf("README.md");
     expect(first, "README.md has no ```ts block").toBeDefined();
     expect(first).toBe((await examples()).get("train-fashion-mnist.ts"));
   });
 
   test("shows nothing in ts that is not also in examples/, where it is checked", async () => {
     const bodies = [...(await examples()).values()];
-    for (const block of await blocksOfReadme()) {
+    for (const block of [...(await blocksOf("README.md")), ...(await blocksOf("docs/conditioning.md"))]) {
       expect(
         bodies.some((body) => body.startsWith(block)),
         `not the beginning of an example:\n${block}`,
@@ -61,7 +61,7 @@ describe("an example, run in small", { timeout: 60_000 }, () => {
     await writeFile(join(project, "train-images-idx3-ubyte"), idxImages(9, 28));
     await writeFile(
       join(project, "train-labels-idx1-ubyte"),
-      Uint8Array.of(0, 0, 8, 1, 0, 0, 0, 9, ...Array<number>(9)),
+      Uint8Array.of(0, 0, 8, 1, 0, 0, 0, 9, ...Array.from({ length: 9 }, (_, i) => i % 3)),
     );
   });
   afterAll(() => rm(project, { recursive: true }));
@@ -131,6 +131,23 @@ describe("an example, run in small", { timeout: 60_000 }, () => {
     // The third of the row.
     expect(await rightHalf("painted.png", 2 + 2 * 30 + 14, 2)).toEqual(known);
     expect(await rightHalf("variations.png", 2 + 2 * 30 + 14, 2)).not.toEqual(known);
+  });
+
+  test("guide-classes.ts draws each class, with and without guidance", async () => {
+    const model = "--dim 4 --dim-mults 1,2 --attention-heads 1 --num-classes 3 --timesteps 20 --sampling-timesteps 4";
+    const length = "--steps 1 --batch-size 4 --samples 1 --sample-every 0 --out classes --device reference";
+    const train = `train --data . ${model} ${length}`;
+    await execute(process.execPath, [join(root, "src", "cli", "main.ts"), ...train.split(" ")], { cwd: project });
+    expect(await run("guide-classes.ts", {}, "classes")).toBe("guidance-1.png, guidance-3.png: 0, 1, 2\n");
+    const sharp = await loadSharp();
+    const [plain, guided] = await Promise.all(
+      ["guidance-1.png", "guidance-3.png"].map((name) =>
+        sharp(join(project, name)).raw().toBuffer({ resolveWithObject: true }),
+      ),
+    );
+    // Three images of 28 pixels in a row, 2 pixels around each, enlarged twice.
+    for (const { info } of [plain, guided]) expect([info.width, info.height]).toEqual([2 * 92, 2 * 32]);
+    expect(guided.data).not.toEqual(plain.data);
   });
 
   test("fit-a-plane.ts finds the least squares of smallest norm", async () => {
