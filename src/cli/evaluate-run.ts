@@ -12,6 +12,7 @@ import type { Reference } from "../evaluation/reference.ts";
 import { fromBytes } from "../io/pixels.ts";
 import type { ImageBatch } from "../io/pixels.ts";
 import { ndarray } from "../tensor/ndarray.ts";
+import { classShares } from "./class-shares.ts";
 import { withDevice } from "./device.ts";
 import type { EvaluateFlags } from "./evaluate.ts";
 import { EvaluationReport } from "./evaluation-report.ts";
@@ -120,7 +121,10 @@ async function evaluateWay(
   const evaluation = await evaluateSamples(drawn.images, run.reference, run.extractor);
   await writePicture(run, drawn.images, evaluation);
   const { sampler, steps, evaluations } = way;
-  return { sampler, steps, evaluations, secondsFor64: drawn.secondsFor64, ...numbersOf(evaluation) };
+  const { network } = run.extractor;
+  const shares = await classShares(network, backend, drawn.images, classes, run.reference.dataset.classNames);
+  const { secondsFor64 } = drawn;
+  return { sampler, steps, evaluations, secondsFor64, ...numbersOf(evaluation), classShares: shares };
 }
 
 async function evaluateDirectory(run: Run, directory: string): Promise<number> {
@@ -131,7 +135,7 @@ async function evaluateDirectory(run: Run, directory: string): Promise<number> {
   await writePicture(run, images, evaluation);
   const row = { sampler: null, steps: null, evaluations: null, secondsFor64: null, ...numbersOf(evaluation) };
   const settings = await settingsOf(run, directory);
-  const report = await EvaluationReport.open(settings, fileOf(flags));
+  const report = EvaluationReport.begin(settings, fileOf(flags));
   await report.add(row);
   if (flags.json === true) print(report.toJson());
   new EvaluationTable(say).add(row);

@@ -91,7 +91,7 @@ describe("unnoise evaluate", { timeout: 60_000 }, () => {
     expect([stderr, code]).toEqual(["", 0]);
     expect(stdout).toContain("data    stripes: 60 images");
     const table = stdout.trim().split("\n").slice(-5);
-    expect(table[0]).toMatch(/^sampler +steps +evaluations +s for 64 +fid +kid x 1000 +precision +recall/);
+    expect(table[0]).toMatch(/^sampler +steps +evaluations +s for 64 +fid +kid +precision +recall/);
     const { rows, settings } = await reportIn("rows.json");
     expect(rows.map(({ sampler, steps, evaluations }) => [sampler, steps, evaluations])).toEqual([
       ["ddim", 2, 2],

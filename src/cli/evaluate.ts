@@ -16,14 +16,18 @@ Examples:
   $ unnoise evaluate --images drawn/ --data fashion-mnist
   $ unnoise evaluate -n 5000 --out nearest.png        also show what samples are nearest to
   $ unnoise evaluate --features inception.safetensors
+  $ unnoise evaluate --guidance 3 --json              how many samples are of their class, too
   $ unnoise evaluate --nll                            the bound on the likelihood of test images
 
 fid and kid are distances between the features of samples and of the dataset: 0 is best, and only
 numbers of equal -n and equal features compare. precision is the share of samples that look like the
 dataset, recall the share of the dataset that samples look like. novelty is how far samples are from
 the nearest image of the dataset, relative to how far those are from each other: a model that copies
-comes much below 1. Every pair of --sampler and --steps gives one row; the model is loaded once. A
-file named by --json gets each row as it comes, and the same command goes on where it stopped.`;
+comes much below 1. "of class" is the share of a class's samples that the classifier calls so; the
+JSON has it for each class.
+
+Every pair of --sampler and --steps gives one row; the model is loaded once. A file named by --json
+gets each row as it comes, and the same command goes on where it stopped.`;
 
 /** Of the variational bound: as many evaluations of the model as there are timesteps. */
 const NLL_IMAGES = 64;

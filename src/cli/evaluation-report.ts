@@ -23,6 +23,8 @@ const evaluationRow = z.strictObject({
   precision: z.number(),
   recall: z.number(),
   novelty: inBothSpaces,
+  /** Of a model with classes: the share of each class's samples that the classifier calls so. */
+  classShares: z.optional(z.record(z.string(), z.number())),
 });
 export type EvaluationRow = z.infer<typeof evaluationRow>;
 
@@ -56,13 +58,18 @@ export class EvaluationReport {
     this.#rows = rows;
   }
 
+  /** Begins without rows; a file that is there is replaced by the first. */
+  static begin(settings: EvaluationSettings, path?: string): EvaluationReport {
+    return new EvaluationReport(settings, path, []);
+  }
+
   /**
    * Goes on with the rows of a file that is there.
    *
    * @throws Error of one line if the file is something else, or of other settings
    */
   static async open(settings: EvaluationSettings, path?: string): Promise<EvaluationReport> {
-    if (path === undefined || !existsSync(path)) return new EvaluationReport(settings, path, []);
+    if (path === undefined || !existsSync(path)) return EvaluationReport.begin(settings, path);
     let content: unknown;
     try {
       content = JSON.parse(await readFile(path, "utf8"));
