@@ -109,6 +109,7 @@ export class StepProgram {
     const places = this.layout.memory;
     const rows = [x, ...Array.from({ length: places }, (_, i) => memory[i] ?? {})];
     const { condScale, rescaledPhi } = this.#guidance;
+    // #updates takes them in this order.
     const numbers = [
       ...this.layout.diffusion.xStartFactors(level),
       varianceSpread,
@@ -143,25 +144,24 @@ export class StepProgram {
   #updates(t: Tensor, coefficients: Tensor, keyOrNoise: Tensor): { variable: Variable; value: Tensor }[] {
     const { clipDenoised, shape, isStochastic } = this.layout;
     const x = valueOf(this.#x);
-    const factor = (i: number): Tensor => coefficients.slice(0, i, i + 1).reshape([]);
-    const { prediction, variance } = this.#output(x, t, factor(3), factor(4));
-    const unguided = x.multiply(factor(0)).add(prediction.multiply(factor(1)));
+    const take = inTurn(coefficients);
+    const [ofImages, ofOutput, varianceSpread, condScale, rescaledPhi, ofGradient] = Array.from({ length: 6 }, take);
+    const { prediction, variance } = this.#output(x, t, condScale, rescaledPhi);
+    const unguided = x.multiply(ofImages).add(prediction.multiply(ofOutput));
     const gradient = this.#classGradient(x, t);
-    const predicted = gradient ? unguided.add(gradient.multiply(factor(5))) : unguided;
+    const predicted = gradient ? unguided.add(gradient.multiply(ofGradient)) : unguided;
     const xStart = clipDenoised ? predicted.clamp(-1, 1) : predicted;
 
     const noise = isStochastic ? noiseOf(keyOrNoise, shape) : undefined;
-    const z = variance ? noise?.multiply(variance.multiply(factor(2)).exp()) : noise;
+    const z = variance ? noise?.multiply(variance.multiply(varianceSpread).exp()) : noise;
     const atHand = [x, xStart, z, ...this.#memory.map(valueOf)];
-    const next = [this.#x, ...this.#memory].map((variable, row) => {
-      const terms = atHand.map((value, column) => value?.multiply(factor(6 + row * atHand.length + column)));
+    const next = [this.#x, ...this.#memory].map((variable) => {
+      const factors = atHand.map(take);
+      const terms = atHand.map((value, column) => value?.multiply(factors[column]));
       return { variable, value: terms.filter((term) => term !== undefined).reduce((a, b) => a.add(b)) };
     });
     if (this.#known && noise) {
-      const places = 6 + next.length * atHand.length;
-      const known = valueOf(this.#known.images)
-        .multiply(factor(places))
-        .add(noise.multiply(factor(places + 1)));
+      const known = valueOf(this.#known.images).multiply(take()).add(noise.multiply(take()));
       const isUnknown = valueOf(this.#known.mask).compare("gt", 0).broadcastTo(shape);
       next[0].value = isUnknown.select(next[0].value, known);
     }
@@ -189,6 +189,12 @@ export class StepProgram {
     const [{ classifier }, classes] = [this.layout, this.#conditions.get("classes")];
     return classifier && classes && classGradient(classifier, x, t, valueOf(classes));
   }
+}
+
+/** Gives the numbers of a step as scalars one by one, in the order in which `step` lists them. */
+function inTurn(numbers: Tensor): () => Tensor {
+  let place = 0;
+  return () => numbers.slice(0, place, ++place).reshape([]);
 }
 
 type ConditionNames = readonly (keyof ConditionArrays)[];

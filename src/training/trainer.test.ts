@@ -103,6 +103,13 @@ describe("a trainer", () => {
     expect(() => tinyTrainer({ dataset: dataset(10, 5) })).toThrow(
       "must be divisible by 2 with 2 resolutions, got 5 x 5",
     );
+    expect(() => tinyTrainer({}, { numClasses: 2 })).toThrow(
+      "Trainer: the model takes 2 classes, the images of ramps have none",
+    );
+    const labelled = { ...dataset(), labels: Int32Array.from({ length: 10 }, (_, i) => i % 3) };
+    expect(() => tinyTrainer({ dataset: labelled }, { numClasses: 2 })).toThrow(
+      "Trainer: the model takes 2 classes, the images of ramps are of 3",
+    );
     expect(() => tinyTrainer().totalSteps({ steps: 0 })).toThrow("steps must be a whole number of at least 1, got 0");
     expect(() => tinyTrainer({ saveEvery: 0.5 })).toThrow("saveEvery must be");
   });

@@ -89,16 +89,24 @@ describe("a micro-batch that does not fit into memory", () => {
     gradientAccumulateEvery: number,
     selfCondition = false,
     scheduleSampler: "uniform" | "importance" = "uniform",
+    numClasses = 0,
   ) {
-    const model = newModel({ selfCondition });
-    const always = { batchSize: 6, learningRate: 0.1, adamEpsilon: epsilon, randomHorizontalFlip: true };
+    const model = newModel({ selfCondition, numClasses });
+    const classes = numClasses > 0 ? ndarray(Int32Array.of(0, 1, 2, 2, 0, 1), [6]) : undefined;
+    const always = {
+      batchSize: 6,
+      learningRate: 0.1,
+      adamEpsilon: epsilon,
+      randomHorizontalFlip: true,
+      condDropProb: 0.4,
+    };
     const settings = check(trainingSettings, { ...always, gradientAccumulateEvery, scheduleSampler }, "settings");
     // Few timesteps have ten losses each within these steps.
     const [diffusion, steps] =
       scheduleSampler === "importance"
         ? [new GaussianDiffusion({ timesteps: 2 }), 8]
         : [new GaussianDiffusion({ timesteps: 10 }), 3];
-    const emaModel = newModel({ selfCondition });
+    const emaModel = newModel({ selfCondition, numClasses });
     const program = new TrainingProgram({ backend, model, emaModel, diffusion, settings });
     const { parts } = await program.prepare(batch.shape);
     const losses: number[] = [];
@@ -106,7 +114,7 @@ describe("a micro-batch that does not fit into memory", () => {
       async function* microBatches(): AsyncGenerator<MicroBatch> {
         for (let i = 0; i < gradientAccumulateEvery; i++) {
           const counter = step * gradientAccumulateEvery + i;
-          yield { images: batch, seed: 5, counter, withEstimate: selfCondition && step !== 1 };
+          yield { images: batch, classes, seed: 5, counter, withEstimate: selfCondition && step !== 1 };
         }
       }
       losses.push(await program.run(microBatches(), { learningRate: 0.1, emaRate: 0.5 }));
@@ -116,11 +124,20 @@ describe("a micro-batch that does not fit into memory", () => {
   }
 
   const images = (count: number) => count * 16;
-  const cases: [string, limit: number, parts: number, every: number, selfCondition: boolean, "importance"?][] = [
+  const cases: [
+    string,
+    limit: number,
+    parts: number,
+    every: number,
+    selfCondition: boolean,
+    scheduleSampler?: "uniform" | "importance",
+    numClasses?: number,
+  ][] = [
     ["in halves", images(3), 2, 1, false],
     ["in single images where no smaller number of equal parts fits", images(1), 6, 1, false],
     ["in parts of each accumulated micro-batch", images(5), 2, 2, false],
     ["in halves that each get their own estimates", images(3), 2, 1, true],
+    ["in halves that are told, or not, the classes of the whole", images(3), 2, 1, false, "uniform", 3],
     ["in halves that draw the timesteps of the whole by their losses", images(3), 2, 1, false, "importance"],
   ];
 
