@@ -32,8 +32,7 @@ import { checkPlace, pictureTarget } from "./targets.ts";
 export async function evaluateRun(flags: EvaluateFlags): Promise<number> {
   const say = flags.json === true ? (): void => {} : print;
   await checkFlags(flags);
-  const source = flags.images === undefined ? await SampleSource.open(flags) : undefined;
-  for (const line of source?.notes ?? []) say(line);
+  const source = flags.images === undefined ? await SampleSource.open(flags, say) : undefined;
   const dataset = await openReferenceData({ ...flags, split: flags.split ?? "train" }, source?.found, say);
   say(`data    ${dataset.name}: ${formatCount(dataset.length)} images from ${dataset.source}`);
   return withDevice(flags.device, async (backend) => {

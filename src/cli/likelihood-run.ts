@@ -6,14 +6,13 @@ import { writeFileAtomic } from "../io/atomic.node.ts";
 import { fromBytes } from "../io/pixels.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import { diffusionFromCheckpoint, modelFromCheckpoint } from "../training/from-checkpoint.ts";
-import { openCheckpoint } from "../training/run-directory.node.ts";
 import { withDevice } from "./device.ts";
 import type { EvaluateFlags } from "./evaluate.ts";
 import { formatCount } from "./format.ts";
 import { EXIT_INTERRUPTED, catchInterrupt } from "./interrupt.ts";
 import { samplingBar } from "./progress.ts";
 import { openReferenceData } from "./reference-data.ts";
-import { usualCheckpoint } from "./runs.ts";
+import { announcedCheckpoint } from "./runs.ts";
 import { checkPlace } from "./targets.ts";
 
 /** What is said of the likelihood of images, in bits per dimension. */
@@ -39,9 +38,7 @@ export async function likelihoodRun(flags: EvaluateFlags, count: number): Promis
     if (flags[name] !== undefined) throw new Error("--nll draws no samples: leave the flags for them away");
   }
   if (typeof flags.json === "string") await checkPlace(flags.json);
-  const found = await openCheckpoint(flags.checkpoint ?? (await usualCheckpoint()));
-  for (const fault of found.faults) say(`passed over ${fault}`);
-  say(`model   ${found.path}, step ${found.checkpoint.step}`);
+  const found = await announcedCheckpoint(flags.checkpoint, say);
   const diffusion = diffusionFromCheckpoint(found.checkpoint);
   if (!(diffusion instanceof GaussianDiffusion))
     throw new Error("--nll: needs a model with timesteps, this one is of edm");

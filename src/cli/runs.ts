@@ -58,7 +58,7 @@ export async function usualCheckpoint(options?: LatestRunOptions): Promise<strin
 }
 
 /** Opens the checkpoint of a path, or the usual one, and says which it is. */
-export async function announcedCheckpoint(path: string | undefined): Promise<LatestCheckpoint> {
+export async function announcedCheckpoint(path: string | undefined, say = print): Promise<LatestCheckpoint> {
   const usual = path ?? (await usualCheckpoint());
   const found = await openCheckpoint(usual);
   for (const fault of found.faults) say(`passed over ${fault}`);
@@ -67,7 +67,7 @@ export async function announcedCheckpoint(path: string | undefined): Promise<Lat
   return found;
 }
 
-function say(line: string): void {
+function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 

@@ -7,10 +7,9 @@ import { toBytes } from "../io/pixels.ts";
 import type { ImageBatch } from "../io/pixels.ts";
 import type { Unet } from "../nn/unet.ts";
 import { diffusionFromCheckpoint, modelFromCheckpoint } from "../training/from-checkpoint.ts";
-import { openCheckpoint } from "../training/run-directory.node.ts";
 import type { LatestCheckpoint } from "../training/run-directory.node.ts";
 import type { EvaluateFlags } from "./evaluate.ts";
-import { SHIPPED_MODEL, usualCheckpoint } from "./runs.ts";
+import { announcedCheckpoint } from "./runs.ts";
 
 /** Images that are drawn at a time. */
 const BATCH = 64;
@@ -47,15 +46,9 @@ export class SampleSource {
     this.#diffusion = diffusionFromCheckpoint(found.checkpoint);
   }
 
-  static async open({ checkpoint, ema }: EvaluateFlags): Promise<SampleSource> {
-    const found = await openCheckpoint(checkpoint ?? (await usualCheckpoint()));
+  static async open({ checkpoint, ema }: EvaluateFlags, say: (line: string) => void): Promise<SampleSource> {
+    const found = await announcedCheckpoint(checkpoint, say);
     return new SampleSource(found, await modelFromCheckpoint(found.checkpoint, { ema }));
-  }
-
-  get notes(): string[] {
-    const { faults, path, checkpoint } = this.found;
-    const name = path === SHIPPED_MODEL ? "the garments that come with unnoise" : path;
-    return [...faults.map((fault) => `passed over ${fault}`), `model   ${name}, step ${checkpoint.step}`];
   }
 
   get numClasses(): number {

@@ -3,6 +3,7 @@ import type { LoaderState } from "../data/loader.ts";
 import { encodeFloat16 } from "../io/float16.ts";
 import { toFloat32 } from "../io/safetensors.ts";
 import type { SafeTensor, Safetensors } from "../io/safetensors.ts";
+import { sha256 } from "../io/sha256.ts";
 import type { DType } from "../tensor/dtype.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
 import { check, wholeNumber } from "./rules.ts";
@@ -151,11 +152,7 @@ async function fingerprint(header: string, tensors: ReadonlyMap<string, SafeTens
     if (tensor === undefined) continue;
     const { shape, data } = tensor;
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    lines.push(`${name} [${shape.join(",")}] ${hex(await crypto.subtle.digest("SHA-256", bytes))}`);
+    lines.push(`${name} [${shape.join(",")}] ${await sha256(bytes)}`);
   }
-  return hex(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(lines.join("\n"))));
-}
-
-function hex(digest: ArrayBuffer): string {
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return sha256(new TextEncoder().encode(lines.join("\n")));
 }
