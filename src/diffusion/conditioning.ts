@@ -32,8 +32,7 @@ export interface Conditioning {
 
 /** @throws one line if the model does not take a condition, or not of that shape */
 export function conditioningOf(model: Denoiser, batch: number, options: ConditioningOptions): Conditioning {
-  const { classes, vector, context, contextMask } = options;
-  const { classifier } = options;
+  const { classes, vector, context, contextMask, classifier } = options;
   const { numClasses = 0, vectorDim = 0, contextDim = 0 } = model;
   if (classifier) checkClassifier(classifier, model, classes);
   if (vector && vectorDim === 0) throw new Error("sample: got a vector, but the model was made without vectorDim");

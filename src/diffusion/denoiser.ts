@@ -18,7 +18,7 @@ export interface Denoiser {
   /**
    * From [batch, height, width, channels] and timesteps [batch] to the objective, shaped as the images; one that learns
    * its variance returns twice the channels, the objective first. Timesteps are i32, or f32 if a sampler asks between
-   * them, as those over Karras noise levels do.
+   * them, as those over Karras noise levels do. Without its conditions it answers for images of any kind.
    */
   forward(x: Tensor, time: Tensor, conditions?: Conditions): Tensor;
 }

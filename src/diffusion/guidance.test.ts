@@ -6,6 +6,7 @@ import { ReferenceBackend } from "../backend/reference/backend.ts";
 import { createWasmBackend } from "../backend/wasm/wasm-backend.node.ts";
 import { scalar } from "../tensor/tensor.ts";
 import type { Denoiser, Objective } from "./denoiser.ts";
+import { ElucidatedDiffusion } from "./elucidated-diffusion.ts";
 import { GaussianDiffusion } from "./gaussian-diffusion.ts";
 import { guidedPrediction } from "./guidance.ts";
 import { linearBetaSchedule } from "./schedules.ts";
@@ -97,6 +98,54 @@ describe("guidance between normal distributions of one deviation", () => {
       expect(Math.abs(mean - (EVERYTHING + condScale * (classMean - EVERYTHING)))).toBeLessThan(error + 0.01);
       expect(Math.abs(deviation - DEVIATION)).toBeLessThan(error + 0.01);
     }
+  });
+
+  test("draws from the one beyond the class by EDM's network too", async () => {
+    const edm = new ElucidatedDiffusion({ sigmaData: DEVIATION, clipDenoised: false });
+    // F of D(X) = (s^2 X + rho^2 m) / (s^2 + rho^2): with sigmaData = s, c_skip X is the first part.
+    const network: Denoiser = {
+      channels: 1,
+      numClasses: 2,
+      forward: (x, t, { classes: asked } = {}) => {
+        const rho = t.multiply(4).exp().reshape([x.shape[0], 1, 1, 1]);
+        const isFirst = asked?.compare("eq", 0).reshape([x.shape[0], 1, 1, 1]);
+        const mean = isFirst ? isFirst.select(CLASSES[0], CLASSES[1]) : EVERYTHING;
+        const size = rho
+          .square()
+          .add(DEVIATION ** 2)
+          .sqrt();
+        return rho
+          .divide(size)
+          .multiply(mean)
+          .multiply(1 / DEVIATION)
+          .broadcastTo(x.shape);
+      },
+    };
+    const images = await edm.sample(network, {
+      classes: [0, 1],
+      condScale: 2.5,
+      imageSize: 50,
+      seed: 1,
+      backend: wasm,
+    });
+    edm.dispose();
+    for (const [i, classMean] of CLASSES.entries()) {
+      const mean = Array.from(images.data.subarray(i * 2500, (i + 1) * 2500)).reduce((a, b) => a + b, 0) / 2500;
+      const error = (4 * DEVIATION) / Math.sqrt(2500);
+      expect(Math.abs(mean - (EVERYTHING + 2.5 * (classMean - EVERYTHING)))).toBeLessThan(error + 0.01);
+    }
+  });
+
+  test("goes step by step by pSample as pSampleLoop goes", async () => {
+    const diffusion = new GaussianDiffusion({ betas: linearBetaSchedule(6), clipDenoised: false });
+    const options = { classes: [1, 0], condScale: 2, seed: 9, backend: wasm } as const;
+    const all = await diffusion.pSampleLoop(network(diffusion), { ...options, imageSize: 2, returnSteps: "all" });
+    let x = all.steps[0].images;
+    for (let t = 5; t >= 0; t--) {
+      x = await diffusion.pSample(network(diffusion), x, t, options);
+      expect(x.data).toEqual(all.steps[6 - t].images.data);
+    }
+    diffusion.dispose();
   });
 
   test.each(backends)("takes other scales and classes in the same program on the $name backend", async (backend) => {
