@@ -26,12 +26,14 @@ async function sample(options: library.BackendOptions): Promise<Sampled> {
 
 interface Trained {
   readonly losses: number[];
+  /** Of the trained model. */
+  readonly samples: number[];
   /** Wall time, and the longest time in which the thread that asked for all this could do nothing else. */
   readonly seconds: number;
   readonly longestGap: number;
 }
 
-/** Two steps; it takes much longer to compile them than to run them. */
+/** Two steps, and images of the model after them. It takes much longer to compile all this than to run it. */
 async function train(options: library.BackendOptions): Promise<Trained> {
   const backend = await unnoise.createBackend(options);
   const start = performance.now();
@@ -42,9 +44,10 @@ async function train(options: library.BackendOptions): Promise<Trained> {
     last = now;
   }, 0);
   const images = Uint8Array.from({ length: 8 * 16 * 16 }, (_, i) => (i * 37) % 256);
+  const diffusion = new unnoise.GaussianDiffusion({ timesteps: 20, samplingTimesteps: 2 });
   const trainer = new unnoise.Trainer({
-    model: new unnoise.Unet({ dim: 8, channels: 1, dimMults: [1, 2], seed: 3 }),
-    diffusion: new unnoise.GaussianDiffusion({ timesteps: 20 }),
+    model: new unnoise.Unet({ dim: 8, channels: 1, dimMults: [1], seed: 3 }),
+    diffusion,
     dataset: unnoise.memoryDataset({ name: "stripes", images, shape: [8, 16, 16, 1] }),
     batchSize: 2,
     learningRate: 1e-3,
@@ -53,10 +56,11 @@ async function train(options: library.BackendOptions): Promise<Trained> {
   });
   const losses: number[] = [];
   for await (const { loss } of trainer.run({ steps: 2 })) losses.push(loss);
+  const { data } = await diffusion.sample(trainer.samplingModel, { batchSize: 1, imageSize: 16, seed: 5, backend });
   const seconds = (performance.now() - start) / 1000;
   clearInterval(clock);
   await backend.close();
-  return { losses, seconds, longestGap };
+  return { losses, samples: [...data], seconds, longestGap };
 }
 
 const furthest = (a: readonly number[], b: readonly number[]): number =>
@@ -65,9 +69,10 @@ const furthest = (a: readonly number[], b: readonly number[]): number =>
 const chromium = findChromium();
 const WASM: library.BackendOptions = { device: "wasm" };
 
-describe.skipIf(chromium === undefined)("the library in Chromium (skipped without one)", { timeout: 120_000 }, () => {
+describe.skipIf(chromium === undefined)("the library in Chromium (skipped without one)", { timeout: 240_000 }, () => {
   let site: Site;
   let browser: Browser;
+  let trainedInNode: Trained;
   let isolated: string;
   let plain: string;
 
@@ -76,6 +81,7 @@ describe.skipIf(chromium === undefined)("the library in Chromium (skipped withou
     isolated = await site.serve(ISOLATION);
     plain = await site.serve();
     browser = await launchChromium(chromium ?? "");
+    trainedInNode = await train(WASM);
   }, 60_000);
   afterAll(async () => {
     await browser?.close();
@@ -131,11 +137,20 @@ describe.skipIf(chromium === undefined)("the library in Chromium (skipped withou
     await expect(sampling).rejects.toThrow("wasm: 2 threads need shared memory");
   });
 
-  test("trains as in Node, and leaves the page responsive meanwhile", async () => {
-    const { losses, seconds, longestGap } = await withPage(isolated, (page) => page.evaluate(train, WASM));
+  test("trains and samples as in Node, and leaves the page responsive meanwhile", async () => {
+    const { losses, samples, seconds, longestGap } = await withPage(isolated, (page) => page.evaluate(train, WASM));
     console.log(`${seconds.toFixed(1)} s, the longest gap ${(1000 * longestGap).toFixed(0)} ms`);
-    expect(furthest(losses, (await train(WASM)).losses)).toBeLessThan(1e-5);
     expect(losses).toHaveLength(2);
+    expect(furthest(losses, trainedInNode.losses)).toBeLessThan(1e-5);
+    expect(furthest(samples, trainedInNode.samples)).toBeLessThan(1e-4);
     expect(longestGap).toBeLessThan(seconds / 4);
+  });
+
+  test("trains and samples as in Node on WebGPU", async () => {
+    const options: library.BackendOptions = { device: "webgpu" };
+    const { losses, samples } = await withPage(plain, (page) => page.evaluate(train, options));
+    expect(losses).toHaveLength(2);
+    expect(furthest(losses, trainedInNode.losses)).toBeLessThan(1e-4);
+    expect(furthest(samples, trainedInNode.samples)).toBeLessThan(1e-3);
   });
 });
