@@ -57,6 +57,19 @@ describe("what flags ask for", () => {
     expect(await wantedOf({ number: 3 }, plain)).toMatchObject({ number: 3 });
   });
 
+  test("of an image that is edited is no class, unless one is named", async () => {
+    expect(await wantedOf({ init: "a.png" }, conditional)).toEqual({ number: 16, guidance: {} });
+    const bags = await wantedOf({ inpaint: "a.png", class: "bag", guidance: 2, number: 2 }, conditional);
+    expect(bags).toMatchObject({ classes: [1, 1], guidance: { condScale: 2 } });
+    await expect(wantedOf({ init: "a.png", guidance: 2 }, conditional)).rejects.toThrow(
+      "--guidance and --classifier: need --class where an image is edited",
+    );
+    const strict = await checkpointOf(new Unet(small), { condDropProb: 0 });
+    await expect(wantedOf({ init: "a.png" }, strict)).rejects.toThrow(
+      "--class: this model was trained with --cond-drop-prob 0, so it does not know images of no class",
+    );
+  });
+
   test("of a class-conditional model is all classes in turn, equally many of each, or those named", async () => {
     const all = await wantedOf({}, conditional);
     expect(all).toMatchObject({ number: 18, columns: 3 });

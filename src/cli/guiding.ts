@@ -7,6 +7,7 @@ import { classifierFromCheckpoint } from "../training/from-checkpoint.ts";
 import { numberWithin } from "../training/rules.ts";
 import { openCheckpoint } from "../training/run-directory.node.ts";
 import { allClasses, classesInTurn, classesNamed, columnsOfClasses } from "./classes.ts";
+import type { EditingFlags } from "./editing.ts";
 import { numberFlag } from "./flags.ts";
 import { programName } from "./program-name.ts";
 
@@ -61,13 +62,18 @@ export interface Wanted {
 }
 
 /**
- * What the flags ask of a checkpoint's model: the classes they name, or all in turn.
+ * What the flags ask of a checkpoint's model: the classes they name, or all in turn, or no class in particular where an
+ * image is edited, which may be of any.
  *
  * @throws Error of one line if the model cannot do it
  */
-export async function wantedOf(flags: GuidingFlags, checkpoint: Checkpoint): Promise<Wanted> {
+export async function wantedOf(flags: GuidingFlags & EditingFlags, checkpoint: Checkpoint): Promise<Wanted> {
   const { number, guidance, rescalePhi: rescaledPhi } = flags;
-  const { model, dataset, training } = checkpoint.config;
+  const { model, dataset } = checkpoint.config;
+  const isAnyClass = flags.class === undefined && (flags.init ?? flags.inpaint) !== undefined;
+  if (isAnyClass && (guidance ?? flags.classifier) !== undefined) {
+    throw new Error("--guidance and --classifier: need --class where an image is edited");
+  }
   if (flags.classifier !== undefined) {
     if (rescaledPhi !== undefined) throw new Error("--rescale-phi: is for guidance without --classifier");
     const { classifier, classNames } = await openClassifier(flags.classifier, checkpoint);
@@ -81,13 +87,19 @@ export async function wantedOf(flags: GuidingFlags, checkpoint: Checkpoint): Pro
       `--${flag === "rescalePhi" ? "rescale-phi" : flag}: this model is not class-conditional; ${advice}`,
     );
   }
-  if (guidance !== undefined && guidance !== 1 && training.condDropProb === 0) {
-    throw new Error(
-      "--guidance: this model was trained with --cond-drop-prob 0, so it does not know images of no class",
-    );
+  if (isAnyClass) {
+    checkKnowsNoClass("--class", checkpoint);
+    return { number: number ?? FEW_IMAGES, guidance: {} };
   }
+  if (guidance !== undefined && guidance !== 1) checkKnowsNoClass("--guidance", checkpoint);
   const names = dataset.classNames ?? allClasses(model.numClasses).map(String);
   return { ...imagesOf(flags, names), guidance: { condScale: guidance, rescaledPhi } };
+}
+
+/** @throws Error of one line if a model that knows classes never saw images without them */
+export function checkKnowsNoClass(subject: string, { config: { model, training } }: Checkpoint): void {
+  if (model.numClasses === 0 || training.condDropProb > 0) return;
+  throw new Error(`${subject}: this model was trained with --cond-drop-prob 0, so it does not know images of no class`);
 }
 
 function imagesOf({ class: named, number }: GuidingFlags, names: readonly string[]): Omit<Wanted, "guidance"> {

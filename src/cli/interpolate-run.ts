@@ -7,6 +7,7 @@ import { writeAnimation, writeGrid } from "./pictures.ts";
 import { samplingBar } from "./progress.ts";
 import type { SamplingBar } from "./progress.ts";
 import { announcedCheckpoint } from "./runs.ts";
+import { checkKnowsNoClass } from "./guiding.ts";
 import { animationTarget, checkPlaces, pictureTarget } from "./targets.ts";
 
 /** Draws the images between two and writes them as a row. */
@@ -15,6 +16,7 @@ export async function interpolateRun(a: string, b: string, flags: InterpolateFla
   const target = { picture, animation: animationTarget(picture, flags.gif) };
   await checkPlaces(target);
   const { checkpoint } = await announcedCheckpoint(flags.checkpoint);
+  checkKnowsNoClass("interpolate", checkpoint);
   const [from, to] = await Promise.all(
     [a, b].map((image) => openImage(image, checkpoint.config.dataset, flags.resize ?? false)),
   );

@@ -50,7 +50,7 @@ export function interpolateCommand(): Command {
     .addOption(new Option("--method <name>", "the way between").choices(interpolationMethods).default("slerp"))
     .option(
       "--strength <x>",
-      "share of the steps that are run back and again: less leaves more of the images (default: 1, for mix 0.5)",
+      "share of the steps that are run back and again: less leaves more of the images (default: 0.95, for mix 0.5)",
       numberFlag(numberWithin(0, 1)),
     )
     .option(

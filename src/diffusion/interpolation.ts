@@ -35,7 +35,10 @@ export interface InterpolationOptions extends Omit<
   readonly method?: InterpolationMethod;
   /** Shares of the second images, from 0 to 1; default 0.5. */
   readonly lam?: number | readonly number[];
-  /** Share of the steps that are run back and again, which leaves more of the images; default 1, for `mix` 0.5. */
+  /**
+   * Share of the steps that are run back and again; less leaves more of the images. Default 0.95, for `mix` 0.5. Beyond
+   * that hardly any signal is left, and the least error of the network's is what images come back with.
+   */
   readonly strength?: number;
 }
 
@@ -66,12 +69,12 @@ async function circling(
   x1: NdArray,
   x2: NdArray,
   lams: readonly number[],
-  { sampler = "ddim", eta = 0, onStep, ...options }: Way,
+  { sampler = "ddim", eta = 0, strength = 0.95, onStep, ...options }: Way,
 ): Promise<Samples> {
   if (sampler !== "ddim" || eta !== 0) {
     throw new Error(`interpolate: slerp samples by ddim without noise, got ${sampler} with eta ${eta}`);
   }
-  const way = { ...options, sampler, eta };
+  const way = { ...options, sampler, eta, strength };
   const steps = diffusion.plan(way).steps.length;
   // Both encoded images and then those between them are one way of three parts.
   const part = (done: number): typeof onStep =>
