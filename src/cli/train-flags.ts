@@ -101,15 +101,21 @@ const groups: Readonly<Record<string, readonly SettingFlag[]>> = {
       varianceTypes,
     ),
     number(
+      "--vb-loss-weight <x>",
+      "diffusion.vbLossWeight",
+      "what the bound that teaches it counts in the loss",
+      diffusion.vbLossWeight,
+    ),
+    number(
       "--sampling-timesteps <n>",
       "diffusion.samplingTimesteps",
-      "steps of sampling; fewer than --timesteps use DDIM",
+      "steps of sampling; fewer than --timesteps use DDIM, edm by default 18",
       count,
     ),
     number(
       "--sigma-data <x>",
       "diffusion.sigmaData",
-      "deviation of the images' values, of edm",
+      "deviation of the images' values within [-1, 1], for edm (default: 0.5)",
       elucidatedSettings.shape.sigmaData,
     ),
     number("--eta <x>", "diffusion.ddimSamplingEta", "noise that DDIM adds, 0 to 1", diffusion.ddimSamplingEta),
