@@ -2,7 +2,7 @@ import { benchResult } from "../src/bench/result.ts";
 import type { BenchResult, PeerSamples } from "../src/bench/result.ts";
 import { batchSizeOf, titleOf } from "../src/bench/workload.ts";
 import type { WorkloadName } from "../src/bench/workload-names.ts";
-import type { ProgramProfile } from "../src/bench/measure-profile.node.ts";
+import type { ProgramProfile } from "../src/bench/measure-profile.ts";
 import { ours } from "./contestants.ts";
 import { Participant } from "./participant.ts";
 import type { Contestant } from "./participant.ts";

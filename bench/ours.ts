@@ -4,7 +4,8 @@ import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import { createWasmBackend } from "../src/backend/wasm/wasm-backend.node.ts";
 import type { WasmBackend } from "../src/backend/wasm/wasm-backend.ts";
-import { measureProfile } from "../src/bench/measure-profile.node.ts";
+import { measureProfile } from "../src/bench/measure-profile.ts";
+import { measurePeak } from "../src/bench/peak.node.ts";
 import { workloadNames } from "../src/bench/workload-names.ts";
 import { Workload } from "../src/bench/workload.ts";
 import { check, oneOf, wholeNumber } from "../src/training/rules.ts";
@@ -36,7 +37,7 @@ async function answer(line: string, workload: Workload, backend: WasmBackend, th
     case "memory":
       return { bytes: peakBytes() };
     case "profile":
-      return measureProfile(workload, { features: backend.features, threads, rounds: asked.rounds });
+      return measureProfile(workload, { peak: () => measurePeak(backend.features, threads), rounds: asked.rounds });
   }
 }
 

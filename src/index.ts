@@ -158,5 +158,6 @@ export type { Backend, BackendOptions, Executable } from "./backend/backend.ts";
 export { compile } from "./backend/compile.ts";
 export type { Compiled, Traced } from "./backend/compile.ts";
 export { createBackend, defaultBackend } from "./backend/default.ts";
+export { DeviceLost } from "./backend/device-lost.ts";
 export { OutOfMemory } from "./backend/out-of-memory.ts";
 export { ReferenceBackend } from "./backend/reference/backend.ts";

@@ -1,4 +1,4 @@
-import type { ProgramProfile } from "./measure-profile.node.ts";
+import type { ProgramProfile } from "./measure-profile.ts";
 import { groupByKind } from "./profile.ts";
 import type { KernelTiming, KindTiming } from "./profile.ts";
 import type { BenchResult } from "./result.ts";

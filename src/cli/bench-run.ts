@@ -1,12 +1,15 @@
 import type { Backend } from "../backend/backend.ts";
 import { hardwareThreads } from "../backend/wasm/platform.node.ts";
 import { WasmBackend } from "../backend/wasm/wasm-backend.ts";
+import { WebGpuBackend } from "../backend/webgpu/webgpu-backend.ts";
 import { benchEnvironment } from "../bench/environment.node.ts";
-import { measureProfile } from "../bench/measure-profile.node.ts";
+import { measureProfile } from "../bench/measure-profile.ts";
+import { measurePeak } from "../bench/peak.node.ts";
 import { profileReport } from "../bench/report.ts";
 import type { BenchReport, ProfileReport } from "../bench/report.ts";
 import { benchResult } from "../bench/result.ts";
 import type { BenchResult } from "../bench/result.ts";
+import { measureWebGpuPeak } from "../bench/webgpu-peak.ts";
 import { Workload } from "../bench/workload.ts";
 import type { BenchFlags } from "./bench.ts";
 import { formatSeconds, kernelTable, kindTable } from "./bench-tables.ts";
@@ -54,10 +57,18 @@ async function profileOn(
   workload: Workload,
   { rounds, kernels }: BenchFlags,
 ): Promise<ProfileReport | undefined> {
+  const peak = peakOf(backend);
+  if (!peak) return undefined;
+  const profile = await measureProfile(workload, { peak, rounds });
+  return profileReport(profile, kernels === true ? DEFAULT_KERNELS : (kernels ?? 0));
+}
+
+function peakOf(backend: Backend): (() => Promise<number>) | undefined {
+  if (backend instanceof WebGpuBackend && backend.device.features.has("timestamp-query"))
+    return () => measureWebGpuPeak(backend.device);
   if (!(backend instanceof WasmBackend)) return undefined;
   const threads = Number(process.env.UNNOISE_THREADS ?? hardwareThreads());
-  const profile = await measureProfile(workload, { features: backend.features, threads, rounds });
-  return profileReport(profile, kernels === true ? DEFAULT_KERNELS : (kernels ?? 0));
+  return () => measurePeak(backend.features, threads);
 }
 
 function speedTable({ title, flops, batchSize }: Workload, { ours: { median, min, max } }: BenchResult): string {

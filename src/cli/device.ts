@@ -1,4 +1,5 @@
 import type { Backend } from "../backend/backend.ts";
+import { DeviceLost } from "../backend/device-lost.ts";
 
 export const deviceNames = ["auto", "webgpu", "wasm", "reference"] as const;
 export type DeviceName = (typeof deviceNames)[number];
@@ -15,7 +16,30 @@ export async function openDevice(name: DeviceName): Promise<Backend> {
 
 /** Opens a device for as long as `use` takes. */
 export async function withDevice<T>(name: DeviceName, use: (backend: Backend) => Promise<T>): Promise<T> {
-  const backend = await openDevice(name);
+  return useAndClose(await openDevice(name), use);
+}
+
+/**
+ * Does work that can be done again from where it was saved last: if the device is lost, once more on a fresh one.
+ *
+ * @param opened the device to begin with
+ */
+export async function withSpareDevice<T>(
+  opened: Backend,
+  reopen: () => Promise<Backend>,
+  say: (line: string) => void,
+  use: (backend: Backend) => Promise<T>,
+): Promise<T> {
+  try {
+    return await useAndClose(opened, use);
+  } catch (error) {
+    if (!(error instanceof DeviceLost)) throw error;
+    say(`${error.message}; trying once more with a fresh one, from the last checkpoint`);
+    return useAndClose(await reopen(), use);
+  }
+}
+
+async function useAndClose<T>(backend: Backend, use: (backend: Backend) => Promise<T>): Promise<T> {
   try {
     return await use(backend);
   } finally {

@@ -1,7 +1,7 @@
 import { Command, Option } from "commander";
 import { join } from "node:path";
 import { openData } from "./dataset.ts";
-import { deviceNames, openDevice } from "./device.ts";
+import { deviceNames, openDevice, withSpareDevice } from "./device.ts";
 import type { DeviceName } from "./device.ts";
 import { presets } from "./presets/all.ts";
 import { RUNS_DIRECTORY, hasCheckpoints, recordedSettings, unusedRunDirectory } from "./runs.ts";
@@ -51,11 +51,8 @@ async function train(flags: TrainFlags): Promise<void> {
     openDevice(flags.device),
     import("./train-run.ts"),
   ]);
-  try {
-    process.exitCode = await trainRun(path, settings, dataset, backend);
-  } finally {
-    await backend.close();
-  }
+  const reopen = () => openDevice(flags.device);
+  process.exitCode = await withSpareDevice(backend, reopen, say, (device) => trainRun(path, settings, dataset, device));
 }
 
 /** Where the run goes and what its settings are: a new one, or one to go on with. */

@@ -1,11 +1,11 @@
-import type { ConvolutionKernel, ConvolutionShape, Expression } from "../../compiler/program.ts";
+import type { Buffer, ConvolutionKernel, ConvolutionShape, Expression } from "../../compiler/program.ts";
 import { sizeOf } from "../../tensor/shape.ts";
 import { Evaluator, countUses } from "./evaluator.ts";
 import { decode } from "./grid.ts";
-import { emitElements } from "./dot.ts";
-import { chooseTile, emitProduct } from "./matrix-product.ts";
+import { chooseTile, emitProduct, returnFour } from "./matrix-product.ts";
 import { ShaderWriter } from "./shader.ts";
 import type { Code, Dispatch, ShaderBuffers } from "./shader.ts";
+import { vectorBuffers } from "./vectors.ts";
 
 /** As an implicit matrix product: pixels x (window, channels) x out channels. */
 export function emitConvolution(kernel: ConvolutionKernel, buffers: ShaderBuffers): Dispatch {
@@ -13,8 +13,14 @@ export function emitConvolution(kernel: ConvolutionKernel, buffers: ShaderBuffer
   const columns = shape.outChannels;
   const inner = sizeOf([...shape.kernel, shape.inChannels]);
   const rows = sizeOf([shape.batch, ...shape.output]);
-  const shader = new ShaderWriter(buffers, columns % 4 === 0 ? [weight] : []);
-  emitPixel(shader, shape, input);
+  const loaded = imageVectors(shape, input);
+  const stored = vectorBuffers([], stores, axes, 3);
+  const shader = new ShaderWriter(buffers, [
+    ...(loaded ?? []),
+    ...(stored ?? []),
+    ...(columns % 4 === 0 ? [weight] : []),
+  ]);
+  emitWindow(shader, shape, input, loaded !== undefined);
 
   const product = {
     name: "convolution",
@@ -24,32 +30,49 @@ export function emitConvolution(kernel: ConvolutionKernel, buffers: ShaderBuffer
     inner,
     lhsAlongRows: false,
     lhs: () => {
-      shader.line(`if (row >= ${rows}) { return vec4<f32>(); }`);
-      const [image, y, x] = decode(shader, [shape.batch, ...shape.output], "row", "pixel");
-      emitElements(shader, inner, "inner", (i) => `window(${image}, ${y}, ${x}, inner + ${i})`);
+      shader.line(`if (row >= ${rows}${loaded ? ` || inner >= ${inner}` : ""}) { return vec4<f32>(); }`);
+      const pixel = decode(shader, [shape.batch, ...shape.output], "row", "pixel").join(", ");
+      if (loaded) shader.line(`return window(${pixel}, inner);`);
+      else returnFour(shader, inner, "inner", (i) => `window(${pixel}, inner + ${i})`);
     },
     rhs: () => {
       shader.line(`if (inner >= ${inner}) { return vec4<f32>(); }`);
-      const index = `inner * ${columns} + column`;
-      if (!shader.isVector(weight)) {
-        emitElements(shader, columns, "column", (i) => shader.load(weight, `${index} + ${i}`));
-        return;
-      }
-      shader.line(`if (column >= ${columns}) { return vec4<f32>(); }`);
-      shader.line(`return ${shader.loadVector(weight, index)};`);
+      returnRow(shader, weight, columns, `inner * ${columns} + column`);
     },
+    storesVectors: stored !== undefined,
     store: () => {
       const at = [...decode(shader, axes.slice(0, 3), "row"), "column"];
-      new Evaluator(shader, countUses(stores.map((store) => store.value)), { at, results: ["product"] }).store(stores);
+      const point = { at, results: ["product"], vectorAxis: stored && 3 };
+      new Evaluator(shader, countUses(stores.map((store) => store.value)), point).store(stores);
     },
   };
   return emitProduct(shader, product, chooseTile(product));
 }
 
-/** Functions that give an element of the padded image that a result's pixel and a place in its window lead to. */
-export function emitPixel(shader: ShaderWriter, shape: ConvolutionShape, input: Expression): void {
+/** Returns four columns from `column` on of a matrix that lies in memory row by row. */
+export function returnRow(shader: ShaderWriter, buffer: Buffer, columns: number, index: Code): void {
+  if (columns % 4 !== 0) {
+    const first = shader.bind("at", index);
+    returnFour(shader, columns, "column", (i) => shader.load(buffer, `${first} + ${i}`));
+    return;
+  }
+  shader.line(`if (column >= ${columns}) { return vec4<f32>(); }`);
+  shader.line(`return ${shader.loadVector(buffer, index)};`);
+}
+
+/** The buffers of an image that is read four channels at a time, if it can be. */
+export function imageVectors(shape: ConvolutionShape, input: Expression): Set<Buffer> | undefined {
+  return vectorBuffers([input], [], [shape.batch, ...shape.input, shape.inChannels], 3);
+}
+
+/**
+ * A function that gives what a result's pixel and a place in its window, counted over rows, columns and channels, lead
+ * to: an element of the padded image, or four channels of it.
+ */
+export function emitWindow(shader: ShaderWriter, shape: ConvolutionShape, input: Expression, four: boolean): void {
   const { input: size, kernel, strides, padding, inChannels } = shape;
-  shader.function("window(image: i32, y: i32, x: i32, place: i32) -> f32", () => {
+  const type = four ? "vec4<f32>" : "f32";
+  shader.function(`window(image: i32, y: i32, x: i32, place: i32) -> ${type}`, () => {
     const [ky, kx, channel] = decode(shader, [...kernel, inChannels], "place", "k");
     const along = (at: Code, k: Code, axis: 0 | 1): Code => {
       const terms = [strides[axis] === 1 ? at : `${at} * ${strides[axis]}`, ...(k === "0" ? [] : [k])];
@@ -57,9 +80,11 @@ export function emitPixel(shader: ShaderWriter, shape: ConvolutionShape, input: 
     };
     shader.line(`let row = ${along("y", ky, 0)};`);
     shader.line(`let column = ${along("x", kx, 1)};`);
-    const isPadded = padding.flat().some((n) => n > 0);
-    if (isPadded) shader.line(`if (row < 0 || row >= ${size[0]} || column < 0 || column >= ${size[1]}) { return 0f; }`);
+    if (padding.flat().some((n) => n > 0))
+      shader.line(`if (row < 0 || row >= ${size[0]} || column < 0 || column >= ${size[1]}) { return ${type}(); }`);
     const at = [shape.batch === 1 ? "0" : "image", "row", "column", channel];
-    shader.line(`return ${new Evaluator(shader, countUses([input]), { at }).value(input)};`);
+    shader.line(
+      `return ${new Evaluator(shader, countUses([input]), { at, vectorAxis: four ? 3 : undefined }).value(input)};`,
+    );
   });
 }

@@ -45,6 +45,10 @@ export class Device {
     return description || [vendor, architecture, device].filter((part) => part !== "").join(" ") || "unnamed GPU";
   }
 
+  get isLost(): boolean {
+    return this.#lost !== undefined;
+  }
+
   /** @throws DeviceLost if it is gone, Error if something that nobody waited for failed */
   check(): void {
     if (this.#lost !== undefined) throw new DeviceLost(`webgpu: the device was lost: ${this.#lost}`);

@@ -2,9 +2,10 @@ import type { DotKernel, View } from "../../compiler/program.ts";
 import { sizeOf } from "../../tensor/shape.ts";
 import { Evaluator, affineCode, countUses } from "./evaluator.ts";
 import { decode } from "./grid.ts";
-import { chooseTile, emitProduct } from "./matrix-product.ts";
+import { chooseTile, emitProduct, returnFour } from "./matrix-product.ts";
 import { ShaderWriter } from "./shader.ts";
 import type { Code, Dispatch, ShaderBuffers } from "./shader.ts";
+import { isAligned, vectorBuffers } from "./vectors.ts";
 
 export function emitDot(kernel: DotKernel, buffers: ShaderBuffers): Dispatch {
   const { axes, batch, lhs, rhs, stores } = kernel;
@@ -12,7 +13,11 @@ export function emitDot(kernel: DotKernel, buffers: ShaderBuffers): Dispatch {
   const rowAxes = axes.slice(batch, -2);
   const [columns, inner] = axes.slice(-2);
   const rows = sizeOf(rowAxes);
-  const vectors = [...new Set([lhs.buffer, rhs.buffer])].filter((buffer) => readsVectors(kernel, buffer));
+  const [columnAxis, innerAxis] = [axes.length - 2, axes.length - 1];
+  const stored = vectorBuffers([], stores, axes, columnAxis);
+  const vectors = new Set(stored);
+  if (isAligned(lhs.index, axes, innerAxis)) vectors.add(lhs.buffer);
+  if (isAligned(rhs.index, axes, columnAxis)) vectors.add(rhs.buffer);
   const shader = new ShaderWriter(buffers, vectors);
 
   const product = {
@@ -21,51 +26,42 @@ export function emitDot(kernel: DotKernel, buffers: ShaderBuffers): Dispatch {
     rows,
     columns,
     inner,
-    lhsAlongRows: lhs.index.coefficients[axes.length - 1] !== 1,
+    lhsAlongRows: lhs.index.coefficients[innerAxis] !== 1,
     lhs: () => {
-      const at = [...decode(shader, batchAxes, "batch"), ...decode(shader, rowAxes, "row"), "0", "inner"];
       shader.line(`if (row >= ${rows}) { return vec4<f32>(); }`);
-      emitFour(shader, lhs, at, axes.length - 1, inner, "inner");
+      const at = [...decode(shader, batchAxes, "batch"), ...decode(shader, rowAxes, "row"), "0", "inner"];
+      returnView(shader, lhs, { at, axes, axis: innerAxis, name: "inner" });
     },
     rhs: () => {
-      const at = [...decode(shader, batchAxes, "batch"), ...rowAxes.map(() => "0"), "column", "inner"];
       shader.line(`if (inner >= ${inner}) { return vec4<f32>(); }`);
-      emitFour(shader, rhs, at, axes.length - 2, columns, "column");
+      const at = [...decode(shader, batchAxes, "batch"), ...rowAxes.map(() => "0"), "column", "inner"];
+      returnView(shader, rhs, { at, axes, axis: columnAxis, name: "column" });
     },
+    storesVectors: stored !== undefined,
     store: () => {
       const at = [...decode(shader, batchAxes, "batch"), ...decode(shader, rowAxes, "row"), "column", "0"];
-      new Evaluator(shader, countUses(stores.map((store) => store.value)), { at, results: ["product"] }).store(stores);
+      const point = { at, results: ["product"], vectorAxis: stored && columnAxis };
+      new Evaluator(shader, countUses(stores.map((store) => store.value)), point).store(stores);
     },
   };
   return emitProduct(shader, product, chooseTile(product));
 }
 
-/** Four elements along an axis, and zeros beyond its end. */
-function emitFour(shader: ShaderWriter, view: View, at: readonly Code[], axis: number, size: number, name: Code): void {
-  const index = shader.bind("at", affineCode(view.index, at));
-  const step = view.index.coefficients[axis];
-  if (step === 1 && shader.isVector(view.buffer)) {
-    shader.line(`if (${name} >= ${size}) { return vec4<f32>(); }`);
-    shader.line(`return ${shader.loadVector(view.buffer, index)};`);
+interface Four {
+  readonly at: readonly Code[];
+  readonly axes: readonly number[];
+  /** Along which four elements are read, and what the index there is called. */
+  readonly axis: number;
+  readonly name: Code;
+}
+
+function returnView(shader: ShaderWriter, { buffer, index }: View, { at, axes, axis, name }: Four): void {
+  const first = shader.bind("at", affineCode(index, at));
+  if (isAligned(index, axes, axis)) {
+    shader.line(`if (${name} >= ${axes[axis]}) { return vec4<f32>(); }`);
+    shader.line(`return ${shader.loadVector(buffer, first)};`);
     return;
   }
-  emitElements(shader, size, name, (i) => shader.load(view.buffer, `${index} + ${i} * ${step}`));
-}
-
-/** Returns four elements from `name` on of an axis, and zeros beyond its end. */
-export function emitElements(shader: ShaderWriter, size: number, name: Code, element: (i: Code) => Code): void {
-  shader.line("var four = vec4<f32>();");
-  shader.line(`let count = min(4, ${size} - ${name});`);
-  shader.block("for (var i = 0; i < count; i++)", () => shader.line(`four[i] = ${element("i")};`));
-  shader.line("return four;");
-}
-
-/** Whether all that a product reads of a buffer are aligned runs of four. */
-function readsVectors({ axes, lhs, rhs }: DotKernel, buffer: View["buffer"]): boolean {
-  const isAligned = ({ index }: View, axis: number): boolean =>
-    index.coefficients.every((c, other) => (other === axis ? c === 1 || axes[axis] === 1 : c % 4 === 0)) &&
-    index.offset % 4 === 0 &&
-    axes[axis] % 4 === 0;
-  if (buffer === lhs.buffer && !isAligned(lhs, axes.length - 1)) return false;
-  return buffer !== rhs.buffer || isAligned(rhs, axes.length - 2);
+  const step = index.coefficients[axis];
+  returnFour(shader, axes[axis], name, (i) => shader.load(buffer, `${first} + ${i}${step === 1 ? "" : ` * ${step}`}`));
 }

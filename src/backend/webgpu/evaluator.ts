@@ -2,6 +2,7 @@ import type { Affine } from "../../compiler/affine.ts";
 import { affineKey } from "../../compiler/affine.ts";
 import { childrenOf, visitExpression } from "../../compiler/program.ts";
 import type { Expression, Store } from "../../compiler/program.ts";
+import type { DType } from "../../tensor/dtype.ts";
 import { emitOp, literal } from "./scalar-ops.ts";
 import type { Code, ShaderWriter } from "./shader.ts";
 
@@ -14,7 +15,13 @@ export interface Point {
   readonly at: readonly Code[];
   /** What a kernel's own result is called, by slot. */
   readonly results?: readonly Code[];
+  /** The axis along which four neighbours are evaluated at once, as vectors; `at` is then where the first is. */
+  readonly vectorAxis?: number | undefined;
 }
+
+const COMPONENTS = ["x", "y", "z", "w"];
+/** Ops whose WGSL is the same for floats and for vectors of them. */
+const VECTOR_OPS: ReadonlySet<string> = new Set(["add", "subtract", "multiply", "divide", "negate", "stop_gradient"]);
 
 /** How many nodes use each node; what several use is computed once. */
 export function countUses(roots: readonly Expression[]): Map<Expression, number> {
@@ -70,7 +77,10 @@ export class Evaluator {
       const code = this.value(store.value);
       return stores.length === 1 || /^\w+$/.test(code) ? code : this.#shader.bind("v", code);
     });
-    stores.forEach(({ buffer, index }, i) => this.#shader.store(buffer, this.index(index), values[i]));
+    stores.forEach(({ buffer, index }, i) => {
+      if (this.#isVector) this.#shader.storeVector(buffer, this.index(index), values[i]);
+      else this.#shader.store(buffer, this.index(index), values[i]);
+    });
   }
 
   /** An affine value at this point, kept for further uses. */
@@ -83,14 +93,22 @@ export class Evaluator {
     return known;
   }
 
+  get #isVector(): boolean {
+    return this.#point.vectorAxis !== undefined;
+  }
+
+  #typeOf(dtype: DType): string {
+    return this.#isVector ? `vec4<${dtype}>` : dtype;
+  }
+
   #emit(node: Expression): Code {
     switch (node.kind) {
-      case "constant":
-        return literal(this.#shader, node.dtype, node.value);
-      case "index": {
-        const index = this.index(node.index);
-        return node.dtype === "bool" ? `(${index} != 0)` : `${node.dtype}(${index})`;
+      case "constant": {
+        const code = literal(this.#shader, node.dtype, node.value);
+        return this.#isVector ? `${this.#typeOf(node.dtype)}(${code})` : code;
       }
+      case "index":
+        return this.#index(node);
       case "load":
         return this.#load(node);
       case "result": {
@@ -102,9 +120,22 @@ export class Evaluator {
         return this.#within(node);
       case "apply": {
         const dtype = node.op.kind === "select" ? node.dtype : node.args[0].dtype;
-        return emitOp(this.#shader, node.op, { codes: this.#operands(node.args), dtype }, node.dtype);
+        const codes = this.#operands(node.args);
+        const emit = (own: readonly Code[]): Code => emitOp(this.#shader, node.op, { codes: own, dtype }, node.dtype);
+        if (!this.#isVector || (dtype === "f32" && VECTOR_OPS.has(node.op.kind))) return emit(codes);
+        const names = codes.map((code) => (/^\w+$/.test(code) ? code : this.#shader.bind("v", code)));
+        return `vec4(${COMPONENTS.map((part) => emit(names.map((name) => `${name}.${part}`))).join(", ")})`;
       }
     }
+  }
+
+  #index({ index, dtype }: Extract<Expression, { kind: "index" }>): Code {
+    const { vectorAxis } = this.#point;
+    const first = this.index(index);
+    if (vectorAxis === undefined) return dtype === "bool" ? `(${first} != 0)` : `${dtype}(${first})`;
+    const step = index.coefficients[vectorAxis];
+    const four = `vec4<i32>(${first}) + vec4<i32>(0, ${step}, ${2 * step}, ${3 * step})`;
+    return dtype === "bool" ? `((${four}) != vec4<i32>())` : `${this.#typeOf(dtype)}(${four})`;
   }
 
   /** Of constants alone WGSL takes the value when it compiles, and refuses what overflows. */
@@ -115,6 +146,11 @@ export class Evaluator {
 
   #load(node: Extract<Expression, { kind: "load" }>): Code {
     const index = this.index(node.index);
+    const { vectorAxis } = this.#point;
+    if (vectorAxis !== undefined) {
+      if (node.index.coefficients[vectorAxis] === 1) return this.#shader.loadVector(node.buffer, index);
+      return `${this.#typeOf(node.dtype)}(${this.#shader.load(node.buffer, index)})`;
+    }
     if (!node.row) return this.#shader.load(node.buffer, index);
     const { row, stride, rows } = node.row;
     const last = `${rows - 1}${row.dtype === "u32" ? "u" : "i"}`;
@@ -127,7 +163,7 @@ export class Evaluator {
     const shader = this.#shader;
     const index = this.index(node.index);
     const name = shader.name("v");
-    shader.line(`var ${name}: ${node.dtype};`);
+    shader.line(`var ${name}: ${this.#typeOf(node.dtype)};`);
     shader.block(`if (${index} >= ${node.low} && ${index} < ${node.high})`, () => this.#branch(name, node.inside));
     shader.block("else", () => this.#branch(name, node.outside));
     return name;

@@ -8,11 +8,18 @@ import type { Device } from "./device.ts";
 import { bytesFor } from "./memory.ts";
 import type { Memory } from "./memory.ts";
 import type { Kernel, Pipelines } from "./pipelines.ts";
+import { Profiler } from "./profiler.ts";
 import { MOST_PER_DIMENSION } from "./shader.ts";
 import type { Dispatch } from "./shader.ts";
 import type { SlotPlan } from "./slots.ts";
 import type { VariableStore } from "./variable-store.ts";
 import type { Workspace } from "./workspace.ts";
+
+/** One kernel of a profiled run. */
+export interface KernelProfile {
+  readonly name: string;
+  readonly seconds: number;
+}
 
 /** What programs of one backend share. */
 export interface Site {
@@ -76,6 +83,16 @@ export class WebGpuExecutable implements Executable {
     return program.outputs.map(({ dtype }, i) => ({ shape: graph.outputs[i].shape, dtype, data: outputs[i] }));
   }
 
+  /** Runs once and times each kernel on the GPU's clock. */
+  async profile(inputs: readonly NdArray[]): Promise<KernelProfile[]> {
+    const { dispatches } = this.#loaded;
+    const profiler = new Profiler(this.#site.device, dispatches.length);
+    const arrived = await this.#site.exclusively(() => this.#start(inputs, profiler));
+    const [seconds] = await Promise.all([profiler.finish(), arrived()]);
+    const texts = [...new Set(dispatches.map(({ wgsl }) => wgsl))];
+    return dispatches.map(({ name, wgsl }, i) => ({ name: `${name}_${texts.indexOf(wgsl)}`, seconds: seconds[i] }));
+  }
+
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
@@ -89,7 +106,7 @@ export class WebGpuExecutable implements Executable {
   }
 
   /** Encodes and submits everything at once; what is returned waits for the outputs. */
-  async #start(inputs: readonly NdArray[]): Promise<() => Promise<TypedArray[]>> {
+  async #start(inputs: readonly NdArray[], profiler?: Profiler): Promise<() => Promise<TypedArray[]>> {
     if (this.#disposed) throw new Error("run: the program was disposed of");
     const { graph, program } = this.#loaded;
     const { device, memory } = this.#site;
@@ -99,7 +116,8 @@ export class WebGpuExecutable implements Executable {
       if (buffer) memory.write(this.#gpuBufferOf(buffer), inputs[i].data);
     });
     const encoder = device.gpu.createCommandEncoder();
-    this.#encode(encoder);
+    this.#encode(encoder, profiler);
+    profiler?.resolve(encoder);
     const arrived = memory.read(
       encoder,
       program.outputs.map((buffer) => ({
@@ -112,7 +130,7 @@ export class WebGpuExecutable implements Executable {
     return arrived;
   }
 
-  #encode(encoder: GPUCommandEncoder): void {
+  #encode(encoder: GPUCommandEncoder, profiler?: Profiler): void {
     const { dispatches, kernels } = this.#loaded;
     let pass: GPUComputePassEncoder | undefined;
     dispatches.forEach(({ workgroups, pack }, i) => {
@@ -129,6 +147,10 @@ export class WebGpuExecutable implements Executable {
               4 * offset,
               4 * buffer.length,
             );
+      }
+      if (profiler) {
+        pass?.end();
+        pass = encoder.beginComputePass({ timestampWrites: profiler.timestamps(i) });
       }
       pass ??= encoder.beginComputePass();
       pass.setPipeline(kernels[i].pipeline);

@@ -4,17 +4,25 @@ import { Evaluator, countUses } from "./evaluator.ts";
 import { decode } from "./grid.ts";
 import { ShaderWriter } from "./shader.ts";
 import type { Dispatch, ShaderBuffers } from "./shader.ts";
+import { vectorBuffers } from "./vectors.ts";
 
 const WORKGROUP = 256;
 
-/** One invocation for every element. */
+/** One invocation for every element, or for four of them. */
 export function emitMap({ axes, stores }: MapKernel, buffers: ShaderBuffers): Dispatch {
-  const shader = new ShaderWriter(buffers);
-  const count = sizeOf(axes);
-  const size = Math.min(WORKGROUP, 64 * Math.ceil(count / 64));
-  shader.line(`let element = group * ${size} + local;`);
-  if (count % size !== 0) shader.line(`if (element >= ${count}) { return; }`);
-  const at = decode(shader, axes, "element");
-  new Evaluator(shader, countUses(stores.map((store) => store.value)), { at }).store(stores);
-  return shader.finish("map", size, Math.ceil(count / size));
+  const roots = stores.map((store) => store.value);
+  const last = axes.length - 1;
+  const vectors = vectorBuffers(roots, stores, axes, last);
+  const shader = new ShaderWriter(buffers, vectors);
+  const vectorAxis = vectors ? last : undefined;
+  const units = vectors ? axes.with(last, axes[last] / 4) : axes;
+  const count = sizeOf(units);
+  shader.line(`let unit = group * ${WORKGROUP} + local;`);
+  // Kernels that differ in nothing but their size share a pipeline. Rounding up ends in the padding of all buffers.
+  const limit = axes.length === 1 ? shader.lengthOf(stores[0].buffer) : String(count);
+  if (axes.length === 1 || count % WORKGROUP !== 0) shader.line(`if (unit >= ${limit}) { return; }`);
+  const at = decode(shader, units, "unit");
+  if (vectors && at[last] !== "0") at[last] = shader.bind("i", `${at[last]} * 4`);
+  new Evaluator(shader, countUses(roots), { at, vectorAxis }).store(stores);
+  return shader.finish("map", WORKGROUP, Math.ceil(count / WORKGROUP));
 }

@@ -7,7 +7,7 @@ import type { FunctionName } from "./functions.ts";
 export type Code = string;
 
 /** What a kernel works with: the words that buffers hold. A bool is a word of 0 or 1. */
-const WORD_TYPES: { readonly [K in DType]: string } = { f32: "f32", i32: "i32", u32: "u32", bool: "u32" };
+export const WORD_TYPES: { readonly [K in DType]: string } = { f32: "f32", i32: "i32", u32: "u32", bool: "u32" };
 
 /** One storage buffer of a kernel, in the order of the bindings. */
 export interface Binding {
@@ -53,7 +53,7 @@ export class ShaderWriter {
   #depth = 1;
   #names = 0;
 
-  /** @param vectors buffers that are read and written four words at a time */
+  /** @param vectors buffers that are read and written four words at a time; those that share a binding cannot be */
   constructor({ writes, pack }: ShaderBuffers, vectors: Iterable<Buffer> = []) {
     this.#writes = writes;
     this.#pack = pack;
@@ -108,7 +108,7 @@ export class ShaderWriter {
     this.#shared.push(`var<workgroup> ${name}: array<${type}, ${length}>;`);
   }
 
-  /** Whether a buffer is an array of vec4<f32>. */
+  /** Whether a buffer is an array of vectors of four. */
   isVector(buffer: Buffer): boolean {
     return this.#vectors.has(buffer);
   }
@@ -121,7 +121,12 @@ export class ShaderWriter {
 
   /** Four elements from an index on, which is a multiple of four. */
   loadVector(buffer: Buffer, index: Code): Code {
-    return `${this.#nameOf(buffer)}[${quarter(index)}]`;
+    if (!this.isVector(buffer)) {
+      const [at, lanes] = [this.bind("at", index), [0, 1, 2, 3]];
+      return `vec4(${lanes.map((lane) => this.load(buffer, `${at} + ${lane}`)).join(", ")})`;
+    }
+    const words = `${this.#nameOf(buffer)}[${quarter(index)}]`;
+    return buffer.dtype === "bool" ? `(${words} != vec4<u32>())` : words;
   }
 
   store(buffer: Buffer, index: Code, value: Code): void {
@@ -130,13 +135,15 @@ export class ShaderWriter {
   }
 
   storeVector(buffer: Buffer, index: Code, value: Code): void {
-    this.line(`${this.#nameOf(buffer)}[${quarter(index)}] = ${value};`);
+    const words = buffer.dtype === "bool" ? `select(vec4<u32>(), vec4<u32>(1u), ${value})` : value;
+    this.line(`${this.#nameOf(buffer)}[${quarter(index)}] = ${words};`);
   }
 
   finish(name: string, size: number, workgroups: number): Dispatch {
     const declarations = this.#bindings.map((buffer, i) => {
       const access = this.#writes.has(buffer) ? "read_write" : "read";
-      const element = this.#vectors.has(buffer) ? "vec4<f32>" : WORD_TYPES[buffer.dtype];
+      const word = WORD_TYPES[buffer.dtype];
+      const element = this.#vectors.has(buffer) ? `vec4<${word}>` : word;
       return `@group(0) @binding(${i}) var<storage, ${access}> ${this.#nameOf(buffer)}: array<${element}>;`;
     });
     // Beyond what one dimension takes, the groups are numbered through two.
@@ -168,6 +175,11 @@ ${this.#lines.join("\n")}
     return type === "u32" ? word : `bitcast<${type}>(${word})`;
   }
 
+  /** How many elements a buffer has, rounded up to whole vectors. */
+  lengthOf(buffer: Buffer): Code {
+    return `i32(arrayLength(&${this.#nameOf(buffer)}))`;
+  }
+
   #nameOf(buffer: Buffer): string {
     const known = this.#bindings.indexOf(buffer);
     return `buffer${known === -1 ? this.#bindings.push(buffer) - 1 : known}`;
@@ -175,5 +187,5 @@ ${this.#lines.join("\n")}
 }
 
 function quarter(index: Code): Code {
-  return /^\d+$/.test(index) ? String(Number(index) / 4) : `(${index}) / 4`;
+  return /^\d+$/.test(index) ? String(Number(index) / 4) : /^\w+$/.test(index) ? `${index} / 4` : `(${index}) / 4`;
 }

@@ -4,8 +4,13 @@ import { join } from "node:path";
 import { WebGpuBackend } from "./webgpu-backend.ts";
 import type { WebGpuOptions } from "./webgpu-backend.ts";
 
-/** Kernels write all workgroup memory before they read it: to clear it first takes time, and a software driver seconds to compile. */
-const DAWN_OPTIONS = ["enable-dawn-features=disable_workgroup_init"];
+const DAWN_OPTIONS = [
+  // Kernels write all workgroup memory before they read it: to clear it first takes time, and a software driver seconds
+  // to compile.
+  "enable-dawn-features=disable_workgroup_init",
+  // Timestamps in steps of 100 microseconds would tell nothing of most kernels.
+  "disable-dawn-features=timestamp_quantization",
+];
 
 /** Dawn, once for the process: it crashes if this object is collected while one of its devices is in use. */
 let dawn: GPU | undefined;

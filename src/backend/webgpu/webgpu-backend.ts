@@ -10,6 +10,7 @@ import { emitKernel } from "./kernels.ts";
 import { Memory } from "./memory.ts";
 import { Pipelines } from "./pipelines.ts";
 import { planSlots } from "./slots.ts";
+import { splitContractions } from "./split.ts";
 import { VariableStore } from "./variable-store.ts";
 import { Workspace } from "./workspace.ts";
 
@@ -59,15 +60,26 @@ export class WebGpuBackend implements Backend {
     return new WebGpuBackend(await Device.open(adapter), platform.environment("UNNOISE_DUMP") !== undefined);
   }
 
+  /** The device, for code that shares it. */
+  get device(): GPUDevice {
+    return this.#site.device.gpu;
+  }
+
+  /** Bytes of the device's memory that are in use or kept for the next run. */
+  get allocatedBytes(): number {
+    return this.#site.memory.bytes;
+  }
+
   async load(graph: Graph): Promise<WebGpuExecutable> {
     if (this.#closed) throw new Error("webgpu: the backend is closed");
     checkGraph(graph);
     const { device, pipelines, workspace } = this.#site;
     device.check();
-    const program = compileGraph(graph);
+    const compiled = compileGraph(graph);
+    const work = compiled.kernels.filter((kernel) => writesOf(kernel).some(({ length }) => length > 0));
+    const program = { ...compiled, kernels: splitContractions(work) };
     const { maxStorageBuffersPerShaderStage: mostBuffers } = device.gpu.limits;
-    const work = program.kernels.filter((kernel) => writesOf(kernel).some(({ length }) => length > 0));
-    const dispatches = work.map((kernel) => emitKernel(kernel, mostBuffers));
+    const dispatches = program.kernels.map((kernel) => emitKernel(kernel, mostBuffers));
     if (this.#dumps) for (const wgsl of new Set(dispatches.map((dispatch) => dispatch.wgsl))) console.error(wgsl);
     const plan = planSlots(program, dispatches);
     const kernels = await pipelines.compile(dispatches);
@@ -79,11 +91,12 @@ export class WebGpuBackend implements Backend {
 
   async close(): Promise<void> {
     if (this.#closed) return;
-    await this.#site.variables.moveAllToHost();
-    await this.#exclusively(() => {
-      this.#closed = true;
-      this.#site.device.gpu.destroy();
-    });
+    const { device, variables } = this.#site;
+    // With a device that is lost, so are its variables' values: to read one says so.
+    if (!device.isLost) await variables.moveAllToHost();
+    await this.#last;
+    this.#closed = true;
+    device.gpu.destroy();
   }
 
   #exclusively<T>(job: () => T | Promise<T>): Promise<T> {

@@ -1,0 +1,203 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import type { Backend } from "../../src/backend/backend.ts";
+import { compile } from "../../src/backend/compile.ts";
+import { DeviceLost } from "../../src/backend/device-lost.ts";
+import { OutOfMemory } from "../../src/backend/out-of-memory.ts";
+import { createWebGpuBackend } from "../../src/backend/webgpu/webgpu-backend.node.ts";
+import type { WebGpuBackend } from "../../src/backend/webgpu/webgpu-backend.ts";
+import { withSpareDevice } from "../../src/cli/device.ts";
+import { GaussianDiffusion } from "../../src/diffusion/gaussian-diffusion.ts";
+import { linearBetaSchedule } from "../../src/diffusion/schedules.ts";
+import { Unet } from "../../src/nn/unet.ts";
+import { memoryDataset } from "../../src/data/dataset.ts";
+import { RunDirectory } from "../../src/training/run-directory.node.ts";
+import { Trainer } from "../../src/training/trainer.ts";
+import { ReferenceBackend } from "../../src/backend/reference/backend.ts";
+import { conv2d } from "../../src/tensor/functions.ts";
+import { grad } from "../../src/tensor/grad.ts";
+import { ndarray } from "../../src/tensor/ndarray.ts";
+import { iota, valueOf } from "../../src/tensor/tensor.ts";
+import type { Tensor } from "../../src/tensor/tensor.ts";
+import { Variable } from "../../src/tensor/variable.ts";
+import { largestDifference } from "../support/evaluate.ts";
+import { Random } from "../support/random.ts";
+import { whyNoWebGpu } from "../support/webgpu.ts";
+import { inputLeaves, runOnce } from "./context.ts";
+
+vi.setConfig({ testTimeout: 300_000 });
+
+const fault = await whyNoWebGpu();
+
+const opened: WebGpuBackend[] = [];
+const open = async (): Promise<WebGpuBackend> => {
+  const backend = await createWebGpuBackend();
+  opened.push(backend);
+  return backend;
+};
+afterEach(async () => {
+  for (const backend of opened.splice(0)) await backend.close();
+});
+
+/** Counts the steps of a variable, and gives what it was before. */
+const counter = (backend: Backend) => {
+  const v = new Variable("v", [300]);
+  const step = compile(backend, (x) => ({
+    outputs: { sum: valueOf(v).sum() },
+    updates: [{ variable: v, value: valueOf(v).add(x) }],
+  }));
+  return { v, step };
+};
+
+describe.skipIf(fault !== undefined)(`the WebGPU backend (${fault ?? "an adapter is there"})`, () => {
+  test("takes no more memory for a thousand steps than for one", async () => {
+    const backend = await open();
+    const { v, step } = counter(backend);
+    const one = ndarray([1], []);
+    await step(one);
+    await v.read();
+    const before = backend.allocatedBytes;
+    for (let i = 1; i < 1000; i++) await step(one);
+    expect((await v.read())[0]).toBe(1000);
+    expect(backend.allocatedBytes).toBe(before);
+  });
+
+  test("gives all memory back when programs are disposed of and variables leave", async () => {
+    const backend = await open();
+    const { v, step } = counter(backend);
+    await step(ndarray([1], []));
+    await v.read();
+    const before = backend.allocatedBytes;
+    const program = compile(backend, (x) => ({ outputs: { y: x.exp().reverse([0]).sum() } }));
+    await program(ndarray(new Float32Array(100_000), [100_000]));
+    expect(backend.allocatedBytes).toBeGreaterThanOrEqual(before + 400_000);
+    program.dispose();
+    await step(ndarray([1], []));
+    expect(backend.allocatedBytes).toBe(before);
+    await v.moveToHost();
+    expect(backend.allocatedBytes).toBe(before - 1200);
+  });
+
+  test("starts steps without waiting for the results of those before", async () => {
+    const backend = await open();
+    const { step } = counter(backend);
+    const one = ndarray([1], []);
+    await step(one);
+    const submit = vi.spyOn(backend.device.queue, "submit");
+    const arrivals: number[] = [];
+    const runs = Array.from({ length: 5 }, async () => {
+      await step(one);
+      arrivals.push(submit.mock.calls.length);
+    });
+    await Promise.all(runs);
+    expect(arrivals).toEqual([5, 5, 5, 5, 5]);
+  });
+
+  test("reads more buffers in one kernel than an adapter binds", async () => {
+    const backend = await open();
+    const { maxStorageBuffersPerShaderStage: most } = backend.device.limits;
+    const inputs = Array.from({ length: most + 8 }, (_, i) => ndarray([i, 2 * i, -i], [3]));
+    const sum = compile(backend, (...x: Tensor[]) => ({ outputs: { y: x.reduce((a, b) => a.add(b)) } }));
+    const total = (inputs.length * (inputs.length - 1)) / 2;
+    expect([...(await sum(...inputs)).y.data]).toEqual([total, 2 * total, -total]);
+  });
+
+  test("runs kernels of more workgroups than one dimension takes", async () => {
+    const backend = await open();
+    const n = 65_536 * 256 + 1;
+    const count = compile(backend, (x) => ({ outputs: { y: iota([n]).add(x) } }));
+    const { data } = (await count(ndarray([5], [], "i32"))).y;
+    expect(data.findIndex((value, i) => value !== i + 5)).toBe(-1);
+    expect(data.length).toBe(n);
+  });
+
+  test("refuses a buffer beyond what the adapter binds, and says what would fit", async () => {
+    const backend = await open();
+    const { maxStorageBufferBindingSize: most } = backend.device.limits;
+    const rows = Math.ceil(most / 4096) + 1;
+    const program = compile(backend, (x) => ({
+      outputs: { y: x.broadcastTo([rows, 1024]).exp(), z: x.broadcastTo([rows, 1024]).exp().sum(0) },
+    }));
+    const refusal = await program.prepare({ shape: [1, 1024], dtype: "f32" }).catch((error: unknown) => error);
+    expect(refusal).toBeInstanceOf(OutOfMemory);
+    expect(String(refusal)).toMatch(/^Error: webgpu: .* MiB, and this adapter binds .* MiB at most; a batch of 99 % /);
+  });
+
+  test("says in one line that the device is gone, whatever is asked of it", async () => {
+    const backend = await open();
+    const { v, step } = counter(backend);
+    await step(ndarray([1], []));
+    const running = step(ndarray([1], []));
+    backend.device.destroy();
+    await expect(running).rejects.toThrow(DeviceLost);
+    await expect(step(ndarray([1], []))).rejects.toThrow(/^webgpu: the device was lost: [^\n]+$/);
+    await expect(v.read()).rejects.toThrow(DeviceLost);
+    await expect(compile(backend, (x) => ({ outputs: { x } })).prepare({ shape: [], dtype: "f32" })).rejects.toThrow(
+      DeviceLost,
+    );
+    await backend.close();
+  });
+
+  test("sums long contractions in parts, and times each of its kernels", async () => {
+    const backend = await open();
+    const random = new Random(4);
+    const inputs = [random.array([4, 8192]), random.array([8192, 8]), random.array([24, 6, 6, 4])];
+    const leaves = inputLeaves(inputs);
+    const [a, b, image] = leaves;
+    const filter = new Variable("filter", [3, 3, 4, 4], { data: random.array([3, 3, 4, 4]).data });
+    const [gradient] = grad(conv2d(image, valueOf(filter), { padding: 1 }).square().sum(), [valueOf(filter)]);
+    const graph = { inputs: leaves, outputs: [a.matmul(b).add(1), gradient], updates: [] };
+    const executable = await backend.load(graph);
+    const timings = await executable.profile(inputs);
+    const kinds = executable.program.kernels.map(({ kind }) => kind);
+    // The compiler sums both in parts, and so does the backend once more.
+    expect(kinds.filter((kind) => kind === "reduce")).toHaveLength(4);
+    expect(timings.map(({ name }) => name.replace(/_\d+$/, ""))).toEqual(kinds);
+    expect(timings.every(({ seconds }) => seconds >= 0 && seconds < 60)).toBe(true);
+    expect(timings.reduce((sum, { seconds }) => sum + seconds, 0)).toBeGreaterThan(0);
+    const outputs = await executable.run(inputs);
+    const expected = await runOnce(ReferenceBackend.create(), graph, inputs);
+    outputs.forEach(({ data }, i) => expect(largestDifference(data, expected[i].data)).toBeLessThan(2e-3));
+  });
+
+  test("trains as the reference does, on from the last checkpoint when the device is lost, and draws the same", async () => {
+    const path = await mkdtemp(join(tmpdir(), "unnoise-"));
+    const images = Uint8Array.from({ length: 16 * 64 }, (_, i) => (i * 37) % 256);
+    const dataset = memoryDataset({ name: "ramps", images, shape: [16, 8, 8, 1] });
+    const diffusion = new GaussianDiffusion({ betas: linearBetaSchedule(10), samplingTimesteps: 2 });
+    const begun: number[] = [];
+    const losses = new Map<number, number>();
+    const train = async (backend: Backend, runDirectory?: RunDirectory): Promise<Float32Array> => {
+      const trainer = new Trainer({
+        model: new Unet({ dim: 4, channels: 1, dimMults: [1], resnetBlockGroups: 2 }),
+        diffusion,
+        dataset,
+        batchSize: 4,
+        learningRate: 1e-3,
+        runDirectory,
+        saveEvery: 2,
+        backend,
+      });
+      begun.push(await trainer.prepare());
+      for await (const { step, loss } of trainer.run({ steps: 4 })) {
+        losses.set(step, loss);
+        if (step === 3 && begun.length === 1) opened[0].device.destroy();
+      }
+      const { data } = await diffusion.sample(trainer.samplingModel, { batchSize: 2, imageSize: 8, seed: 5, backend });
+      return Float32Array.from(data);
+    };
+    const lines: string[] = [];
+    const say = (line: string): void => void lines.push(line);
+    const onGpu = await withSpareDevice(await open(), open, say, (backend) => train(backend, new RunDirectory(path)));
+    await rm(path, { recursive: true });
+    expect(begun).toEqual([0, 2]);
+    expect(lines).toEqual([expect.stringMatching(/^webgpu: the device was lost: .*, from the last checkpoint$/)]);
+    const gpuLosses = [...losses.values()];
+    const expected = await train(ReferenceBackend.create());
+    expect(largestDifference(gpuLosses, [...losses.values()])).toBeLessThan(1e-5);
+    // Adam divides by the root of squared gradients, so that rounding moves parameters by up to the learning rate.
+    expect(largestDifference(onGpu, expected)).toBeLessThan(1e-3);
+  });
+});
