@@ -53,7 +53,7 @@ function nearestName(text: string, names: readonly string[]): string | undefined
   const wanted = text.toLowerCase();
   const scored = names.map((name) => ({ name, edits: distance(wanted, name.toLowerCase()) }));
   const [best] = scored.toSorted((a, b) => a.edits - b.edits);
-  if (best !== undefined && best.edits <= Math.max(1, best.name.length / 3)) return best.name;
+  if (best !== undefined && best.edits <= Math.round(best.name.length / 3)) return best.name;
   return names.find((name) => wanted.length > 1 && name.toLowerCase().includes(wanted));
 }
 

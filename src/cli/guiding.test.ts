@@ -38,9 +38,11 @@ describe("what flags ask for", () => {
   let directory: string;
   let [plain, conditional]: Checkpoint[] = [];
   const classifierIn = async (name: string, options: object): Promise<string> => {
+    return runWith(name, await checkpointOf(new UnetClassifier(small), options));
+  };
+  const runWith = async (name: string, checkpoint: Checkpoint): Promise<string> => {
     const path = join(directory, name);
     const run = new RunDirectory(path);
-    const checkpoint = await checkpointOf(new UnetClassifier(small), options);
     await run.begin(checkpoint.config, 0);
     await run.save(checkpoint);
     return path;
@@ -102,6 +104,9 @@ describe("what flags ask for", () => {
     );
     expect(await wantedOf({ guidance: 1 }, undropped)).toMatchObject({ number: 18 });
 
+    await expect(wantedOf({ classifier: await runWith("drawing", plain) }, plain)).rejects.toThrow(
+      "is a model that draws images, not a classifier of noisy ones",
+    );
     const other = { classifier: await classifierIn("other", { timesteps: 11 }) };
     await expect(wantedOf(other, plain)).rejects.toThrow("was trained with another noise schedule than the model");
     const larger = { classifier: await classifierIn("larger", { side: 8 }) };

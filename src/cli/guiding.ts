@@ -118,19 +118,19 @@ async function openClassifier(
   path: string,
   { config, betas }: Checkpoint,
 ): Promise<{ classifier: UnetClassifier; classNames: readonly string[] }> {
-  const found = await openCheckpoint(path);
-  const { dataset } = found.checkpoint.config;
+  const { checkpoint: found } = await openCheckpoint(path);
+  const { dataset, model } = found.config;
+  if (model.architecture !== "unetClassifier") {
+    throw new Error(`--classifier: ${path} is a model that draws images, not a classifier of noisy ones`);
+  }
   const size = ({ height, width, channels }: typeof dataset): number[] => [height, width, channels];
   if (!sameShape(size(dataset), size(config.dataset))) {
     const [own, other] = [config.dataset, dataset].map((images) => size(images).join(" x "));
     throw new Error(`--classifier: ${path} knows images of ${other}, the model draws ${own}`);
   }
-  if (String(found.checkpoint.betas) !== String(betas)) {
+  if (String(found.betas) !== String(betas)) {
     throw new Error(`--classifier: ${path} was trained with another noise schedule than the model`);
   }
-  const classifier = await classifierFromCheckpoint(found.checkpoint).catch((error: unknown) => {
-    throw new Error(`--classifier: ${path} is no classifier of noisy images`, { cause: error });
-  });
-  const { classNames = allClasses(classifier.numClasses).map(String) } = dataset;
-  return { classifier, classNames };
+  const classifier = await classifierFromCheckpoint(found);
+  return { classifier, classNames: dataset.classNames ?? allClasses(classifier.numClasses).map(String) };
 }

@@ -1,7 +1,7 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { cp, mkdtemp, readFile, readdir, rm, truncate, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, readdir, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -352,6 +352,54 @@ describe("unnoise sample", { timeout: 60_000 }, () => {
     expect(stdout).toMatch(/of memory besides the parameters \(plan of reference\)/);
     const annotated = await unnoise("info", ..."--preset annotated --batch-size 1 --device reference".split(" "));
     expect(annotated.stdout).toContain("2,020,257");
+  });
+});
+
+describe("classes on the command line", { timeout: 120_000 }, () => {
+  const labelled = tiny.map((word) => (word === "ramps-idx3-ubyte" ? "labelled" : word));
+  const once = words("--num-classes 2 --steps 1 --sample-every 0");
+  beforeAll(async () => {
+    await mkdir(join(folder, "labelled"));
+    await writeFile(join(folder, "labelled", "images-idx3-ubyte"), idxImages(8, 8));
+    const labels = Uint8Array.of(0, 0, 8, 1, 0, 0, 0, 8, 0, 1, 0, 1, 0, 1, 0, 1);
+    await writeFile(join(folder, "labelled", "labels-idx1-ubyte"), labels);
+  });
+
+  test("a class-conditional model draws the class that is asked for, by guidance otherwise", async () => {
+    const trained = await unnoise("train", ...labelled, ...once, ..."--out classes --samples 4".split(" "));
+    expect(trained.stderr).toBe("");
+    // Two columns of two rows, one for each class: 8 pixels and 2 around each, enlarged.
+    const grid = await sizeOf("classes", "samples.png");
+    expect(grid.width).toBe(grid.height);
+    const sample = async (name: string, flags: string) => {
+      const outcome = await unnoise("sample", ...words(`--checkpoint classes --seed 1 --out ${name} ${flags}`));
+      expect(outcome.stderr).toBe("");
+      return readFile(join(folder, name));
+    };
+    const rest = "-n 2 --steps 3 --device reference";
+    const [first, second] = [await sample("a.png", `--class 0 ${rest}`), await sample("b.png", `--class 1 ${rest}`)];
+    expect(second).not.toEqual(first);
+    expect(await sample("c.png", `--class 1 --guidance 1 ${rest}`)).toEqual(second);
+    expect(await sample("d.png", `--class 1 --guidance 4 --rescale-phi 0.5 ${rest}`)).not.toEqual(second);
+    const wrong = await unnoise("sample", ...words("--checkpoint classes --class 2 --device reference"));
+    expect(wrong).toMatchObject({ code: 1, stderr: 'unnoise: no class "2". The classes are 0, 1\n' });
+  });
+
+  test("a classifier of noisy images guides a model that knows no classes, and draws nothing itself", async () => {
+    await unnoise("train", ...labelled, ...words("--steps 1 --sample-every 0 --out plain"));
+    const preset = words("--preset fashion-mnist-noisy-classifier --out classifier");
+    const trained = await unnoise("train", ...labelled, ...once, ...preset);
+    expect(trained.stderr).toBe("");
+    expect(trained.stdout).toMatch(/It tells the classes of 8 of the images it learned from:\n\d+ % at noise/);
+    expect(await readdir(join(folder, "classifier"))).not.toContain("samples.png");
+    // The same schedule: that preset's is the default's.
+    const rest = "--checkpoint plain --seed 1 --class 1 -n 2 --steps 3 --device reference --classifier classifier";
+    const drawn = await unnoise("sample", ...words(`${rest} --guidance 2 --out guided.png`));
+    expect(drawn).toMatchObject({ code: 0, stderr: "" });
+    const itself = await unnoise("sample", ...words("--checkpoint classifier --device reference"));
+    expect(itself.stderr).toContain("a classifier's, which draws no images but guides another model's samples");
+    const described = await unnoise("info", "classifier", "--device", "reference");
+    expect(described.stdout).toContain("classes    2: 0, 1");
   });
 });
 
