@@ -6,9 +6,12 @@ import { WebGpuBackend } from "./webgpu/webgpu-backend.ts";
 
 async function open({ device = "auto", threads }: BackendOptions): Promise<Backend> {
   if (device === "webgpu") return openGpu({ allowSoftware: true });
-  // A GPU in software is slower than WebAssembly.
-  const gpu = device === "auto" ? await openGpu({ allowSoftware: false }).catch(() => undefined) : undefined;
-  return gpu ?? WasmBackend.create(platform, { threads });
+  if (device === "wasm") return WasmBackend.create(platform, { threads });
+  try {
+    return await openGpu({ allowSoftware: false });
+  } catch (error) {
+    return WasmBackend.create(platform, { threads, reason: error instanceof Error ? error.message : String(error) });
+  }
 }
 
 async function openGpu(options: { readonly allowSoftware: boolean }): Promise<Backend> {

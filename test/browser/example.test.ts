@@ -64,7 +64,9 @@ describe.skipIf(chromium === undefined)("examples/browser (skipped without Chrom
 
   test("shows the device and the model that is served with it", async () => {
     await idle();
-    expect(await text("device-status")).toMatch(/^WebAssembly, \d+ threads?, 128-bit SIMD$/);
+    expect(await text("device-status")).toMatch(
+      /^WebAssembly, \d+ threads?, 128-bit SIMD \(webgpu: the only GPU, .* in software\)$/,
+    );
     expect(await text("model-status")).toMatch(/^model\S*\.safetensors: 658,737 parameters, .* 28 × 28/);
   });
 

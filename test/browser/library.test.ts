@@ -128,7 +128,9 @@ describe.skipIf(chromium === undefined)("the library in Chromium (skipped withou
     const description = await withPage(plain, (page) =>
       page.evaluate(async () => (await unnoise.createBackend()).description),
     );
-    expect(description).toBe("WebAssembly, 1 thread, 128-bit SIMD");
+    expect(description).toBe(
+      "WebAssembly, 1 thread, 128-bit SIMD (webgpu: the only GPU, google swiftshader, is one in software)",
+    );
   });
 
   test("refuses threads where memory cannot be shared", async () => {

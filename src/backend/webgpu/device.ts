@@ -41,8 +41,7 @@ export class Device {
 
   /** One line for people. */
   get description(): string {
-    const { vendor, architecture, device, description } = this.info;
-    return description || [vendor, architecture, device].filter((part) => part !== "").join(" ") || "unnamed GPU";
+    return nameOf(this.info);
   }
 
   get isLost(): boolean {
@@ -81,6 +80,11 @@ export class Device {
     const { reason, message } = await lost;
     this.#lost ??= firstLine(message) || reason;
   }
+}
+
+/** Browsers tell less than Dawn does. */
+export function nameOf({ vendor, architecture, device, description }: GPUAdapterInfo): string {
+  return description || [vendor, architecture, device].filter((part) => part !== "").join(" ") || "unnamed GPU";
 }
 
 function firstLine(text: string): string {

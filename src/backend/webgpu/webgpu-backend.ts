@@ -3,7 +3,7 @@ import { writesOf } from "../../compiler/program.ts";
 import type { Graph } from "../../tensor/graph.ts";
 import type { Backend } from "../backend.ts";
 import { checkGraph } from "../checks.ts";
-import { Device } from "./device.ts";
+import { Device, nameOf } from "./device.ts";
 import { WebGpuExecutable } from "./executable.ts";
 import type { Site } from "./executable.ts";
 import { emitKernel } from "./kernels.ts";
@@ -56,7 +56,7 @@ export class WebGpuBackend implements Backend {
     if (adapter === null)
       throw new Error("webgpu: no GPU to be found: it takes a driver for Vulkan, Metal or Direct3D 12");
     if (!allowSoftware && isSoftware(adapter.info))
-      throw new Error(`webgpu: the only GPU, ${adapter.info.description || adapter.info.device}, is one in software`);
+      throw new Error(`webgpu: the only GPU, ${nameOf(adapter.info)}, is one in software`);
     return new WebGpuBackend(await Device.open(adapter), platform.environment("UNNOISE_DUMP") !== undefined);
   }
 
