@@ -4,5 +4,8 @@ export default defineConfig({
   test: {
     include: ["{scripts,src,test}/**/*.test.ts"],
     pool: "forks",
+    // Training and browsers on a busy machine.
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
   },
 });

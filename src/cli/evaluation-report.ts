@@ -44,7 +44,7 @@ const evaluationSettings = z.strictObject({
 });
 export type EvaluationSettings = z.infer<typeof evaluationSettings>;
 
-const evaluationReport = z.strictObject({ settings: evaluationSettings, rows: z.array(evaluationRow) });
+export const evaluationReport = z.strictObject({ settings: evaluationSettings, rows: z.array(evaluationRow) });
 
 /** Rows of evaluations, kept in a file as they come if there is one. */
 export class EvaluationReport {
