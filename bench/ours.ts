@@ -8,6 +8,7 @@ import { measureProfile } from "../src/bench/measure-profile.ts";
 import { measurePeak } from "../src/bench/peak.node.ts";
 import { workloadNames } from "../src/bench/workload-names.ts";
 import { Workload } from "../src/bench/workload.ts";
+import { programCache } from "../src/cli/program-cache.ts";
 import { check, oneOf, wholeNumber } from "../src/training/rules.ts";
 import { z } from "zod";
 
@@ -52,7 +53,7 @@ async function serve(): Promise<void> {
   const names = ["workload", "batch", "threads", "simd"] as const;
   const options = Object.fromEntries(names.map((name) => [name, { type: "string" as const }]));
   const { workload: name, batch, threads, simd } = check(settings, parseArgs({ options }).values, "ours");
-  const backend = await createWasmBackend({ threads, wide: simd === "256" });
+  const backend = await createWasmBackend({ threads, wide: simd === "256", cache: programCache() });
   const workload = new Workload(backend, name, batch);
   await workload.step();
   say({ ready: { description: `unnoise on ${backend.description}` } });

@@ -16,11 +16,19 @@ export interface Backend {
   close(): Promise<void>;
 }
 
+/** Bytes that are kept from process to process under a name; it may forget. */
+export interface ByteCache {
+  read(name: string): Promise<Uint8Array<ArrayBuffer> | undefined>;
+  write(name: string, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
+}
+
 export interface BackendOptions {
   /** `auto`, the default, is the fastest that works here. */
   readonly device?: "auto" | "webgpu" | "wasm" | undefined;
   /** Threads of the wasm backend; all hardware threads unless given. In a page that is not cross-origin isolated, 1. */
   readonly threads?: number | undefined;
+  /** Where the wasm backend keeps compiled programs for the next process; nowhere unless given. */
+  readonly cache?: ByteCache | undefined;
 }
 
 /** A compiled graph. */

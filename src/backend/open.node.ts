@@ -1,7 +1,7 @@
 import type { Backend, BackendOptions } from "./backend.ts";
 
 /** What createBackend does in Node. */
-export async function openBackend({ device = "auto", threads }: BackendOptions): Promise<Backend> {
+export async function openBackend({ device = "auto", threads, cache }: BackendOptions): Promise<Backend> {
   let reason: string | undefined;
   if (device !== "wasm") {
     const { createWebGpuBackend } = await import("./webgpu/webgpu-backend.node.ts");
@@ -13,5 +13,5 @@ export async function openBackend({ device = "auto", threads }: BackendOptions):
     }
   }
   const { createWasmBackend } = await import("./wasm/wasm-backend.node.ts");
-  return createWasmBackend({ threads, reason });
+  return createWasmBackend({ threads, reason, cache });
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { ReferenceBackend } from "../backend/reference/backend.ts";
-import { compileGraph } from "../compiler/compiler.ts";
+import { programOf } from "../backend/wasm/compiled-program.ts";
 import { Unet } from "../nn/unet.ts";
 import { grad } from "../tensor/grad.ts";
 import { Tensor, valueOf } from "../tensor/tensor.ts";
@@ -44,7 +44,7 @@ describe("a workload", { timeout: 60_000 }, () => {
     const x = new Tensor({ kind: "input", index: 0, shape: [2, 28, 28, 1], dtype: "f32" });
     const t = new Tensor({ kind: "input", index: 1, shape: [2], dtype: "i32" });
     const gradients = grad(model.forward(x, t).square().sum(), [...model.parameters().values()].map(valueOf));
-    const { kernels } = compileGraph({ inputs: [x, t], outputs: gradients, updates: [] });
+    const { kernels } = programOf({ inputs: [x, t], outputs: gradients, updates: [] });
     const workload = new Workload(ReferenceBackend.create(), "train", 2);
     const kinds = kindsOf(kernels, workload.forwardContractions());
     const count = (wanted: string): number => kinds.filter((kind) => kind === wanted).length;

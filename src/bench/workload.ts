@@ -1,6 +1,6 @@
 import type { Backend } from "../backend/backend.ts";
 import { compile } from "../backend/compile.ts";
-import { compileGraph } from "../compiler/compiler.ts";
+import { programOf } from "../backend/wasm/compiled-program.ts";
 import { memoryDataset } from "../data/dataset.ts";
 import { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
 import { linearBetaSchedule } from "../diffusion/schedules.ts";
@@ -105,7 +105,7 @@ export class Workload {
     const { model, batchSize } = this.#setting;
     const x = new Tensor({ kind: "input", index: 0, shape: [batchSize, IMAGE_SIZE, IMAGE_SIZE, 1], dtype: "f32" });
     const t = new Tensor({ kind: "input", index: 1, shape: [batchSize], dtype: "i32" });
-    const { kernels } = compileGraph({ inputs: [x, t], outputs: [model.forward(x, t)], updates: [] });
+    const { kernels } = programOf({ inputs: [x, t], outputs: [model.forward(x, t)], updates: [] });
     return kernels.filter(({ kind }) => kind === "convolution" || kind === "dot").length;
   }
 }

@@ -1,5 +1,6 @@
 import type { Backend } from "../backend/backend.ts";
 import { DeviceLost } from "../backend/device-lost.ts";
+import { programCache } from "./program-cache.ts";
 
 export const deviceNames = ["auto", "webgpu", "wasm", "reference"] as const;
 export type DeviceName = (typeof deviceNames)[number];
@@ -11,7 +12,7 @@ export async function openDevice(name: DeviceName): Promise<Backend> {
     return ReferenceBackend.create();
   }
   const { openBackend } = await import("../backend/open.node.ts");
-  return openBackend({ device: name });
+  return openBackend({ device: name, cache: programCache() });
 }
 
 /** Opens a device for as long as `use` takes. */

@@ -1,12 +1,14 @@
-import type { MemoryPlan } from "../../compiler/memory.ts";
-import type { Buffer, Program } from "../../compiler/program.ts";
+import type { Program } from "../../compiler/program.ts";
 import type { Graph } from "../../tensor/graph.ts";
 import type { NdArray } from "../../tensor/ndarray.ts";
+import type { Variable } from "../../tensor/variable.ts";
 import type { Executable } from "../backend.ts";
 import { checkInputs } from "../checks.ts";
+import { variablesOf } from "../remote/graph-record.ts";
+import { programOf } from "./compiled-program.ts";
+import type { CompiledProgram } from "./compiled-program.ts";
 import type { Heap } from "./heap.ts";
 import { ENTRY_WORDS } from "./module.ts";
-import type { WasmModule } from "./module.ts";
 import type { RunArguments, Team } from "./team.ts";
 import type { VariableStore } from "./variable-store.ts";
 import { copyOf, viewOf } from "./views.ts";
@@ -60,47 +62,43 @@ export class SharedBlock {
 
 export interface LoadedProgram {
   readonly graph: Graph;
-  readonly program: Program;
-  readonly plan: MemoryPlan;
-  readonly module: WasmModule;
+  readonly compiled: CompiledProgram;
   /** What the team knows it by. */
   readonly id: number;
 }
 
 /** A program that is ready to run: its code is with the threads, its constants and its table of kernels in memory. */
 export class WasmExecutable implements Executable {
-  readonly program: Program;
-  /** The module's WebAssembly text. */
-  readonly text: string;
   readonly workspaceBytes: number;
   readonly #site: Site;
   readonly #loaded: LoadedProgram;
-  readonly #literals = new Map<Buffer, number>();
-  readonly #inputs: readonly (Buffer | undefined)[];
+  readonly #variables: readonly Variable[];
+  /** Addresses of literals, by their buffers' places. */
+  readonly #literals = new Map<number, number>();
   readonly #table: number;
   readonly #tableWords: number;
   readonly #owned: [address: number, bytes: number][] = [];
   #disposed = false;
 
   constructor(site: Site, loaded: LoadedProgram) {
-    const { program, module, plan, graph } = loaded;
-    this.program = program;
-    this.text = module.text;
-    this.workspaceBytes = plan.bytes;
+    const { compiled, graph } = loaded;
+    this.workspaceBytes = compiled.workspaceBytes;
     this.#site = site;
     this.#loaded = loaded;
-    const byIndex = new Map<number, Buffer>();
-    for (const buffer of program.buffers) {
-      const { source } = buffer;
-      if (source.kind === "input" && plan.offsets.has(buffer)) byIndex.set(source.index, buffer);
-      if (source.kind !== "literal") continue;
-      const address = this.#own(4 * buffer.length);
-      this.#literals.set(buffer, address);
-      viewOf(site.heap.memory, buffer.dtype, address, buffer.length).set(source.data);
-    }
-    this.#inputs = graph.inputs.map((_, index) => byIndex.get(index));
-    this.#tableWords = module.kernels.reduce((words, { buffers }) => words + ENTRY_WORDS + buffers.length, 0);
+    this.#variables = variablesOf(graph);
+    compiled.buffers.forEach(({ dtype, length, place }, i) => {
+      if (place.kind !== "literal") return;
+      const address = this.#own(4 * length);
+      this.#literals.set(i, address);
+      viewOf(site.heap.memory, dtype, address, length).set(place.data);
+    });
+    this.#tableWords = compiled.kernels.reduce((words, { buffers }) => words + ENTRY_WORDS + buffers.length, 0);
     this.#table = this.#own(4 * this.#tableWords);
+  }
+
+  /** The kernels, for people who want to know what takes time; they are not kept. */
+  get program(): Program {
+    return programOf(this.#loaded.graph);
   }
 
   async run(inputs: readonly NdArray[]): Promise<NdArray[]> {
@@ -110,7 +108,7 @@ export class WasmExecutable implements Executable {
   /** Runs once, kernel by kernel, and times each. */
   async profile(inputs: readonly NdArray[]): Promise<KernelProfile[]> {
     const { value } = await this.#run(inputs, (args) => this.#site.team.profile(this.#loaded.id, args));
-    return this.#loaded.module.kernels.map(({ name }, i) => ({ name, seconds: value[i] }));
+    return this.#loaded.compiled.kernels.map(({ name }, i) => ({ name, seconds: value[i] }));
   }
 
   dispose(): void {
@@ -134,50 +132,46 @@ export class WasmExecutable implements Executable {
   ): Promise<{ outputs: NdArray[]; value: T }> {
     return this.#site.exclusively(async () => {
       if (this.#disposed) throw new Error("run: the program was disposed of");
-      const { graph, program, module } = this.#loaded;
+      const { graph, compiled } = this.#loaded;
       checkInputs(graph, inputs);
-      const addressOf = await this.#addresses();
+      const addresses = await this.#addresses();
       const { memory } = this.#site.heap;
-      this.#inputs.forEach((buffer, i) => {
-        if (buffer) viewOf(memory, buffer.dtype, addressOf(buffer), buffer.length).set(inputs[i].data);
+      compiled.buffers.forEach(({ dtype, length, place }, i) => {
+        if (place.kind === "workspace" && place.input !== undefined)
+          viewOf(memory, dtype, addresses[i], length).set(inputs[place.input].data);
       });
-      this.#writeTable(addressOf);
+      this.#writeTable(addresses);
       const value = await start({
         scratches: this.#site.scratches.address,
         table: this.#table,
-        kernels: module.kernels.length,
+        kernels: compiled.kernels.length,
       });
-      const outputs = program.outputs.map((buffer, i) => ({
-        shape: graph.outputs[i].shape,
-        dtype: buffer.dtype,
-        data: copyOf(memory, buffer.dtype, addressOf(buffer), buffer.length),
-      }));
+      const outputs = compiled.outputs.map((at, i) => {
+        const { dtype, length } = compiled.buffers[at];
+        return { shape: graph.outputs[i].shape, dtype, data: copyOf(memory, dtype, addresses[at], length) };
+      });
       return { outputs, value };
     });
   }
 
   /** Where every buffer is now; variables that are elsewhere come back first. */
-  async #addresses(): Promise<(buffer: Buffer) => number> {
-    const { program, plan } = this.#loaded;
-    const variables = new Map<Buffer, number>();
-    for (const buffer of program.buffers) {
-      if (buffer.source.kind === "variable")
-        variables.set(buffer, await this.#site.variables.bring(buffer.source.variable));
-    }
+  async #addresses(): Promise<number[]> {
+    const variables: number[] = [];
+    for (const variable of this.#variables) variables.push(await this.#site.variables.bring(variable));
     const workspace = this.#site.workspace.address;
-    return (buffer) => {
-      const fixed = variables.get(buffer) ?? this.#literals.get(buffer);
-      return fixed ?? workspace + (plan.offsets.get(buffer) ?? 0);
-    };
+    return this.#loaded.compiled.buffers.map(({ place }, i) => {
+      if (place.kind === "variable") return variables[place.variable];
+      return place.kind === "literal" ? (this.#literals.get(i) ?? 0) : workspace + place.offset;
+    });
   }
 
-  #writeTable(addressOf: (buffer: Buffer) => number): void {
-    const { kernels } = this.#loaded.module;
+  #writeTable(addresses: readonly number[]): void {
+    const { kernels } = this.#loaded.compiled;
     const words = viewOf(this.#site.heap.memory, "u32", this.#table, this.#tableWords);
     let list = kernels.length * ENTRY_WORDS;
     kernels.forEach((kernel, i) => {
       words.set([kernel.function, kernel.tasks, kernel.waits ? 1 : 0, this.#table + 4 * list, 0], i * ENTRY_WORDS);
-      for (const buffer of kernel.buffers) words[list++] = addressOf(buffer);
+      for (const buffer of kernel.buffers) words[list++] = addresses[buffer];
     });
   }
 }

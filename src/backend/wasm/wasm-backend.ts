@@ -1,19 +1,19 @@
-import { compileGraph } from "../../compiler/compiler.ts";
-import { planMemory } from "../../compiler/memory.ts";
 import type { Graph } from "../../tensor/graph.ts";
-import type { Backend } from "../backend.ts";
+import type { Backend, ByteCache } from "../backend.ts";
 import { checkGraph } from "../checks.ts";
+import { variablesOf } from "../remote/graph-record.ts";
 import type { Assemble } from "./assembler.ts";
+import { compileProgram } from "./compiled-program.ts";
+import type { CompiledProgram, Target } from "./compiled-program.ts";
 import { SharedBlock, WasmExecutable } from "./executable.ts";
 import type { Site } from "./executable.ts";
 import { Heap } from "./heap.ts";
-import { emitModule } from "./module.ts";
 import type { Features } from "./module.ts";
+import { decodeProgram, encodeProgram, programKey } from "./program-file.ts";
 import { computesRightly, hasRelaxedSimd } from "./self-check.ts";
 import { Team } from "./team.ts";
 import type { TeamWorker } from "./team.ts";
 import { VariableStore } from "./variable-store.ts";
-import { useWinograd } from "./winograd-program.ts";
 
 export interface WasmOptions {
   /** Worker threads; all hardware threads unless given. */
@@ -22,6 +22,8 @@ export interface WasmOptions {
   readonly wide?: boolean;
   /** Why this backend was taken rather than another, for its description. */
   readonly reason?: string | undefined;
+  /** Where compiled programs are kept for the next process; nowhere unless given. */
+  readonly cache?: ByteCache | undefined;
 }
 
 /** What the backend needs of the platform that it runs on. */
@@ -42,14 +44,14 @@ export class WasmBackend implements Backend {
   readonly description: string;
   readonly features: Features;
   readonly #site: Site;
-  readonly #assemble: Assemble;
-  readonly #dumps: boolean;
+  readonly #target: Target;
+  readonly #cache: ByteCache | undefined;
   #loaded = 0;
   #closed = false;
   /** The last job; jobs run one after another. */
   #last: Promise<unknown> = Promise.resolve();
 
-  private constructor(heap: Heap, team: Team, features: Features, platform: Platform, reason: string | undefined) {
+  private constructor(heap: Heap, team: Team, features: Features, platform: Platform, options: WasmOptions) {
     const exclusively = <T>(job: () => Promise<T>): Promise<T> => this.#exclusively(job);
     this.#site = {
       heap,
@@ -60,10 +62,15 @@ export class WasmBackend implements Backend {
       exclusively,
     };
     this.features = features;
-    this.#assemble = platform.assemble;
-    this.#dumps = platform.environment("UNNOISE_DUMP") !== undefined;
+    this.#target = {
+      features,
+      sharesMemory: heap.shared,
+      assemble: platform.assemble,
+      dump: platform.environment("UNNOISE_DUMP") === undefined ? undefined : (text) => console.error(text),
+    };
+    this.#cache = options.cache;
     const threads = `${team.size} thread${team.size === 1 ? "" : "s"}`;
-    const because = reason === undefined ? "" : ` (${reason})`;
+    const because = options.reason === undefined ? "" : ` (${options.reason})`;
     this.description = `WebAssembly, ${threads}, ${features.wide ? 256 : 128}-bit SIMD${because}`;
   }
 
@@ -79,27 +86,37 @@ export class WasmBackend implements Backend {
     const heap = new Heap(platform.sharesMemory);
     const workers = Array.from({ length: threads }, () => platform.startWorker());
     const team = Team.start(workers, heap.memory);
-    return new WasmBackend(heap, team, features, platform, options.reason);
+    return new WasmBackend(heap, team, features, platform, options);
   }
 
   async load(graph: Graph): Promise<WasmExecutable> {
     if (this.#closed) throw new Error("wasm: the backend is closed");
     checkGraph(graph);
-    const program = useWinograd(compileGraph(graph));
-    const plan = planMemory(program);
-    Heap.check(plan.bytes);
-    const module = emitModule(program, plan.offsets, this.features, this.#site.heap.shared);
-    if (this.#dumps) console.error(module.text);
-    const code = await WebAssembly.compile(await this.#assemble(module.text, this.features));
+    const compiled = await this.#compile(graph);
+    Heap.check(compiled.workspaceBytes);
+    const code = await WebAssembly.compile(compiled.module);
     return this.#exclusively(async () => {
       const { workspace, scratches, team, variables } = this.#site;
-      workspace.require(plan.bytes);
-      scratches.require(module.scratchBytes * team.size);
-      for (const { source } of program.buffers) if (source.kind === "variable") await variables.bring(source.variable);
+      workspace.require(compiled.workspaceBytes);
+      scratches.require(compiled.scratchBytes * team.size);
+      for (const variable of variablesOf(graph)) await variables.bring(variable);
       const id = this.#loaded++;
       await team.load(id, code);
-      return new WasmExecutable(this.#site, { graph, program, plan, module, id });
+      return new WasmExecutable(this.#site, { graph, compiled, id });
     });
+  }
+
+  /** Compiles, unless an earlier process did. */
+  async #compile(graph: Graph): Promise<CompiledProgram> {
+    const target = this.#target;
+    if (!this.#cache || target.dump) return compileProgram(graph, target);
+    const key = await programKey(graph, target);
+    const known = await this.#cache.read(key);
+    const kept = known && decodeProgram(known);
+    if (kept) return kept;
+    const compiled = await compileProgram(graph, target);
+    await this.#cache.write(key, encodeProgram(compiled));
+    return compiled;
   }
 
   async close(): Promise<void> {

@@ -1,0 +1,106 @@
+import { compileGraph } from "../../compiler/compiler.ts";
+import { planMemory } from "../../compiler/memory.ts";
+import type { Buffer, Program } from "../../compiler/program.ts";
+import type { DType, TypedArray } from "../../tensor/dtype.ts";
+import type { Graph } from "../../tensor/graph.ts";
+import type { Variable } from "../../tensor/variable.ts";
+import { variablesOf } from "../remote/graph-record.ts";
+import type { Assemble } from "./assembler.ts";
+import { Heap } from "./heap.ts";
+import { emitModule } from "./module.ts";
+import type { Features } from "./module.ts";
+import { useWinograd } from "./winograd-program.ts";
+
+/** All that it takes to run a program; what it was compiled from is not needed any more. */
+export interface CompiledProgram {
+  /** The WebAssembly module. */
+  readonly module: Uint8Array<ArrayBuffer>;
+  /** Memory of its own that each thread needs. */
+  readonly scratchBytes: number;
+  readonly workspaceBytes: number;
+  readonly buffers: readonly PlacedBuffer[];
+  readonly kernels: readonly CompiledKernel[];
+  /** Places in `buffers`. */
+  readonly outputs: readonly number[];
+}
+
+export interface PlacedBuffer {
+  readonly dtype: DType;
+  readonly length: number;
+  readonly place: BufferPlace;
+}
+
+/** Inputs and intermediate results lie in the workspace, `offset` bytes from its start. */
+export type BufferPlace =
+  | { readonly kind: "workspace"; readonly offset: number; readonly input?: number }
+  | { readonly kind: "variable"; readonly variable: number } // a place in variablesOf(graph)
+  | { readonly kind: "literal"; readonly data: TypedArray };
+
+export interface CompiledKernel {
+  /** The function that it became, by name and by place in the module's table. */
+  readonly name: string;
+  readonly function: number;
+  readonly tasks: number;
+  readonly waits: boolean;
+  /** Places in `buffers`. */
+  readonly buffers: readonly number[];
+}
+
+export interface Target {
+  readonly features: Features;
+  readonly sharesMemory: boolean;
+  readonly assemble: Assemble;
+  /** Is shown the module's text. */
+  readonly dump?: ((text: string) => void) | undefined;
+}
+
+/** The kernels of a graph, as this backend runs them. */
+export function programOf(graph: Graph): Program {
+  return useWinograd(compileGraph(graph));
+}
+
+export async function compileProgram(graph: Graph, target: Target): Promise<CompiledProgram> {
+  const program = programOf(graph);
+  const plan = planMemory(program);
+  Heap.check(plan.bytes);
+  const { text, scratchBytes, kernels } = emitModule(program, plan.offsets, target.features, target.sharesMemory);
+  target.dump?.(text);
+  const places = placesOf(program, plan.offsets, variablesOf(graph));
+  const numbers = new Map([...places.keys()].map((buffer, i) => [buffer, i]));
+  const numberOf = (buffer: Buffer): number => {
+    const number = numbers.get(buffer);
+    if (number === undefined) throw new Error(`internal: buffer ${buffer.id} has no place`);
+    return number;
+  };
+  return {
+    module: await target.assemble(text, target.features),
+    scratchBytes,
+    workspaceBytes: plan.bytes,
+    buffers: [...places].map(([{ dtype, length }, place]) => ({ dtype, length, place })),
+    kernels: kernels.map(({ name, function: place, tasks, waits, buffers }) => {
+      return { name, function: place, tasks, waits, buffers: buffers.map(numberOf) };
+    }),
+    outputs: program.outputs.map(numberOf),
+  };
+}
+
+/** Where the buffers that are used lie. */
+function placesOf(
+  { buffers }: Program,
+  offsets: ReadonlyMap<Buffer, number>,
+  variables: readonly Variable[],
+): Map<Buffer, BufferPlace> {
+  const places = new Map<Buffer, BufferPlace>();
+  for (const buffer of buffers) {
+    const { source } = buffer;
+    const offset = offsets.get(buffer);
+    if (source.kind === "variable")
+      places.set(buffer, { kind: "variable", variable: variables.indexOf(source.variable) });
+    else if (source.kind === "literal") places.set(buffer, { kind: "literal", data: source.data });
+    else if (offset !== undefined) {
+      const input = source.kind === "input" ? { input: source.index } : {};
+      places.set(buffer, { kind: "workspace", offset, ...input });
+    }
+  }
+  return places;
+}
