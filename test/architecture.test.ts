@@ -59,6 +59,13 @@ function nodeFilesLoadedByBrowserCode({ path, imports }: SourceFile): string[] {
     .map(({ specifier }) => `${path} imports ${targetOf(path, specifier)}`);
 }
 
+function browserFilesLoadedElsewhere({ path, imports }: SourceFile): string[] {
+  if (path.endsWith(".browser.ts")) return [];
+  return imports
+    .filter(({ specifier, kind }) => kind === "static" && specifier.endsWith(".browser.ts"))
+    .map(({ specifier }) => `${path} imports ${targetOf(path, specifier)}`);
+}
+
 describe("the sources", () => {
   const files = sourceFilesUnder(fileURLToPath(new URL("../src", import.meta.url)));
   const sources = files.filter(({ path }) => !path.endsWith(".test.ts"));
@@ -73,6 +80,10 @@ describe("the sources", () => {
 
   test("reach *.node.ts files from browser folders only by a dynamic import", () => {
     expect(sources.flatMap(nodeFilesLoadedByBrowserCode)).toEqual([]);
+  });
+
+  test("reach *.browser.ts files from others only by a dynamic import", () => {
+    expect(sources.flatMap(browserFilesLoadedElsewhere)).toEqual([]);
   });
 
   test("have no barrel file below src/index.ts", () => {
@@ -127,5 +138,12 @@ describe("the rules", () => {
     const source = (text: string) => file("backend/wasm/device.ts", text);
     expect(nodeFilesLoadedByBrowserCode(source(`import { threads } from "./platform.node.ts";`))).toHaveLength(1);
     expect(nodeFilesLoadedByBrowserCode(source(`await import("./platform.node.ts");`))).toEqual([]);
+  });
+
+  test("let other code load a *.browser.ts file only where it is reached", () => {
+    const source = `import { openBackend } from "./open.browser.ts";`;
+    expect(browserFilesLoadedElsewhere(file("backend/default.ts", source))).toHaveLength(1);
+    expect(browserFilesLoadedElsewhere(file("backend/default.ts", `await import("./open.browser.ts");`))).toEqual([]);
+    expect(browserFilesLoadedElsewhere(file("backend/host-entry.browser.ts", source))).toEqual([]);
   });
 });

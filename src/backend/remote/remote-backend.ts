@@ -84,10 +84,13 @@ export class RemoteBackend implements Backend {
 
   async close(): Promise<void> {
     if (this.#closed) return;
-    for (const variable of this.#here) await variable.moveToHost();
-    this.#closed = true;
-    await this.#caller.call("close");
-    this.#worker.terminate();
+    try {
+      for (const variable of this.#here) await variable.moveToHost();
+      await this.#caller.call("close");
+    } finally {
+      this.#closed = true;
+      this.#worker.terminate();
+    }
   }
 
   #checkOpen(): void {
