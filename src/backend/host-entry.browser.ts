@@ -17,7 +17,7 @@ async function open({ device = "auto", threads }: BackendOptions): Promise<Backe
 async function openGpu(options: { readonly allowSoftware: boolean }): Promise<Backend> {
   const { gpu } = navigator as { readonly gpu?: GPU };
   if (!gpu) throw new Error("webgpu: this browser has none, or not for a page that comes without https");
-  return WebGpuBackend.create({ gpu, environment: () => undefined }, options);
+  return WebGpuBackend.create({ gpu, clearsWorkgroupMemory: true, environment: () => undefined }, options);
 }
 
 hostBackend(self, open);

@@ -7,7 +7,7 @@ import { compile } from "../../src/backend/compile.ts";
 import { DeviceLost } from "../../src/backend/device-lost.ts";
 import { OutOfMemory } from "../../src/backend/out-of-memory.ts";
 import { createWebGpuBackend } from "../../src/backend/webgpu/webgpu-backend.node.ts";
-import type { WebGpuBackend } from "../../src/backend/webgpu/webgpu-backend.ts";
+import { WebGpuBackend } from "../../src/backend/webgpu/webgpu-backend.ts";
 import { withSpareDevice } from "../../src/cli/device.ts";
 import { GaussianDiffusion } from "../../src/diffusion/gaussian-diffusion.ts";
 import { linearBetaSchedule } from "../../src/diffusion/schedules.ts";
@@ -160,6 +160,23 @@ describe.skipIf(fault !== undefined)(`the WebGPU backend (${fault ?? "an adapter
     const outputs = await executable.run(inputs);
     const expected = await runOnce(ReferenceBackend.create(), graph, inputs);
     outputs.forEach(({ data }, i) => expect(largestDifference(data, expected[i].data)).toBeLessThan(2e-3));
+  });
+
+  test("takes small tiles where a GPU in software clears workgroup memory, as in a page, with the same results", async () => {
+    const { create } = await import("webgpu");
+    const platform = { gpu: create([]), clearsWorkgroupMemory: true, environment: () => undefined };
+    const backend = await WebGpuBackend.create(platform);
+    opened.push(backend);
+    const random = new Random(5);
+    const inputs = [random.array([3, 7, 7, 5]), random.array([3, 3, 5, 18]), random.array([40, 18])];
+    const leaves = inputLeaves(inputs);
+    const [image, filter, matrix] = leaves;
+    const convolved = conv2d(image, filter, { padding: 1 });
+    const product = matrix.matmul(convolved.reshape([-1, 18]).transpose([1, 0]));
+    const graph = { inputs: leaves, outputs: [convolved, product], updates: [] };
+    const outputs = await runOnce(backend, graph, inputs);
+    const expected = await runOnce(ReferenceBackend.create(), graph, inputs);
+    outputs.forEach(({ data }, i) => expect(largestDifference(data, expected[i].data)).toBeLessThan(2e-4));
   });
 
   test("trains as the reference does, on from the last checkpoint when the device is lost, and draws the same", async () => {

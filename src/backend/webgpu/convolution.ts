@@ -46,7 +46,7 @@ export function emitConvolution(kernel: ConvolutionKernel, buffers: ShaderBuffer
       new Evaluator(shader, countUses(stores.map((store) => store.value)), point).store(stores);
     },
   };
-  return emitProduct(shader, product, chooseTile(product));
+  return emitProduct(shader, product, chooseTile(product, buffers.adapter));
 }
 
 /** Returns four columns from `column` on of a matrix that lies in memory row by row. */

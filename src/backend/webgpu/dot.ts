@@ -44,7 +44,7 @@ export function emitDot(kernel: DotKernel, buffers: ShaderBuffers): Dispatch {
       new Evaluator(shader, countUses(stores.map((store) => store.value)), point).store(stores);
     },
   };
-  return emitProduct(shader, product, chooseTile(product));
+  return emitProduct(shader, product, chooseTile(product, buffers.adapter));
 }
 
 interface Four {

@@ -43,5 +43,5 @@ export function emitFilterGradient(kernel: FilterGradientKernel, buffers: Shader
       else shader.store(result, index, "product");
     },
   };
-  return emitProduct(shader, product, chooseTile(product));
+  return emitProduct(shader, product, chooseTile(product, buffers.adapter));
 }

@@ -5,11 +5,11 @@ import { emitDot } from "./dot.ts";
 import { emitFilterGradient } from "./filter-gradient.ts";
 import { emitMap } from "./map.ts";
 import { emitReduce } from "./reduce.ts";
-import type { Dispatch, Pack, ShaderBuffers } from "./shader.ts";
+import type { AdapterTraits, Dispatch, Pack, ShaderBuffers } from "./shader.ts";
 
 /** One kernel as a compute shader. */
-export function emitKernel(kernel: Kernel, mostBuffers: number): Dispatch {
-  const buffers = buffersOf(kernel, mostBuffers);
+export function emitKernel(kernel: Kernel, adapter: AdapterTraits): Dispatch {
+  const buffers = buffersOf(kernel, adapter);
   switch (kernel.kind) {
     case "map":
       return emitMap(kernel, buffers);
@@ -25,15 +25,16 @@ export function emitKernel(kernel: Kernel, mostBuffers: number): Dispatch {
 }
 
 /** Where an adapter binds fewer buffers than a kernel uses, the smallest that it only reads share one. */
-function buffersOf(kernel: Kernel, most: number): ShaderBuffers {
+function buffersOf(kernel: Kernel, adapter: AdapterTraits): ShaderBuffers {
+  const { maxStorageBuffersPerShaderStage: most } = adapter;
   const writes = new Set(writesOf(kernel));
   const reads = [...readsOf(kernel)].filter((buffer) => !writes.has(buffer));
   const excess = writes.size + reads.length - most;
-  if (excess <= 0) return { writes };
+  if (excess <= 0) return { writes, adapter };
   const packed = reads.toSorted((a, b) => a.length - b.length).slice(0, excess + 1);
   if (packed.length <= excess)
     throw new Error(`webgpu: a kernel writes ${writes.size} buffers, and this adapter binds ${most} at a time`);
-  return { writes, pack: packOf(packed) };
+  return { writes, adapter, pack: packOf(packed) };
 }
 
 function packOf(buffers: readonly Buffer[]): Pack {

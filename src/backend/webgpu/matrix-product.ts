@@ -1,4 +1,4 @@
-import type { Code, Dispatch, ShaderWriter } from "./shader.ts";
+import type { AdapterTraits, Code, Dispatch, ShaderWriter } from "./shader.ts";
 
 /** How a workgroup computes a rectangle of a product. All are powers of two; columns and inner multiples of 4. */
 export interface Tile {
@@ -144,8 +144,14 @@ export function returnFour(shader: ShaderWriter, size: number, name: Code, eleme
   shader.line("return four;");
 }
 
+const SMALL_TILE: Tile = { rows: 16, columns: 16, inner: 8, rowsEach: 1 };
+
 /** A tile of at most 256 invocations that wastes little of a product. */
-export function chooseTile({ rows, columns }: { readonly rows: number; readonly columns: number }): Tile {
+export function chooseTile(
+  { rows, columns }: { readonly rows: number; readonly columns: number },
+  { smallTiles }: Pick<AdapterTraits, "smallTiles">,
+): Tile {
+  if (smallTiles) return SMALL_TILE;
   const wide = columns > 32 ? 64 : columns > 16 ? 32 : 16;
   const rowsEach = rows >= 128 ? 8 : rows >= 32 ? 4 : 1;
   const most = (256 * 4 * rowsEach) / wide;

@@ -35,6 +35,14 @@ export interface Dispatch {
 export interface ShaderBuffers {
   readonly writes: ReadonlySet<Buffer>;
   readonly pack?: Pack | undefined;
+  readonly adapter: AdapterTraits;
+}
+
+/** What shaders depend on of the adapter that runs them. */
+export interface AdapterTraits {
+  readonly maxStorageBuffersPerShaderStage: number;
+  /** Whether little workgroup memory matters more than speed: where a driver in software clears it, it writes code for each word. */
+  readonly smallTiles: boolean;
 }
 
 /** Workgroups that one dimension of a dispatch takes; more go into a second one. */

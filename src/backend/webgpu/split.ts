@@ -71,7 +71,7 @@ function partsOf(inner: number, tiles: number): number {
 }
 
 function tilesOf(rows: number, columns: number): number {
-  const tile = chooseTile({ rows, columns });
+  const tile = chooseTile({ rows, columns }, { smallTiles: false });
   return Math.ceil(rows / tile.rows) * Math.ceil(columns / tile.columns);
 }
 

@@ -27,7 +27,8 @@ export async function createWebGpuBackend(options: WebGpuOptions = {}): Promise<
   if (process.platform === "linux" && !hasVulkanDriver())
     throw new Error("webgpu: no GPU to be found: no driver for Vulkan is installed");
   dawn ??= await loadDawn();
-  return WebGpuBackend.create({ gpu: dawn, environment: (name) => process.env[name] }, options);
+  const environment = (name: string): string | undefined => process.env[name];
+  return WebGpuBackend.create({ gpu: dawn, clearsWorkgroupMemory: false, environment }, options);
 }
 
 async function loadDawn(): Promise<GPU> {

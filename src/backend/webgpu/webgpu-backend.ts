@@ -22,6 +22,8 @@ export interface WebGpuOptions {
 /** What the backend needs of the platform that it runs on. */
 export interface Platform {
   readonly gpu: GPU;
+  /** Whether workgroup memory is cleared before every kernel, as in a page. */
+  readonly clearsWorkgroupMemory: boolean;
   environment(name: string): string | undefined;
 }
 
@@ -31,11 +33,12 @@ export class WebGpuBackend implements Backend {
   readonly description: string;
   readonly #site: Site;
   readonly #dumps: boolean;
+  readonly #smallTiles: boolean;
   #closed = false;
   /** The last job; jobs run one after another. */
   #last: Promise<unknown> = Promise.resolve();
 
-  private constructor(device: Device, dumps: boolean) {
+  private constructor(device: Device, platform: Platform) {
     const exclusively = <T>(job: () => T | Promise<T>): Promise<T> => this.#exclusively(job);
     const memory = new Memory(device);
     this.#site = {
@@ -46,7 +49,8 @@ export class WebGpuBackend implements Backend {
       workspace: new Workspace(memory),
       exclusively,
     };
-    this.#dumps = dumps;
+    this.#dumps = platform.environment("UNNOISE_DUMP") !== undefined;
+    this.#smallTiles = platform.clearsWorkgroupMemory && isSoftware(device.info);
     this.description = `WebGPU, ${device.description}`;
   }
 
@@ -57,7 +61,7 @@ export class WebGpuBackend implements Backend {
       throw new Error("webgpu: no GPU to be found: it takes a driver for Vulkan, Metal or Direct3D 12");
     if (!allowSoftware && isSoftware(adapter.info))
       throw new Error(`webgpu: the only GPU, ${nameOf(adapter.info)}, is one in software`);
-    return new WebGpuBackend(await Device.open(adapter), platform.environment("UNNOISE_DUMP") !== undefined);
+    return new WebGpuBackend(await Device.open(adapter), platform);
   }
 
   /** The device, for code that shares it. */
@@ -78,8 +82,9 @@ export class WebGpuBackend implements Backend {
     const compiled = compileGraph(graph);
     const work = compiled.kernels.filter((kernel) => writesOf(kernel).some(({ length }) => length > 0));
     const program = { ...compiled, kernels: splitContractions(work) };
-    const { maxStorageBuffersPerShaderStage: mostBuffers } = device.gpu.limits;
-    const dispatches = program.kernels.map((kernel) => emitKernel(kernel, mostBuffers));
+    const { maxStorageBuffersPerShaderStage } = device.gpu.limits;
+    const adapter = { maxStorageBuffersPerShaderStage, smallTiles: this.#smallTiles };
+    const dispatches = program.kernels.map((kernel) => emitKernel(kernel, adapter));
     if (this.#dumps) for (const wgsl of new Set(dispatches.map((dispatch) => dispatch.wgsl))) console.error(wgsl);
     const plan = planSlots(program, dispatches);
     const kernels = await pipelines.compile(dispatches);
