@@ -48,7 +48,7 @@ function quoted(name: string): string {
   return /^[\w./-]+$/.test(name) ? name : JSON.stringify(name);
 }
 
-/** The name that takes the fewest edits to get to, if these are at most a third of its letters or it begins so. */
+/** The name that takes the fewest edits to get to, if at most about a third of its letters, or one that contains the text. */
 function nearestName(text: string, names: readonly string[]): string | undefined {
   const wanted = text.toLowerCase();
   const scored = names.map((name) => ({ name, edits: distance(wanted, name.toLowerCase()) }));
