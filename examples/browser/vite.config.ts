@@ -8,8 +8,9 @@ const headers = {
 
 export default defineConfig({
   base: "./",
-  // In this repository "unnoise" means the sources. A page that has installed the package needs no such line.
+  // In this repository "unnoise" means the sources. A page that has installed the package needs no such lines.
   resolve: { conditions: ["unnoise-source", ...defaultClientConditions] },
+  optimizeDeps: { include: ["wabt", "zod/mini"] },
   server: { headers },
   preview: { headers },
 });
