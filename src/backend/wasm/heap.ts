@@ -6,6 +6,9 @@ const LIMIT = 65536 * PAGE;
 /** Kernels may read (never write) so far past a buffer's end. */
 const SLACK = 4096;
 
+/** Pages, 256 MiB. */
+const LEAST_MAXIMUM = 4096;
+
 interface Block {
   start: number;
   bytes: number;
@@ -21,7 +24,7 @@ export class Heap {
 
   constructor(shared: boolean) {
     this.shared = shared;
-    this.memory = new WebAssembly.Memory({ initial: 16, maximum: 65536, shared });
+    this.memory = growableMemory(shared);
   }
 
   /** @throws at once if so many bytes fit into no memory */
@@ -74,6 +77,16 @@ export class Heap {
     } catch {
       throw outOfMemory(bytes);
     }
+  }
+}
+
+/** Up to 4 GiB; less where an engine sets all of it aside at once, as on phones, and cannot. */
+function growableMemory(shared: boolean, maximum = LIMIT / PAGE): WebAssembly.Memory {
+  try {
+    return new WebAssembly.Memory({ initial: 16, maximum, shared });
+  } catch (error) {
+    if (maximum <= LEAST_MAXIMUM) throw error;
+    return growableMemory(shared, maximum / 2);
   }
 }
 
