@@ -58,8 +58,8 @@ const STEPS = [5, 10, 20, 50];
 /** A dress, a sandal, a bag and an ankle boot. */
 const CLASSES = [3, 5, 8, 9];
 const SCALE = 2;
-const CELL = 30 * SCALE;
-const MARGIN = { left: 190, top: 24 };
+const CELL = 29 * SCALE;
+const MARGIN = { left: 210, top: 24 };
 
 async function picture(): Promise<Buffer> {
   const backend = await defaultBackend();
