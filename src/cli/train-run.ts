@@ -113,7 +113,9 @@ async function trainSteps(run: Run, startStep: number, totalSteps: number): Prom
   run.say = (line) => display.say(line);
   display.note("compiling the training step");
   try {
-    for await (const progress of trainer.run(settings.length)) {
+    // Previews show the model of their own step.
+    const pauseEvery = run.backend.name === "webgpu" ? settings.sampleEvery || Infinity : undefined;
+    for await (const progress of trainer.run(settings.length, { pauseEvery })) {
       const { step, imagesPerSecond } = progress;
       const secondsLeft = ((totalSteps - step) * trainer.imagesPerStep) / imagesPerSecond;
       // The first step runs code that the engine has yet to optimise.

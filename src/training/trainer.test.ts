@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { SmallBackend } from "../../test/support/small-backend.ts";
 import { ReferenceBackend } from "../backend/reference/backend.ts";
 import type { ImageDataset } from "../data/dataset.ts";
@@ -112,6 +112,65 @@ describe("a trainer", () => {
     );
     expect(() => tinyTrainer().totalSteps({ steps: 0 })).toThrow("steps must be a whole number of at least 1, got 0");
     expect(() => tinyTrainer({ saveEvery: 0.5 })).toThrow("saveEvery must be");
+  });
+});
+
+describe("a trainer that may go on before its lines are taken", () => {
+  /** Trains eight steps; `check` is called in the loop with what tells how many steps have begun. */
+  async function train(
+    store: MemoryStore,
+    pauseEvery: number | undefined,
+    check: (step: number, begun: () => number) => Promise<void>,
+  ): Promise<void> {
+    const backend = ReferenceBackend.create();
+    const load = backend.load.bind(backend);
+    let count = 0;
+    backend.load = async (graph) => {
+      const executable = await load(graph);
+      const run = (inputs: Parameters<typeof executable.run>[0]) => {
+        count++;
+        return executable.run(inputs);
+      };
+      return { ...executable, run };
+    };
+    const trainer = tinyTrainer({ backend, runDirectory: store, saveEvery: 5 });
+    for await (const { step } of trainer.run({ steps: 8 }, { pauseEvery })) await check(step, () => count);
+  }
+
+  test("begins the next step but for where it pauses, saves or ends, with the same losses and checkpoints", async () => {
+    const [waiting, ahead] = [new MemoryStore(), new MemoryStore()];
+    const waits = async (step: number, begun: () => number): Promise<void> => {
+      await new Promise((resume) => setTimeout(resume, 30));
+      expect(begun()).toBe(step);
+    };
+    await train(waiting, undefined, waits);
+    await train(ahead, 3, async (step, begun) => {
+      if ([3, 5, 6, 8].includes(step)) await waits(step, begun);
+      else await vi.waitFor(() => expect(begun()).toBe(step + 1), { timeout: 10_000 });
+    });
+    const losses = ({ lines }: MemoryStore) => lines.map(({ step, epoch, loss }) => [step, epoch, loss]);
+    expect(losses(ahead)).toEqual(losses(waiting));
+    expect(ahead.saved).toEqual(waiting.saved);
+  });
+
+  test("gives a checkpoint of the step that it has reached, and then that step's line", async () => {
+    const trainer = tinyTrainer();
+    const steps: number[] = [];
+    let checkpoint: Checkpoint | undefined;
+    for await (const { step } of trainer.run({ steps: 4 }, { pauseEvery: Infinity })) {
+      steps.push(step);
+      if (step === 2) checkpoint = await trainer.checkpoint();
+      if (step === 3) break;
+    }
+    expect(checkpoint?.step).toBe(3);
+    expect(trainer.step).toBe(3);
+    for await (const { step } of trainer.run({ steps: 4 })) steps.push(step);
+    expect(steps).toEqual([1, 2, 3, 4]);
+    if (!checkpoint) throw new Error("no checkpoint");
+    const other = tinyTrainer();
+    await other.restore(checkpoint);
+    expect(await losses(other, { steps: 4 })).toHaveLength(1);
+    expect(await readState(other.model.parameters())).toEqual(await readState(trainer.model.parameters()));
   });
 });
 

@@ -47,6 +47,15 @@ export interface TrainerOptions<Model extends TrainedModel = Unet> extends Train
 /** How long to train: up to a number of steps or of passes over the dataset, those already done included. */
 export type RunLength = { readonly steps: number } | { readonly epochs: number };
 
+export interface RunOptions {
+  /**
+   * Lets a step begin before the caller has taken the line of the one before, but for the steps after multiples of
+   * this: a GPU then does not wait for losses to be read. Whoever looks at the model between them may find it a step
+   * further. Without it, every step waits for the caller.
+   */
+  readonly pauseEvery?: number | undefined;
+}
+
 export interface TrainingProgress extends MetricsLine {
   readonly totalSteps: number;
 }
@@ -76,7 +85,6 @@ export class Trainer<Model extends TrainedModel = Unet> {
   readonly #givenBackend: Backend | undefined;
   readonly #log: (line: string) => void;
   readonly #loader: DataLoader;
-  readonly #images: Float32Array<ArrayBuffer>;
   readonly #pace = new Pace();
   #program: TrainingProgram | undefined;
   /** What a batch is split into. */
@@ -85,6 +93,13 @@ export class Trainer<Model extends TrainedModel = Unet> {
   #savedStep = -1;
   #savedTo: string | undefined;
   #hasDiverged = false;
+  /** Settles when the batches of the step that was begun last are drawn. */
+  #drawn: Promise<void> = Promise.resolve();
+  /** A step that has begun before the caller took the line of the one before. */
+  #ahead: Promise<MetricsLine> | undefined;
+  /** The line of such a step that has ended since, for a checkpoint's sake. */
+  #arrived: MetricsLine | undefined;
+  #lastArrival = 0;
 
   /** @throws Error of one line if an option is out of its range or the dataset does not fit the model */
   constructor(options: TrainerOptions<Model>) {
@@ -105,7 +120,6 @@ export class Trainer<Model extends TrainedModel = Unet> {
     this.#log = log ?? (() => {});
     const { batchSize, seed } = this.settings;
     this.#loader = new DataLoader({ dataset, batchSize, seed });
-    this.#images = new Float32Array(batchSize * dataset.height * dataset.width * dataset.channels);
   }
 
   /** Steps done. */
@@ -162,25 +176,30 @@ export class Trainer<Model extends TrainedModel = Unet> {
    *
    * @throws Error when the loss is no finite number; checkpoints from before stay as they are
    */
-  async *run(length: RunLength): AsyncGenerator<TrainingProgress, void> {
+  async *run(length: RunLength, { pauseEvery }: RunOptions = {}): AsyncGenerator<TrainingProgress, void> {
     const totalSteps = this.totalSteps(length);
     await this.prepare();
     await this.#store?.begin(this.config(), this.#step);
     if (this.#step < totalSteps) await this.#compile();
+    const isDue = (step: number, every: number): boolean => step % every === 0 || step === totalSteps;
+    const mayGoOn = (step: number): boolean =>
+      pauseEvery !== undefined && !isDue(step, pauseEvery) && !isDue(step, this.#saveEvery) && this.#parts === 1;
     try {
-      while (this.#step < totalSteps) {
-        const line = await this.#takeStep(totalSteps);
-        await this.#store?.record(line);
-        if (this.#step % this.#saveEvery === 0 || this.#step === totalSteps) await this.save();
+      while (this.#arrived || this.#step < totalSteps) {
+        const line = this.#arrived ?? (await this.#nextLine(totalSteps, mayGoOn));
+        this.#arrived = undefined;
+        if (isDue(this.#step, this.#saveEvery)) await this.save();
         yield { ...line, totalSteps };
       }
     } finally {
+      await this.#settle();
       this.#loader.close();
     }
   }
 
   /** Saves a checkpoint of the present step into the run directory, if there is one and it has none of this step. */
   async save(): Promise<void> {
+    await this.#settle();
     if (this.#store === undefined || this.#savedStep === this.#step) return;
     this.#savedTo = await this.#store.save(await this.checkpoint());
     this.#savedStep = this.#step;
@@ -189,6 +208,7 @@ export class Trainer<Model extends TrainedModel = Unet> {
   /** @throws Error if training has diverged: such a checkpoint would be of no use */
   async checkpoint(): Promise<Checkpoint> {
     const program = await this.#prepared();
+    await this.#settle();
     if (this.#hasDiverged) throw this.#diverged("the loss is no longer finite");
     const checkpoint: Checkpoint = {
       step: this.#step,
@@ -242,6 +262,8 @@ export class Trainer<Model extends TrainedModel = Unet> {
     if (problems.length === 0) problems.push(...parts.flatMap((part) => stateProblems(...part)));
     if (problems.length > 0)
       throw new Error(`${source}a checkpoint of another run, keep the two apart: ${list(problems)}`);
+    await this.#settle();
+    this.#arrived = undefined;
     this.#loader.restore(position);
     for (const [variables, state] of parts) await writeState(variables, state);
     this.#step = step;
@@ -268,30 +290,64 @@ export class Trainer<Model extends TrainedModel = Unet> {
     this.#parts = parts;
   }
 
-  async #takeStep(totalSteps: number): Promise<MetricsLine> {
+  /** Waits for the next step, while the one after it begins if it may: then a GPU does not wait for the host. */
+  async #nextLine(totalSteps: number, mayGoOn: (step: number) => boolean): Promise<MetricsLine> {
+    const line = this.#ahead ?? this.#takeStep(this.#step, totalSteps);
+    this.#ahead = undefined;
+    if (this.settings.gradientAccumulateEvery === 1 && mayGoOn(this.#step + 1)) {
+      await Promise.race([this.#drawn, line]);
+      this.#ahead = this.#takeStep(this.#step + 1, totalSteps);
+      // It is told to whoever waits for it later.
+      this.#ahead.catch(() => undefined);
+    }
+    return this.#account(await line);
+  }
+
+  /** Waits for a step that has begun ahead of the caller, so that the model is that of `step`. */
+  async #settle(): Promise<void> {
+    if (!this.#ahead) return;
+    const line = this.#ahead;
+    this.#ahead = undefined;
+    // After a failure nothing is known of the step; whoever trains on is told of it by the next one.
+    const ended = await line.catch(() => undefined);
+    if (ended && !this.#hasDiverged) this.#arrived = await this.#account(ended);
+  }
+
+  async #account(line: MetricsLine): Promise<MetricsLine> {
+    this.#step = line.step;
+    if (!Number.isFinite(line.loss)) throw this.#diverged(`the loss is ${line.loss}`);
+    await this.#store?.record(line);
+    return line;
+  }
+
+  /** @param step how many were taken before */
+  async #takeStep(step: number, totalSteps: number): Promise<MetricsLine> {
+    let drawn = (): void => {};
+    this.#drawn = new Promise((resolve) => (drawn = resolve));
     if (this.#hasDiverged) throw this.#diverged("the loss is no longer finite");
     const program = await this.#prepared();
     const start = performance.now();
-    const learningRate = learningRateAt(this.#step, totalSteps, this.settings);
-    const emaRate = this.emaModel ? emaRateAt(this.#step, this.settings) : 0;
+    const learningRate = learningRateAt(step, totalSteps, this.settings);
+    const emaRate = this.emaModel ? emaRateAt(step, this.settings) : 0;
     const { epoch } = this.#loader.state();
-    const loss = await program.run(this.#microBatches(), { learningRate, emaRate });
-    this.#step++;
-    if (!Number.isFinite(loss)) throw this.#diverged(`the loss is ${loss}`);
-    const imagesPerSecond = this.#pace.add(this.imagesPerStep, (performance.now() - start) / 1000);
-    return { step: this.#step, epoch: epoch + 1, loss, learningRate, imagesPerSecond };
+    const loss = await program.run(this.#microBatches(step, drawn), { learningRate, emaRate });
+    const seconds = (performance.now() - Math.max(start, this.#lastArrival)) / 1000;
+    this.#lastArrival = performance.now();
+    const imagesPerSecond = this.#pace.add(this.imagesPerStep, seconds);
+    return { step: step + 1, epoch: epoch + 1, loss, learningRate, imagesPerSecond };
   }
 
-  async *#microBatches(): AsyncGenerator<MicroBatch> {
+  async *#microBatches(step: number, drawn: () => void): AsyncGenerator<MicroBatch> {
     const { batchSize, gradientAccumulateEvery, seed } = this.settings;
     const { height, width, channels } = this.#dataset;
     for (let i = 0; i < gradientAccumulateEvery; i++) {
       const batch = await this.#loader.next();
-      this.#images.set(batch.images);
-      const images = ndarray(this.#images, [batchSize, height, width, channels]);
+      // A copy in float: the loader's bytes and the device's next step come before this one has been uploaded.
+      const images = ndarray(Float32Array.from(batch.images), [batchSize, height, width, channels]);
       const classes =
         this.model.numClasses > 0 && batch.labels ? ndarray(Int32Array.from(batch.labels), [batchSize]) : undefined;
-      const counter = this.#step * gradientAccumulateEvery + i;
+      const counter = step * gradientAccumulateEvery + i;
+      if (i === gradientAccumulateEvery - 1) drawn();
       yield { images, classes, seed, counter, withEstimate: this.model.selfCondition && isHeads(seed, counter) };
     }
   }

@@ -13,6 +13,7 @@ import { GaussianDiffusion } from "../../src/diffusion/gaussian-diffusion.ts";
 import { linearBetaSchedule } from "../../src/diffusion/schedules.ts";
 import { Unet } from "../../src/nn/unet.ts";
 import { memoryDataset } from "../../src/data/dataset.ts";
+import { runParity } from "../../src/parity/parity.ts";
 import { RunDirectory } from "../../src/training/run-directory.node.ts";
 import { Trainer } from "../../src/training/trainer.ts";
 import { ReferenceBackend } from "../../src/backend/reference/backend.ts";
@@ -23,6 +24,7 @@ import { iota, valueOf } from "../../src/tensor/tensor.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
 import { Variable } from "../../src/tensor/variable.ts";
 import { largestDifference } from "../support/evaluate.ts";
+import { parityFiles } from "../support/parity-files.ts";
 import { Random } from "../support/random.ts";
 import { whyNoWebGpu } from "../support/webgpu.ts";
 import { inputLeaves, runOnce } from "./context.ts";
@@ -177,6 +179,13 @@ describe.skipIf(fault !== undefined)(`the WebGPU backend (${fault ?? "an adapter
     const outputs = await runOnce(backend, graph, inputs);
     const expected = await runOnce(ReferenceBackend.create(), graph, inputs);
     outputs.forEach(({ data }, i) => expect(largestDifference(data, expected[i].data)).toBeLessThan(2e-4));
+  });
+
+  test("repeats what PyTorch computed: predictions, losses, gradients, Adam and samples", async () => {
+    const reports = await runParity(parityFiles("rgb-self-condition"), await open(), { variants: ["standardized"] });
+    const checks = reports.flatMap((report) => report.checks);
+    expect(checks.filter(({ pass }) => !pass)).toEqual([]);
+    expect(checks.map(({ name }) => name)).toEqual(expect.arrayContaining(["gradients", "sample of 10 steps"]));
   });
 
   test("trains as the reference does, on from the last checkpoint when the device is lost, and draws the same", async () => {
