@@ -152,7 +152,7 @@ export interface FilterGradientKernel {
   /** NHWC, contiguous. */
   readonly cotangent: Buffer;
   readonly result: Buffer;
-  /** As for convolutions: what `result` holds then is a form of the gradient. */
+  /** Set by a device that computes with images in a form of its own. */
   readonly transformed?: boolean;
 }
 

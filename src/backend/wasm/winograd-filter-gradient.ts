@@ -2,10 +2,9 @@ import type { ConvolutionShape, Expression, FilterGradientKernel } from "../../c
 import { emitStrip } from "./convolution.ts";
 import { KernelWriter } from "./kernel.ts";
 import type { KernelCode } from "./kernel.ts";
-import { emitElements } from "./map.ts";
 import { paddedColumns, planPanels } from "./micro-kernel.ts";
 import { blockLength, emitProduct } from "./tiles.ts";
-import { cotangentTransform, emitTransform, windowTransform } from "./winograd-transform.ts";
+import { cotangentTransform, emitTransform, tapTransform, windowTransform } from "./winograd-transform.ts";
 import type { Squares } from "./winograd-transform.ts";
 import {
   POINTS,
@@ -22,10 +21,11 @@ import { add, get, i32 } from "./writer.ts";
 
 /** Tiles whose products are added at a time, about: sums are read and written once for all of them. */
 const BLOCK_TILES = 112;
+const TAPS = 9;
 
 /**
  * The gradient of what emitWinograd computes: transformed windows times transformed cotangents, summed over the tiles of
- * each part of the batch. `result` is [parts, 16, in, out], from which the filters' gradient is still to be taken.
+ * each part of the batch and transformed back to the filters' gradient.
  */
 export function emitWinogradFilterGradient(kernel: FilterGradientKernel, wide: boolean): KernelCode {
   const target = new KernelWriter();
@@ -96,20 +96,21 @@ export function emitWinogradFilterGradient(kernel: FilterGradientKernel, wide: b
     });
   });
 
-  const base = writer.bind("i32", sums);
-  target.result = { base, index: { offset: 0, coefficients: [0, inChannels * padded, padded, 1] } };
-  const filters = inChannels * outChannels;
-  emitElements(writer, {
-    axes: [parts, POINTS, inChannels, outChannels],
-    stores: [
-      {
-        buffer: kernel.result,
-        index: { offset: 0, coefficients: [POINTS * filters, filters, outChannels, 1] },
-        value: { kind: "result", dtype: "f32", slot: 0 },
-      },
-    ],
-    sources: target,
-    ranges: [{ start: "(local.get $task)" }],
+  const [sumStep, filterStep] = [4 * padded, 4 * outChannels];
+  const part = `(i32.mul (local.get $task) ${i32(TAPS * inChannels * filterStep)})`;
+  const half = writer.constant("(v128.const f32x4 0.5 0.5 0.5 0.5)");
+  emitTransform(writer, tapTransform(half), {
+    rows: i32(1),
+    columns: inChannels,
+    vectors: outChannels / 4,
+    from: pointSquares(sums, inChannels, sumStep, inChannels),
+    to: {
+      address: add(get(target.baseOf(kernel.result)), part),
+      row: 3 * inChannels * filterStep,
+      column: inChannels * filterStep,
+      next: filterStep,
+      below: 0,
+    },
   });
   return target.finish(parts);
 }

@@ -21,14 +21,14 @@ const G = [
   [0, 0, 1],
 ];
 
-/** What G does to the rows and columns of a filter: [16, 9]; its transpose takes the filters' gradient. */
+/** What G does to the rows and columns of a filter: [16, 9]. */
 const FILTER_TRANSFORM = Float32Array.from(
   G.flatMap((a) => G.flatMap((b) => a.flatMap((fromRow) => b.map((fromColumn) => fromRow * fromColumn)))),
 );
 
 type Convolving = ConvolutionKernel | FilterGradientKernel;
 
-/** Has convolutions that gain from it go by Winograd's algorithm, with products that transform filters and their gradients. */
+/** Has convolutions that gain from it go by Winograd's algorithm, with products that transform the filters. */
 export function useWinograd(program: Program): Program {
   const buffers = [...program.buffers];
   const allocate = (length: number, source: BufferSource): Buffer => {
@@ -42,11 +42,8 @@ export function useWinograd(program: Program): Program {
   const matrix = allocate(FILTER_TRANSFORM.length, { kind: "literal", data: FILTER_TRANSFORM });
   const kernels = program.kernels.flatMap((kernel): Kernel[] => {
     if (!suits(kernel)) return [kernel];
+    if (kernel.kind === "filterGradient") return [{ ...kernel, transformed: true }];
     const { inChannels, outChannels } = kernel.shape;
-    if (kernel.kind === "filterGradient") {
-      const result = allocate(kernel.parts * POINTS * inChannels * outChannels, { kind: "temporary" });
-      return [{ ...kernel, result, transformed: true }, gradientFrom(kernel, matrix, result)];
-    }
     const weight = allocate(POINTS * inChannels * paddedFilterColumns(outChannels), { kind: "temporary" });
     return [transformFilters(kernel, matrix, weight), { ...kernel, weight, transformed: true }];
   });
@@ -64,20 +61,6 @@ function transformFilters({ shape, weight }: ConvolutionKernel, matrix: Buffer, 
     lhs: { buffer: matrix, index: indexBy(0, TAPS, 0, 1) },
     rhs: { buffer: weight, index: indexBy(outChannels, 0, 1, inChannels * outChannels) },
     stores: [{ buffer: to, index: indexBy(columns, inChannels * columns, 1), value: RESULT }],
-  };
-}
-
-/** For each part and in channel: [9, 16] x [16, out]. */
-function gradientFrom({ shape, parts, result }: FilterGradientKernel, matrix: Buffer, from: Buffer): DotKernel {
-  const { inChannels, outChannels } = shape;
-  const filters = inChannels * outChannels;
-  return {
-    kind: "dot",
-    axes: [parts, inChannels, TAPS, outChannels, POINTS],
-    batch: 2,
-    lhs: { buffer: matrix, index: indexBy(0, 0, 1, 0, TAPS) },
-    rhs: { buffer: from, index: indexBy(POINTS * filters, outChannels, 0, 1, filters) },
-    stores: [{ buffer: result, index: indexBy(TAPS * filters, outChannels, filters, 1), value: RESULT }],
   };
 }
 

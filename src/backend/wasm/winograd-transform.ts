@@ -29,6 +29,15 @@ export const cotangentTransform: Transform = {
   apply: ([a, b]) => [a, sum(a, b), difference(a, b), `(f32x4.neg ${b})`],
 };
 
+/** G^T m: the gradient of three taps from those of four products. `half` is a vector of 1/2. */
+export function tapTransform(half: Code): Transform {
+  const halved = (code: Code): Code => `(f32x4.mul ${code} ${half})`;
+  return {
+    size: 4,
+    apply: ([a, b, c, d]) => [sum(a, halved(sum(b, c))), halved(difference(b, c)), sum(halved(sum(b, c)), d)],
+  };
+}
+
 /** Where squares lie: the bytes between elements of one, and from one to the next. */
 export interface Squares {
   readonly address: Code;
