@@ -100,7 +100,8 @@ export function pointBytes(channels: number): number {
 /**
  * Convolution with 3x3 filters by Winograd's F(2x2, 3x3) (Lavin & Gray 2015, 1509.09308): windows of 4x4 pixels are
  * transformed, multiplied by transformed filters, 16 products for what takes 36, and transformed back to 2x2 results.
- * `weight` holds the transformed filters, [16, in, out].
+ * `weight` holds the transformed filters, [16, in, out]. A pixel that is not finite makes NaN of all results that share a
+ * window with it.
  */
 export function emitWinograd(kernel: ConvolutionKernel, wide: boolean): KernelCode {
   const target = new KernelWriter();
