@@ -31,11 +31,13 @@ class ReduceEmitter {
   readonly #kernel: ReduceKernel;
   readonly #shader: ShaderWriter;
   readonly #layout: Layout;
+  readonly #subgroupSize: number;
   readonly #accumulators: readonly Accumulator[];
   readonly #uses: ReturnType<typeof countUses>;
 
   constructor(kernel: ReduceKernel, buffers: ShaderBuffers) {
     this.#kernel = kernel;
+    this.#subgroupSize = buffers.adapter.subgroupSize ?? 1;
     this.#shader = new ShaderWriter(buffers);
     this.#layout = layoutOf(kernel);
     this.#accumulators = kernel.stages.flatMap((stage) => stage.accumulators);
@@ -96,7 +98,29 @@ class ReduceEmitter {
   }
 
   /** Adds the sharers' parts of a result in a fixed order, and tells all of them the result. */
-  #gather({ slot, reduction, dtype }: Accumulator): void {
+  #gather(accumulator: Accumulator): void {
+    if (this.#layout.alongTerms && this.#subgroupSize > 1) this.#gatherBySubgroups(accumulator);
+    else this.#gatherByMemory(accumulator);
+  }
+
+  /** Pairs, pairs of pairs and so on; what more sharers than one subgroup have goes through memory. */
+  #gatherBySubgroups({ slot, reduction, dtype }: Accumulator): void {
+    const shader = this.#shader;
+    const { results, sharers } = this.#layout;
+    const [sum, run] = [`sum${slot}`, Math.min(sharers, this.#subgroupSize)];
+    const add = (value: Code): void => shader.line(`${sum} = ${combine(shader, reduction, dtype, sum, value)};`);
+    for (let bits = 1; bits < run; bits *= 2) add(shader.exchange(sum, bits));
+    const runs = sharers / run;
+    if (runs === 1) return;
+    const parts = `parts${slot}`;
+    shader.shared(parts, dtype, results * runs);
+    shader.line(`if (local % ${run} == 0) { ${parts}[local / ${run}] = ${sum}; }`);
+    shader.line("workgroupBarrier();");
+    shader.line(`${sum} = ${parts}[local / ${sharers} * ${runs}];`);
+    shader.block(`for (var run = 1; run < ${runs}; run++)`, () => add(`${parts}[local / ${sharers} * ${runs} + run]`));
+  }
+
+  #gatherByMemory({ slot, reduction, dtype }: Accumulator): void {
     const shader = this.#shader;
     const { results, sharers, alongTerms } = this.#layout;
     const [parts, step] = [`parts${slot}`, alongTerms ? 1 : results];

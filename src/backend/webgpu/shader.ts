@@ -43,6 +43,8 @@ export interface AdapterTraits {
   readonly maxStorageBuffersPerShaderStage: number;
   /** Whether little workgroup memory matters more than speed: where a driver in software clears it, it writes code for each word. */
   readonly smallTiles: boolean;
+  /** Invocations that can exchange values without memory, in runs by their numbers. */
+  readonly subgroupSize?: number | undefined;
 }
 
 /** Workgroups that one dimension of a dispatch takes; more go into a second one. */
@@ -57,6 +59,7 @@ export class ShaderWriter {
   readonly #shared: string[] = [];
   readonly #library = new Set<FunctionName>();
   readonly #functions: string[] = [];
+  #usesSubgroups = false;
   #lines: string[] = [];
   #depth = 1;
   #names = 0;
@@ -100,6 +103,12 @@ export class ShaderWriter {
   use(name: FunctionName): string {
     this.#library.add(name);
     return name;
+  }
+
+  /** The value that the invocation has whose number differs by these bits, one of the same subgroup. */
+  exchange(value: Code, bits: number): Code {
+    this.#usesSubgroups = true;
+    return `subgroupShuffleXor(${value}, ${bits}u)`;
   }
 
   /** A function of this shader's own. */
@@ -162,7 +171,15 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) invoc
   let local = i32(invocation);
 ${this.#lines.join("\n")}
 }`;
-    const wgsl = [...declarations, ...this.#shared, functionText(this.#library), ...this.#functions, main];
+    const extensions = this.#usesSubgroups ? ["enable subgroups;"] : [];
+    const wgsl = [
+      ...extensions,
+      ...declarations,
+      ...this.#shared,
+      functionText(this.#library),
+      ...this.#functions,
+      main,
+    ];
     return {
       name,
       wgsl: wgsl.filter((part) => part !== "").join("\n"),

@@ -9,8 +9,10 @@ import type { Site } from "./executable.ts";
 import { emitKernel } from "./kernels.ts";
 import { Memory } from "./memory.ts";
 import { Pipelines } from "./pipelines.ts";
+import type { AdapterTraits } from "./shader.ts";
 import { planSlots } from "./slots.ts";
 import { splitContractions } from "./split.ts";
+import { subgroupSizeOf } from "./subgroups.ts";
 import { VariableStore } from "./variable-store.ts";
 import { Workspace } from "./workspace.ts";
 
@@ -33,12 +35,12 @@ export class WebGpuBackend implements Backend {
   readonly description: string;
   readonly #site: Site;
   readonly #dumps: boolean;
-  readonly #smallTiles: boolean;
+  readonly #adapter: AdapterTraits;
   #closed = false;
   /** The last job; jobs run one after another. */
   #last: Promise<unknown> = Promise.resolve();
 
-  private constructor(device: Device, platform: Platform) {
+  private constructor(device: Device, adapter: AdapterTraits, dumps: boolean) {
     const exclusively = <T>(job: () => T | Promise<T>): Promise<T> => this.#exclusively(job);
     const memory = new Memory(device);
     this.#site = {
@@ -49,8 +51,8 @@ export class WebGpuBackend implements Backend {
       workspace: new Workspace(memory),
       exclusively,
     };
-    this.#dumps = platform.environment("UNNOISE_DUMP") !== undefined;
-    this.#smallTiles = platform.clearsWorkgroupMemory && isSoftware(device.info);
+    this.#adapter = adapter;
+    this.#dumps = dumps;
     this.description = `WebGPU, ${device.description}`;
   }
 
@@ -61,7 +63,13 @@ export class WebGpuBackend implements Backend {
       throw new Error("webgpu: no GPU to be found: it takes a driver for Vulkan, Metal or Direct3D 12");
     if (!allowSoftware && isSoftware(adapter.info))
       throw new Error(`webgpu: the only GPU, ${nameOf(adapter.info)}, is one in software`);
-    return new WebGpuBackend(await Device.open(adapter), platform);
+    const device = await Device.open(adapter);
+    const traits = {
+      maxStorageBuffersPerShaderStage: device.gpu.limits.maxStorageBuffersPerShaderStage,
+      smallTiles: platform.clearsWorkgroupMemory && isSoftware(device.info),
+      subgroupSize: await subgroupSizeOf(device),
+    };
+    return new WebGpuBackend(device, traits, platform.environment("UNNOISE_DUMP") !== undefined);
   }
 
   /** The device, for code that shares it. */
@@ -82,9 +90,7 @@ export class WebGpuBackend implements Backend {
     const compiled = compileGraph(graph);
     const work = compiled.kernels.filter((kernel) => writesOf(kernel).some(({ length }) => length > 0));
     const program = { ...compiled, kernels: splitContractions(work) };
-    const { maxStorageBuffersPerShaderStage } = device.gpu.limits;
-    const adapter = { maxStorageBuffersPerShaderStage, smallTiles: this.#smallTiles };
-    const dispatches = program.kernels.map((kernel) => emitKernel(kernel, adapter));
+    const dispatches = program.kernels.map((kernel) => emitKernel(kernel, this.#adapter));
     if (this.#dumps) for (const wgsl of new Set(dispatches.map((dispatch) => dispatch.wgsl))) console.error(wgsl);
     const plan = planSlots(program, dispatches);
     const kernels = await pipelines.compile(dispatches);
