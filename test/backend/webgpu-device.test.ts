@@ -29,7 +29,7 @@ import { Random } from "../support/random.ts";
 import { whyNoWebGpu } from "../support/webgpu.ts";
 import { inputLeaves, runOnce } from "./context.ts";
 
-vi.setConfig({ testTimeout: 300_000 });
+vi.setConfig({ testTimeout: 600_000 });
 
 const fault = await whyNoWebGpu();
 
@@ -181,9 +181,9 @@ describe.skipIf(fault !== undefined)(`the WebGPU backend (${fault ?? "an adapter
     outputs.forEach(({ data }, i) => expect(largestDifference(data, expected[i].data)).toBeLessThan(2e-4));
   });
 
-  test("repeats what PyTorch computed: predictions, losses, gradients, Adam and samples", async () => {
-    const reports = await runParity(parityFiles("rgb-self-condition"), await open(), { variants: ["standardized"] });
-    const checks = reports.flatMap((report) => report.checks);
+  test("repeats what PyTorch computed: predictions, gradients and samples", async () => {
+    const options = { variants: ["standardized"], parts: ["prediction", "gradients", "sample"] } as const;
+    const [{ checks }] = await runParity(parityFiles("rgb-self-condition"), await open(), options);
     expect(checks.filter(({ pass }) => !pass)).toEqual([]);
     expect(checks.map(({ name }) => name)).toEqual(expect.arrayContaining(["gradients", "sample of 10 steps"]));
   });
