@@ -274,10 +274,10 @@ describe("downloading", () => {
   test("a server that sends slowly, but steadily, is waited for", async () => {
     const url = await serve((_, response) => {
       response.writeHead(200);
-      for (let piece = 0; piece < 5; piece++) setTimeout(() => response.write("a"), piece * 60);
-      setTimeout(() => response.end(), 300);
+      for (let piece = 0; piece < 5; piece++) setTimeout(() => response.write("a"), piece * 250);
+      setTimeout(() => response.end(), 1250);
     });
-    expect(await download(url, { maxBytes: 9, stallTimeoutMs: 200 })).toEqual(new TextEncoder().encode("aaaaa"));
+    expect(await download(url, { maxBytes: 9, stallTimeoutMs: 1000 })).toEqual(new TextEncoder().encode("aaaaa"));
   });
 });
 
