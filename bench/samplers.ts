@@ -32,7 +32,8 @@ function table(paths: readonly string[], timed: string | undefined): string {
     samplerNames.flatMap((sampler) => {
       const own = rows.filter((row) => row.sampler === sampler);
       if (own.length === 0) return [];
-      const name = settings.timestepSpacing === null ? `\`${sampler}\`` : `\`${sampler}\`, ${settings.timestepSpacing}`;
+      const eta = settings.eta === null ? null : `eta ${settings.eta}`;
+      const name = [`\`${sampler}\``, settings.timestepSpacing, eta].filter((part) => part !== null).join(", ");
       return [[name, ...EVALUATIONS.map((wanted) => cellOf(own, times ?? own, wanted))]];
     }),
   );
