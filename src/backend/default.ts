@@ -14,8 +14,7 @@ const forNode = "./open.node.ts";
  * @throws Error of one line if this device does not work here
  */
 export async function createBackend(options: BackendOptions = {}): Promise<Backend> {
-  const isNode = typeof process === "object" && process.versions?.node !== undefined;
-  const { openBackend } = isNode
+  const { openBackend } = isNode()
     ? ((await import(/* @vite-ignore */ /* webpackIgnore: true */ forNode)) as Opener)
     : await import("./open.browser.ts");
   return openBackend(options);
@@ -23,8 +22,15 @@ export async function createBackend(options: BackendOptions = {}): Promise<Backe
 
 let shared: Promise<Backend> | undefined;
 
-/** The backend for callers who name none: one for the whole process or page, made when it is first asked for. */
+/**
+ * The backend for callers who name none: one for the whole process or page, made when it is first asked for. In Node it
+ * is WebAssembly: nobody closes it, and a GPU's driver would keep the process from ending until somebody does.
+ */
 export function defaultBackend(): Promise<Backend> {
-  shared ??= createBackend();
+  shared ??= createBackend({ device: isNode() ? "wasm" : "auto" });
   return shared;
+}
+
+function isNode(): boolean {
+  return typeof process === "object" && process.versions?.node !== undefined;
 }
