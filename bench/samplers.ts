@@ -24,29 +24,31 @@ const isAbout = (evaluations: number, wanted: number): boolean => Math.abs(evalu
 
 const reportOf = (path: string) => check(evaluationReport, JSON.parse(readFileSync(path, "utf8")), path);
 
-/** @param timed a report whose seconds count, of a machine that did nothing else; those of each report without it */
+/** @param timed a report whose seconds count: of a machine that did nothing else */
 function table(paths: readonly string[], timed: string | undefined): string {
-  const reports = paths.map(reportOf);
-  const times = timed === undefined ? undefined : reportOf(timed).rows;
-  const lines = reports.flatMap(({ settings, rows }) =>
+  const times = timed === undefined ? [] : reportOf(timed).rows;
+  const lines = paths.map(reportOf).flatMap(({ settings, rows }) =>
     samplerNames.flatMap((sampler) => {
       const own = rows.filter((row) => row.sampler === sampler);
       if (own.length === 0) return [];
       const eta = settings.eta === null ? null : `eta ${settings.eta}`;
       const name = [`\`${sampler}\``, settings.timestepSpacing, eta].filter((part) => part !== null).join(", ");
-      return [[name, ...EVALUATIONS.map((wanted) => cellOf(own, times ?? own, wanted))]];
+      return [[name, ...EVALUATIONS.map((wanted) => atAbout(own, wanted)[0]?.fid.toFixed(2) ?? "")]];
     }),
   );
-  const head = ["sampler", ...EVALUATIONS.map((count) => `${count} evaluations`)];
+  const head = ["sampler", ...EVALUATIONS.map((wanted) => `${wanted} evaluations${secondsOf(atAbout(times, wanted))}`)];
   return [head, head.map(() => "---"), ...lines].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }
 
-function cellOf(rows: readonly EvaluationRow[], times: readonly EvaluationRow[], wanted: number): string {
-  const row = rows.find(({ evaluations }) => evaluations !== null && isAbout(evaluations, wanted));
-  if (!row) return "";
-  const { sampler, steps, fid } = row;
-  const seconds = times.find((other) => other.sampler === sampler && other.steps === steps)?.secondsFor64;
-  return fid.toFixed(2) + (typeof seconds === "number" ? ` (${seconds.toFixed(1)} s)` : "");
+function atAbout(rows: readonly EvaluationRow[], wanted: number): EvaluationRow[] {
+  return rows.filter(({ evaluations }) => evaluations !== null && isAbout(evaluations, wanted));
+}
+
+/** The median over the samplers: what they do beside the network takes no time that one could see. */
+function secondsOf(rows: readonly EvaluationRow[]): string {
+  const seconds = rows.map((row) => row.secondsFor64).filter((value) => value !== null);
+  if (seconds.length === 0) return "";
+  return `, ${seconds.toSorted((x, y) => x - y)[Math.floor(seconds.length / 2)].toFixed(1)} s`;
 }
 
 /** Rows of the picture: the samplers, some with noise levels of Karras et al. too. */
