@@ -75,9 +75,12 @@ describe("flags", () => {
   });
 
   test("take another diffusion, with the flags that are for it alone", () => {
-    const settings = resolveSettings(flagsOf("--diffusion edm --sigma-data 0.4 --sampling-timesteps 20"));
-    expect(settings.diffusion).toMatchObject({ kind: "edm", sigmaData: 0.4, samplingTimesteps: 20, sigmaMax: 80 });
-    expect(diffusionOf(settings)).toEqual(new ElucidatedDiffusion({ sigmaData: 0.4, samplingTimesteps: 20 }));
+    const settings = resolveSettings(
+      flagsOf("--diffusion edm --sigma-data 0.4 --p-mean -0.8 --p-std 1 --sampling-timesteps 20"),
+    );
+    const options = { sigmaData: 0.4, pMean: -0.8, pStd: 1, samplingTimesteps: 20 };
+    expect(settings.diffusion).toMatchObject({ kind: "edm", ...options, sigmaMax: 80 });
+    expect(diffusionOf(settings)).toEqual(new ElucidatedDiffusion(options));
     expect(resolveSettings(flagsOf("--steps 5"), settings).diffusion).toEqual(settings.diffusion);
     expect(resolveSettings(flagsOf("--diffusion gaussian --timesteps 50"), settings).diffusion).toMatchObject({
       kind: "gaussian",
@@ -86,7 +89,9 @@ describe("flags", () => {
     expect(() => resolveSettings(flagsOf("--diffusion edm --timesteps 50"))).toThrow(
       "--timesteps: is not for --diffusion edm",
     );
-    expect(() => resolveSettings(flagsOf("--sigma-data 0.4"))).toThrow("--sigma-data: is not for --diffusion gaussian");
+    for (const flag of ["--sigma-data", "--p-mean", "--p-std"]) {
+      expect(() => resolveSettings(flagsOf(`${flag} 0.4`))).toThrow(`${flag}: is not for --diffusion gaussian`);
+    }
   });
 
   test("change the settings that a run was begun with, and leave its others", () => {

@@ -118,6 +118,13 @@ const groups: Readonly<Record<string, readonly SettingFlag[]>> = {
       "deviation of the images' values within [-1, 1], for edm (default: 0.5)",
       elucidatedSettings.shape.sigmaData,
     ),
+    number(
+      "--p-mean <x>",
+      "diffusion.pMean",
+      "mean of the logarithm of the noise levels that edm trains on (default: -1.2)",
+      elucidatedSettings.shape.pMean,
+    ),
+    number("--p-std <x>", "diffusion.pStd", "its deviation (default: 1.2)", elucidatedSettings.shape.pStd),
     number("--eta <x>", "diffusion.ddimSamplingEta", "noise that DDIM adds, 0 to 1", diffusion.ddimSamplingEta),
   ],
   "Training:": [
