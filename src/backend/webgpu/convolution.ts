@@ -1,18 +1,18 @@
 import type { Buffer, ConvolutionKernel, ConvolutionShape, Expression } from "../../compiler/program.ts";
-import { sizeOf } from "../../tensor/shape.ts";
 import { Evaluator, countUses } from "./evaluator.ts";
 import { decode } from "./grid.ts";
-import { chooseTile, emitProduct, returnFour } from "./matrix-product.ts";
+import { emitProduct, returnFour } from "./matrix-product.ts";
+import { productSize } from "./product-size.ts";
 import { ShaderWriter } from "./shader.ts";
 import type { Code, Dispatch, ShaderBuffers } from "./shader.ts";
+import type { Tile } from "./tile.ts";
 import { vectorBuffers } from "./vectors.ts";
 
-/** As an implicit matrix product: pixels x (window, channels) x out channels. */
-export function emitConvolution(kernel: ConvolutionKernel, buffers: ShaderBuffers): Dispatch {
+/** As an implicit matrix product. */
+export function emitConvolution(kernel: ConvolutionKernel, buffers: ShaderBuffers, tile: Tile): Dispatch {
   const { shape, input, weight, axes, stores } = kernel;
-  const columns = shape.outChannels;
-  const inner = sizeOf([...shape.kernel, shape.inChannels]);
-  const rows = sizeOf([shape.batch, ...shape.output]);
+  const size = productSize(kernel);
+  const { rows, columns, inner } = size;
   const loaded = imageVectors(shape, input);
   const stored = vectorBuffers([], stores, axes, 3);
   const shader = new ShaderWriter(buffers, [
@@ -24,10 +24,7 @@ export function emitConvolution(kernel: ConvolutionKernel, buffers: ShaderBuffer
 
   const product = {
     name: "convolution",
-    batches: 1,
-    rows,
-    columns,
-    inner,
+    ...size,
     lhsAlongRows: false,
     lhs: () => {
       shader.line(`if (row >= ${rows}${loaded ? ` || inner >= ${inner}` : ""}) { return vec4<f32>(); }`);
@@ -46,7 +43,7 @@ export function emitConvolution(kernel: ConvolutionKernel, buffers: ShaderBuffer
       new Evaluator(shader, countUses(stores.map((store) => store.value)), point).store(stores);
     },
   };
-  return emitProduct(shader, product, chooseTile(product, buffers.adapter));
+  return emitProduct(shader, product, tile);
 }
 
 /** Returns four columns from `column` on of a matrix that lies in memory row by row. */

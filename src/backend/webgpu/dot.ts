@@ -1,18 +1,18 @@
 import type { DotKernel, View } from "../../compiler/program.ts";
-import { sizeOf } from "../../tensor/shape.ts";
 import { Evaluator, affineCode, countUses } from "./evaluator.ts";
 import { decode } from "./grid.ts";
-import { chooseTile, emitProduct, returnFour } from "./matrix-product.ts";
+import { emitProduct, returnFour } from "./matrix-product.ts";
+import { productSize } from "./product-size.ts";
 import { ShaderWriter } from "./shader.ts";
 import type { Code, Dispatch, ShaderBuffers } from "./shader.ts";
+import type { Tile } from "./tile.ts";
 import { isAligned, vectorBuffers } from "./vectors.ts";
 
-export function emitDot(kernel: DotKernel, buffers: ShaderBuffers): Dispatch {
+export function emitDot(kernel: DotKernel, buffers: ShaderBuffers, tile: Tile): Dispatch {
   const { axes, batch, lhs, rhs, stores } = kernel;
   const batchAxes = axes.slice(0, batch);
   const rowAxes = axes.slice(batch, -2);
-  const [columns, inner] = axes.slice(-2);
-  const rows = sizeOf(rowAxes);
+  const size = productSize(kernel);
   const [columnAxis, innerAxis] = [axes.length - 2, axes.length - 1];
   const stored = vectorBuffers([], stores, axes, columnAxis);
   const vectors = new Set(stored);
@@ -22,18 +22,15 @@ export function emitDot(kernel: DotKernel, buffers: ShaderBuffers): Dispatch {
 
   const product = {
     name: "dot",
-    batches: sizeOf(batchAxes),
-    rows,
-    columns,
-    inner,
+    ...size,
     lhsAlongRows: lhs.index.coefficients[innerAxis] !== 1,
     lhs: () => {
-      shader.line(`if (row >= ${rows}) { return vec4<f32>(); }`);
+      shader.line(`if (row >= ${size.rows}) { return vec4<f32>(); }`);
       const at = [...decode(shader, batchAxes, "batch"), ...decode(shader, rowAxes, "row"), "0", "inner"];
       returnView(shader, lhs, { at, axes, axis: innerAxis, name: "inner" });
     },
     rhs: () => {
-      shader.line(`if (inner >= ${inner}) { return vec4<f32>(); }`);
+      shader.line(`if (inner >= ${size.inner}) { return vec4<f32>(); }`);
       const at = [...decode(shader, batchAxes, "batch"), ...rowAxes.map(() => "0"), "column", "inner"];
       returnView(shader, rhs, { at, axes, axis: columnAxis, name: "column" });
     },
@@ -44,7 +41,7 @@ export function emitDot(kernel: DotKernel, buffers: ShaderBuffers): Dispatch {
       new Evaluator(shader, countUses(stores.map((store) => store.value)), point).store(stores);
     },
   };
-  return emitProduct(shader, product, chooseTile(product, buffers.adapter));
+  return emitProduct(shader, product, tile);
 }
 
 interface Four {

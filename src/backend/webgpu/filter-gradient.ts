@@ -1,18 +1,18 @@
 import type { FilterGradientKernel } from "../../compiler/program.ts";
-import { sizeOf } from "../../tensor/shape.ts";
 import { emitWindow, returnRow } from "./convolution.ts";
 import { decode } from "./grid.ts";
-import { chooseTile, emitProduct, returnFour } from "./matrix-product.ts";
+import { emitProduct, returnFour } from "./matrix-product.ts";
+import { productSize } from "./product-size.ts";
 import { ShaderWriter } from "./shader.ts";
 import type { Dispatch, ShaderBuffers } from "./shader.ts";
+import type { Tile } from "./tile.ts";
 
-/** As a matrix product for each part of the batch: (window, channels) x pixels x out channels. */
-export function emitFilterGradient(kernel: FilterGradientKernel, buffers: ShaderBuffers): Dispatch {
+/** As a matrix product for each part of the batch. */
+export function emitFilterGradient(kernel: FilterGradientKernel, buffers: ShaderBuffers, tile: Tile): Dispatch {
   const { shape, parts, input, cotangent, result } = kernel;
-  const rows = sizeOf([...shape.kernel, shape.inChannels]);
-  const columns = shape.outChannels;
+  const size = productSize(kernel);
+  const { rows, columns, inner } = size;
   const images = shape.batch / parts;
-  const inner = sizeOf([images, ...shape.output]);
   const storesVectors = columns % 4 === 0;
   const shader = new ShaderWriter(buffers, storesVectors ? [cotangent, result] : []);
   emitWindow(shader, shape, input, false);
@@ -23,10 +23,7 @@ export function emitFilterGradient(kernel: FilterGradientKernel, buffers: Shader
 
   const product = {
     name: "filterGradient",
-    batches: parts,
-    rows,
-    columns,
-    inner,
+    ...size,
     lhsAlongRows: true,
     lhs: () => {
       shader.line(`if (row >= ${rows}) { return vec4<f32>(); }`);
@@ -43,5 +40,5 @@ export function emitFilterGradient(kernel: FilterGradientKernel, buffers: Shader
       else shader.store(result, index, "product");
     },
   };
-  return emitProduct(shader, product, chooseTile(product, buffers.adapter));
+  return emitProduct(shader, product, tile);
 }

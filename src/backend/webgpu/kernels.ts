@@ -5,22 +5,31 @@ import { emitDot } from "./dot.ts";
 import { emitFilterGradient } from "./filter-gradient.ts";
 import { emitMap } from "./map.ts";
 import { emitReduce } from "./reduce.ts";
+import { isProduct, productSize } from "./product-size.ts";
+import type { ProductKernel } from "./product-size.ts";
 import type { AdapterTraits, Dispatch, Pack, ShaderBuffers } from "./shader.ts";
+import { chooseTile } from "./tile.ts";
+import type { Tile } from "./tile.ts";
 
-/** One kernel as a compute shader. */
-export function emitKernel(kernel: Kernel, adapter: AdapterTraits): Dispatch {
+/**
+ * One kernel as a compute shader.
+ *
+ * @param tile how a product is computed; by its size unless given
+ */
+export function emitKernel(kernel: Kernel, adapter: AdapterTraits, tile?: Tile): Dispatch {
   const buffers = buffersOf(kernel, adapter);
+  if (isProduct(kernel)) return emitTiled(kernel, buffers, tile ?? chooseTile(productSize(kernel), adapter));
+  return kernel.kind === "map" ? emitMap(kernel, buffers) : emitReduce(kernel, buffers);
+}
+
+function emitTiled(kernel: ProductKernel, buffers: ShaderBuffers, tile: Tile): Dispatch {
   switch (kernel.kind) {
-    case "map":
-      return emitMap(kernel, buffers);
-    case "reduce":
-      return emitReduce(kernel, buffers);
     case "dot":
-      return emitDot(kernel, buffers);
+      return emitDot(kernel, buffers, tile);
     case "convolution":
-      return emitConvolution(kernel, buffers);
+      return emitConvolution(kernel, buffers, tile);
     case "filterGradient":
-      return emitFilterGradient(kernel, buffers);
+      return emitFilterGradient(kernel, buffers, tile);
   }
 }
 

@@ -1,22 +1,10 @@
-import type { AdapterTraits, Code, Dispatch, ShaderWriter } from "./shader.ts";
+import type { ProductSize } from "./product-size.ts";
+import type { Code, Dispatch, ShaderWriter } from "./shader.ts";
+import type { Tile } from "./tile.ts";
 
-/** How a workgroup computes a rectangle of a product. All are powers of two; columns and inner multiples of 4. */
-export interface Tile {
-  readonly rows: number;
-  readonly columns: number;
-  /** How much of the inner dimension is in workgroup memory at a time. */
-  readonly inner: number;
-  /** Rows that one invocation computes, of 4 columns each. */
-  readonly rowsEach: number;
-}
-
-/** Batches of [rows, inner] x [inner, columns], whose operands and results are anything that can be indexed. */
-export interface MatrixProduct {
+/** Batches of matrix products, whose operands and results are anything that can be indexed. */
+export interface MatrixProduct extends ProductSize {
   readonly name: string;
-  readonly batches: number;
-  readonly rows: number;
-  readonly columns: number;
-  readonly inner: number;
   /** Whether neighbours along the left operand's rows, not along its inner dimension, are neighbours in memory. */
   readonly lhsAlongRows: boolean;
   /** Writes a function's body: of i32 batch, row and inner, four numbers from `inner` on, with 0 beyond the end. */
@@ -142,25 +130,4 @@ export function returnFour(shader: ShaderWriter, size: number, name: Code, eleme
   shader.line("var four = vec4<f32>();");
   shader.block(`for (var i = 0; i < min(4, ${size} - ${name}); i++)`, () => shader.line(`four[i] = ${element("i")};`));
   shader.line("return four;");
-}
-
-const SMALL_TILE: Tile = { rows: 16, columns: 16, inner: 8, rowsEach: 1 };
-
-/** A tile of at most 256 invocations that wastes little of a product. */
-export function chooseTile(
-  { rows, columns }: { readonly rows: number; readonly columns: number },
-  { smallTiles }: Pick<AdapterTraits, "smallTiles">,
-): Tile {
-  if (smallTiles) return SMALL_TILE;
-  const wide = columns > 32 ? 64 : columns > 16 ? 32 : 16;
-  const rowsEach = rows >= 128 ? 8 : rows >= 32 ? 4 : 1;
-  const most = (256 * 4 * rowsEach) / wide;
-  const high = Math.min(128, most, powerOfTwoFrom(rows));
-  return { rows: Math.max(4 * rowsEach, high), columns: wide, inner: 16, rowsEach };
-}
-
-function powerOfTwoFrom(n: number): number {
-  let power = 1;
-  while (power < n) power *= 2;
-  return power;
 }

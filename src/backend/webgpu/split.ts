@@ -10,7 +10,9 @@ import type {
   Store,
 } from "../../compiler/program.ts";
 import { sizeOf } from "../../tensor/shape.ts";
-import { chooseTile } from "./matrix-product.ts";
+import { productSize } from "./product-size.ts";
+import type { ProductKernel } from "./product-size.ts";
+import { chooseTile } from "./tile.ts";
 
 /** Workgroups that keep a large GPU busy. */
 const ENOUGH_WORKGROUPS = 256;
@@ -27,10 +29,9 @@ export function splitContractions(kernels: readonly Kernel[]): Kernel[] {
 
 function splitDot(kernel: DotKernel): Kernel[] {
   const { axes, batch, lhs, rhs, stores } = kernel;
-  const [columns, inner] = axes.slice(-2);
+  const { inner } = productSize(kernel);
   const outer = axes.slice(0, -1);
-  const tiles = sizeOf(axes.slice(0, batch)) * tilesOf(sizeOf(axes.slice(batch, -2)), columns);
-  const parts = partsOf(inner, tiles);
+  const parts = partsOf(inner, tilesOf(kernel));
   if (parts === 1) return [kernel];
   const length = inner / parts;
   const view = ({ buffer, index }: DotKernel["lhs"]): DotKernel["lhs"] => {
@@ -55,8 +56,7 @@ function splitDot(kernel: DotKernel): Kernel[] {
 function splitFilterGradient(kernel: FilterGradientKernel): Kernel[] {
   const { shape, parts, result } = kernel;
   const filter = sizeOf([...shape.kernel, shape.inChannels, shape.outChannels]);
-  const tiles = parts * tilesOf(filter / shape.outChannels, shape.outChannels);
-  const more = divisorUpTo(shape.batch / parts, Math.ceil(ENOUGH_WORKGROUPS / tiles));
+  const more = divisorUpTo(shape.batch / parts, Math.ceil(ENOUGH_WORKGROUPS / tilesOf(kernel)));
   if (more === 1) return [kernel];
   const sums = temporary(more * result.length);
   const axes = [parts, filter, more];
@@ -70,9 +70,10 @@ function partsOf(inner: number, tiles: number): number {
   return divisorUpTo(inner, Math.min(Math.ceil(ENOUGH_WORKGROUPS / tiles), Math.floor(inner / FEWEST_TERMS)));
 }
 
-function tilesOf(rows: number, columns: number): number {
+function tilesOf(kernel: ProductKernel): number {
+  const { batches, rows, columns } = productSize(kernel);
   const tile = chooseTile({ rows, columns }, { smallTiles: false });
-  return Math.ceil(rows / tile.rows) * Math.ceil(columns / tile.columns);
+  return batches * Math.ceil(rows / tile.rows) * Math.ceil(columns / tile.columns);
 }
 
 /** The parts of each result lie `step` apart; `stores` make of the sum what the whole kernel made of it. */
