@@ -1,4 +1,4 @@
-import type { DotKernel, View } from "../../compiler/program.ts";
+import type { DotKernel } from "../../compiler/program.ts";
 import { Evaluator, affineCode, countUses } from "./evaluator.ts";
 import { decode } from "./grid.ts";
 import { emitProduct, returnFour } from "./matrix-product.ts";
@@ -14,51 +14,45 @@ export function emitDot(kernel: DotKernel, buffers: ShaderBuffers, tile: Tile): 
   const rowAxes = axes.slice(batch, -2);
   const size = productSize(kernel);
   const [columnAxis, innerAxis] = [axes.length - 2, axes.length - 1];
+  const lhsAlongRows = lhs.index.coefficients[innerAxis] !== 1;
+  const lhsInFours = lhsAlongRows
+    ? rowAxes.length > 0 && isAligned(lhs.index, axes, columnAxis - 1)
+    : isAligned(lhs.index, axes, innerAxis);
+  const rhsInFours = isAligned(rhs.index, axes, columnAxis);
   const stored = vectorBuffers([], stores, axes, columnAxis);
-  const vectors = new Set(stored);
-  if (isAligned(lhs.index, axes, innerAxis)) vectors.add(lhs.buffer);
-  if (isAligned(rhs.index, axes, columnAxis)) vectors.add(rhs.buffer);
+  const vectors = [...(stored ?? []), ...(lhsInFours ? [lhs.buffer] : []), ...(rhsInFours ? [rhs.buffer] : [])];
   const shader = new ShaderWriter(buffers, vectors);
+  const batchAt = (): Code[] => decode(shader, batchAxes, "batch");
+  const rowAt = (): Code[] => decode(shader, rowAxes, "row");
+  const lhsIndex = (): Code => shader.bind("at", affineCode(lhs.index, [...batchAt(), ...rowAt(), "0", "inner"]));
+  if (!lhsInFours)
+    shader.function("lhs_element(batch: i32, row: i32, inner: i32) -> f32", () =>
+      shader.line(`return ${shader.load(lhs.buffer, lhsIndex())};`),
+    );
 
   const product = {
     name: "dot",
     ...size,
-    lhsAlongRows: lhs.index.coefficients[innerAxis] !== 1,
+    lhsAlongRows,
     lhs: () => {
-      shader.line(`if (row >= ${size.rows}) { return vec4<f32>(); }`);
-      const at = [...decode(shader, batchAxes, "batch"), ...decode(shader, rowAxes, "row"), "0", "inner"];
-      returnView(shader, lhs, { at, axes, axis: innerAxis, name: "inner" });
+      shader.line(`if (row >= ${size.rows} || inner >= ${size.inner}) { return vec4<f32>(); }`);
+      if (lhsInFours) shader.line(`return ${shader.loadVector(lhs.buffer, lhsIndex())};`);
+      else if (lhsAlongRows) returnFour(shader, size.rows, "row", (i) => `lhs_element(batch, row + ${i}, inner)`);
+      else returnFour(shader, size.inner, "inner", (i) => `lhs_element(batch, row, inner + ${i})`);
     },
     rhs: () => {
-      shader.line(`if (inner >= ${size.inner}) { return vec4<f32>(); }`);
-      const at = [...decode(shader, batchAxes, "batch"), ...rowAxes.map(() => "0"), "column", "inner"];
-      returnView(shader, rhs, { at, axes, axis: columnAxis, name: "column" });
+      shader.line(`if (inner >= ${size.inner} || column >= ${size.columns}) { return vec4<f32>(); }`);
+      const place = [...batchAt(), ...rowAxes.map(() => "0"), "column", "inner"];
+      const at = shader.bind("at", affineCode(rhs.index, place));
+      if (rhsInFours) shader.line(`return ${shader.loadVector(rhs.buffer, at)};`);
+      else returnFour(shader, size.columns, "column", (i) => shader.load(rhs.buffer, `${at} + ${i}`));
     },
     storesVectors: stored !== undefined,
     store: () => {
-      const at = [...decode(shader, batchAxes, "batch"), ...decode(shader, rowAxes, "row"), "column", "0"];
+      const at = [...batchAt(), ...rowAt(), "column", "0"];
       const point = { at, results: ["product"], vectorAxis: stored && columnAxis };
       new Evaluator(shader, countUses(stores.map((store) => store.value)), point).store(stores);
     },
   };
   return emitProduct(shader, product, tile);
-}
-
-interface Four {
-  readonly at: readonly Code[];
-  readonly axes: readonly number[];
-  /** Along which four elements are read, and what the index there is called. */
-  readonly axis: number;
-  readonly name: Code;
-}
-
-function returnView(shader: ShaderWriter, { buffer, index }: View, { at, axes, axis, name }: Four): void {
-  const first = shader.bind("at", affineCode(index, at));
-  if (isAligned(index, axes, axis)) {
-    shader.line(`if (${name} >= ${axes[axis]}) { return vec4<f32>(); }`);
-    shader.line(`return ${shader.loadVector(buffer, first)};`);
-    return;
-  }
-  const step = index.coefficients[axis];
-  returnFour(shader, axes[axis], name, (i) => shader.load(buffer, `${first} + ${i}${step === 1 ? "" : ` * ${step}`}`));
 }

@@ -1,5 +1,5 @@
 import type { FilterGradientKernel } from "../../compiler/program.ts";
-import { emitWindow, returnRow } from "./convolution.ts";
+import { emitWindow, imageVectors, returnRow } from "./convolution.ts";
 import { decode } from "./grid.ts";
 import { emitProduct, returnFour } from "./matrix-product.ts";
 import { productSize } from "./product-size.ts";
@@ -14,20 +14,20 @@ export function emitFilterGradient(kernel: FilterGradientKernel, buffers: Shader
   const { rows, columns, inner } = size;
   const images = shape.batch / parts;
   const storesVectors = columns % 4 === 0;
-  const shader = new ShaderWriter(buffers, storesVectors ? [cotangent, result] : []);
-  emitWindow(shader, shape, input, false);
-  shader.function("pixel_window(batch: i32, row: i32, pixel: i32) -> f32", () => {
-    const [image, y, x] = decode(shader, [images, ...shape.output], "pixel", "pixel");
-    shader.line(`return window(batch * ${images} + ${image}, ${y}, ${x}, row);`);
-  });
+  const loaded = imageVectors(shape, input);
+  const shader = new ShaderWriter(buffers, [...(loaded ?? []), ...(storesVectors ? [cotangent, result] : [])]);
+  emitWindow(shader, shape, input, loaded !== undefined);
 
   const product = {
     name: "filterGradient",
     ...size,
     lhsAlongRows: true,
     lhs: () => {
-      shader.line(`if (row >= ${rows}) { return vec4<f32>(); }`);
-      returnFour(shader, inner, "inner", (i) => `pixel_window(batch, row, inner + ${i})`);
+      shader.line(`if (row >= ${rows} || inner >= ${inner}) { return vec4<f32>(); }`);
+      const [image, y, x] = decode(shader, [images, ...shape.output], "inner", "pixel");
+      const pixel = `batch * ${images} + ${image}, ${y}, ${x}`;
+      if (loaded) shader.line(`return window(${pixel}, row);`);
+      else returnFour(shader, rows, "row", (i) => `window(${pixel}, row + ${i})`);
     },
     rhs: () => {
       shader.line(`if (inner >= ${inner}) { return vec4<f32>(); }`);

@@ -5,9 +5,9 @@ import type { Tile } from "./tile.ts";
 /** Batches of matrix products, whose operands and results are anything that can be indexed. */
 export interface MatrixProduct extends ProductSize {
   readonly name: string;
-  /** Whether neighbours along the left operand's rows, not along its inner dimension, are neighbours in memory. */
+  /** Whether the left operand comes in fours along its rows, which are neighbours in memory, or along the inner dimension. */
   readonly lhsAlongRows: boolean;
-  /** Writes a function's body: of i32 batch, row and inner, four numbers from `inner` on, with 0 beyond the end. */
+  /** Writes a function's body: of i32 batch, row and inner, four numbers from there on, with 0 beyond the end. */
   readonly lhs: () => void;
   /** The same of batch, inner and column: four columns. */
   readonly rhs: () => void;
@@ -18,8 +18,8 @@ export interface MatrixProduct extends ProductSize {
 }
 
 /**
- * A tiled product: a workgroup brings tiles of both operands into its own memory, as vectors of four along the inner
- * dimension on the left and along the columns on the right, and every invocation keeps a block of sums in registers.
+ * A tiled product: a workgroup brings tiles of both operands into its own memory, as vectors of four, those of the
+ * right operand along its columns, and every invocation keeps a block of sums in registers.
  */
 export function emitProduct(shader: ShaderWriter, product: MatrixProduct, tile: Tile): Dispatch {
   const { batches, rows, columns, inner } = product;
@@ -41,10 +41,10 @@ export function emitProduct(shader: ShaderWriter, product: MatrixProduct, tile: 
   shader.block(`for (var start = 0; start < ${inner}; start += ${tile.inner})`, () => {
     emitLoads(shader, product, tile, { size, batch, tileRow, tileColumn });
     shader.line("workgroupBarrier();");
-    shader.block(`for (var k = 0; k < ${tile.inner / 4}; k++)`, () => emitSums(shader, tile, own, down));
+    shader.block(`for (var k = 0; k < ${tile.inner / 4}; k++)`, () => emitSums(shader, product, tile, own));
     shader.line("workgroupBarrier();");
   });
-  emitStores(shader, product, own, { down, batch, tileRow, tileColumn });
+  emitStores(shader, product, tile, { own, batch, tileRow, tileColumn });
   return shader.finish(product.name, size, batches * rowTiles * columnTiles);
 }
 
@@ -70,16 +70,14 @@ function emitLoads(
   tile: Tile,
   { size, batch, tileRow, tileColumn }: Place & { readonly size: number },
 ): void {
-  const quarters = tile.inner / 4;
   const across = tile.columns / 4;
   const each = (count: number, body: () => void): void =>
     shader.block(`for (var unit = local; unit < ${count}; unit += ${size})`, body);
-  each(tile.rows * quarters, () => {
-    const [inner, outer] = lhsAlongRows ? [tile.rows, "unit_row"] : [quarters, "quarter"];
-    shader.line(`let ${lhsAlongRows ? outer : "quarter"} = unit % ${inner};`);
-    shader.line(`let ${lhsAlongRows ? "quarter" : "unit_row"} = unit / ${inner};`);
-    const values = `lhs(${batch}, ${sum(tileRow, "unit_row")}, start + quarter * 4)`;
-    shader.line(`lhs_tile[unit_row * ${quarters} + quarter] = ${values};`);
+  each((tile.rows * tile.inner) / 4, () => {
+    const run = (lhsAlongRows ? tile.rows : tile.inner) / 4;
+    const [along, beside] = [`unit % ${run} * 4`, `unit / ${run}`];
+    const [row, inner] = lhsAlongRows ? [along, beside] : [beside, along];
+    shader.line(`lhs_tile[unit] = lhs(${batch}, ${sum(tileRow, row)}, start + ${inner});`);
   });
   each(tile.inner * across, () => {
     const column = sum(tileColumn, `unit % ${across} * 4`);
@@ -87,29 +85,57 @@ function emitLoads(
   });
 }
 
-/** Four steps along the inner dimension. */
-function emitSums(shader: ShaderWriter, tile: Tile, own: readonly string[], down: number): void {
-  const across = tile.columns / 4;
-  const quarters = tile.inner / 4;
-  for (let i = 0; i < 4; i++) shader.line(`let b${i} = rhs_tile[(k * 4 + ${i}) * ${across} + column];`);
+const STEPS = [0, 1, 2, 3];
+const COMPONENTS = ["x", "y", "z", "w"];
+
+/** Four steps along the inner dimension, added up in the same order whatever the tile. */
+function emitSums(shader: ShaderWriter, product: MatrixProduct, tile: Tile, own: readonly string[]): void {
+  for (const step of STEPS) shader.line(`let b${step} = rhs_tile[(k * 4 + ${step}) * ${tile.columns / 4} + column];`);
+  const factorsOf = product.lhsAlongRows ? factorsAlongRows : factorsAlongInner;
   own.forEach((name, i) => {
-    const row = i === 0 ? "row" : `(row + ${i * down})`;
-    shader.line(`let a${i} = lhs_tile[${row} * ${quarters} + k];`);
-    shader.line(`${name} += a${i}.x * b0 + a${i}.y * b1 + a${i}.z * b2 + a${i}.w * b3;`);
+    const products = factorsOf(shader, tile, i).map((factor, step) => `${factor} * b${step}`);
+    shader.line(`${name} += ${products.join(" + ")};`);
   });
+}
+
+/** What the i-th of an invocation's rows has at each of the four steps: the parts of one vector. */
+function factorsAlongInner(shader: ShaderWriter, tile: Tile, i: number): Code[] {
+  shader.line(`let a${i} = lhs_tile[(${ownRow(tile, false, i)}) * ${tile.inner / 4} + k];`);
+  return COMPONENTS.map((part) => `a${i}.${part}`);
+}
+
+/** The same where vectors are along rows: one for each step, which four of the invocation's rows share if it has so many. */
+function factorsAlongRows(shader: ShaderWriter, tile: Tile, i: number): Code[] {
+  const row = ownRow(tile, true, i);
+  const vector = (step: number): Code => `lhs_tile[(k * 4 + ${step}) * ${tile.rows / 4} + (${row}) / 4]`;
+  if (!ownsFours(tile, true)) return STEPS.map((step) => `${vector(step)}[(${row}) % 4]`);
+  const four = Math.floor(i / 4);
+  if (i % 4 === 0) for (const step of STEPS) shader.line(`let a${four}_${step} = ${vector(step)};`);
+  return STEPS.map((step) => `a${four}_${step}.${COMPONENTS[i % 4]}`);
+}
+
+/** Whether an invocation's rows are runs of four. */
+function ownsFours({ rowsEach }: Tile, lhsAlongRows: boolean): boolean {
+  return lhsAlongRows && rowsEach % 4 === 0;
+}
+
+/** Where the i-th of an invocation's rows, or of its runs of four, is in the tile. */
+function ownRow(tile: Tile, lhsAlongRows: boolean, i: Code | number): Code {
+  const down = tile.rows / tile.rowsEach;
+  return ownsFours(tile, lhsAlongRows) ? `(row + ${i} / 4 * ${down}) * 4 + ${i} % 4` : `row + ${i} * ${down}`;
 }
 
 function emitStores(
   shader: ShaderWriter,
-  { rows, columns, storesVectors }: MatrixProduct,
-  own: readonly string[],
-  { down, batch, tileRow, tileColumn }: Place & { readonly down: number },
+  { rows, columns, lhsAlongRows, storesVectors }: MatrixProduct,
+  tile: Tile,
+  { own, batch, tileRow, tileColumn }: Place & { readonly own: readonly string[] },
 ): void {
   shader.line(`var sums = array<vec4<f32>, ${own.length}>(${own.join(", ")});`);
   shader.line(`let to_column = ${sum(tileColumn, "column * 4")};`);
   if (storesVectors) shader.line(`if (to_column >= ${columns}) { return; }`);
   shader.block(`for (var i = 0; i < ${own.length}; i++)`, () => {
-    shader.line(`let to_row = ${sum(tileRow, "row")} + i * ${down};`);
+    shader.line(`let to_row = ${sum(tileRow, ownRow(tile, lhsAlongRows, "i"))};`);
     shader.line(`if (to_row >= ${rows}) { break; }`);
     if (storesVectors) {
       shader.line(`store(${batch}, to_row, to_column, sums[i]);`);
