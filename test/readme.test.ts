@@ -1,14 +1,12 @@
-import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { loadSharp } from "../src/io/images.node.ts";
+import { runNode, runUnnoise } from "./support/command.ts";
 import { idxImages } from "./support/idx-images.ts";
 
-const execute = promisify(execFile);
 const root = fileURLToPath(new URL("..", import.meta.url));
 
 /** Code without the comment lines at its beginning. */
@@ -73,9 +71,8 @@ describe("an example, run in small", { timeout: 60_000 }, () => {
   ): Promise<string> {
     const code = replaced((await examples()).get(name) ?? "", replacements);
     await writeFile(join(project, name), code);
-    const { stdout } = await execute(process.execPath, ["--conditions", "unnoise-source", name, ...args], {
-      cwd: project,
-    });
+    const { stdout, stderr } = await runNode(project, "--conditions", "unnoise-source", name, ...args);
+    expect(stderr).toBe("");
     return stdout;
   }
 
@@ -104,7 +101,7 @@ describe("an example, run in small", { timeout: 60_000 }, () => {
     const model = "--dim 4 --dim-mults 1,2 --attention-heads 1 --timesteps 20 --sampling-timesteps 8";
     const length = "--steps 1 --batch-size 4 --samples 1 --sample-every 0 --out run --device reference";
     const train = `train --data train-images-idx3-ubyte ${model} ${length}`;
-    await execute(process.execPath, [join(root, "src", "cli", "main.ts"), ...train.split(" ")], { cwd: project });
+    expect((await runUnnoise(project, ...train.split(" "))).stderr).toBe("");
     const sharp = await loadSharp();
     for (const [name, factor] of [
       ["a.png", 3],
@@ -137,7 +134,7 @@ describe("an example, run in small", { timeout: 60_000 }, () => {
     const model = "--dim 4 --dim-mults 1,2 --attention-heads 1 --num-classes 3 --timesteps 20 --sampling-timesteps 4";
     const length = "--steps 1 --batch-size 4 --samples 1 --sample-every 0 --out classes --device reference";
     const train = `train --data . ${model} ${length}`;
-    await execute(process.execPath, [join(root, "src", "cli", "main.ts"), ...train.split(" ")], { cwd: project });
+    expect((await runUnnoise(project, ...train.split(" "))).stderr).toBe("");
     expect(await run("guide-classes.ts", {}, "classes")).toBe("guidance-1.png, guidance-3.png: 0, 1, 2\n");
     const sharp = await loadSharp();
     const [plain, guided] = await Promise.all(

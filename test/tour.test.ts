@@ -1,13 +1,11 @@
-import { execFile } from "node:child_process";
 import { mkdtemp, readFile, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { loadSharp } from "../src/io/images.node.ts";
+import { runUnnoise } from "./support/command.ts";
 
-const execute = promisify(execFile);
 const root = fileURLToPath(new URL("..", import.meta.url));
 
 let folder: string;
@@ -18,9 +16,8 @@ afterAll(() => rm(folder, { recursive: true }));
 
 /** Runs a command that must succeed and complain of nothing, and returns what it prints. */
 async function unnoise(line: string): Promise<string> {
-  const args = [join(root, "src", "cli", "main.ts"), ...line.split(" ")];
-  const { stdout, stderr } = await execute(process.execPath, args, { cwd: folder });
-  expect(stderr).toBe("");
+  const { stdout, stderr, code } = await runUnnoise(folder, ...line.split(" "));
+  expect([stderr, code]).toEqual(["", 0]);
   return stdout;
 }
 

@@ -25,6 +25,7 @@ export async function chosenBackend(): Promise<Backend> {
     say("device-status", "does not work here");
     throw error;
   }
-  say("device-status", opened.backend.description);
+  const { description, reason } = opened.backend;
+  say("device-status", reason === undefined ? description : `${description} (${reason})`);
   return opened.backend;
 }

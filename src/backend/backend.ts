@@ -6,6 +6,8 @@ export interface Backend {
   readonly name: "reference" | "wasm" | "webgpu";
   /** One line for people: what it runs on, with how many threads. */
   readonly description: string;
+  /** One line: why `auto` did not take a GPU. */
+  readonly reason?: string | undefined;
   /**
    * Compiles a graph. Variables that it names move to this device and stay there.
    *

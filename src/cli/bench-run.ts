@@ -13,7 +13,7 @@ import { measureWebGpuPeak } from "../bench/webgpu-peak.ts";
 import { Workload } from "../bench/workload.ts";
 import type { BenchFlags } from "./bench.ts";
 import { formatSeconds, kernelTable, kindTable } from "./bench-tables.ts";
-import { withDevice } from "./device.ts";
+import { describeDevice, withDevice } from "./device.ts";
 import { formatTable } from "./format.ts";
 
 const DEFAULT_KERNELS = 30;
@@ -24,7 +24,7 @@ const WARM_UP_STEPS = 3;
 export async function benchRun(flags: BenchFlags): Promise<void> {
   await withDevice(flags.device, async (backend) => {
     const isTable = flags.json !== true;
-    if (isTable) print(`${backend.description}; Node ${process.version}`);
+    if (isTable) print(`${describeDevice(backend)}; Node ${process.version}`);
     const results: BenchResult[] = [];
     const profiles: ProfileReport[] = [];
     for (const name of flags.only) {

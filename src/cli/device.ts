@@ -15,6 +15,11 @@ export async function openDevice(name: DeviceName): Promise<Backend> {
   return openBackend({ device: name, cache: programCache() });
 }
 
+/** What it computes on, and why on nothing faster. */
+export function describeDevice({ description, reason }: Backend): string {
+  return reason === undefined ? description : `${description} (${reason})`;
+}
+
 /** Opens a device for as long as `use` takes. */
 export async function withDevice<T>(name: DeviceName, use: (backend: Backend) => Promise<T>): Promise<T> {
   return useAndClose(await openDevice(name), use);

@@ -1,11 +1,9 @@
 import type { Backend } from "../backend/backend.ts";
 import type { ImageDataset } from "../data/dataset.ts";
-import { imageFolder } from "../data/image-folder.node.ts";
 import { evaluateSamples } from "../evaluation/evaluate-samples.ts";
 import type { Evaluation } from "../evaluation/evaluate-samples.ts";
 import { cachedReference } from "../evaluation/feature-cache.node.ts";
 import { FeatureExtractor } from "../evaluation/feature-extractor.ts";
-import { datasetImages } from "../evaluation/dataset-batches.ts";
 import { fingerprint } from "../evaluation/fingerprint.ts";
 import { neighbourImages } from "../evaluation/neighbour-images.ts";
 import type { Reference } from "../evaluation/reference.ts";
@@ -13,13 +11,15 @@ import { fromBytes } from "../io/pixels.ts";
 import type { ImageBatch } from "../io/pixels.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import { classShares } from "./class-shares.ts";
-import { withDevice } from "./device.ts";
+import { describeDevice, withDevice } from "./device.ts";
 import type { EvaluateFlags } from "./evaluate.ts";
 import { EvaluationReport } from "./evaluation-report.ts";
 import type { EvaluationRow, EvaluationSettings } from "./evaluation-report.ts";
 import { EvaluationTable } from "./evaluation-table.ts";
 import { openFeatures } from "./feature-file.ts";
 import { formatCount } from "./format.ts";
+import { givenImages } from "./given-images.ts";
+import type { GivenImages } from "./given-images.ts";
 import { EXIT_INTERRUPTED, catchInterrupt } from "./interrupt.ts";
 import { writeGrid } from "./pictures.ts";
 import { samplingBar } from "./progress.ts";
@@ -35,13 +35,16 @@ export async function evaluateRun(flags: EvaluateFlags): Promise<number> {
   const source = flags.images === undefined ? await SampleSource.open(flags, say) : undefined;
   const dataset = await openReferenceData({ ...flags, split: flags.split ?? "train" }, source?.found, say);
   say(`data    ${dataset.name}: ${formatCount(dataset.length)} images from ${dataset.source}`);
+  const images = flags.images === undefined ? undefined : await givenImages(flags.images, dataset);
   return withDevice(flags.device, async (backend) => {
     const extractor = new FeatureExtractor(await openFeatures(flags.features, dataset), backend);
-    say(`device  ${backend.description}`);
+    say(`device  ${describeDevice(backend)}`);
     say(`compare ${extractor.network.featureCount} features of the ${extractor.network.name}`);
     const reference = await openReference(dataset, extractor, flags, say);
     const run: Run = { flags, reference, extractor, say };
-    return source ? evaluateModel(run, source, backend) : evaluateDirectory(run, flags.images ?? "");
+    if (images) return evaluateImages(run, images);
+    if (source) return evaluateModel(run, source, backend);
+    throw new Error("internal: nothing to evaluate");
   });
 }
 
@@ -83,7 +86,7 @@ async function openReference(
 async function evaluateModel(run: Run, source: SampleSource, backend: Backend): Promise<number> {
   const { flags, say } = run;
   const ways = source.ways(flags);
-  const settings = await settingsOf(run, await source.fingerprint());
+  const settings = await settingsOf(run, await source.fingerprint(), flags.number);
   const report = await EvaluationReport.open(settings, fileOf(flags));
   const table = new EvaluationTable(say);
   const interrupt = catchInterrupt(() => say("Stopping after this step."));
@@ -126,14 +129,12 @@ async function evaluateWay(
   return { sampler, steps, evaluations, secondsFor64, ...numbersOf(evaluation), classShares: shares };
 }
 
-async function evaluateDirectory(run: Run, directory: string): Promise<number> {
+async function evaluateImages(run: Run, { path, images }: GivenImages): Promise<number> {
   const { reference, extractor, flags, say } = run;
-  const { height, width, channels } = reference.dataset;
-  const images = await datasetImages(await imageFolder({ directory, height, width, channels }));
   const evaluation = await evaluateSamples(images, reference, extractor);
   await writePicture(run, images, evaluation);
   const row = { sampler: null, steps: null, evaluations: null, secondsFor64: null, ...numbersOf(evaluation) };
-  const settings = await settingsOf(run, directory);
+  const settings = await settingsOf(run, path, images.shape[0]);
   const report = EvaluationReport.begin(settings, fileOf(flags));
   await report.add(row);
   if (flags.json === true) print(report.toJson());
@@ -160,14 +161,18 @@ function numbersOf({ images, fid, kid, kidStd, precision, recall, novelty }: Eva
   return { images, fid, kid, kidStd, precision, recall, novelty };
 }
 
-async function settingsOf({ flags, reference, extractor }: Run, samples: string): Promise<EvaluationSettings> {
+async function settingsOf(
+  { flags, reference, extractor }: Run,
+  samples: string,
+  number: number,
+): Promise<EvaluationSettings> {
   const { dataset } = reference;
   return {
     samples,
     reference: dataset.name,
     referenceImages: dataset.length,
     features: `${extractor.network.name} ${await fingerprint(extractor.network)}`,
-    number: flags.number,
+    number,
     seed: flags.seed,
     timestepSpacing: flags.timestepSpacing ?? null,
     eta: flags.eta ?? null,

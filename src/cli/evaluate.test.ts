@@ -1,14 +1,11 @@
-import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
+import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { runUnnoise } from "../../test/support/command.ts";
+import type { Outcome } from "../../test/support/command.ts";
 import { loadSharp } from "../io/images.node.ts";
-
-const main = fileURLToPath(new URL("main.ts", import.meta.url));
-const execute = promisify(execFile);
 
 interface Row {
   readonly sampler: string;
@@ -38,6 +35,7 @@ beforeAll(async () => {
     join(folder, "stripes", "train-labels-idx1-ubyte"),
     idx((i) => i % 3, 60),
   );
+  await writeFile(join(folder, "small-idx3-ubyte"), idx(stripes, 20, 6, 6));
 });
 afterAll(() => rm(folder, { recursive: true }));
 
@@ -58,14 +56,7 @@ function stripes(i: number): number {
   return [across, down, across ^ down][image % 3];
 }
 
-async function unnoise(line: string): Promise<{ stdout: string; stderr: string; code: number }> {
-  const options = { cwd: folder, env: { ...process.env, UNNOISE_CACHE: join(folder, "cache") } };
-  try {
-    return { ...(await execute(process.execPath, [main, ...line.split(" ")], options)), code: 0 };
-  } catch (error) {
-    return error as { stdout: string; stderr: string; code: number };
-  }
-}
+const unnoise = (line: string): Promise<Outcome> => runUnnoise(folder, ...line.split(" "));
 
 const reportIn = async (name: string): Promise<Report> =>
   JSON.parse(await readFile(join(folder, name), "utf8")) as Report;
@@ -121,6 +112,14 @@ describe("unnoise evaluate", { timeout: 60_000 }, () => {
     expect(await readdir(join(folder, "cache", "features"))).toEqual(cached);
     const other = await unnoise(`${sweep} --seed 1`);
     expect(other.stderr).toBe("unnoise: rows.json: its rows are of seed 0, now it is 1: name another file\n");
+    // Whether auto took the processor or one asked for it makes no difference.
+    expect(whole.settings.device).toMatch(/^WebAssembly, \d+ threads?, \d+-bit SIMD$/);
+    expect((await unnoise(`${sweep} --device wasm`)).code).toBe(0);
+  });
+
+  test("counts as steps the levels that a sampler visits, where none are given too", async () => {
+    const { stdout } = await unnoise("evaluate --features toy.safetensors -n 12 --sampler heun --json");
+    expect((JSON.parse(stdout) as Report).rows).toMatchObject([{ sampler: "heun", steps: 3, evaluations: 5 }]);
   });
 
   test("computes features anew where the cached ones are damaged", async () => {
@@ -145,6 +144,20 @@ describe("unnoise evaluate", { timeout: 60_000 }, () => {
     expect(width / height).toBe((10 * 14 + 2) / (3 * 14 + 2));
   });
 
+  test("takes images from an IDX file, gzipped or not", async () => {
+    await writeFile(join(folder, "again-idx3-ubyte"), idx(stripes, 20, 12, 12));
+    await writeFile(join(folder, "again.gz"), gzipSync(await readFile(join(folder, "again-idx3-ubyte"))));
+    const line = "evaluate --data stripes --features toy.safetensors --json --images";
+    const [plain, packed] = await Promise.all(
+      ["again-idx3-ubyte", "again.gz"].map((name) => unnoise(`${line} ${name}`)),
+    );
+    const report = JSON.parse(plain.stdout) as Report;
+    // They are the first twenty of the dataset.
+    expect(report.rows[0]).toMatchObject({ images: 20, novelty: { pixels: 0 } });
+    expect(report.settings).toMatchObject({ samples: "again-idx3-ubyte", number: 20 });
+    expect((JSON.parse(packed.stdout) as Report).rows).toEqual(report.rows);
+  });
+
   test("measures the bound on the likelihood of images", async () => {
     const { stdout, stderr } = await unnoise("evaluate --nll 5 --seed 3 --json nll.json");
     expect(stderr).toBe("");
@@ -162,6 +175,11 @@ describe("unnoise evaluate", { timeout: 60_000 }, () => {
     ["evaluate --steps 2,3 --out x.png", /--out shows the samples of one sampler and number of steps, got 2 pairs/],
     ["evaluate --images drawn --steps 2", /--images evaluates pictures that are there: leave --checkpoint, --sampler/],
     ["evaluate --images drawn", /--images needs a dataset to compare with: name one with --data/],
+    ["evaluate --images nothing --data stripes", /--images must be a directory of images or an IDX file that exists/],
+    [
+      "evaluate --images small-idx3-ubyte --data stripes",
+      /small-idx3-ubyte are \[6, 6, 1\], those of stripes \[12, 12/,
+    ],
     ["evaluate --sampler ddim,dimm", /It must be made of ddpm, .*got "dimm"/],
     ["evaluate --features toy.safetensors --steps 2,21", /ddim: steps must be a whole number from 1 to 20, got 21/],
     ["evaluate", /are for images \[28, 28, 1\], got \[12, 12, 1\]: name others with --features/],

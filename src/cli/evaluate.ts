@@ -14,6 +14,7 @@ Examples:
   $ unnoise evaluate                                  1,000 samples of the latest run
   $ unnoise evaluate --sampler ddim,uniPC --steps 5,10,20 --json samplers.json
   $ unnoise evaluate --images drawn/ --data fashion-mnist
+  $ unnoise evaluate --images samples-idx3-ubyte.gz --data fashion-mnist
   $ unnoise evaluate -n 5000 --out nearest.png        also show what samples are nearest to
   $ unnoise evaluate --features inception.safetensors
   $ unnoise evaluate --guidance 3 --json              how many samples are of their class, too
@@ -56,12 +57,12 @@ export interface EvaluateFlags {
 
 export function evaluateCommand(): Command {
   return new Command("evaluate")
-    .description("Measure how good a model's samples, or the images of a directory, are beside a dataset.")
+    .description("Measure how good a model's samples, or other images, are beside a dataset.")
     .option(
       "--checkpoint <path>",
       "a checkpoint file or a run directory (default: the latest run, or the model that comes with unnoise)",
     )
-    .option("--images <directory>", "evaluate the images of a directory instead of drawing samples")
+    .option("--images <path>", "evaluate the images of a directory or of an IDX file instead of drawing samples")
     .option(
       "--data <name>",
       "the dataset: fashion-mnist, mnist, cifar10, or a path (default: what the model was trained on)",

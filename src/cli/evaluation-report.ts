@@ -9,7 +9,7 @@ const inBothSpaces = z.strictObject({ features: z.number(), pixels: z.number() }
 
 /** One evaluation. */
 const evaluationRow = z.strictObject({
-  /** None for the images of a directory. */
+  /** None for images that were there. */
   sampler: z.nullable(z.string()),
   steps: z.nullable(z.number()),
   /** Evaluations of the network per image. */
@@ -30,7 +30,7 @@ export type EvaluationRow = z.infer<typeof evaluationRow>;
 
 /** What all rows of a report have in common: rows of other settings do not compare. */
 const evaluationSettings = z.strictObject({
-  /** What is evaluated: a model by the fingerprint of its weights, or a directory. */
+  /** What is evaluated: a model by the fingerprint of its weights, or a path of images. */
   samples: z.string(),
   reference: z.string(),
   referenceImages: z.number(),

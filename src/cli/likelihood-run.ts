@@ -6,7 +6,7 @@ import { writeFileAtomic } from "../io/atomic.node.ts";
 import { fromBytes } from "../io/pixels.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import { diffusionFromCheckpoint, modelFromCheckpoint } from "../training/from-checkpoint.ts";
-import { withDevice } from "./device.ts";
+import { describeDevice, withDevice } from "./device.ts";
 import type { EvaluateFlags } from "./evaluate.ts";
 import { formatCount } from "./format.ts";
 import { EXIT_INTERRUPTED, catchInterrupt } from "./interrupt.ts";
@@ -50,7 +50,7 @@ export async function likelihoodRun(flags: EvaluateFlags, count: number): Promis
 
   const interrupt = catchInterrupt(() => say("Stopping after this step."));
   const measured = await withDevice(flags.device, async (backend) => {
-    say(`device  ${backend.description}`);
+    say(`device  ${describeDevice(backend)}`);
     const bar =
       flags.json === true ? undefined : await samplingBar(diffusion.timesteps * Math.ceil(indices.length / BATCH));
     try {

@@ -1,20 +1,19 @@
-import { execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { cp, mkdir, mkdtemp, readFile, readdir, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { commandEnvironment, commandPath, runUnnoise } from "../../test/support/command.ts";
+import type { Outcome } from "../../test/support/command.ts";
 import { idxImages } from "../../test/support/idx-images.ts";
 import { loadSharp } from "../io/images.node.ts";
 import { metricsLine } from "../training/metrics.ts";
 
-const main = fileURLToPath(new URL("main.ts", import.meta.url));
 const parityFixtures = fileURLToPath(new URL("../../test/fixtures/parity", import.meta.url));
 const imageFixtures = fileURLToPath(new URL("../../test/fixtures/images", import.meta.url));
-const execute = promisify(execFile);
 
 let folder: string;
 beforeAll(async () => {
@@ -23,18 +22,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-interface Outcome {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-async function unnoise(...args: string[]): Promise<Outcome> {
-  const end = (error: unknown) => error as Outcome;
-  const outcome = await execute(process.execPath, [main, ...args], { cwd: folder }).catch(end);
-  return { code: "code" in outcome ? outcome.code : 0, stdout: outcome.stdout, stderr: outcome.stderr };
-}
-
+const unnoise = (...args: string[]): Promise<Outcome> => runUnnoise(folder, ...args);
 const words = (line: string): string[] => line.split(" ");
 
 /** A model that trains in milliseconds on the reference device. */
@@ -141,7 +129,7 @@ describe("unnoise train", { timeout: 60_000 }, () => {
     const trained = await unnoise("train", ...edm, ..."--diffusion edm --steps 2 --out edm".split(" "));
     expect([trained.stderr, trained.code]).toEqual(["", 0]);
     // Three levels by Heun's method.
-    expect(trained.stdout).toContain("Drawing 4 images in 5 steps");
+    expect(trained.stdout).toContain("Drawing 4 images in 3 steps");
     const of = "--checkpoint edm --device reference -n 2";
     expect((await unnoise("sample", ...words(`${of} --out edm.png`))).stderr).toBe("");
     expect((await sizeOf("edm.png")).pages).toBe(1);
@@ -185,7 +173,10 @@ describe("unnoise train", { timeout: 60_000 }, () => {
 
   test("stops at Ctrl-C with a checkpoint, and the same command gives what one run would have given", async () => {
     const command = ["train", ...tiny, ..."--steps 12 --save-every 100 --sample-every 0".split(" ")];
-    const child = spawn(process.execPath, [main, ...command, "--out", "stopped"], { cwd: folder });
+    const child = spawn(process.execPath, [commandPath, ...command, "--out", "stopped"], {
+      cwd: folder,
+      env: commandEnvironment(folder),
+    });
     let stdout = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       stdout += text;

@@ -68,8 +68,7 @@ export class SampleSource {
     const way = (sampler: SamplerName | undefined, steps: number | undefined): SampleWay => {
       const plan = this.#diffusion.plan({ sampler, steps, timestepSpacing, eta });
       const settings = { sampler, steps, timestepSpacing, eta, condScale: guidance };
-      const evaluations = plan.steps.length;
-      return { sampler: plan.sampler, steps: steps ?? evaluations, evaluations, settings };
+      return { sampler: plan.sampler, steps: plan.visited, evaluations: plan.steps.length, settings };
     };
     return (samplers ?? [undefined]).flatMap((sampler) => (steps ?? [undefined]).map((count) => way(sampler, count)));
   }

@@ -63,7 +63,11 @@ export function sampleCommand(): Command {
       "draw the same images again (default: others each time)",
       numberFlag(wholeNumber(0, 2 ** 32 - 1)),
     )
-    .option("--steps <n>", "evaluations of the model per image (default: as trained)", numberFlag(count))
+    .option(
+      "--steps <n>",
+      "noise levels to visit: as many evaluations of the model, of heun and edm about twice (default: as trained)",
+      numberFlag(count),
+    )
     .addOption(
       new Option("--sampler <name>", "the way from noise to images (default: by --steps, ddpm or ddim)").choices(
         samplerNames,

@@ -7,7 +7,7 @@ import type { ImageClassifier } from "../evaluation/image-classifier.ts";
 import { trainClassifier } from "../evaluation/train-classifier.ts";
 import { Pace } from "../training/pace.ts";
 import { isPublished, openData } from "./dataset.ts";
-import { withDevice } from "./device.ts";
+import { describeDevice, withDevice } from "./device.ts";
 import { formatCount, formatDuration } from "./format.ts";
 import { EXIT_INTERRUPTED, catchInterrupt } from "./interrupt.ts";
 import { progressDisplay } from "./progress.ts";
@@ -20,7 +20,7 @@ export async function trainClassifierRun(flags: TrainClassifierFlags): Promise<n
   const dataset = await openData(flags, say);
   say(`data    ${dataset.name}: ${formatCount(dataset.length)} images from ${dataset.source}`);
   return withDevice(flags.device, async (backend) => {
-    say(`device  ${backend.description}`);
+    say(`device  ${describeDevice(backend)}`);
     const classifier = await train(flags, dataset, backend);
     if (classifier === undefined) return EXIT_INTERRUPTED;
     // As it is once its weights are rounded for the file.

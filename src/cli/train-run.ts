@@ -12,6 +12,7 @@ import type { TrainedModel } from "../training/trained-model.ts";
 import { Trainer } from "../training/trainer.ts";
 import { allClasses, classesInTurn, columnsOfClasses } from "./classes.ts";
 import { classifierReport } from "./classifier-report.ts";
+import { describeDevice } from "./device.ts";
 import { formatCount, formatDuration } from "./format.ts";
 import { EXIT_INTERRUPTED, catchInterrupt } from "./interrupt.ts";
 import type { Interrupt } from "./interrupt.ts";
@@ -100,7 +101,7 @@ function introduce({ path, settings, directory, dataset, backend, trainer }: Run
   say(
     `model   ${trainer.model instanceof UnetClassifier ? "classifier" : "U-Net"} of ${formatCount(trainer.model.parameterCount())} parameters`,
   );
-  say(`device  ${backend.description}`);
+  say(`device  ${describeDevice(backend)}`);
   for (const fault of directory.faults) say(`passed over ${fault}`);
   if (startStep > 0) say(`going on from step ${formatCount(startStep)}`);
 }
@@ -170,19 +171,19 @@ async function hasFinalPictures(run: string): Promise<boolean> {
 /** @returns false if it was interrupted */
 async function drawFinalPictures(run: Run, model: Unet): Promise<boolean> {
   const { diffusion, settings, path } = run;
-  const steps = diffusion.plan().steps.length;
+  const { visited, steps } = diffusion.plan();
   let bar: SamplingBar | undefined;
   const interrupt = catchInterrupt(() => {
     bar?.stop();
     say(`Stopping; the model is trained and kept in ${path}.`);
   });
   try {
-    say(`Drawing ${settings.samples} images in ${steps} steps ...`);
+    say(`Drawing ${settings.samples} images in ${visited} steps ...`);
     const start = performance.now();
-    bar = await samplingBar(steps);
+    bar = await samplingBar(steps.length);
     const options = {
       ...samplingOf(run, settings.samples, interrupt.signal),
-      returnSteps: animationSteps(steps),
+      returnSteps: animationSteps(steps.length),
       onStep: ({ step }: SamplingProgress) => bar?.show(step),
     };
     const images = await unlessAborted(interrupt.signal, () => diffusion.sample(model, options));

@@ -69,7 +69,7 @@ export abstract class Diffusion {
   abstract xStartFactors(level: NoiseLevel): readonly [ofImages: number, ofOutput: number];
   /**
    * What {@link sample} will do with these options, before anything runs: `plan(options).steps.length` is the number
-   * of evaluations of the network.
+   * of evaluations of the network, `plan(options).visited` that of the noise levels.
    *
    * @throws one line, if the options do not go together
    */

@@ -19,9 +19,13 @@ describe("a backend in a worker", () => {
     backend.load({ inputs: [], outputs: [], updates: [{ variable, value: valueOf(variable).add(1) }] });
 
   test("says what the one inside is", async () => {
-    const inside = ReferenceBackend.create();
-    const { name, description } = await open(() => Promise.resolve(inside));
-    expect({ name, description }).toEqual({ name: inside.name, description: inside.description });
+    const inside: Backend = Object.assign(ReferenceBackend.create(), { reason: "there is no GPU" });
+    const { name, description, reason } = await open(() => Promise.resolve(inside));
+    expect({ name, description, reason }).toEqual({
+      name: "reference",
+      description: inside.description,
+      reason: "there is no GPU",
+    });
   });
 
   test("shares a variable with another backend, whichever runs", async () => {

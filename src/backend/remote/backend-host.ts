@@ -8,9 +8,12 @@ import type { WorkerScope } from "./channel.ts";
 import { graphOf } from "./graph-record.ts";
 import type { GraphRecord } from "./graph-record.ts";
 
+/** What a backend says of itself. */
+export type BackendFacts = Pick<Backend, "name" | "description" | "reason">;
+
 /** What a {@link RemoteBackend} asks of its worker. Programs and variables are numbers that it picked. */
 export interface HostFunctions {
-  open(options: BackendOptions): Promise<Pick<Backend, "name" | "description">>;
+  open(options: BackendOptions): Promise<BackendFacts>;
   load(program: number, graph: GraphRecord): Promise<Pick<Executable, "workspaceBytes">>;
   run(program: number, inputs: readonly NdArray[]): Promise<NdArray[]>;
   dispose(program: number): Promise<void>;
@@ -37,7 +40,8 @@ export function hostBackend(scope: WorkerScope, create: (options: BackendOptions
   serve<HostFunctions>(scope, {
     async open(options) {
       backend = await create(options);
-      return { name: backend.name, description: backend.description };
+      const { name, description, reason } = backend;
+      return { name, description, reason };
     },
     async load(program, graph) {
       const executable = await known(backend).load(graphOf(graph, (variable) => known(variables.get(variable))));

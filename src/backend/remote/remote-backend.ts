@@ -4,7 +4,7 @@ import type { NdArray } from "../../tensor/ndarray.ts";
 import type { Variable, VariableStorage } from "../../tensor/variable.ts";
 import type { Backend, BackendOptions, Executable } from "../backend.ts";
 import { checkGraph, checkInputs } from "../checks.ts";
-import type { HostFunctions } from "./backend-host.ts";
+import type { BackendFacts, HostFunctions } from "./backend-host.ts";
 import { Caller } from "./channel.ts";
 import type { WorkerLike } from "./channel.ts";
 import { compact, recordGraph, variablesOf } from "./graph-record.ts";
@@ -16,6 +16,7 @@ import { compact, recordGraph, variablesOf } from "./graph-record.ts";
 export class RemoteBackend implements Backend {
   readonly name: Backend["name"];
   readonly description: string;
+  readonly reason: string | undefined;
   readonly #worker: WorkerLike;
   readonly #caller: Caller<HostFunctions>;
   readonly #numbers = new WeakMap<Variable, number>();
@@ -26,13 +27,10 @@ export class RemoteBackend implements Backend {
   #loaded = 0;
   #closed = false;
 
-  private constructor(
-    worker: WorkerLike,
-    caller: Caller<HostFunctions>,
-    { name, description }: Pick<Backend, "name" | "description">,
-  ) {
+  private constructor(worker: WorkerLike, caller: Caller<HostFunctions>, { name, description, reason }: BackendFacts) {
     this.name = name;
     this.description = description;
+    this.reason = reason;
     this.#worker = worker;
     this.#caller = caller;
     this.#storage = {

@@ -20,7 +20,7 @@ export interface WasmOptions {
   readonly threads?: number | undefined;
   /** Whether V8 may merge vector operations to 256 bits; where it can, unless given (or UNNOISE_SIMD=128). */
   readonly wide?: boolean;
-  /** Why this backend was taken rather than another, for its description. */
+  /** Why this backend was taken rather than another. */
   readonly reason?: string | undefined;
   /** Where compiled programs are kept for the next process; nowhere unless given. */
   readonly cache?: ByteCache | undefined;
@@ -42,6 +42,7 @@ export interface Platform {
 export class WasmBackend implements Backend {
   readonly name = "wasm";
   readonly description: string;
+  readonly reason: string | undefined;
   readonly features: Features;
   readonly #site: Site;
   readonly #target: Target;
@@ -70,8 +71,8 @@ export class WasmBackend implements Backend {
     };
     this.#cache = options.cache;
     const threads = `${team.size} thread${team.size === 1 ? "" : "s"}`;
-    const because = options.reason === undefined ? "" : ` (${options.reason})`;
-    this.description = `WebAssembly, ${threads}, ${features.wide ? 256 : 128}-bit SIMD${because}`;
+    this.description = `WebAssembly, ${threads}, ${features.wide ? 256 : 128}-bit SIMD`;
+    this.reason = options.reason;
   }
 
   static async create(platform: Platform, options: WasmOptions = {}): Promise<WasmBackend> {

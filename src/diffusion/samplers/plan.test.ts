@@ -30,6 +30,7 @@ describe("a plan", () => {
     ["edm", 19],
   ])("of %s asks the network %i times in 10 steps", (sampler, evaluations) => {
     expect(plan({ sampler }).steps).toHaveLength(evaluations);
+    expect(plan({ sampler }).visited).toBe(10);
     expect(samplerNames).toContain(sampler);
   });
 

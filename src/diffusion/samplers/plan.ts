@@ -82,6 +82,8 @@ export interface SamplingPlan {
   readonly start: NoiseLevel;
   /** One for each evaluation of the network. */
   readonly steps: readonly SamplerStep[];
+  /** Noise levels that it visits: the `steps` that were asked for, less those that `strength` leaves out. */
+  readonly visited: number;
   /** Images that it keeps from step to step, besides x. */
   readonly memory: number;
   /** Whether it draws fresh noise. */
@@ -107,14 +109,15 @@ export function samplingPlan(levels: NoiseLevels, options: PlanOptions): Samplin
   const visited = levelsOf(levels, options);
   const straight = sampler(visited, options, (rho) => levels.withRho(rho));
   const steps = options.resamples === undefined ? straight : repainting(visited, straight, options);
-  return { sampler: name, start: straight[0]?.level ?? CLEAN, steps, ...demandsOf(name, steps) };
+  const start = straight[0]?.level ?? CLEAN;
+  return { sampler: name, start, steps, visited: visited.length - 1, ...demandsOf(name, steps) };
 }
 
 /** From images to the noise that `ddim` makes them of, over the levels that it would visit. */
 export function inversionPlan(levels: NoiseLevels, options: LevelOptions): SamplingPlan {
   const visited = levelsOf(levels, { ...options, sampler: "ddim" }).toReversed();
   const steps = ddimInverse(visited);
-  return { sampler: "ddim", start: CLEAN, steps, ...demandsOf("ddim", steps) };
+  return { sampler: "ddim", start: CLEAN, steps, visited: visited.length - 1, ...demandsOf("ddim", steps) };
 }
 
 function repainting(
