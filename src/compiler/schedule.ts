@@ -153,6 +153,7 @@ class Scheduler {
 
   /** Stores what would cost more to compute again in each of its users. */
   #storeShared(): void {
+    const shared: Tensor[] = [];
     for (let round = 0; round < 2; round++) {
       const sinks = this.#sinks();
       const cones = new Map<Tensor, Cone>();
@@ -160,13 +161,27 @@ class Scheduler {
         if (this.#isStored(node) || !isElementwise(node.op) || this.#inTail.has(node)) continue;
         const cone = this.#coneOf(node, cones);
         const uses = sinks.get(node)?.size ?? 1;
-        if (this.#isBetterStored(node, cone, uses)) this.#store(node);
+        if (!this.#isBetterStored(node, cone, uses)) continue;
+        this.#store(node);
+        if (uses > 1) shared.push(node);
       }
+    }
+    this.#fuseLone(shared);
+  }
+
+  /** What was stored for several kernels, of which only one is left since what they computed of it is stored too. */
+  #fuseLone(shared: readonly Tensor[]): void {
+    const sinks = this.#sinks();
+    for (const node of shared) {
+      if (sinks.get(node)?.size !== 1 || this.#isSpread(node)) continue;
+      this.#stored.delete(node);
+      const fits = (this.#users.get(node) ?? []).every((user) => !isTooLarge(this.#coneOf(user)));
+      if (!fits) this.#stored.add(node);
     }
   }
 
   #isBetterStored(node: Tensor, cone: Cone, uses: number): boolean {
-    if (cone.leaves.size > MOST_LEAVES || cone.operations > MOST_OPERATIONS) return true;
+    if (isTooLarge(cone)) return true;
     if (cone.operations > 0 && cone.leaves.size + cone.indices > 0 && this.#isSpread(node)) return true;
     if (uses < 2) return false;
     const compute = cone.traffic + cone.operations / COST_PER_PASS;
@@ -267,6 +282,10 @@ class Scheduler {
     visit(store);
     return reads;
   }
+}
+
+function isTooLarge({ leaves, operations }: Cone): boolean {
+  return leaves.size > MOST_LEAVES || operations > MOST_OPERATIONS;
 }
 
 interface Cone {

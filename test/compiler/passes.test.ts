@@ -136,6 +136,17 @@ describe("scheduling", () => {
     expect(program.kernels.map((kernel) => kernel.kind)).toEqual(["dot"]);
   });
 
+  test("stores nothing on the way to what only one kernel is left to read", () => {
+    const [x, y, z] = inputLeaves(Array.from({ length: 3 }, () => ({ shape: [64, 32], dtype: "f32" })));
+    const inner = x.multiply(y).add(z);
+    const gate = inner.sigmoid();
+    // Everything below needs the gradient of silu, and so the gate, until that gradient is stored.
+    const slope = gate.multiply(inner.multiply(gate.multiply(-1).add(1)).add(1)).multiply(y);
+    const outputs = [slope.sum(0), slope.multiply(x).sum(1), slope.multiply(z).exp()];
+    const program = compileGraph({ inputs: [x, y, z], outputs, updates: [] });
+    expect(program.kernels.map(({ kind }) => kind)).toEqual(["map", "reduce", "reduce", "map"]);
+  });
+
   test("updates Adam's moments and parameters in place", () => {
     const { graph } = trainingStep();
     const program = compileGraph(graph);
