@@ -8,8 +8,8 @@ export function numberFlag(rule: z.ZodMiniType<number>): (text: string) => numbe
     const value = text.trim() === "" ? Number.NaN : Number(text);
     const result = rule.safeParse(value);
     if (result.success) return result.data;
-    const fault = firstFault(result.error);
-    throw new InvalidArgumentError(`It ${Number.isNaN(value) ? fault.replace(/, got .*$/, "") : fault}`);
+    // Commander has named the value already.
+    throw new InvalidArgumentError(`It ${firstFault(result.error).replace(/, got .*$/, "")}`);
   };
 }
 

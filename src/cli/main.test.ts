@@ -171,6 +171,37 @@ describe("unnoise train", { timeout: 60_000 }, () => {
     expect(await lossesOf("whole")).toHaveLength(6);
   });
 
+  test("keeps what it learned up to a broken image, and goes on without it", async () => {
+    const sharp = await loadSharp();
+    await mkdir(join(folder, "pictures"));
+    const picture = await sharp({ create: { width: 8, height: 8, channels: 3, background: "red" } })
+      .png()
+      .toBuffer();
+    for (const name of "abcdefgh") await writeFile(join(folder, "pictures", `${name}.png`), picture);
+    // The order of a seed's first epoch is fixed: a comes in the second batch.
+    await writeFile(join(folder, "pictures", "a.png"), picture.subarray(0, 40));
+    const settings = "--image-size 8 --steps 4 --save-every 100 --sample-every 0 --samples 1 --out pictured";
+    const command = ["train", ...tiny, ...words("--data pictures"), ...words(settings)];
+    const broken = await unnoise(...command);
+    expect(broken.stderr).toMatch(/^unnoise: pictures\/a.png: cannot decode this image: [^\n]*\n$/);
+    expect(broken.code).toBe(1);
+    expect(broken.stdout).toContain("Stopped at step 1 with a checkpoint in pictured.\n");
+    await rm(join(folder, "pictures", "a.png"));
+    const mended = await unnoise(...command);
+    expect(mended.stderr).toBe("");
+    expect(mended.stdout).toContain("pictures has 7 images, 8 at the checkpoint: the next epoch begins\n");
+    expect(await lossesOf("pictured")).toHaveLength(4);
+  });
+
+  test("keeps runs on other data apart", async () => {
+    await cp(join(folder, "whole"), join(folder, "runs", "fashion-mnist"), { recursive: true });
+    const other = await unnoise("train", "--data", "pictures", "--steps", "1");
+    await rm(join(folder, "runs"), { recursive: true });
+    expect(other.stderr).toBe(
+      "unnoise: runs/fashion-mnist is a run on ramps-idx3-ubyte, not pictures: name another --out\n",
+    );
+  });
+
   test("stops at Ctrl-C with a checkpoint, and the same command gives what one run would have given", async () => {
     const command = ["train", ...tiny, ..."--steps 12 --save-every 100 --sample-every 0".split(" ")];
     const child = spawn(process.execPath, [commandPath, ...command, "--out", "stopped"], {

@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Backend } from "../backend/backend.ts";
+import { DeviceLost } from "../backend/device-lost.ts";
 import type { Diffusion } from "../diffusion/diffusion.ts";
 import type { SamplingProgress } from "../diffusion/sampling.ts";
 import type { ImageDataset } from "../data/dataset.ts";
@@ -130,11 +131,23 @@ async function trainSteps(run: Run, startStep: number, totalSteps: number): Prom
     if (!interrupt.signal.aborted) return true;
     display.say(`Stopped at step ${trainer.step} with a checkpoint in ${run.path}. The same command goes on from it.`);
     return false;
+  } catch (error) {
+    if (trainer.step > startStep && !(error instanceof DeviceLost)) await saveAfterFailure(run);
+    throw error;
   } finally {
     display.stop();
     run.say = say;
     interrupt.release();
   }
+}
+
+/** Keeps what was learned up to a failure, such as a broken image, unless it is what failed: a full disk, divergence. */
+async function saveAfterFailure(run: Run): Promise<void> {
+  const isSaved = await run.trainer.save().then(
+    () => true,
+    () => false,
+  );
+  if (isSaved) run.say(`Stopped at step ${run.trainer.step} with a checkpoint in ${run.path}.`);
 }
 
 async function drawLoss({ path, directory }: Run): Promise<void> {

@@ -69,5 +69,8 @@ async function planRun(flags: TrainFlags): Promise<{ path: string; settings: Ret
   if (flags.preset !== undefined && flags.preset !== recorded.preset) {
     throw new Error(`${path} is a run of preset ${recorded.preset}, not ${flags.preset}: name another --out`);
   }
+  if (flags.out === undefined && flags.data !== undefined && fresh.data !== recorded.data) {
+    throw new Error(`${path} is a run on ${recorded.data}, not ${fresh.data}: name another --out`);
+  }
   return { path, settings: resolveSettings(flags, recorded) };
 }

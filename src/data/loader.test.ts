@@ -141,6 +141,29 @@ describe("going on", () => {
     },
   );
 
+  test.each([
+    [
+      { epoch: 2, position: 8, length: 21 },
+      { epoch: 3, position: 0, length: 20 },
+    ],
+    [
+      { epoch: 2, position: 40, length: 60 },
+      { epoch: 3, position: 0, length: 20 },
+    ],
+    [
+      { epoch: 2, position: 0, length: 19 },
+      { epoch: 2, position: 0, length: 20 },
+    ],
+  ])("where images were added or removed since %j, the next epoch begins", async (state, expected) => {
+    const options = { dataset: numbered(20), batchSize: 4, seed: 3 };
+    const loader = new DataLoader(options);
+    loader.restore(state);
+    expect(loader.state()).toEqual(expected);
+    const fresh = new DataLoader(options);
+    fresh.restore(expected);
+    expect(await take(loader, 6)).toEqual(await take(fresh, 6));
+  });
+
   test("a loader goes back to an earlier state while it prefetches from a slow dataset", async () => {
     const dataset = slow(40);
     const loader = new DataLoader({ dataset, batchSize: 4, seed: 1 });
@@ -159,7 +182,7 @@ describe("going on", () => {
     [{ epoch: 0, position: -4, length: 20 }, "position -4"],
     [{ epoch: -1, position: 0, length: 20 }, "epoch -1"],
     [{ epoch: NaN, position: 0, length: 20 }, "epoch NaN"],
-    [{ epoch: 0, position: 0, length: 60000 }, "the state is of a dataset of 60000 images, numbers has 20"],
+    [{ epoch: 0, position: 3, length: 60000 }, "starts at epoch 0, position 3"],
   ])("the state %j is refused", (state, message) => {
     const loader = new DataLoader({ dataset: numbered(20), batchSize: 4 });
     expect(() => loader.restore(state)).toThrow(message);

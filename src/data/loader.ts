@@ -26,7 +26,7 @@ export interface Batch {
 export interface LoaderState {
   readonly epoch: number;
   readonly position: number;
-  /** Images of the dataset, so that going on with another dataset is noticed. */
+  /** Images of the dataset, so that it is noticed if some were added or removed since. */
   readonly length: number;
 }
 
@@ -121,19 +121,17 @@ export class DataLoader {
   }
 
   /**
-   * Goes on from a state of a loader with the same dataset, batch size and seed, as if it had never stopped.
+   * Goes on from a state of a loader with the same dataset, batch size and seed, as if it had never stopped. If the
+   * dataset has more or fewer images since, it goes on with the next epoch: the order of the one that was cut short was
+   * that of other images.
    *
    * @throws Error if no batch starts there.
    */
   restore({ epoch, position, length }: LoaderState): void {
     if (this.#waiting) throw new Error("[DataLoader] restore() was called before the last batch had come");
-    if (length !== this.dataset.length) {
-      throw new Error(
-        `[DataLoader] the state is of a dataset of ${length} images, ${this.dataset.name} has ${this.dataset.length}`,
-      );
-    }
+    const isSame = length === this.dataset.length;
     const batch = position / this.batchSize;
-    if (!isNatural(epoch) || !isNatural(batch) || batch >= this.batchesPerEpoch) {
+    if (!isNatural(epoch) || !isNatural(batch) || (isSame && batch >= this.batchesPerEpoch)) {
       throw new Error(
         `[DataLoader] no batch of ${this.batchSize} out of ${length} images starts at epoch ${epoch}, ` +
           `position ${position}`,
@@ -141,8 +139,9 @@ export class DataLoader {
     }
     this.#prefetch?.cancel();
     this.#prefetch = undefined;
-    this.#epoch = epoch;
-    this.#position = position;
+    const isCutShort = !isSame && position > 0;
+    this.#epoch = isCutShort ? epoch + 1 : epoch;
+    this.#position = isCutShort ? 0 : position;
   }
 
   /** Drops the batch that is being prefetched. */

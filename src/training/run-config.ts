@@ -91,12 +91,12 @@ const FIXED = {
   ],
   diffusion: ["kind", "timesteps", "lossType", "objective", "varianceType", "sigmaData", "pMean", "pStd"],
   training: ["batchSize", "gradientAccumulateEvery", "randomHorizontalFlip", "condDropProb", "scheduleSampler", "seed"],
-  dataset: ["length", "height", "width", "channels", "classNames"],
+  dataset: ["height", "width", "channels", "classNames"],
 } as const;
 
 /** Where a run and a checkpoint differ in what must not: one line per setting. */
 export function configProblems(own: RunConfig, checkpoint: RunConfig): string[] {
-  return Object.entries(FIXED).flatMap(([section, names]) =>
+  const problems = Object.entries(FIXED).flatMap(([section, names]) =>
     names.flatMap((name) => {
       const [here, there] = [own, checkpoint].map((config) => {
         return JSON.stringify((config[section as keyof RunConfig] as Record<string, unknown>)[name]);
@@ -104,4 +104,9 @@ export function configProblems(own: RunConfig, checkpoint: RunConfig): string[] 
       return here === there ? [] : [`${section}.${name} is ${there} there and ${here} here`];
     }),
   );
+  const [here, there] = [own.dataset, checkpoint.dataset];
+  // A dataset may have got or lost images since, such as a directory. One of another name and length is another one.
+  if (here.name !== there.name && here.length !== there.length)
+    problems.push(`dataset is ${there.name} of ${there.length} there and ${here.name} of ${here.length} here`);
+  return problems;
 }

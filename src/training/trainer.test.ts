@@ -271,6 +271,43 @@ describe("going on from a checkpoint", () => {
   });
 });
 
+describe("a dataset that changes or breaks", () => {
+  test("a directory with other images since goes on with the next epoch, and another dataset is refused", async () => {
+    const store = new MemoryStore();
+    await losses(tinyTrainer({ runDirectory: store }), { steps: 1 });
+    const lines: string[] = [];
+    const log = (line: string) => lines.push(line);
+    const trainer = tinyTrainer({ runDirectory: store, dataset: dataset(9), log });
+    const epochs: number[] = [];
+    for await (const { epoch } of trainer.run({ steps: 4 })) epochs.push(epoch);
+    expect(epochs).toEqual([2, 2, 3]);
+    expect(lines).toEqual(["ramps has 9 images, 10 at the checkpoint: the next epoch begins"]);
+    const other = { ...dataset(11), name: "slopes" };
+    await expect(tinyTrainer({ runDirectory: store, dataset: other }).prepare()).rejects.toThrow(
+      "dataset is ramps of 9 there and slopes of 11 here",
+    );
+  });
+
+  test("a step that fails between its micro-batches leaves nothing behind", async () => {
+    const options = { gradientAccumulateEvery: 2, batchSize: 2 };
+    const whole = await losses(tinyTrainer(options), { steps: 3 });
+    const good = dataset();
+    let reads = 0;
+    const read: ImageDataset["read"] = (indices, out) => {
+      if (++reads === 4) throw new Error("a.png: broken");
+      return good.read(indices, out);
+    };
+    const trainer = tinyTrainer({ ...options, dataset: { ...good, read } });
+    const first: number[] = [];
+    const train = async () => {
+      for await (const { loss } of trainer.run({ steps: 3 })) first.push(loss);
+    };
+    await expect(train()).rejects.toThrow("a.png: broken");
+    expect(trainer.step).toBe(1);
+    expect([...first, ...(await losses(trainer, { steps: 3 }))]).toEqual(whole);
+  });
+});
+
 describe("a batch that does not fit into memory", () => {
   const small = () => new SmallBackend(ReferenceBackend.create(), 2 * 16);
 

@@ -40,7 +40,7 @@ export interface TrainerOptions<Model extends TrainedModel = Unet> extends Train
   readonly saveEvery?: number | undefined;
   /** The default backend without one. */
   readonly backend?: Backend | undefined;
-  /** Is told in one line if batches are too large for the memory and are split. */
+  /** Is told in one line what is not as before or as asked: other images than at the checkpoint, batches that are split. */
   readonly log?: ((line: string) => void) | undefined;
 }
 
@@ -265,6 +265,9 @@ export class Trainer<Model extends TrainedModel = Unet> {
     await this.#settle();
     this.#arrived = undefined;
     this.#loader.restore(position);
+    const { name, length } = this.#dataset;
+    if (length !== position.length)
+      this.#log(`${name} has ${length} images, ${position.length} at the checkpoint: the next epoch begins`);
     for (const [variables, state] of parts) await writeState(variables, state);
     this.#step = step;
     this.#hasDiverged = false;
@@ -340,8 +343,12 @@ export class Trainer<Model extends TrainedModel = Unet> {
   async *#microBatches(step: number, drawn: () => void): AsyncGenerator<MicroBatch> {
     const { batchSize, gradientAccumulateEvery, seed } = this.settings;
     const { height, width, channels } = this.#dataset;
+    const start = this.#loader.state();
     for (let i = 0; i < gradientAccumulateEvery; i++) {
-      const batch = await this.#loader.next();
+      const batch = await this.#loader.next().catch((error: unknown) => {
+        this.#loader.restore(start);
+        throw error;
+      });
       // A copy in float: the loader's bytes and the device's next step come before this one has been uploaded.
       const images = ndarray(Float32Array.from(batch.images), [batchSize, height, width, channels]);
       const classes =

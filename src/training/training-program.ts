@@ -116,8 +116,19 @@ export class TrainingProgram {
    *
    * @param microBatches gives the settings' `gradientAccumulateEvery` micro-batches, one after the other
    * @returns the mean loss of the micro-batches, before the step
+   * @throws what `microBatches` throws, such as of a broken file; the parameters are then those of before
    */
-  async run(microBatches: AsyncIterable<MicroBatch>, { learningRate, emaRate }: StepRates): Promise<number> {
+  async run(microBatches: AsyncIterable<MicroBatch>, rates: StepRates): Promise<number> {
+    try {
+      return await this.#takeStep(microBatches, rates);
+    } catch (error) {
+      // The next step begins with empty sums. A lost device has none left.
+      for (const sum of this.#accumulators) await sum.write(new Float32Array(sum.size)).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async #takeStep(microBatches: AsyncIterable<MicroBatch>, { learningRate, emaRate }: StepRates): Promise<number> {
     const rates = [ndarray([learningRate], []), ndarray([emaRate], [])];
     const programs = this.#isAccumulating ? this.#accumulate : this.#step;
     let sum = 0;
