@@ -11,7 +11,7 @@ import type { Checkpoint } from "../training/checkpoint.ts";
 import { RunDirectory } from "../training/run-directory.node.ts";
 import type { TrainedModel } from "../training/trained-model.ts";
 import { Trainer } from "../training/trainer.ts";
-import { wantedOf } from "./guiding.ts";
+import { endClasses, wantedOf } from "./guiding.ts";
 
 const backend = ReferenceBackend.create();
 const small = { dim: 4, channels: 1, dimMults: [1], attentionHeads: 1, attentionDimHead: 4, numClasses: 3 };
@@ -82,6 +82,17 @@ describe("what flags ask for", () => {
       columns: undefined,
       guidance: { condScale: 3, rescaledPhi: 0.7 },
     });
+  });
+
+  test("of the ends of an interpolation is one class for both, or one for each", async () => {
+    expect(endClasses("bag", conditional)).toEqual({ classes: [1], toClasses: [1] });
+    expect(endClasses("ankle boot,0", conditional)).toEqual({ classes: [2], toClasses: [0] });
+    expect(endClasses(undefined, plain)).toEqual({});
+    expect(() => endClasses("bag", plain)).toThrow("--class: this model is not class-conditional");
+    const strict = await checkpointOf(new Unet(small), { condDropProb: 0 });
+    expect(endClasses("bag", strict)).toEqual({ classes: [1], toClasses: [1] });
+    expect(() => endClasses(undefined, strict)).toThrow("interpolate without --class: this model was trained with");
+    expect(() => endClasses("all", conditional)).toThrow("--class: takes one class or two, got 3");
   });
 
   test("of a classifier is what it knows, at its own scale", async () => {

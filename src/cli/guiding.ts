@@ -69,7 +69,7 @@ export interface Wanted {
  */
 export async function wantedOf(flags: GuidingFlags & EditingFlags, checkpoint: Checkpoint): Promise<Wanted> {
   const { number, guidance, rescalePhi: rescaledPhi } = flags;
-  const { model, dataset } = checkpoint.config;
+  const { model } = checkpoint.config;
   const isAnyClass = flags.class === undefined && (flags.init ?? flags.inpaint) !== undefined;
   if (isAnyClass && (guidance ?? flags.classifier) !== undefined) {
     throw new Error("--guidance and --classifier: need --class where an image is edited");
@@ -92,8 +92,30 @@ export async function wantedOf(flags: GuidingFlags & EditingFlags, checkpoint: C
     return { number: number ?? FEW_IMAGES, guidance: {} };
   }
   if (guidance !== undefined && guidance !== 1) checkKnowsNoClass("--guidance", checkpoint);
-  const names = dataset.classNames ?? allClasses(model.numClasses).map(String);
-  return { ...imagesOf(flags, names), guidance: { condScale: guidance, rescaledPhi } };
+  return { ...imagesOf(flags, classNamesOf(checkpoint)), guidance: { condScale: guidance, rescaledPhi } };
+}
+
+/**
+ * What the two ends of an interpolation are of: one class or one for each, as --class names them, or none in particular.
+ *
+ * @throws Error of one line if the model cannot be told that
+ */
+export function endClasses(
+  named: string | undefined,
+  checkpoint: Checkpoint,
+): { readonly classes?: readonly number[]; readonly toClasses?: readonly number[] } {
+  if (named === undefined) {
+    checkKnowsNoClass("interpolate without --class", checkpoint);
+    return {};
+  }
+  if (checkpoint.config.model.numClasses === 0) throw new Error("--class: this model is not class-conditional");
+  const [from, to = from, ...more] = classesNamed(named, classNamesOf(checkpoint));
+  if (more.length > 0) throw new Error(`--class: takes one class or two, got ${more.length + 2}`);
+  return { classes: [from], toClasses: [to] };
+}
+
+function classNamesOf({ config: { model, dataset } }: Checkpoint): readonly string[] {
+  return dataset.classNames ?? allClasses(model.numClasses).map(String);
 }
 
 /** @throws Error of one line if a model that knows classes never saw images without them */
@@ -132,5 +154,5 @@ async function openClassifier(
     throw new Error(`--classifier: ${path} was trained with another noise schedule than the model`);
   }
   const classifier = await classifierFromCheckpoint(found);
-  return { classifier, classNames: dataset.classNames ?? allClasses(classifier.numClasses).map(String) };
+  return { classifier, classNames: classNamesOf(found) };
 }

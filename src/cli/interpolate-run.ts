@@ -7,7 +7,7 @@ import { writeAnimation, writeGrid } from "./pictures.ts";
 import { samplingBar } from "./progress.ts";
 import type { SamplingBar } from "./progress.ts";
 import { announcedCheckpoint } from "./runs.ts";
-import { checkKnowsNoClass } from "./guiding.ts";
+import { endClasses } from "./guiding.ts";
 import { animationTarget, checkPlaces, pictureTarget } from "./targets.ts";
 
 /** Draws the images between two and writes them as a row. */
@@ -16,7 +16,7 @@ export async function interpolateRun(a: string, b: string, flags: InterpolateFla
   const target = { picture, animation: animationTarget(picture, flags.gif) };
   await checkPlaces(target);
   const { checkpoint } = await announcedCheckpoint(flags.checkpoint);
-  checkKnowsNoClass("interpolate", checkpoint);
+  const ofClasses = endClasses(flags.class, checkpoint);
   const [from, to] = await Promise.all(
     [a, b].map((image) => openImage(image, checkpoint.config.dataset, flags.resize ?? false)),
   );
@@ -24,7 +24,7 @@ export async function interpolateRun(a: string, b: string, flags: InterpolateFla
   const model = await modelFromCheckpoint(checkpoint, { ema: flags.ema });
   const { number, method, strength, steps, timestepSpacing, seed } = flags;
   const lam = Array.from({ length: number }, (_, i) => i / (number - 1));
-  const way = { method, lam, strength, steps, timestepSpacing, seed };
+  const way = { method, lam, strength, steps, timestepSpacing, seed, ...ofClasses };
   let bar: SamplingBar | undefined;
   const row = await withDevice(flags.device, async (backend) => {
     try {

@@ -13,12 +13,14 @@ const EXAMPLES = `
 Examples:
   $ unnoise interpolate boot.png sneaker.png
   $ unnoise interpolate boot.png sneaker.png -n 30 --gif
+  $ unnoise interpolate boot.png sneaker.png --class "ankle boot,sneaker"
   $ unnoise interpolate boot.png sneaker.png --method mix --strength 0.7 --seed 1
 
 slerp finds the noise that the model makes each image of (DDIM inversion) and goes from one to the
 other; both ends are the images as they come back from that, and more --steps bring them back more
 faithfully. mix gives both images noise, mixes their pixels and draws from there, as
-denoising-diffusion-pytorch does; it needs no inversion, and keeps less of the images.`;
+denoising-diffusion-pytorch does; it needs no inversion, and keeps less of the images. Of a model
+that knows classes, those of the images can be told; between two of them it is told a mixture.`;
 
 export interface InterpolateFlags {
   readonly checkpoint?: string;
@@ -26,6 +28,8 @@ export interface InterpolateFlags {
   readonly method: InterpolationMethod;
   readonly strength?: number;
   readonly steps?: number;
+  /** Of both images, or of each with a comma between: names or numbers. */
+  readonly class?: string;
   readonly timestepSpacing?: TimestepSpacing;
   readonly seed?: number;
   readonly resize?: boolean;
@@ -63,6 +67,7 @@ export function interpolateCommand(): Command {
         timestepSpacingNames,
       ),
     )
+    .option("--class <names>", "what both images are of, or with a comma between what each is: names or numbers")
     .option("--seed <n>", "what the noise of mix follows from", numberFlag(wholeNumber(0, 2 ** 32 - 1)))
     .option("--resize", RESIZE_HELP)
     .option("--gif [file]", "also write an animation that goes there and back")

@@ -8,10 +8,13 @@ import type { Denoiser } from "./denoiser.ts";
 import { guidanceOf } from "./guidance.ts";
 import type { Guidance, GuidanceOptions } from "./guidance.ts";
 
+/** Whole numbers from 0; or, f32 [batchSize, numClasses], mixtures: how much of each class's embedding goes in. */
+export type Classes = ArrayLike<number> | NdArray;
+
 /** What the images shall be of. A model that takes a condition and is not given it draws whatever it has learned. */
 export interface ConditioningOptions extends GuidanceOptions {
-  /** Class of every image, whole numbers from 0; for a model with `numClasses`. */
-  readonly classes?: ArrayLike<number> | undefined;
+  /** Of every image; for a model with `numClasses`. */
+  readonly classes?: Classes | undefined;
   /** f32 [batchSize, vectorDim]; for a model with `vectorDim`. */
   readonly vector?: NdArray | undefined;
   /** f32 [batchSize, length, contextDim], such as the tokens of texts; for a model with `contextDim`. */
@@ -49,9 +52,10 @@ export function conditioningOf(model: Denoiser, batch: number, options: Conditio
   return { conditions, guidance: guidanceOf(options, hasConditions), classifier };
 }
 
-function checkClassifier(classifier: NoisyClassifier, model: Denoiser, classes: unknown): void {
+function checkClassifier(classifier: NoisyClassifier, model: Denoiser, classes: Classes | undefined): void {
   const { channels, numClasses = 0 } = model;
   if (!classes) throw new Error("sample: a classifier guides towards classes, but none are given");
+  if ("shape" in classes) throw new Error("sample: a classifier guides towards one class each, but got mixtures");
   if (classifier.channels !== channels) {
     throw new Error(`sample: the classifier takes ${classifier.channels} channels, the model makes ${channels}`);
   }
@@ -59,8 +63,14 @@ function checkClassifier(classifier: NoisyClassifier, model: Denoiser, classes: 
   throw new Error(`sample: the classifier knows ${classifier.numClasses} classes, the model ${numClasses}`);
 }
 
-function classArray(classes: ArrayLike<number>, batch: number, numClasses: number): NdArray {
+/** How many images have these classes. */
+export function countOf(classes: Classes): number {
+  return "shape" in classes ? classes.shape[0] : classes.length;
+}
+
+function classArray(classes: Classes, batch: number, numClasses: number): NdArray {
   if (numClasses === 0) throw new Error("sample: got classes, but the model was made without numClasses");
+  if ("shape" in classes) return checked("classes", classes, "f32", [batch, numClasses]);
   if (classes.length !== batch)
     throw new Error(`sample: needs ${batch} classes for as many images, got ${classes.length}`);
   const values = Int32Array.from(classes);

@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, test } from "vitest";
+import { ClassDenoiser } from "../../test/support/class-denoiser.ts";
 import { CorrelatedDenoiser } from "../../test/support/correlated-denoiser.ts";
 import { largestDifference } from "../../test/support/evaluate.ts";
 import { GaussianDenoiser } from "../../test/support/gaussian-denoiser.ts";
@@ -190,6 +191,11 @@ describe("interpolation", () => {
   const [x1, x2] = [0, 1].map((i) => ndarray(images.data.slice(i * 12, i * 12 + 12), [1, 3, 4, 1]));
   const options = { steps: 60, backend } as const;
   const image = ({ data }: NdArray, i: number): ArrayLike<number> => data.slice(i * 12, i * 12 + 12);
+  const onCircle = (a: readonly number[], b: readonly number[], share: number): number[] => {
+    const dot = (a: readonly number[], b: readonly number[]): number => a.reduce((sum, x, i) => sum + x * b[i], 0);
+    const angle = Math.acos(dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b)));
+    return a.map((x, i) => (Math.sin((1 - share) * angle) * x + Math.sin(share * angle) * b[i]) / Math.sin(angle));
+  };
 
   test("ends where each image alone comes back from inversion, and follows the great circle of latents", async () => {
     const steps: (readonly [number, number])[] = [];
@@ -208,10 +214,7 @@ describe("interpolation", () => {
     expect(largestDifference(image(row, 2), image(ends, 1))).toBeLessThan(1e-5);
 
     const [a, b] = [0, 1].map((i) => Array.from(image(latents, i)));
-    const dot = (a: readonly number[], b: readonly number[]): number => a.reduce((sum, x, i) => sum + x * b[i], 0);
-    const angle = Math.acos(dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b)));
-    const middle = a.map((x, i) => (Math.sin(0.7 * angle) * x + Math.sin(0.3 * angle) * b[i]) / Math.sin(angle));
-    const start = ndarray(middle, [1, 3, 4, 1]);
+    const start = ndarray(onCircle(a, b, 0.3), [1, 3, 4, 1]);
     const expected = await diffusion.sample(truth, { ...way, sampler: "ddim", start });
     expect(largestDifference(image(row, 1), expected.data)).toBeLessThan(1e-5);
   });
@@ -224,6 +227,28 @@ describe("interpolation", () => {
     expect(largestDifference(image(row, 1), expected.data)).toBeLessThan(1e-5);
     const alone = await diffusion.sample(truth, { ...way, init: x1 });
     expect(largestDifference(image(row, 0), alone.data)).toBeLessThan(1e-5);
+  });
+
+  test("tells a model the classes of both ends, and mixtures of them between", async () => {
+    const means = [0, -0.6, 0.7];
+    const model = new ClassDenoiser(betas, means, DEVIATION);
+    const classes = { classes: [1], toClasses: [2] };
+    const row = await diffusion.interpolate(model, x1, x2, { ...options, ...classes, lam: [0, 0.3, 1] });
+    // What is known of the classes, by networks that are told none.
+    const of = (mean: number) => new GaussianDenoiser(betas, mean, DEVIATION);
+    const way = { ...options, sampler: "ddim", strength: 0.95 } as const;
+    const a = await diffusion.invert(of(means[1]), x1, way);
+    const b = await diffusion.invert(of(means[2]), x2, way);
+    const shares = [0, 0.3, 1];
+    for (const [place, share] of shares.entries()) {
+      const start = ndarray(onCircle(Array.from(a.data), Array.from(b.data), share), [1, 3, 4, 1]);
+      const expected = await diffusion.sample(of((1 - share) * means[1] + share * means[2]), { ...way, start });
+      expect(largestDifference(image(row, place), expected.data)).toBeLessThan(1e-5);
+    }
+    const alike = { ...options, lam: [0.3], classes: [1] };
+    expect((await diffusion.interpolate(model, x1, x2, alike)).data).toEqual(
+      (await diffusion.interpolate(model, x1, x2, { ...alike, toClasses: [1] })).data,
+    );
   });
 
   test("takes whole batches, all images at one share before those at the next", async () => {
@@ -284,6 +309,8 @@ describe("says in one line what it cannot do:", () => {
     ["a share above 1", { lam: 1.1 }, "interpolate: lam must be from 0 to 1, got 1.1"],
     ["no share", { lam: [] }, "interpolate: lam must be from 0 to 1, got none"],
     ["another way", { method: "lerp" }, "interpolate: method must be one of slerp, mix, got lerp"],
+    ["a class to go to alone", { toClasses: [0, 1] }, "interpolate: toClasses are given without classes"],
+    ["classes of no use", { classes: [0, 1] }, "sample: got classes, but the model was made without numClasses"],
     ["noise", { sampler: "ddpm" }, "interpolate: slerp samples by ddim without noise, got ddpm with eta 0"],
   ])("%s", async (_, options, message) => {
     await expect(diffusion.interpolate(truth, images, images, { backend, ...options })).rejects.toThrow(message);

@@ -2,6 +2,7 @@ import type { Backend } from "../backend/backend.ts";
 import { defaultBackend } from "../backend/default.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
+import { conditioningOf } from "./conditioning.ts";
 import type { ConditioningOptions } from "./conditioning.ts";
 import type { Denoiser } from "./denoiser.ts";
 import type { Diffusion, SampleOptions } from "./diffusion.ts";
@@ -31,6 +32,10 @@ export interface InterpolationOptions extends Omit<
   | "jumpLength"
   | keyof ConditioningOptions
 > {
+  /** Of the first images, whole numbers from 0; for a model with `numClasses`. Without it, none is told. */
+  readonly classes?: ArrayLike<number> | undefined;
+  /** Of the second images; those of the first by default. Between them, the embeddings of both are mixed. */
+  readonly toClasses?: ArrayLike<number> | undefined;
   /** Default `slerp`, which samples by `ddim` without noise; `mix` by `ddpm` unless told otherwise. */
   readonly method?: InterpolationMethod;
   /** Shares of the second images, from 0 to 1; default 0.5. */
@@ -58,16 +63,48 @@ export async function interpolate(
     throw new Error(`interpolate: method must be one of ${interpolationMethods.join(", ")}, got ${method}`);
   }
   const backend = options.backend ?? (await defaultBackend());
-  return (method === "slerp" ? circling : mixing)(diffusion, model, x1, x2, lams, { ...options, backend });
+  const ends = endsOf(model, x1, x2, options);
+  return (method === "slerp" ? circling : mixing)(diffusion, model, ends, lams, { ...options, backend });
 }
 
-type Way = Omit<InterpolationOptions, "method" | "lam"> & { readonly backend: Backend };
+type Way = Omit<InterpolationOptions, "method" | "lam" | "classes" | "toClasses"> & { readonly backend: Backend };
+
+/** Images to start from and to arrive at, and what is told of them: classes as mixtures, each of one alone. */
+interface Ends {
+  readonly from: NdArray;
+  readonly to: NdArray;
+  readonly classes?: { readonly from: NdArray; readonly to: NdArray } | undefined;
+}
+
+/** @throws one line if the model does not know these classes */
+function endsOf(
+  model: Denoiser,
+  from: NdArray,
+  to: NdArray,
+  { classes, toClasses = classes }: InterpolationOptions,
+): Ends {
+  if (!toClasses) return { from, to };
+  if (!classes) throw new Error("interpolate: toClasses are given without classes");
+  const [batch] = from.shape;
+  const { numClasses = 0 } = model;
+  const mixtures = (given: ArrayLike<number>): NdArray => {
+    // Refuses what the model does not know.
+    conditioningOf(model, batch, { classes: given });
+    const shares = new Float32Array(batch * numClasses);
+    for (let i = 0; i < batch; i++) shares[i * numClasses + given[i]] = 1;
+    return ndarray(shares, [batch, numClasses]);
+  };
+  return { from, to, classes: { from: mixtures(classes), to: mixtures(toClasses) } };
+}
+
+function classesBetween({ classes }: Ends, lams: readonly number[]): NdArray | undefined {
+  return classes && between(classes.from, classes.to, lams, linear);
+}
 
 async function circling(
   diffusion: Diffusion,
   model: Denoiser,
-  x1: NdArray,
-  x2: NdArray,
+  ends: Ends,
   lams: readonly number[],
   { sampler = "ddim", eta = 0, strength = 0.95, onStep, ...options }: Way,
 ): Promise<Samples> {
@@ -79,25 +116,27 @@ async function circling(
   // Both encoded images and then those between them are one way of three parts.
   const part = (done: number): typeof onStep =>
     onStep && ((progress) => onStep({ ...progress, step: done + progress.step, steps: 3 * steps }));
-  const from = await diffusion.invert(model, x1, { ...way, returnSteps: [], onStep: part(0) });
-  const to = await diffusion.invert(model, x2, { ...way, returnSteps: [], onStep: part(steps) });
-  return diffusion.sample(model, { ...way, start: between(from, to, lams, slerp), onStep: part(2 * steps) });
+  const invert = (end: "from" | "to", done: number): Promise<Samples> =>
+    diffusion.invert(model, ends[end], { ...way, classes: ends.classes?.[end], returnSteps: [], onStep: part(done) });
+  const [from, to] = [await invert("from", 0), await invert("to", steps)];
+  const classes = classesBetween(ends, lams);
+  return diffusion.sample(model, { ...way, classes, start: between(from, to, lams, slerp), onStep: part(2 * steps) });
 }
 
 async function mixing(
   diffusion: Diffusion,
   model: Denoiser,
-  x1: NdArray,
-  x2: NdArray,
+  ends: Ends,
   lams: readonly number[],
   { sampler = "ddpm", steps = diffusion.samplingTimesteps, strength = 0.5, ...options }: Way,
 ): Promise<Samples> {
   const seed = checkedSeed(options.seed);
   const way = { ...options, sampler, steps, strength, seed };
   const { start } = diffusion.plan(way);
-  const from = await noisedImages(options.backend, x1.shape, seed, x1, start);
-  const to = await noisedImages(options.backend, x2.shape, seed, x2, start);
-  return diffusion.sample(model, { ...way, start: between(from, to, lams, linear) });
+  const noised = (images: NdArray) => noisedImages(options.backend, images.shape, seed, images, start);
+  const [from, to] = [await noised(ends.from), await noised(ends.to)];
+  const classes = classesBetween(ends, lams);
+  return diffusion.sample(model, { ...way, classes, start: between(from, to, lams, linear) });
 }
 
 /** Factors of two arrays in what lies between them. */

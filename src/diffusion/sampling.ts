@@ -4,6 +4,7 @@ import { ndarray } from "../tensor/ndarray.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
 import type { Shape } from "../tensor/shape.ts";
+import { countOf } from "./conditioning.ts";
 import type { Conditioning, ConditioningOptions } from "./conditioning.ts";
 import type { SamplingPlan } from "./samplers/plan.ts";
 import { drawNoise, noisedImages } from "./starting-images.ts";
@@ -100,7 +101,7 @@ export function checkedSeed(seed: number = Math.floor(Math.random() * 2 ** 32)):
 /** The shape of the images that are asked for. */
 export function imagesShape({ classes, ...options }: SamplingOptions, channels: number): Shape {
   const [count, ...size] = (options.start ?? options.init ?? options.image)?.shape ?? [];
-  const { batchSize = classes?.length ?? count ?? 16 } = options;
+  const { batchSize = (classes && countOf(classes)) ?? count ?? 16 } = options;
   const { imageSize = size.length === 3 ? [size[0], size[1]] : undefined } = options;
   if (imageSize === undefined) throw new Error("sample: imageSize must be given, as there are no images to start from");
   const [height, width] = typeof imageSize === "number" ? [imageSize, imageSize] : imageSize;

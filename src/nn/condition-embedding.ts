@@ -28,8 +28,12 @@ export class ClassEmbedding extends Module {
 
   /** @returns [batch, outDim], or [1, outDim] where no image is told its class */
   forward({ classes, keepMask }: Conditions): Tensor {
-    const known = classes && this.classesEmb.forward(classes);
+    const known = classes && this.#embed(classes);
     return this.classesMlp.forward(keptOr(this.nullClassesEmb, known, keepMask));
+  }
+
+  #embed(classes: Tensor): Tensor {
+    return classes.dtype === "f32" ? classes.matmul(valueOf(this.classesEmb.weight)) : this.classesEmb.forward(classes);
   }
 }
 

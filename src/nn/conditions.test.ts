@@ -158,6 +158,21 @@ describe("a conditional U-Net", () => {
     for (const image of [0, 1]) expect(largestDifference(with_[image], without[image])).toBeGreaterThan(1e-4);
   });
 
+  test("mixes the rows of classes by their shares", async () => {
+    const rows = (await model.stateDict()).get("classes_emb.weight");
+    if (!rows) throw new Error("the model has no rows for classes");
+    const [dim, data] = [rows.shape[1], rows.data.slice()];
+    for (let i = 0; i < dim; i++) data[2 * dim + i] = 0.25 * data[i] + 0.75 * data[dim + i];
+    const other = await model.clone();
+    await other.loadStateDict(new Map([...(await model.stateDict()), ["classes_emb.weight", { ...rows, data }]]));
+    const answer = (of: Unet, classes: NdArray) =>
+      evaluate((x, t, classes) => of.forward(x, t, { classes }), x, time, classes);
+    // The first image of a mixture, of which the other model makes a class; the second of a class.
+    const mixed = await answer(model, ndarray([0.25, 0.75, 0, 0, 1, 0], [2, 3]));
+    const known = await answer(other, ndarray([2, 1], [2], "i32"));
+    expect(largestDifference(mixed.data, known.data)).toBeLessThan(1e-6);
+  });
+
   test("takes what is not kept for not told, image by image", async () => {
     const [all, none] = [await predict(told), await predict({})];
     const second = await predict({ ...told, keepMask: bools([0, 1]) });
@@ -184,6 +199,9 @@ describe("a conditional U-Net", () => {
     );
     await expect(classes(model, ndarray([1], [1], "i32"))).rejects.toThrow(
       "Unet: classes must be i32 [2], got i32 [1]",
+    );
+    await expect(classes(model, ndarray([1, 0], [2, 1]))).rejects.toThrow(
+      "Unet: classes must be f32 [2,3], got f32 [2,1]",
     );
     await expect(predict({ vector: values.array([2, 3]) })).rejects.toThrow(
       "Unet: vector must be f32 [2,2], got f32 [2,3]",

@@ -7,7 +7,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 export interface Conditions {
   /** An estimate of the clean images, shaped as they are (Chen et al. 2022, 2208.04202). */
   readonly selfCondition?: Tensor | undefined;
-  /** The images' classes, i32 [batch], from 0. */
+  /** The images' classes, i32 [batch], from 0; or, f32 [batch, numClasses], how much of each class's embedding goes in. */
   readonly classes?: Tensor | undefined;
   /** Any numbers that describe each image, f32 [batch, vectorDim]. */
   readonly vector?: Tensor | undefined;
@@ -43,7 +43,8 @@ export function checkConditions(layer: string, conditions: Conditions, x: Tensor
   require("contextDim", "a context", context);
   if (contextMask && !context) throw new Error(`${layer}: got a contextMask without a context`);
   requireShape(`${layer}: selfCondition`, selfCondition, "f32", x.shape);
-  requireShape(`${layer}: classes`, classes, "i32", [batch]);
+  if (classes?.dtype === "f32") requireShape(`${layer}: classes`, classes, "f32", [batch, sizes.numClasses]);
+  else requireShape(`${layer}: classes`, classes, "i32", [batch]);
   requireShape(`${layer}: vector`, vector, "f32", [batch, sizes.vectorDim]);
   const [, length = 0] = context?.shape ?? [];
   requireShape(`${layer}: context`, context, "f32", [batch, Math.max(1, length), sizes.contextDim]);
