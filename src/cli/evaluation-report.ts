@@ -1,8 +1,7 @@
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import * as z from "zod/mini";
 import { writeFileAtomic } from "../io/atomic.node.ts";
-import { fileError } from "../io/file-errors.node.ts";
+import { readJson } from "../io/json.node.ts";
 import { check } from "../training/rules.ts";
 
 const inBothSpaces = z.strictObject({ features: z.number(), pixels: z.number() });
@@ -70,13 +69,7 @@ export class EvaluationReport {
    */
   static async open(settings: EvaluationSettings, path?: string): Promise<EvaluationReport> {
     if (path === undefined || !existsSync(path)) return EvaluationReport.begin(settings, path);
-    let content: unknown;
-    try {
-      content = JSON.parse(await readFile(path, "utf8"));
-    } catch (error) {
-      throw fileError(path, "read", error);
-    }
-    const known = check(evaluationReport, content, `${path}: not a report of unnoise evaluate`);
+    const known = check(evaluationReport, await readJson(path), `${path}: not a report of unnoise evaluate`);
     for (const [name, value] of Object.entries(settings)) {
       const there = known.settings[name as keyof EvaluationSettings];
       if (there !== value) {

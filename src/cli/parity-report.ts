@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
-import { readFile, readdir } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
-import { errorLine, fileError } from "../io/file-errors.node.ts";
+import { fileError } from "../io/file-errors.node.ts";
+import { readJson } from "../io/json.node.ts";
 import { readSafetensors } from "../io/safetensors.node.ts";
 import type { ParityCheck } from "../parity/check.ts";
 import type { ParityFiles } from "../parity/parity-case.ts";
@@ -51,20 +52,6 @@ async function readCase(folder: string): Promise<ParityFiles> {
   const weights = await readSafetensors(join(folder, "unet.safetensors"));
   const io = await readSafetensors(join(folder, "unet_io.safetensors"));
   return { name: basename(resolve(folder)), meta: await readJson(join(folder, "meta.json")), weights, io };
-}
-
-async function readJson(path: string): Promise<unknown> {
-  let text: string;
-  try {
-    text = await readFile(path, "utf8");
-  } catch (error) {
-    throw fileError(path, "read", error);
-  }
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new Error(`${path}: not JSON: ${errorLine(error)}`, { cause: error });
-  }
 }
 
 function asTable({

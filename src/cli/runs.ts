@@ -1,9 +1,9 @@
-import { readFile, readdir, stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as z from "zod/mini";
-import { fileError } from "../io/file-errors.node.ts";
+import { readJson } from "../io/json.node.ts";
 import { listCheckpoints, openCheckpoint } from "../training/run-directory.node.ts";
 import type { LatestCheckpoint } from "../training/run-directory.node.ts";
 import { check } from "../training/rules.ts";
@@ -21,13 +21,7 @@ export async function hasCheckpoints(runDirectory: string): Promise<boolean> {
 export async function recordedSettings(runDirectory: string): Promise<RunSettings | undefined> {
   const path = join(runDirectory, "config.json");
   if (!existsSync(path)) return undefined;
-  let content: unknown;
-  try {
-    content = JSON.parse(await readFile(path, "utf8"));
-  } catch (error) {
-    throw fileError(path, "read", error);
-  }
-  return check(z.object({ command: z.optional(runSettings) }), content, path).command;
+  return check(z.object({ command: z.optional(runSettings) }), await readJson(path), path).command;
 }
 
 /** The first of runs/name, runs/name-2, ... that holds no run. */

@@ -66,7 +66,11 @@ describe("IDX datasets", () => {
     ["labels as images", { ...pair, images: pair.labels }, "l: images must be [count, height, width], got [2]"],
     ["images as labels", { ...pair, labels: pair.images }, "i: 2 images need as many labels, got [2, 1, 3]"],
     ["one label", { ...pair, labels: { bytes: bytes(0, 0, 8, 1, 0, 0, 0, 1, 7), source: "l" } }, "l: 2 images need"],
-    ["no images", { images: { bytes: bytes(0, 0, 8, 3, ...Array<number>(12).fill(0)), source: "i" } }, "got [0, 0, 0]"],
+    [
+      "no images",
+      { images: { bytes: bytes(0, 0, 8, 3, ...Array<number>(12).fill(0)), source: "i" } },
+      "i: holds no images",
+    ],
     ["a label without a class", { ...pair, classNames: ["a", "b"] }, "l: label 7, there are 2 classes"],
   ])("%s are refused", (_, options, message) => {
     expect(() => idxDataset({ name: "pair", source: "", ...options })).toThrow(message);

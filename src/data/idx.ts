@@ -72,6 +72,7 @@ export function idxDataset({ name, source, images, labels, classNames }: IdxData
   const pixels = parseIdx(images.bytes, images.source);
   const shape = pixels.shape.length === 3 ? [...pixels.shape, 1] : pixels.shape;
   const channels = shape[3];
+  if (shape[0] === 0) throw new Error(`${images.source}: holds no images`);
   if (shape.length !== 4 || shape.includes(0) || (channels !== 1 && channels !== 3)) {
     throw new Error(`${images.source}: images must be [count, height, width], got [${pixels.shape.join(", ")}]`);
   }

@@ -1,6 +1,7 @@
 const explanations: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
   EBUSY: "in use by another program",
+  EEXIST: "there is a file of that name",
   EDQUOT: "disk quota exceeded",
   EFBIG: "larger than the limit for a file here",
   EISDIR: "it is a directory",
