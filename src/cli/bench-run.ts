@@ -11,10 +11,21 @@ import { benchResult } from "../bench/result.ts";
 import type { BenchResult } from "../bench/result.ts";
 import { measureWebGpuPeak } from "../bench/webgpu-peak.ts";
 import { Workload } from "../bench/workload.ts";
-import type { BenchFlags } from "./bench.ts";
+import type { WorkloadName } from "../bench/workload-names.ts";
 import { formatSeconds, kernelTable, kindTable } from "./bench-tables.ts";
 import { describeDevice, withDevice } from "./device.ts";
+import type { DeviceName } from "./device.ts";
 import { formatTable } from "./format.ts";
+
+export interface BenchFlags {
+  readonly only: readonly WorkloadName[];
+  readonly rounds: number;
+  readonly batchSize?: number;
+  /** True leaves the number open. */
+  readonly kernels?: number | true;
+  readonly json?: boolean;
+  readonly device: DeviceName;
+}
 
 const DEFAULT_KERNELS = 30;
 /** Steps before the timed ones: code is compiled and optimised during these. */

@@ -1,9 +1,8 @@
 import { Command, Option } from "commander";
 import { workloadNames } from "../bench/workload-names.ts";
-import type { WorkloadName } from "../bench/workload-names.ts";
 import { wholeNumber } from "../training/rules.ts";
+import type { BenchFlags } from "./bench-run.ts";
 import { deviceNames } from "./device.ts";
-import type { DeviceName } from "./device.ts";
 import { numberFlag } from "./flags.ts";
 import { namesFlag } from "./name-list.ts";
 
@@ -15,16 +14,6 @@ Examples:
 
 The model is that of The Annotated Diffusion Model, on random images of 28 x 28. Close other programs first: they
 take part in what is measured.`;
-
-export interface BenchFlags {
-  readonly only: readonly WorkloadName[];
-  readonly rounds: number;
-  readonly batchSize?: number;
-  /** True leaves the number open. */
-  readonly kernels?: number | true;
-  readonly json?: boolean;
-  readonly device: DeviceName;
-}
 
 export function benchCommand(): Command {
   const count = wholeNumber(1, 100_000);

@@ -12,7 +12,7 @@ import type { ImageBatch } from "../io/pixels.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import { classShares } from "./class-shares.ts";
 import { describeDevice, withDevice } from "./device.ts";
-import type { EvaluateFlags } from "./evaluate.ts";
+import type { EvaluateFlags } from "./evaluate-flags.ts";
 import { EvaluationReport } from "./evaluation-report.ts";
 import type { EvaluationRow, EvaluationSettings } from "./evaluation-report.ts";
 import { EvaluationTable } from "./evaluation-table.ts";

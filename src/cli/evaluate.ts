@@ -1,11 +1,9 @@
 import { Command, Option } from "commander";
 import { samplerNames } from "../diffusion/samplers/plan.ts";
-import type { SamplerName } from "../diffusion/samplers/plan.ts";
 import { timestepSpacingNames } from "../diffusion/timestep-spacing.ts";
-import type { TimestepSpacing } from "../diffusion/timestep-spacing.ts";
 import { numberWithin, wholeNumber } from "../training/rules.ts";
 import { deviceNames } from "./device.ts";
-import type { DeviceName } from "./device.ts";
+import type { EvaluateFlags } from "./evaluate-flags.ts";
 import { numberFlag, numbersFlag } from "./flags.ts";
 import { namesFlag } from "./name-list.ts";
 
@@ -32,28 +30,6 @@ gets each row as it comes, and the same command goes on where it stopped.`;
 
 /** Of the variational bound: as many evaluations of the model as there are timesteps. */
 const NLL_IMAGES = 64;
-
-export interface EvaluateFlags {
-  readonly checkpoint?: string;
-  readonly images?: string;
-  readonly data?: string;
-  readonly split?: "train" | "test";
-  readonly features?: string;
-  /** Images whose likelihood is measured instead; true for a usual number. */
-  readonly nll?: number | true;
-  readonly number: number;
-  readonly seed: number;
-  readonly sampler?: readonly SamplerName[];
-  readonly steps?: readonly number[];
-  readonly timestepSpacing?: TimestepSpacing;
-  readonly eta?: number;
-  readonly guidance?: number;
-  /** True prints JSON; a name is a file that is written. */
-  readonly json?: string | true;
-  readonly out?: string;
-  readonly ema: boolean;
-  readonly device: DeviceName;
-}
 
 export function evaluateCommand(): Command {
   return new Command("evaluate")

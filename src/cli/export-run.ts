@@ -1,9 +1,14 @@
 import { extname } from "node:path";
 import { writeSafetensors } from "../io/safetensors.node.ts";
 import { encodeCheckpoint, weightsOnly } from "../training/checkpoint.ts";
-import type { ExportFlags } from "./export.ts";
 import { formatBytes } from "./format.ts";
 import { announcedCheckpoint } from "./runs.ts";
+
+export interface ExportFlags {
+  readonly out: string;
+  readonly f32: boolean;
+  readonly ema: boolean;
+}
 
 /** Writes the weights of a checkpoint's model. */
 export async function exportRun(checkpoint: string | undefined, { out, f32, ema }: ExportFlags): Promise<void> {

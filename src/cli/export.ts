@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import type { ExportFlags } from "./export-run.ts";
 
 const EXAMPLES = `
 Examples:
@@ -7,12 +8,6 @@ Examples:
   $ unnoise sample --checkpoint model.safetensors
 
 The file draws images, here and in a browser, and has PyTorch's names. Training goes on from checkpoints alone.`;
-
-export interface ExportFlags {
-  readonly out: string;
-  readonly f32: boolean;
-  readonly ema: boolean;
-}
 
 export function exportCommand(): Command {
   return new Command("export")

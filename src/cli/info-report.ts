@@ -2,20 +2,26 @@ import type { Diffusion } from "../diffusion/diffusion.ts";
 import { formatSummary, summary } from "../nn/summary.ts";
 import type { DiffusionConfig } from "../training/diffusion-config.ts";
 import { diffusionFromCheckpoint } from "../training/from-checkpoint.ts";
+import { check } from "../training/rules.ts";
 import { openCheckpoint } from "../training/run-directory.node.ts";
 import type { TrainingSettings } from "../training/settings.ts";
 import { modelLike, newModel } from "../training/trained-model.ts";
 import type { TrainedModel } from "../training/trained-model.ts";
 import { TrainingProgram } from "../training/training-program.ts";
 import { withDevice } from "./device.ts";
+import type { DeviceName } from "./device.ts";
 import { formatBytes, formatCount, formatScaled } from "./format.ts";
-import type { InfoFlags } from "./info.ts";
 import { presetNamed } from "./presets/all.ts";
-import { check } from "../training/rules.ts";
 import { diffusionOf, modelOf } from "./run-parts.ts";
 import { runSettings } from "./run-settings.ts";
 import type { RunSettings } from "./run-settings.ts";
 import { usualCheckpoint } from "./runs.ts";
+
+export interface InfoFlags {
+  readonly preset?: string;
+  readonly batchSize?: number;
+  readonly device: DeviceName;
+}
 
 /** What a description is made of, from wherever it comes. */
 interface Subject {

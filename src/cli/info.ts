@@ -1,8 +1,8 @@
 import { Command, Option } from "commander";
 import { wholeNumber } from "../training/rules.ts";
 import { deviceNames } from "./device.ts";
-import type { DeviceName } from "./device.ts";
 import { numberFlag } from "./flags.ts";
+import type { InfoFlags } from "./info-report.ts";
 import { presets } from "./presets/all.ts";
 
 const EXAMPLES = `
@@ -10,12 +10,6 @@ Examples:
   $ unnoise info                         the latest run
   $ unnoise info runs/fashion-mnist/checkpoints/step-500.safetensors
   $ unnoise info --preset annotated --batch-size 32`;
-
-export interface InfoFlags {
-  readonly preset?: string;
-  readonly batchSize?: number;
-  readonly device: DeviceName;
-}
 
 export function infoCommand(): Command {
   const names = presets.map(({ name }) => name);

@@ -1,14 +1,35 @@
-import { diffusionFromCheckpoint, modelFromCheckpoint } from "../training/from-checkpoint.ts";
+import type { InterpolationMethod } from "../diffusion/interpolation.ts";
+import type { TimestepSpacing } from "../diffusion/timestep-spacing.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
+import { diffusionFromCheckpoint, modelFromCheckpoint } from "../training/from-checkpoint.ts";
 import { withDevice } from "./device.ts";
-import type { InterpolateFlags } from "./interpolate.ts";
+import type { DeviceName } from "./device.ts";
+import { endClasses } from "./guiding.ts";
 import { openImage } from "./open-image.ts";
 import { writeAnimation, writeGrid } from "./pictures.ts";
 import { samplingBar } from "./progress.ts";
 import type { SamplingBar } from "./progress.ts";
 import { announcedCheckpoint } from "./runs.ts";
-import { endClasses } from "./guiding.ts";
 import { animationTarget, checkPlaces, pictureTarget } from "./targets.ts";
+
+export interface InterpolateFlags {
+  readonly checkpoint?: string;
+  readonly number: number;
+  readonly method: InterpolationMethod;
+  readonly strength?: number;
+  readonly steps?: number;
+  /** Of both images, or of each with a comma between: names or numbers. */
+  readonly class?: string;
+  readonly timestepSpacing?: TimestepSpacing;
+  readonly seed?: number;
+  readonly resize?: boolean;
+  /** True for a name that follows from the picture's. */
+  readonly gif?: string | boolean;
+  readonly scale?: number;
+  readonly out: string;
+  readonly ema: boolean;
+  readonly device: DeviceName;
+}
 
 /** Draws the images between two and writes them as a row. */
 export async function interpolateRun(a: string, b: string, flags: InterpolateFlags): Promise<void> {

@@ -1,12 +1,10 @@
 import { Command, Option } from "commander";
 import { interpolationMethods } from "../diffusion/interpolation.ts";
-import type { InterpolationMethod } from "../diffusion/interpolation.ts";
 import { timestepSpacingNames } from "../diffusion/timestep-spacing.ts";
-import type { TimestepSpacing } from "../diffusion/timestep-spacing.ts";
 import { numberWithin, wholeNumber } from "../training/rules.ts";
 import { deviceNames } from "./device.ts";
-import type { DeviceName } from "./device.ts";
 import { numberFlag } from "./flags.ts";
+import type { InterpolateFlags } from "./interpolate-run.ts";
 import { RESIZE_HELP } from "./open-image.ts";
 
 const EXAMPLES = `
@@ -21,25 +19,6 @@ other; both ends are the images as they come back from that, and more --steps br
 faithfully. mix gives both images noise, mixes their pixels and draws from there, as
 denoising-diffusion-pytorch does; it needs no inversion, and keeps less of the images. Of a model
 that knows classes, those of the images can be told; between two of them it is told a mixture.`;
-
-export interface InterpolateFlags {
-  readonly checkpoint?: string;
-  readonly number: number;
-  readonly method: InterpolationMethod;
-  readonly strength?: number;
-  readonly steps?: number;
-  /** Of both images, or of each with a comma between: names or numbers. */
-  readonly class?: string;
-  readonly timestepSpacing?: TimestepSpacing;
-  readonly seed?: number;
-  readonly resize?: boolean;
-  /** True for a name that follows from the picture's. */
-  readonly gif?: string | boolean;
-  readonly scale?: number;
-  readonly out: string;
-  readonly ema: boolean;
-  readonly device: DeviceName;
-}
 
 export function interpolateCommand(): Command {
   return new Command("interpolate")

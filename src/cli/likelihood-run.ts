@@ -7,7 +7,7 @@ import { fromBytes } from "../io/pixels.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import { diffusionFromCheckpoint, modelFromCheckpoint } from "../training/from-checkpoint.ts";
 import { describeDevice, withDevice } from "./device.ts";
-import type { EvaluateFlags } from "./evaluate.ts";
+import type { EvaluateFlags } from "./evaluate-flags.ts";
 import { formatCount } from "./format.ts";
 import { EXIT_INTERRUPTED, catchInterrupt } from "./interrupt.ts";
 import { samplingBar } from "./progress.ts";

@@ -1,13 +1,22 @@
 import { compile } from "../backend/compile.ts";
 import { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
 import { betaSchedule } from "../diffusion/schedules.ts";
+import type { BetaSchedule } from "../diffusion/schedules.ts";
 import { decodeImage } from "../io/images.node.ts";
 import { fromBytes } from "../io/pixels.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import { RandomStream } from "../tensor/random.ts";
 import { withDevice } from "./device.ts";
-import type { NoiseFlags } from "./noise.ts";
 import { writeGrid } from "./pictures.ts";
+
+export interface NoiseFlags {
+  readonly schedule: BetaSchedule;
+  readonly timesteps: number;
+  readonly at: readonly number[];
+  readonly size: number;
+  readonly seed: number;
+  readonly out: string;
+}
 
 /** Writes an image at several timesteps of the forward process side by side. */
 export async function noiseRow(path: string, flags: NoiseFlags): Promise<void> {

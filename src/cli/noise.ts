@@ -1,22 +1,13 @@
 import { Command, Option } from "commander";
 import { betaScheduleNames } from "../diffusion/schedules.ts";
-import type { BetaSchedule } from "../diffusion/schedules.ts";
 import { wholeNumber } from "../training/rules.ts";
 import { numberFlag, numbersFlag } from "./flags.ts";
+import type { NoiseFlags } from "./noise-row.ts";
 
 const EXAMPLES = `
 Examples:
   $ unnoise noise cat.jpg
   $ unnoise noise cat.jpg --schedule cosine --timesteps 1000 --at 0,250,500,750,999 --out cosine.png`;
-
-export interface NoiseFlags {
-  readonly schedule: BetaSchedule;
-  readonly timesteps: number;
-  readonly at: readonly number[];
-  readonly size: number;
-  readonly seed: number;
-  readonly out: string;
-}
 
 export function noiseCommand(): Command {
   return new Command("noise")

@@ -5,12 +5,17 @@ import { fileError } from "../io/file-errors.node.ts";
 import { readJson } from "../io/json.node.ts";
 import { readSafetensors } from "../io/safetensors.node.ts";
 import type { ParityCheck } from "../parity/check.ts";
-import type { ParityFiles } from "../parity/parity-case.ts";
 import { runParity } from "../parity/parity.ts";
 import type { ParityReport } from "../parity/parity.ts";
+import type { ParityFiles } from "../parity/parity-case.ts";
 import { withDevice } from "./device.ts";
+import type { DeviceName } from "./device.ts";
 import { formatTable } from "./format.ts";
-import type { ParityFlags } from "./parity.ts";
+
+export interface ParityFlags {
+  readonly device: DeviceName;
+  readonly json?: boolean;
+}
 
 /**
  * Runs every case of a directory and prints what it found.

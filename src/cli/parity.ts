@@ -1,6 +1,6 @@
 import { Command, Option } from "commander";
 import { deviceNames } from "./device.ts";
-import type { DeviceName } from "./device.ts";
+import type { ParityFlags } from "./parity-report.ts";
 
 const EXAMPLES = `
 Examples:
@@ -9,11 +9,6 @@ Examples:
 
 Every directory with a meta.json, unet.safetensors and unet_io.safetensors is a case. The exit code is 1 if
 anything differs by more than float32 explains.`;
-
-export interface ParityFlags {
-  readonly device: DeviceName;
-  readonly json?: boolean;
-}
 
 export function parityCommand(): Command {
   return new Command("parity")

@@ -4,7 +4,7 @@ import type { ImageDataset } from "../data/dataset.ts";
 import type { LatestCheckpoint } from "../training/run-directory.node.ts";
 import { isPublished, openData } from "./dataset.ts";
 import type { DataSettings } from "./dataset.ts";
-import type { EvaluateFlags } from "./evaluate.ts";
+import type { EvaluateFlags } from "./evaluate-flags.ts";
 import { recordedSettings } from "./runs.ts";
 
 /** Opens the dataset that samples are compared with: the one that is named, or the one that the model learned from. */

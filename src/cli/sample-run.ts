@@ -1,22 +1,41 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Backend } from "../backend/backend.ts";
+import type { SamplerName } from "../diffusion/samplers/plan.ts";
 import type { Samples } from "../diffusion/sampling.ts";
+import type { TimestepSpacing } from "../diffusion/timestep-spacing.ts";
 import { fileError } from "../io/file-errors.node.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
 import { diffusionFromCheckpoint, modelFromCheckpoint } from "../training/from-checkpoint.ts";
 import type { LatestCheckpoint } from "../training/run-directory.node.ts";
 import { withDevice } from "./device.ts";
+import type { DeviceName } from "./device.ts";
 import { openEdits } from "./editing.ts";
-import type { Edits } from "./editing.ts";
+import type { EditingFlags, Edits } from "./editing.ts";
 import { wantedOf } from "./guiding.ts";
-import type { Wanted } from "./guiding.ts";
+import type { GuidingFlags, Wanted } from "./guiding.ts";
 import { animationSteps, writeAnimation, writeGrid } from "./pictures.ts";
 import { samplingBar } from "./progress.ts";
 import { announcedCheckpoint } from "./runs.ts";
-import type { SampleFlags } from "./sample.ts";
 import { animationTarget, checkPlaces, pictureTarget } from "./targets.ts";
 import type { Targets } from "./targets.ts";
+
+export interface SampleFlags extends EditingFlags, GuidingFlags {
+  readonly checkpoint?: string;
+  readonly seed?: number;
+  readonly steps?: number;
+  readonly sampler?: SamplerName;
+  readonly timestepSpacing?: TimestepSpacing;
+  readonly eta?: number;
+  /** Images in a row; true leaves that open, false writes one file per image. */
+  readonly grid: number | boolean;
+  /** True for a name that follows from the picture's. */
+  readonly gif?: string | boolean;
+  readonly scale?: number;
+  readonly out?: string;
+  readonly ema: boolean;
+  readonly device: DeviceName;
+}
 
 /** Images that are drawn at a time; more would only take more memory. */
 const BATCH = 64;

@@ -8,7 +8,7 @@ import type { ImageBatch } from "../io/pixels.ts";
 import type { Unet } from "../nn/unet.ts";
 import { diffusionFromCheckpoint, modelFromCheckpoint } from "../training/from-checkpoint.ts";
 import type { LatestCheckpoint } from "../training/run-directory.node.ts";
-import type { EvaluateFlags } from "./evaluate.ts";
+import type { EvaluateFlags } from "./evaluate-flags.ts";
 import { announcedCheckpoint } from "./runs.ts";
 
 /** Images that are drawn at a time. */

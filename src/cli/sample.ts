@@ -1,16 +1,12 @@
 import { Command, Option } from "commander";
 import { samplerNames } from "../diffusion/samplers/plan.ts";
-import type { SamplerName } from "../diffusion/samplers/plan.ts";
 import { timestepSpacingNames } from "../diffusion/timestep-spacing.ts";
-import type { TimestepSpacing } from "../diffusion/timestep-spacing.ts";
 import { numberWithin, wholeNumber } from "../training/rules.ts";
 import { deviceNames } from "./device.ts";
-import type { DeviceName } from "./device.ts";
 import { addEditingFlags } from "./editing.ts";
-import type { EditingFlags } from "./editing.ts";
 import { numberFlag } from "./flags.ts";
 import { addGuidingFlags } from "./guiding.ts";
-import type { GuidingFlags } from "./guiding.ts";
+import type { SampleFlags } from "./sample-run.ts";
 
 const EXAMPLES = `
 Examples:
@@ -27,23 +23,6 @@ Examples:
   $ unnoise sample -n 100 --no-grid --out garments/    one file per image
 
 The same checkpoint, seed and device give the same images.`;
-
-export interface SampleFlags extends EditingFlags, GuidingFlags {
-  readonly checkpoint?: string;
-  readonly seed?: number;
-  readonly steps?: number;
-  readonly sampler?: SamplerName;
-  readonly timestepSpacing?: TimestepSpacing;
-  readonly eta?: number;
-  /** Images in a row; true leaves that open, false writes one file per image. */
-  readonly grid: number | boolean;
-  /** True for a name that follows from the picture's. */
-  readonly gif?: string | boolean;
-  readonly scale?: number;
-  readonly out?: string;
-  readonly ema: boolean;
-  readonly device: DeviceName;
-}
 
 export function sampleCommand(): Command {
   const count = wholeNumber(1);

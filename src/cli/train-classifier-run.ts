@@ -1,18 +1,30 @@
 import type { Backend } from "../backend/backend.ts";
 import type { ImageDataset } from "../data/dataset.ts";
-import { writeClassifier } from "../evaluation/classifier-file.node.ts";
-import { decodeClassifier, encodeClassifier } from "../evaluation/classifier-file.ts";
 import { Classifier } from "../evaluation/classifier.ts";
+import { decodeClassifier, encodeClassifier } from "../evaluation/classifier-file.ts";
+import { writeClassifier } from "../evaluation/classifier-file.node.ts";
 import type { ImageClassifier } from "../evaluation/image-classifier.ts";
 import { trainClassifier } from "../evaluation/train-classifier.ts";
 import { Pace } from "../training/pace.ts";
 import { isPublished, openData } from "./dataset.ts";
 import { describeDevice, withDevice } from "./device.ts";
+import type { DeviceName } from "./device.ts";
 import { formatCount, formatDuration } from "./format.ts";
 import { EXIT_INTERRUPTED, catchInterrupt } from "./interrupt.ts";
 import { progressDisplay } from "./progress.ts";
 import { checkPlace } from "./targets.ts";
-import type { TrainClassifierFlags } from "./train-classifier.ts";
+
+export interface TrainClassifierFlags {
+  readonly data: string;
+  readonly imageSize: number;
+  readonly channels: number;
+  readonly epochs: number;
+  readonly batchSize: number;
+  readonly lr: number;
+  readonly seed: number;
+  readonly out: string;
+  readonly device: DeviceName;
+}
 
 /** @returns the exit code */
 export async function trainClassifierRun(flags: TrainClassifierFlags): Promise<number> {

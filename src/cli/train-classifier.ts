@@ -1,8 +1,8 @@
 import { Command, Option } from "commander";
 import { numberWithin, wholeNumber } from "../training/rules.ts";
 import { deviceNames } from "./device.ts";
-import type { DeviceName } from "./device.ts";
 import { numberFlag } from "./flags.ts";
+import type { TrainClassifierFlags } from "./train-classifier-run.ts";
 
 const EXAMPLES = `
 Examples:
@@ -12,18 +12,6 @@ Examples:
 
 The dataset needs labels: a published one, an IDX pair, or a directory with one directory of images
 per class. The same data, seed and device give the same file.`;
-
-export interface TrainClassifierFlags {
-  readonly data: string;
-  readonly imageSize: number;
-  readonly channels: number;
-  readonly epochs: number;
-  readonly batchSize: number;
-  readonly lr: number;
-  readonly seed: number;
-  readonly out: string;
-  readonly device: DeviceName;
-}
 
 export function trainClassifierCommand(): Command {
   const count = wholeNumber(1, 1_000_000);
