@@ -111,6 +111,8 @@ export { neighbourImages } from "./evaluation/neighbour-images.ts";
 export type { Images } from "./evaluation/byte-images.ts";
 
 // Data
+export { contextBatch, vectorBatch } from "./data/conditions.ts";
+export type { ImageContexts, ImageVectors, Tokens } from "./data/conditions.ts";
 export { memoryDataset } from "./data/dataset.ts";
 export type { ImageDataset, MemoryDatasetOptions } from "./data/dataset.ts";
 export { idxDataset, parseIdx } from "./data/idx.ts";

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Backend } from "../src/backend/backend.ts";
 import { createWasmBackend } from "../src/backend/wasm/wasm-backend.node.ts";
+import { contextBatch, vectorBatch } from "../src/data/conditions.ts";
 import { memoryDataset } from "../src/data/dataset.ts";
 import { ReferenceBackend } from "../src/backend/reference/backend.ts";
 import { GaussianDiffusion } from "../src/diffusion/gaussian-diffusion.ts";
@@ -141,6 +142,79 @@ test("a trained classifier guides a model that knows no classes", { timeout: 240
   await expect(classifierFromCheckpoint(await trainer.checkpoint())).rejects.toThrow("checkpoint: not a classifier's");
   await expect(trainer.restore(checkpoint)).rejects.toThrow('model.architecture is "unetClassifier" there');
   for (const used of [trainer, classifierTrainer, diffusion]) used.dispose();
+  await backend.close();
+});
+
+test("a model is trained on vectors and contexts, and draws what both ask for", { timeout: 240_000 }, async () => {
+  const backend = await createWasmBackend({ threads: 1 });
+  const plain = stripes();
+  const { labels = [], classNames = [] } = plain;
+  // A text tells which half is bright, a number how bright it is.
+  const letters = "abcdefghijklmnopqrstuvwxyz";
+  const oneHot = (letter: string) => Float32Array.from(letters, (other) => (other === letter ? 1 : 0));
+  const contexts = {
+    dim: letters.length,
+    length: 6,
+    of: (index: number) => Array.from(classNames[labels[index]], oneHot),
+  };
+  const brightnessOf = (index: number) => ((index * 11) % 96) / 95;
+  const vectors = { dim: 1, of: (index: number) => [brightnessOf(index)] };
+  const read: typeof plain.read = async (indices, out) => {
+    await plain.read(indices, out);
+    out.forEach((byte, at) => {
+      const brightness = brightnessOf(indices[Math.floor(at / SIDE ** 2)]);
+      out[at] = byte >= 128 ? 128 + Math.round(120 * brightness) : byte;
+    });
+  };
+  const trainer = new Trainer({
+    model: new Unet({
+      dim: 16,
+      channels: 1,
+      dimMults: [1, 2],
+      vectorDim: 1,
+      contextDim: contexts.dim,
+      attentionHeads: 1,
+      seed: 1,
+    }),
+    diffusion: new GaussianDiffusion({ timesteps: 100, betaSchedule: "cosine", samplingTimesteps: 20 }),
+    dataset: { ...plain, read, vectors, contexts },
+    batchSize: 24,
+    learningRate: 2e-3,
+    emaDecay: 0.9,
+    emaUpdateEvery: 1,
+    backend,
+  });
+  for await (const _ of trainer.run({ steps: 400 }));
+  const checkpoint = await trainer.checkpoint();
+  expect(checkpoint.config.dataset.contextLength).toBe(6);
+  const diffusion = diffusionFromCheckpoint(checkpoint);
+
+  const asked = Array.from({ length: 30 }, (_, i) => i % 3);
+  const drawn = async (brightness: number) => {
+    const texts = contextBatch(
+      asked.map((label) => Array.from(classNames[label], oneHot)),
+      contexts,
+    );
+    const told = {
+      ...texts,
+      ...vectorBatch(
+        asked.map(() => [brightness]),
+        1,
+      ),
+    };
+    const model = await modelFromCheckpoint(checkpoint);
+    const { data } = await diffusion.sample(model, { ...told, imageSize: SIDE, seed: 3, backend });
+    const bright = Array.from(data).filter((value) => value > 0);
+    const mean = bright.reduce((sum, value) => sum + value, 0) / bright.length;
+    return { hits: hits(classesOf(data as Float32Array), asked), brightness: (127.5 * (mean + 1) - 128) / 120 };
+  };
+  for (const brightness of [0.2, 0.5, 0.9]) {
+    const found = await drawn(brightness);
+    expect(found.hits).toBeGreaterThanOrEqual(27);
+    expect(Math.abs(found.brightness - brightness)).toBeLessThan(0.1);
+  }
+  trainer.dispose();
+  diffusion.dispose();
   await backend.close();
 });
 

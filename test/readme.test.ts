@@ -147,6 +147,31 @@ describe("an example, run in small", { timeout: 60_000 }, () => {
     expect(guided.data).not.toEqual(plain.data);
   });
 
+  test("train-on-texts.ts draws an image for each text, and goes on from its run for others", async () => {
+    const small = {
+      "dim: 16": "dim: 4",
+      "dimMults: [1, 2, 4], attentionHeads: 2": "dimMults: [1, 2], attentionHeads: 1",
+      "timesteps: 1000, samplingTimesteps: 40": "timesteps: 10, samplingTimesteps: 3",
+      "fashionMnist()": "fashionMnist({ directory: '.' })",
+      "batchSize: 32": "batchSize: 4",
+      "steps: 8000": "steps: 2",
+      "step % 100": "step % 2",
+    };
+    const stdout = await run("train-on-texts.ts", small, "shirt", "ankle boot");
+    expect(stdout).toMatch(/^2 \d\.\d+\ntexts\.png: shirt, ankle boot\n$/);
+    const sharp = await loadSharp();
+    const pixels = () => sharp(join(project, "texts.png")).raw().toBuffer({ resolveWithObject: true });
+    const first = await pixels();
+    // Two images of 28 pixels in a row, and 2 pixels around each.
+    expect([first.info.width, first.info.height]).toEqual([2 * 30 + 2, 30 + 2]);
+    expect(await run("train-on-texts.ts", small, "shirt", "bag")).toBe("texts.png: shirt, bag\n");
+    const second = await pixels();
+    const half = ({ data, info }: typeof first, left: number) =>
+      data.filter((_, i) => Math.floor(i / info.channels) % info.width < 31 === (left === 0));
+    expect(half(second, 0)).toEqual(half(first, 0));
+    expect(half(second, 1)).not.toEqual(half(first, 1));
+  });
+
   test("fit-a-plane.ts finds the least squares of smallest norm", async () => {
     const [loss, w] = (await run("fit-a-plane.ts", {})).trim().split("\n");
     // (1^2 + 2^2) / 2 with weights of zero.

@@ -32,6 +32,8 @@ interface Subject {
   readonly diffusion: Diffusion;
   readonly training: TrainingSettings;
   readonly imageSize: readonly [number, number];
+  /** Of a model that is told sequences. */
+  readonly contextLength?: number | undefined;
 }
 
 /** Bytes of a float32. */
@@ -82,6 +84,7 @@ async function fromCheckpoint(path: string): Promise<Subject> {
     diffusion: diffusionFromCheckpoint(checkpoint),
     training,
     imageSize: [dataset.height, dataset.width],
+    contextLength: dataset.contextLength,
   };
 }
 
@@ -117,11 +120,11 @@ function diffusionFact(diffusion: RunSettings["diffusion"] | DiffusionConfig): s
 
 /** What the memory plan of the training step asks for on a device. */
 async function trainingMemory(subject: Subject, batchSize: number, { device }: InfoFlags): Promise<string> {
-  const { model, diffusion, training, imageSize } = subject;
+  const { model, diffusion, training, imageSize, contextLength } = subject;
   return withDevice(device, async (backend) => {
     const settings = { ...training, batchSize };
     const emaModel = training.emaDecay > 0 ? modelLike(model) : undefined;
-    const program = new TrainingProgram({ backend, model, emaModel, diffusion, settings });
+    const program = new TrainingProgram({ backend, model, emaModel, diffusion, settings, contextLength });
     const { workspaceBytes, parts } = await program.prepare([batchSize, ...imageSize, model.channels]);
     program.dispose();
     const split = parts > 1 ? `, in ${parts} parts of ${formatCount(batchSize / parts)} images` : "";

@@ -1,3 +1,5 @@
+import type { ImageContexts, ImageVectors } from "./conditions.ts";
+
 /** A source of images of one size, as bytes NHWC. */
 export interface ImageDataset {
   readonly name: string;
@@ -13,6 +15,8 @@ export interface ImageDataset {
   readonly labels?: Int32Array | undefined;
   /** Names of the classes, by label. */
   readonly classNames?: readonly string[] | undefined;
+  readonly vectors?: ImageVectors | undefined;
+  readonly contexts?: ImageContexts | undefined;
   /**
    * Copies images into `out`, one after the other in the order of `indices`.
    *

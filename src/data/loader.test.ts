@@ -77,6 +77,31 @@ describe("the generator", () => {
 });
 
 describe("batches", () => {
+  test("have the vectors and contexts of their images, filled up where they are short", async () => {
+    const vectors = { dim: 2, of: (index: number) => [index, -index] };
+    const contexts = {
+      dim: 1,
+      length: 3,
+      of: async (index: number) => Array.from({ length: index % 4 }, (_, place) => [10 * index + place]),
+    };
+    const loader = new DataLoader({ dataset: { ...numbered(6), vectors, contexts }, batchSize: 3, shuffle: false });
+    await loader.next();
+    const { vector, context, contextMask } = await loader.next();
+    expect(vector).toMatchObject({ shape: [3, 2], data: Float32Array.of(3, -3, 4, -4, 5, -5) });
+    expect(context).toMatchObject({ shape: [3, 3, 1], data: Float32Array.of(30, 31, 32, 0, 0, 0, 50, 0, 0) });
+    expect(contextMask).toMatchObject({ shape: [3, 3], dtype: "bool", data: Int32Array.of(1, 1, 1, 0, 0, 0, 1, 0, 0) });
+    loader.close();
+    const next = (more: Partial<ImageDataset>) =>
+      new DataLoader({ dataset: { ...numbered(6), ...more }, batchSize: 6 }).next();
+    await expect(next({ vectors: { ...vectors, dim: 3 } })).rejects.toThrow("vectors: each must have 3 numbers, got 2");
+    await expect(next({ contexts: { ...contexts, length: 2 } })).rejects.toThrow(
+      "contexts: each must have up to 2 tokens, got 3",
+    );
+    await expect(next({ contexts: { ...contexts, dim: 2 } })).rejects.toThrow(
+      "contexts: each token must have 2 numbers, got 1",
+    );
+  });
+
   test("an epoch has every image at most once, with its label, and drops the rest", async () => {
     const loader = new DataLoader({ dataset: numbered(103), batchSize: 10, seed: 3 });
     expect(loader.batchesPerEpoch).toBe(10);

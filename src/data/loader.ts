@@ -1,3 +1,5 @@
+import type { NdArray } from "../tensor/ndarray.ts";
+import { contextBatch, vectorBatch } from "./conditions.ts";
 import type { ImageDataset } from "./dataset.ts";
 import { randomOrder } from "./random-order.ts";
 
@@ -17,6 +19,12 @@ export interface Batch {
   readonly images: Uint8Array;
   /** Classes of the images, where the dataset has them. */
   readonly labels: Int32Array | undefined;
+  /** Where the dataset has them: f32 [images, dim]. */
+  readonly vector?: NdArray;
+  /** Where the dataset has them: f32 [images, length, dim]. */
+  readonly context?: NdArray;
+  /** Where the tokens of `context` are, bool [images, length]. */
+  readonly contextMask?: NdArray;
   /** Where the batch starts: how often the dataset was gone through before, and how many images of the order came before. */
   readonly epoch: number;
   readonly position: number;
@@ -180,7 +188,17 @@ export class DataLoader {
     const labels = buffers.labels?.subarray(0, indices.length);
     await this.dataset.read(indices, images);
     if (labels) for (const [row, index] of indices.entries()) labels[row] = this.dataset.labels?.[index] ?? 0;
-    return { images, labels, epoch, position };
+    return { images, labels, ...(await this.#conditionsOf(indices)), epoch, position };
+  }
+
+  async #conditionsOf(indices: Uint32Array): Promise<Pick<Batch, "vector" | "context" | "contextMask">> {
+    const { vectors, contexts } = this.dataset;
+    const all = <T>(of: (index: number) => T | Promise<T>): Promise<T[]> =>
+      Promise.all(Array.from(indices, async (index) => of(index)));
+    return {
+      ...(vectors && vectorBatch(await all((index) => vectors.of(index)), vectors.dim)),
+      ...(contexts && contextBatch(await all((index) => contexts.of(index)), contexts)),
+    };
   }
 
   #orderOf(epoch: number): Uint32Array {

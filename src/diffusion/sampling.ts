@@ -23,7 +23,7 @@ export interface SamplingProgress {
 }
 
 export interface SamplingOptions extends ConditioningOptions {
-  /** Default 16, or as many as there are classes or images given. */
+  /** Default 16, or as many as there are classes, vectors, contexts or images given. */
   readonly batchSize?: number;
   /** One side of square images, or [height, width], in pixels. Images that are given know it. */
   readonly imageSize?: number | readonly [number, number];
@@ -99,9 +99,10 @@ export function checkedSeed(seed: number = Math.floor(Math.random() * 2 ** 32)):
 }
 
 /** The shape of the images that are asked for. */
-export function imagesShape({ classes, ...options }: SamplingOptions, channels: number): Shape {
+export function imagesShape({ classes, vector, context, ...options }: SamplingOptions, channels: number): Shape {
   const [count, ...size] = (options.start ?? options.init ?? options.image)?.shape ?? [];
-  const { batchSize = (classes && countOf(classes)) ?? count ?? 16 } = options;
+  const told = (classes && countOf(classes)) ?? (vector ?? context)?.shape[0];
+  const { batchSize = told ?? count ?? 16 } = options;
   const { imageSize = size.length === 3 ? [size[0], size[1]] : undefined } = options;
   if (imageSize === undefined) throw new Error("sample: imageSize must be given, as there are no images to start from");
   const [height, width] = typeof imageSize === "number" ? [imageSize, imageSize] : imageSize;

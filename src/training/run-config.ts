@@ -36,6 +36,8 @@ export const datasetSettings = z.strictObject({
   channels: wholeNumber(1),
   /** What a class-conditional model's classes are called. */
   classNames: z.optional(z.array(z.string())),
+  /** Tokens of the sequences that a model with `contextDim` is told. */
+  contextLength: z.optional(wholeNumber(1)),
 });
 
 /** What a run is: enough to build its model again, to go on with its training, and to sample. */
@@ -55,14 +57,22 @@ export function configOf(
   training: TrainingSettings,
   dataset: ImageDataset,
 ): RunConfig {
-  const { name, length, height, width, channels } = dataset;
+  const { name, length, height, width, channels, contexts } = dataset;
   // What other models are trained on may change its names.
   const classNames = model.numClasses > 0 ? classNamesOf(dataset, model.numClasses) : undefined;
   return {
     model: { architecture: architectureOf(model), ...model.options, dimMults: [...model.options.dimMults] },
     diffusion: diffusionConfigOf(diffusion),
     training,
-    dataset: { name, length, height, width, channels, ...(classNames && { classNames }) },
+    dataset: {
+      name,
+      length,
+      height,
+      width,
+      channels,
+      ...(classNames && { classNames }),
+      ...(model.options.contextDim > 0 && { contextLength: contexts?.length }),
+    },
   };
 }
 

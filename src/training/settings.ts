@@ -27,8 +27,8 @@ export const trainingSettings = z.strictObject({
   /** Mirrors half of the images, picked at random. */
   randomHorizontalFlip: withDefault(flag(), false),
   /**
-   * Share of the images whose classes are withheld from a class-conditional model, so that it also learns what guidance
-   * needs: the images of no class in particular. Ho & Salimans (2022, 2207.12598) found 0.1 and 0.2 equally good.
+   * Share of the images whose classes, vectors and contexts are withheld from a conditional model, so that it also learns
+   * what guidance needs: the images of nothing in particular. Ho & Salimans (2022, 2207.12598) found 0.1 and 0.2 equally good.
    */
   condDropProb: withDefault(fraction(), 0.1),
   /** All randomness of a run follows from it. */

@@ -110,6 +110,13 @@ describe("a trainer", () => {
     expect(() => tinyTrainer({ dataset: labelled }, { numClasses: 2 })).toThrow(
       "Trainer: the model takes 2 classes, the images of ramps are of 3",
     );
+    expect(() => tinyTrainer({}, { vectorDim: 2 })).toThrow(
+      "Trainer: the model takes vectors of 2 numbers, the images of ramps have none",
+    );
+    const contexts = { dim: 5, length: 1, of: () => [] };
+    expect(() => tinyTrainer({ dataset: { ...dataset(), contexts } }, { contextDim: 3 })).toThrow(
+      "Trainer: the model takes contexts of 3 numbers a token, the images of ramps have tokens of 5",
+    );
     expect(() => tinyTrainer().totalSteps({ steps: 0 })).toThrow("steps must be a whole number of at least 1, got 0");
     expect(() => tinyTrainer({ saveEvery: 0.5 })).toThrow("saveEvery must be");
   });

@@ -110,6 +110,7 @@ export class Trainer<Model extends TrainedModel = Unet> {
     this.settings = check(trainingSettings, settings, "Trainer");
     checkImages(model, diffusion, dataset);
     checkClasses(model, dataset);
+    checkDescriptions(model, dataset);
     this.model = model;
     this.emaModel = this.settings.emaDecay > 0 ? modelLike(model) : undefined;
     this.#diffusion = diffusion;
@@ -158,7 +159,9 @@ export class Trainer<Model extends TrainedModel = Unet> {
     const { model, emaModel, settings } = this;
     const backend = this.#givenBackend ?? (await defaultBackend());
     const found = await this.#store?.latest();
-    const program = new TrainingProgram({ backend, model, emaModel, diffusion: this.#diffusion, settings });
+    const contextLength = this.#dataset.contexts?.length;
+    const parts = { backend, model, emaModel, diffusion: this.#diffusion, settings, contextLength };
+    const program = new TrainingProgram(parts);
     if (found) {
       await this.#restoreInto(program, found.checkpoint, `${found.path}: `);
       this.#savedStep = found.checkpoint.step;
@@ -351,11 +354,12 @@ export class Trainer<Model extends TrainedModel = Unet> {
       });
       // A copy in float: the loader's bytes and the device's next step come before this one has been uploaded.
       const images = ndarray(Float32Array.from(batch.images), [batchSize, height, width, channels]);
-      const classes =
-        this.model.numClasses > 0 && batch.labels ? ndarray(Int32Array.from(batch.labels), [batchSize]) : undefined;
+      const { labels, vector, context, contextMask } = batch;
+      const classes = labels && ndarray(Int32Array.from(labels), [batchSize]);
+      const conditions = { classes, vector, context, contextMask };
       const counter = step * gradientAccumulateEvery + i;
       if (i === gradientAccumulateEvery - 1) drawn();
-      yield { images, classes, seed, counter, withEstimate: this.model.selfCondition && isHeads(seed, counter) };
+      yield { images, conditions, seed, counter, withEstimate: this.model.selfCondition && isHeads(seed, counter) };
     }
   }
 
@@ -381,6 +385,18 @@ function checkClasses({ numClasses }: TrainedModel, { name, labels, classNames }
   const count = classNames?.length ?? labels.reduce((most, label) => Math.max(most, label + 1), 0);
   if (count === numClasses) return;
   throw new Error(`Trainer: the model takes ${numClasses} classes, the images of ${name} are of ${count}`);
+}
+
+function checkDescriptions({ options }: TrainedModel, { name, vectors, contexts }: ImageDataset): void {
+  const { vectorDim, contextDim } = options;
+  if (vectorDim > 0 && vectors?.dim !== vectorDim) {
+    const got = vectors ? `are described by ${vectors.dim}` : "have none";
+    throw new Error(`Trainer: the model takes vectors of ${vectorDim} numbers, the images of ${name} ${got}`);
+  }
+  if (contextDim > 0 && contexts?.dim !== contextDim) {
+    const got = contexts ? `have tokens of ${contexts.dim}` : "have none";
+    throw new Error(`Trainer: the model takes contexts of ${contextDim} numbers a token, the images of ${name} ${got}`);
+  }
 }
 
 /** A fair coin that depends on the seed and the counter alone: Chen et al. (2022) feed back an estimate half of the time. */

@@ -83,7 +83,7 @@ describe("the training loss", () => {
       const run = compile(ReferenceBackend.create(), (images, key, classes) => {
         const told: Conditions[] = [];
         const model: Denoiser = { channels, forward: (x, _t, conditions = {}) => (told.push(conditions), x) };
-        const options = { randomHorizontalFlip: false, withEstimate: false, classes, condDropProb };
+        const options = { randomHorizontalFlip: false, withEstimate: false, conditions: { classes }, condDropProb };
         const { loss } = trainingLoss(model, diffusion, images, key, options);
         return {
           outputs: { loss, classes: told[0].classes ?? loss, keepMask: told[0].keepMask ?? full([batch], 1, "bool") },

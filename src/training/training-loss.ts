@@ -15,9 +15,9 @@ export interface TrainingLossOptions {
   readonly withEstimate: boolean;
   /** u32 scalar: these images are those from this one on of a larger batch, and get what is random there; 0 without. */
   readonly firstImage?: Tensor | undefined;
-  /** i32 [batch]: the images' classes, for a class-conditional model. */
-  readonly classes?: Tensor | undefined;
-  /** Share of the images whose classes are withheld, picked at random; 0 without. */
+  /** What the network is told of the images; for a classifier their classes. */
+  readonly conditions?: Pick<Conditions, "classes" | "vector" | "context" | "contextMask">;
+  /** Share of the images of which it is told nothing, picked at random; 0 without. */
   readonly condDropProb?: number | undefined;
   /** Draws the timesteps; without it the diffusion does. */
   readonly scheduleSampler?: ImportanceSampler | undefined;
@@ -85,14 +85,15 @@ function crossEntropies(model: UnetClassifier, x: Tensor, t: Tensor, { classes }
   return logLikelihood(model, x, t, classes).negate();
 }
 
-/** Line 3 of Algorithm 1 of Ho & Salimans (2022, 2207.12598): classes are withheld with some probability. */
+/** Line 3 of Algorithm 1 of Ho & Salimans (2022, 2207.12598): conditions are withheld with some probability. */
 function conditionsOf(
-  { classes, condDropProb = 0 }: TrainingLossOptions,
+  { conditions = {}, condDropProb = 0 }: TrainingLossOptions,
   shape: Shape,
   random: RandomStream,
 ): Conditions {
-  if (!classes || condDropProb === 0) return { classes };
-  return { classes, keepMask: random.uniform(shape).compare("ge", condDropProb) };
+  const isTold = Object.values(conditions).some((condition) => condition !== undefined);
+  if (!isTold || condDropProb === 0) return conditions;
+  return { ...conditions, keepMask: random.uniform(shape).compare("ge", condDropProb) };
 }
 
 /** Mirrors each image left to right with probability 1/2. */

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { Random } from "../../test/support/random.ts";
 import { SmallBackend } from "../../test/support/small-backend.ts";
 import type { Backend } from "../backend/backend.ts";
 import { compile } from "../backend/compile.ts";
@@ -83,16 +84,23 @@ describe("a micro-batch that does not fit into memory", () => {
     Float32Array.from({ length: 6 * 16 }, (_, i) => (i * 29) % 256),
     [6, 4, 4, 1],
   );
+  const values = new Random(4);
+  const conditions = {
+    classes: ndarray(Int32Array.of(0, 1, 2, 2, 0, 1), [6]),
+    vector: values.array([6, 2]),
+    context: values.array([6, 4, 3]),
+    contextMask: values.array([6, 4], "bool"),
+  };
 
   async function train(
     backend: Backend,
     gradientAccumulateEvery: number,
     selfCondition = false,
     scheduleSampler: "uniform" | "importance" = "uniform",
-    numClasses = 0,
+    isTold = false,
   ) {
-    const model = newModel({ selfCondition, numClasses });
-    const classes = numClasses > 0 ? ndarray(Int32Array.of(0, 1, 2, 2, 0, 1), [6]) : undefined;
+    const sizes = isTold ? { numClasses: 3, vectorDim: 2, contextDim: 3 } : {};
+    const model = newModel({ selfCondition, ...sizes });
     const always = {
       batchSize: 6,
       learningRate: 0.1,
@@ -106,15 +114,15 @@ describe("a micro-batch that does not fit into memory", () => {
       scheduleSampler === "importance"
         ? [new GaussianDiffusion({ timesteps: 2 }), 8]
         : [new GaussianDiffusion({ timesteps: 10 }), 3];
-    const emaModel = newModel({ selfCondition, numClasses });
-    const program = new TrainingProgram({ backend, model, emaModel, diffusion, settings });
+    const emaModel = newModel({ selfCondition, ...sizes });
+    const program = new TrainingProgram({ backend, model, emaModel, diffusion, settings, contextLength: 4 });
     const { parts } = await program.prepare(batch.shape);
     const losses: number[] = [];
     for (let step = 0; step < steps; step++) {
       async function* microBatches(): AsyncGenerator<MicroBatch> {
         for (let i = 0; i < gradientAccumulateEvery; i++) {
           const counter = step * gradientAccumulateEvery + i;
-          yield { images: batch, classes, seed: 5, counter, withEstimate: selfCondition && step !== 1 };
+          yield { images: batch, conditions, seed: 5, counter, withEstimate: selfCondition && step !== 1 };
         }
       }
       losses.push(await program.run(microBatches(), { learningRate: 0.1, emaRate: 0.5 }));
@@ -131,13 +139,13 @@ describe("a micro-batch that does not fit into memory", () => {
     every: number,
     selfCondition: boolean,
     scheduleSampler?: "uniform" | "importance",
-    numClasses?: number,
+    isTold?: boolean,
   ][] = [
     ["in halves", images(3), 2, 1, false],
     ["in single images where no smaller number of equal parts fits", images(1), 6, 1, false],
     ["in parts of each accumulated micro-batch", images(5), 2, 2, false],
     ["in halves that each get their own estimates", images(3), 2, 1, true],
-    ["in halves that are told, or not, the classes of the whole", images(3), 2, 1, false, "uniform", 3],
+    ["in halves that are told, or not, what the whole is", images(3), 2, 1, false, "uniform", true],
     ["in halves that draw the timesteps of the whole by their losses", images(3), 2, 1, false, "importance"],
   ];
 

@@ -2,6 +2,7 @@ import type { Backend, Executable } from "../backend/backend.ts";
 import { compile } from "../backend/compile.ts";
 import type { Compiled } from "../backend/compile.ts";
 import { OutOfMemory } from "../backend/out-of-memory.ts";
+import type { ConditionArrays } from "../diffusion/conditioning.ts";
 import type { Diffusion } from "../diffusion/diffusion.ts";
 import { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
 import type { DType } from "../tensor/dtype.ts";
@@ -26,8 +27,8 @@ import type { TrainingLoss, TrainingLossOptions } from "./training-loss.ts";
 export interface MicroBatch {
   /** f32 [batch, height, width, channels], bytes from 0 to 255 */
   readonly images: NdArray;
-  /** i32 [batch], for a class-conditional model */
-  readonly classes?: NdArray | undefined;
+  /** What the model is told of the images; it may be told less than there is. */
+  readonly conditions?: ConditionArrays | undefined;
   readonly seed: number;
   readonly counter: number;
   /** Whether a model with self-condition gets its own estimate; see {@link trainingLoss}. */
@@ -47,6 +48,8 @@ export interface TrainingProgramOptions {
   readonly emaModel: TrainedModel | undefined;
   readonly diffusion: Diffusion;
   readonly settings: TrainingSettings;
+  /** Tokens of the images' contexts, for a model that takes some. */
+  readonly contextLength?: number | undefined;
 }
 
 export interface PreparedStep {
@@ -69,6 +72,7 @@ export class TrainingProgram {
   readonly #scheduleSampler: ImportanceSampler | undefined;
   readonly #options: TrainingProgramOptions;
   readonly #parameters: ReadonlyMap<string, Variable>;
+  readonly #told: readonly ToldCondition[];
   /** Sums of gradients over the parts of a step; zeros between steps. None where a step has only one part. */
   #accumulators: readonly Variable[];
   #parts = 1;
@@ -80,6 +84,7 @@ export class TrainingProgram {
     this.#options = options;
     const { backend, model, settings } = options;
     this.#parameters = model.parameters();
+    this.#told = conditionsTold(model, options.contextLength);
     const variables = [...this.#parameters.values()];
     this.#adam = new Adam(variables, { betas: settings.adamBetas, epsilon: settings.adamEpsilon });
     this.#scheduleSampler =
@@ -89,14 +94,14 @@ export class TrainingProgram {
       plain: compile(backend, trace(false)),
       withEstimate: compile(backend, trace(true)),
     });
-    this.#step = both((withEstimate) => (images, key, learningRate, emaRate, classes?: Tensor) => {
-      const { loss, ...seen } = this.#loss(images, key, { withEstimate, classes });
+    this.#step = both((withEstimate) => (images, key, learningRate, emaRate, ...told) => {
+      const { loss, ...seen } = this.#loss(images, key, { withEstimate, conditions: this.#named(told) });
       const recorded = this.#record(seen);
       const updates = this.#updates(this.#gradients(loss), learningRate, emaRate);
       return { outputs: { loss }, updates: [...updates, ...recorded, ...this.#refresh(recorded)] };
     });
-    this.#accumulate = both((withEstimate) => (images, key, firstImage, classes?: Tensor) => {
-      const { loss, ...seen } = this.#loss(images, key, { withEstimate, firstImage, classes });
+    this.#accumulate = both((withEstimate) => (images, key, firstImage, ...told) => {
+      const { loss, ...seen } = this.#loss(images, key, { withEstimate, firstImage, conditions: this.#named(told) });
       return { outputs: { loss }, updates: [...this.#additions(this.#gradients(loss)), ...this.#record(seen)] };
     });
     this.#apply = compile(backend, (learningRate, emaRate) => {
@@ -134,8 +139,9 @@ export class TrainingProgram {
     let sum = 0;
     for await (const microBatch of microBatches) {
       const program = microBatch.withEstimate ? programs.withEstimate : programs.plain;
-      for (const { images, key, firstImage, classes } of partsOf(microBatch, this.#parts)) {
-        const { loss } = await program(images, key, ...(this.#isAccumulating ? [firstImage] : rates), ...classes);
+      for (const { images, key, firstImage, conditions } of partsOf(microBatch, this.#parts)) {
+        const told = this.#told.map(({ name }) => knownCondition(conditions, name));
+        const { loss } = await program(images, key, ...(this.#isAccumulating ? [firstImage] : rates), ...told);
         sum += loss.data[0];
       }
     }
@@ -190,14 +196,19 @@ export class TrainingProgram {
     const program = model.selfCondition ? withEstimate : plain;
     const scalar = (dtype: DType) => ({ shape: [], dtype });
     const rest = this.#isAccumulating ? [scalar("u32")] : [scalar("f32"), scalar("f32")];
-    const classes = model.numClasses > 0 ? [{ shape: [imagesShape[0]], dtype: "i32" } as const] : [];
-    return program.prepare({ shape: imagesShape, dtype: "f32" }, { shape: [2], dtype: "u32" }, ...rest, ...classes);
+    const [batch] = imagesShape;
+    const told = this.#told.map(({ shape, dtype }) => ({ shape: [batch, ...shape], dtype }));
+    return program.prepare({ shape: imagesShape, dtype: "f32" }, { shape: [2], dtype: "u32" }, ...rest, ...told);
+  }
+
+  #named(told: readonly Tensor[]): Partial<Record<ToldCondition["name"], Tensor>> {
+    return Object.fromEntries(this.#told.map(({ name }, i) => [name, told[i]]));
   }
 
   #loss(
     images: Tensor,
     key: Tensor,
-    options: Pick<TrainingLossOptions, "withEstimate" | "firstImage" | "classes">,
+    options: Pick<TrainingLossOptions, "withEstimate" | "firstImage" | "conditions">,
   ): TrainingLoss {
     const { model, diffusion, settings } = this.#options;
     const { randomHorizontalFlip, condDropProb } = settings;
@@ -242,24 +253,54 @@ export class TrainingProgram {
   }
 }
 
+/** A condition that the programs take, in this order. */
+interface ToldCondition {
+  readonly name: keyof ConditionArrays;
+  /** Of one image. */
+  readonly shape: Shape;
+  readonly dtype: DType;
+}
+
+function conditionsTold(model: TrainedModel, contextLength = 0): ToldCondition[] {
+  const { numClasses, vectorDim, contextDim } = model.options;
+  const told: ToldCondition[] = [];
+  if (numClasses > 0) told.push({ name: "classes", shape: [], dtype: "i32" });
+  if (vectorDim > 0) told.push({ name: "vector", shape: [vectorDim], dtype: "f32" });
+  if (contextDim > 0 && contextLength > 0) {
+    told.push({ name: "context", shape: [contextLength, contextDim], dtype: "f32" });
+    told.push({ name: "contextMask", shape: [contextLength], dtype: "bool" });
+  }
+  return told;
+}
+
+function knownCondition(conditions: ConditionArrays, name: ToldCondition["name"]): NdArray {
+  const condition = conditions[name];
+  if (!condition) throw new Error(`internal: a micro-batch without ${name}`);
+  return condition;
+}
+
 interface Part {
   readonly images: NdArray;
   readonly key: NdArray;
   readonly firstImage: NdArray;
-  /** One array, or none. */
-  readonly classes: readonly NdArray[];
+  readonly conditions: ConditionArrays;
 }
 
-function partsOf({ images, classes, seed, counter }: MicroBatch, parts: number): Part[] {
-  const [batch, ...image] = images.shape;
+function partsOf({ images, conditions = {}, seed, counter }: MicroBatch, parts: number): Part[] {
   const key = ndarray(Uint32Array.of(seed, counter), [2]);
-  const [count, values] = [batch / parts, images.data.length / parts];
+  const count = images.shape[0] / parts;
+  const named = Object.entries(conditions) as [ToldCondition["name"], NdArray | undefined][];
   return Array.from({ length: parts }, (_, part) => ({
-    images: ndarray(images.data.subarray(part * values, (part + 1) * values), [count, ...image]),
+    images: partOf(images, part, parts),
     key,
     firstImage: ndarray(Uint32Array.of(part * count), []),
-    classes: classes ? [ndarray(classes.data.subarray(part * count, (part + 1) * count), [count])] : [],
+    conditions: Object.fromEntries(named.map(([name, rows]) => [name, rows && partOf(rows, part, parts)])),
   }));
+}
+
+function partOf({ data, dtype, shape: [batch, ...row] }: NdArray, part: number, parts: number): NdArray {
+  const values = data.length / parts;
+  return ndarray(data.subarray(part * values, (part + 1) * values), [batch / parts, ...row], dtype);
 }
 
 function importanceSampler(diffusion: Diffusion): ImportanceSampler {
