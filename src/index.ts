@@ -157,6 +157,7 @@ export type { DType, TypedArray } from "./tensor/dtype.ts";
 export type { Graph, Update } from "./tensor/graph.ts";
 export type { Shape } from "./tensor/shape.ts";
 export type { Backend, BackendOptions, Executable } from "./backend/backend.ts";
+export type { Precision } from "./backend/precision.ts";
 export { compile } from "./backend/compile.ts";
 export type { Compiled, Traced } from "./backend/compile.ts";
 export { createBackend, defaultBackend } from "./backend/default.ts";

@@ -1,5 +1,6 @@
 import type { Graph } from "../tensor/graph.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
+import type { Precision } from "./precision.ts";
 
 /** A device that runs graphs. One program runs at a time; calls made meanwhile queue up. */
 export interface Backend {
@@ -8,6 +9,7 @@ export interface Backend {
   readonly description: string;
   /** One line: why `auto` did not take a GPU. */
   readonly reason?: string | undefined;
+  readonly precision: Precision;
   /**
    * Compiles a graph. Variables that it names move to this device and stay there.
    *
@@ -27,6 +29,8 @@ export interface ByteCache {
 export interface BackendOptions {
   /** `auto`, the default, is the fastest that works here. */
   readonly device?: "auto" | "webgpu" | "wasm" | undefined;
+  /** What the webgpu backend computes in; no other takes `f16`. Default `f32`. */
+  readonly precision?: Precision | undefined;
   /** Threads of the wasm backend; all hardware threads unless given. In a page that is not cross-origin isolated, 1. */
   readonly threads?: number | undefined;
   /** Where the wasm backend keeps compiled programs for the next process; nowhere unless given. */

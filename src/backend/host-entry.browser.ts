@@ -1,20 +1,26 @@
 import type { Backend, BackendOptions } from "./backend.ts";
+import { requireSingle } from "./precision.ts";
 import { hostBackend } from "./remote/backend-host.ts";
 import * as platform from "./wasm/platform.browser.ts";
 import { WasmBackend } from "./wasm/wasm-backend.ts";
 import { WebGpuBackend } from "./webgpu/webgpu-backend.ts";
+import type { WebGpuOptions } from "./webgpu/webgpu-backend.ts";
 
-async function open({ device = "auto", threads }: BackendOptions): Promise<Backend> {
-  if (device === "webgpu") return openGpu({ allowSoftware: true });
-  if (device === "wasm") return WasmBackend.create(platform, { threads });
-  try {
-    return await openGpu({ allowSoftware: false });
-  } catch (error) {
-    return WasmBackend.create(platform, { threads, reason: error instanceof Error ? error.message : String(error) });
+async function open({ device = "auto", precision = "f32", threads }: BackendOptions): Promise<Backend> {
+  let reason: string | undefined;
+  if (device !== "wasm") {
+    if (device === "webgpu") return openGpu({ precision });
+    try {
+      return await openGpu({ precision, allowSoftware: false });
+    } catch (error) {
+      reason = error instanceof Error ? error.message : String(error);
+    }
   }
+  requireSingle(precision, "wasm", reason);
+  return WasmBackend.create(platform, { threads, reason });
 }
 
-async function openGpu(options: { readonly allowSoftware: boolean }): Promise<Backend> {
+async function openGpu(options: WebGpuOptions): Promise<Backend> {
   const { gpu } = navigator as { readonly gpu?: GPU };
   if (!gpu) throw new Error("webgpu: this browser has none, or not for a page that comes without https");
   return WebGpuBackend.create({ gpu, clearsWorkgroupMemory: true, environment: () => undefined }, options);

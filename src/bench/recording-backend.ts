@@ -12,12 +12,14 @@ export interface RecordedRun {
 export class RecordingBackend implements Backend {
   readonly name: Backend["name"];
   readonly description: string;
+  readonly precision: Backend["precision"];
   readonly #backend: Backend;
   #runs: RecordedRun[] = [];
 
   constructor(backend: Backend) {
     this.name = backend.name;
     this.description = backend.description;
+    this.precision = backend.precision;
     this.#backend = backend;
   }
 

@@ -14,17 +14,16 @@ import { Workload } from "../bench/workload.ts";
 import type { WorkloadName } from "../bench/workload-names.ts";
 import { formatSeconds, kernelTable, kindTable } from "./bench-tables.ts";
 import { describeDevice, withDevice } from "./device.ts";
-import type { DeviceName } from "./device.ts";
+import type { DeviceFlags } from "./device.ts";
 import { formatTable } from "./format.ts";
 
-export interface BenchFlags {
+export interface BenchFlags extends DeviceFlags {
   readonly only: readonly WorkloadName[];
   readonly rounds: number;
   readonly batchSize?: number;
   /** True leaves the number open. */
   readonly kernels?: number | true;
   readonly json?: boolean;
-  readonly device: DeviceName;
 }
 
 const DEFAULT_KERNELS = 30;
@@ -33,7 +32,7 @@ const WARM_UP_STEPS = 3;
 
 /** Times every workload that is asked for and prints what it found. */
 export async function benchRun(flags: BenchFlags): Promise<void> {
-  await withDevice(flags.device, async (backend) => {
+  await withDevice(flags, async (backend) => {
     const isTable = flags.json !== true;
     if (isTable) print(`${describeDevice(backend)}; Node ${process.version}`);
     const results: BenchResult[] = [];

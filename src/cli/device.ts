@@ -1,18 +1,33 @@
+import { Option } from "commander";
 import type { Backend } from "../backend/backend.ts";
 import { DeviceLost } from "../backend/device-lost.ts";
+import { precisions, requireSingle } from "../backend/precision.ts";
+import type { Precision } from "../backend/precision.ts";
 import { programCache } from "./program-cache.ts";
 
 export const deviceNames = ["auto", "webgpu", "wasm", "reference"] as const;
 export type DeviceName = (typeof deviceNames)[number];
 
+export interface DeviceFlags {
+  readonly device: DeviceName;
+  /** Single unless given. */
+  readonly precision?: Precision;
+}
+
+export function precisionOption(): Option {
+  const meaning = "f16 computes in half precision where that is safe, with webgpu";
+  return new Option("--precision <name>", meaning).choices(precisions).default("f32");
+}
+
 /** Opens a device; `auto` is a GPU in hardware where there is one, else the processor. */
-export async function openDevice(name: DeviceName): Promise<Backend> {
-  if (name === "reference") {
+export async function openDevice({ device, precision = "f32" }: DeviceFlags): Promise<Backend> {
+  if (device === "reference") {
+    requireSingle(precision, device);
     const { ReferenceBackend } = await import("../backend/reference/backend.ts");
     return ReferenceBackend.create();
   }
   const { openBackend } = await import("../backend/open.node.ts");
-  return openBackend({ device: name, cache: programCache() });
+  return openBackend({ device, precision, cache: programCache() });
 }
 
 /** What it computes on, and why on nothing faster. */
@@ -21,8 +36,8 @@ export function describeDevice({ description, reason }: Backend): string {
 }
 
 /** Opens a device for as long as `use` takes. */
-export async function withDevice<T>(name: DeviceName, use: (backend: Backend) => Promise<T>): Promise<T> {
-  return useAndClose(await openDevice(name), use);
+export async function withDevice<T>(flags: DeviceFlags, use: (backend: Backend) => Promise<T>): Promise<T> {
+  return useAndClose(await openDevice(flags), use);
 }
 
 /**

@@ -36,7 +36,7 @@ export async function evaluateRun(flags: EvaluateFlags): Promise<number> {
   const dataset = await openReferenceData({ ...flags, split: flags.split ?? "train" }, source?.found, say);
   say(`data    ${dataset.name}: ${formatCount(dataset.length)} images from ${dataset.source}`);
   const images = flags.images === undefined ? undefined : await givenImages(flags.images, dataset);
-  return withDevice(flags.device, async (backend) => {
+  return withDevice(flags, async (backend) => {
     const extractor = new FeatureExtractor(await openFeatures(flags.features, dataset), backend);
     say(`device  ${describeDevice(backend)}`);
     say(`compare ${extractor.network.featureCount} features of the ${extractor.network.name}`);

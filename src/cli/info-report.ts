@@ -121,7 +121,7 @@ function diffusionFact(diffusion: RunSettings["diffusion"] | DiffusionConfig): s
 /** What the memory plan of the training step asks for on a device. */
 async function trainingMemory(subject: Subject, batchSize: number, { device }: InfoFlags): Promise<string> {
   const { model, diffusion, training, imageSize, contextLength } = subject;
-  return withDevice(device, async (backend) => {
+  return withDevice({ device }, async (backend) => {
     const settings = { ...training, batchSize };
     const emaModel = training.emaDecay > 0 ? modelLike(model) : undefined;
     const program = new TrainingProgram({ backend, model, emaModel, diffusion, settings, contextLength });

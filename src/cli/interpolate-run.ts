@@ -47,7 +47,7 @@ export async function interpolateRun(a: string, b: string, flags: InterpolateFla
   const lam = Array.from({ length: number }, (_, i) => i / (number - 1));
   const way = { method, lam, strength, steps, timestepSpacing, seed, ...ofClasses };
   let bar: SamplingBar | undefined;
-  const row = await withDevice(flags.device, async (backend) => {
+  const row = await withDevice(flags, async (backend) => {
     try {
       return await diffusion.interpolate(model, from, to, {
         ...way,

@@ -49,7 +49,7 @@ export async function likelihoodRun(flags: EvaluateFlags, count: number): Promis
   say(`data    ${dataset.name}: ${formatCount(indices.length)} images of ${formatCount(dataset.length)}`);
 
   const interrupt = catchInterrupt(() => say("Stopping after this step."));
-  const measured = await withDevice(flags.device, async (backend) => {
+  const measured = await withDevice(flags, async (backend) => {
     say(`device  ${describeDevice(backend)}`);
     const bar =
       flags.json === true ? undefined : await samplingBar(diffusion.timesteps * Math.ceil(indices.length / BATCH));

@@ -26,7 +26,7 @@ export async function noiseRow(path: string, flags: NoiseFlags): Promise<void> {
   const image = new Float32Array(size * size * 3);
   fromBytes(await decodeImage(path, { width: size, height: size, channels: 3 }), image);
   const forward = new GaussianDiffusion({ betas: betaSchedule(schedule, timesteps) });
-  const row = await withDevice("reference", async (backend) => {
+  const row = await withDevice({ device: "reference" }, async (backend) => {
     const add = compile(backend, (xStart, t, key) => {
       const copies = xStart.broadcastTo([at.length, size, size, 3]);
       const random = new RandomStream([key.slice(0, 0, 1).reshape([]), key.slice(0, 1, 2).reshape([])]);

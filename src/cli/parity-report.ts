@@ -24,7 +24,7 @@ export interface ParityFlags {
  */
 export async function parityReport(directory: string, flags: ParityFlags): Promise<number> {
   const folders = await caseFolders(directory);
-  return withDevice(flags.device, async (backend) => {
+  return withDevice(flags, async (backend) => {
     const reports: ParityReport[] = [];
     for (const folder of folders) reports.push(...(await runParity(await readCase(folder), backend)));
     const pass = reports.every(({ checks }) => checks.every(isFine));

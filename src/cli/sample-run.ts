@@ -9,7 +9,7 @@ import type { NdArray } from "../tensor/ndarray.ts";
 import { diffusionFromCheckpoint, modelFromCheckpoint } from "../training/from-checkpoint.ts";
 import type { LatestCheckpoint } from "../training/run-directory.node.ts";
 import { withDevice } from "./device.ts";
-import type { DeviceName } from "./device.ts";
+import type { DeviceFlags } from "./device.ts";
 import { openEdits } from "./editing.ts";
 import type { EditingFlags, Edits } from "./editing.ts";
 import { wantedOf } from "./guiding.ts";
@@ -20,7 +20,7 @@ import { announcedCheckpoint } from "./runs.ts";
 import { animationTarget, checkPlaces, pictureTarget } from "./targets.ts";
 import type { Targets } from "./targets.ts";
 
-export interface SampleFlags extends EditingFlags, GuidingFlags {
+export interface SampleFlags extends DeviceFlags, EditingFlags, GuidingFlags {
   readonly checkpoint?: string;
   readonly seed?: number;
   readonly steps?: number;
@@ -34,7 +34,6 @@ export interface SampleFlags extends EditingFlags, GuidingFlags {
   readonly scale?: number;
   readonly out?: string;
   readonly ema: boolean;
-  readonly device: DeviceName;
 }
 
 /** Images that are drawn at a time; more would only take more memory. */
@@ -48,7 +47,7 @@ export async function sampleRun(flags: SampleFlags): Promise<void> {
   const found = await announcedCheckpoint(flags.checkpoint);
   const wanted = await wantedOf(flags, found.checkpoint);
   const edits = await openEdits(flags, found.checkpoint.config.dataset);
-  const batches = await withDevice(flags.device, (backend) => draw(flags, wanted, edits, seed, found, backend));
+  const batches = await withDevice(flags, (backend) => draw(flags, wanted, edits, seed, found, backend));
   await write(flags, target, batches, typeof flags.grid === "number" ? flags.grid : wanted.columns);
   say(`seed ${seed}`);
 }

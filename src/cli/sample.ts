@@ -2,7 +2,7 @@ import { Command, Option } from "commander";
 import { samplerNames } from "../diffusion/samplers/plan.ts";
 import { timestepSpacingNames } from "../diffusion/timestep-spacing.ts";
 import { numberWithin, wholeNumber } from "../training/rules.ts";
-import { deviceNames } from "./device.ts";
+import { deviceNames, precisionOption } from "./device.ts";
 import { addEditingFlags } from "./editing.ts";
 import { numberFlag } from "./flags.ts";
 import { addGuidingFlags } from "./guiding.ts";
@@ -64,7 +64,8 @@ export function sampleCommand(): Command {
     .option("--scale <n>", "enlarge every pixel to a square of this side", numberFlag(wholeNumber(1, 64)))
     .option("--out <path>", "where to write: .png, .jpg or .webp (default: samples-<seed>.png)")
     .option("--no-ema", "draw with the model itself instead of its average")
-    .addOption(new Option("--device <name>", "what to compute on").choices(deviceNames).default("auto"));
+    .addOption(new Option("--device <name>", "what to compute on").choices(deviceNames).default("auto"))
+    .addOption(precisionOption());
   addGuidingFlags(command);
   addEditingFlags(command);
   return command.addHelpText("after", EXAMPLES).action(async (flags: SampleFlags) => {

@@ -31,7 +31,7 @@ export async function trainClassifierRun(flags: TrainClassifierFlags): Promise<n
   await checkPlace(flags.out);
   const dataset = await openData(flags, say);
   say(`data    ${dataset.name}: ${formatCount(dataset.length)} images from ${dataset.source}`);
-  return withDevice(flags.device, async (backend) => {
+  return withDevice(flags, async (backend) => {
     say(`device  ${describeDevice(backend)}`);
     const classifier = await train(flags, dataset, backend);
     if (classifier === undefined) return EXIT_INTERRUPTED;

@@ -1,8 +1,8 @@
 import { Command, Option } from "commander";
 import { join } from "node:path";
 import { openData } from "./dataset.ts";
-import { deviceNames, openDevice, withSpareDevice } from "./device.ts";
-import type { DeviceName } from "./device.ts";
+import { deviceNames, openDevice, precisionOption, withSpareDevice } from "./device.ts";
+import type { DeviceFlags } from "./device.ts";
 import { presets } from "./presets/all.ts";
 import { RUNS_DIRECTORY, hasCheckpoints, recordedSettings, unusedRunDirectory } from "./runs.ts";
 import { addSettingFlags, resolveSettings } from "./train-flags.ts";
@@ -18,11 +18,10 @@ Examples:
 A run goes on from its last checkpoint: give the same command again, or only --out. Ctrl-C
 finishes the step, writes a checkpoint and stops; a second Ctrl-C stops at once.`;
 
-interface TrainFlags extends FlagValues {
+interface TrainFlags extends FlagValues, DeviceFlags {
   readonly preset?: string;
   readonly out?: string;
   readonly resume: boolean;
-  readonly device: DeviceName;
 }
 
 export function trainCommand(): Command {
@@ -37,7 +36,8 @@ export function trainCommand(): Command {
     )
     .option("--out <directory>", `where the run goes (default: ${RUNS_DIRECTORY}/<preset>)`)
     .option("--no-resume", "start another run instead of going on from the checkpoint that is there")
-    .addOption(new Option("--device <name>", "what to compute on").choices(deviceNames).default("auto"));
+    .addOption(new Option("--device <name>", "what to compute on").choices(deviceNames).default("auto"))
+    .addOption(precisionOption());
   addSettingFlags(command);
   return command.addHelpText("after", EXAMPLES).action(train);
 }
@@ -48,10 +48,10 @@ async function train(flags: TrainFlags): Promise<void> {
   // None of the three waits for another, and data are unpacked on a thread of their own.
   const [dataset, backend, { trainRun }] = await Promise.all([
     openData(settings, say),
-    openDevice(flags.device),
+    openDevice(flags),
     import("./train-run.ts"),
   ]);
-  const reopen = () => openDevice(flags.device);
+  const reopen = () => openDevice(flags);
   process.exitCode = await withSpareDevice(backend, reopen, say, (device) => trainRun(path, settings, dataset, device));
 }
 

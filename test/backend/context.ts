@@ -10,13 +10,17 @@ export interface Tolerances {
   readonly arithmetic: number;
   /** Of one exponential, logarithm, sine ..., relative to the value (sine, cosine: to 1). Default 1e-5. */
   readonly transcendental: number;
-  /** Of one sum, product or convolution, relative to the sum of the summands' magnitudes. Default 4e-6. */
+  /** Of one sum, relative to the sum of the summands' magnitudes. Default 4e-6. */
   readonly sum: number;
+  /** Of one matrix product or convolution, relative to the same of the factors' magnitudes. Default 4e-6. */
+  readonly product: number;
   /**
    * In a composition every op may be this far off, relative: as much as outputs move when the reference's ops are
    * moved by so much at random, a few times over, is allowed. Default 5e-7.
    */
   readonly rounding: number;
+  /** Of a number that is kept between kernels, relative. Default 2^-24, as a float has 24 bits. */
+  readonly storage: number;
   /** Whether the device keeps numbers below 1.18e-38 (else they are taken out of the tests). Default true. */
   readonly denormals: boolean;
 }
@@ -25,7 +29,9 @@ export const DEFAULT_TOLERANCES: Tolerances = {
   arithmetic: 0,
   transcendental: 1e-5,
   sum: 4e-6,
+  product: 4e-6,
   rounding: 5e-7,
+  storage: 2 ** -24,
   denormals: true,
 };
 

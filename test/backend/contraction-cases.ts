@@ -227,7 +227,7 @@ export const contractionCases: Readonly<
     ],
   },
   dot_general: {
-    precision: "sum",
+    precision: "product",
     count: 40,
     draw: drawDot,
     pinned: [
@@ -246,13 +246,13 @@ export const contractionCases: Readonly<
     ],
   },
   convolution: {
-    precision: "sum",
+    precision: "product",
     count: 50,
     draw: (random) => convolution(random, drawSizes(random)),
     pinned: USUAL_CONVOLUTIONS.map((sizes) => (random) => convolution(random, sizes)),
   },
   convolution_filter_gradient: {
-    precision: "sum",
+    precision: "product",
     count: 50,
     draw: (random) => filterGradient(random, drawSizes(random)),
     pinned: USUAL_CONVOLUTIONS.map((sizes) => (random) => filterGradient(random, sizes)),

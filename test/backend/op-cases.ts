@@ -11,6 +11,7 @@ export type Precision =
   | "exact" // the same number
   | "arithmetic" // correctly rounded on most devices
   | "transcendental" // relative to the value
+  | "product" // of matrices or images, relative to the sum of the factors' magnitudes
   | "sum"; // relative to the sum of the summands' magnitudes
 
 export interface OpCase {

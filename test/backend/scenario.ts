@@ -30,7 +30,6 @@ export interface Built {
 const PERTURBED_RUNS = 4;
 /** How much more than the reference's perturbed runs a backend may be off. */
 const MARGIN = 6;
-const HALF_UNIT = 2 ** -24;
 
 /** One program on one device, with variables of its own. */
 class Instance {
@@ -94,6 +93,7 @@ export async function differenceOf(context: Context, scenario: Scenario, seed: n
         value,
         allowance(
           value,
+          tolerances.storage,
           moved.map((outputs) => outputs[i]),
         ),
       );
@@ -105,8 +105,8 @@ export async function differenceOf(context: Context, scenario: Scenario, seed: n
   return undefined;
 }
 
-/** Per element: a few times what the perturbed runs moved it, or moved the elements on average. */
-function allowance(expected: NdArray, moved: readonly NdArray[]): (index: number) => number {
+/** Per element: a few times what the perturbed runs moved it, or moved the elements on average, and its own rounding. */
+function allowance(expected: NdArray, storage: number, moved: readonly NdArray[]): (index: number) => number {
   if (expected.dtype !== "f32" || moved.length === 0) return () => 0;
   const furthest = new Float64Array(expected.data.length);
   let squares = 0;
@@ -121,7 +121,7 @@ function allowance(expected: NdArray, moved: readonly NdArray[]): (index: number
     }
   }
   const typical = Math.sqrt(squares / Math.max(1, count));
-  return (i) => MARGIN * Math.max(furthest[i], typical) + HALF_UNIT * Math.abs(expected.data[i]);
+  return (i) => MARGIN * Math.max(furthest[i], typical) + storage * Math.abs(expected.data[i]);
 }
 
 /** The graph as text, one node a line, so that a failure can be read and built again. */

@@ -7,12 +7,14 @@ import { sizeOf } from "../../src/tensor/shape.ts";
 export class SmallBackend implements Backend {
   readonly name;
   readonly description;
+  readonly precision;
   readonly #backend: Backend;
   readonly #limit: number;
 
   constructor(backend: Backend, limit: number) {
     this.name = backend.name;
     this.description = backend.description;
+    this.precision = backend.precision;
     this.#backend = backend;
     this.#limit = limit;
   }

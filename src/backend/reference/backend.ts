@@ -13,6 +13,7 @@ import { interpret, planOf } from "./interpreter.ts";
  */
 export class ReferenceBackend implements Backend {
   readonly name = "reference";
+  readonly precision = "f32";
   readonly description = "reference interpreter, float64 arithmetic, 1 thread";
   readonly #values = new Map<Variable, TypedArray>();
   #closed = false;

@@ -9,7 +9,7 @@ import { graphOf } from "./graph-record.ts";
 import type { GraphRecord } from "./graph-record.ts";
 
 /** What a backend says of itself. */
-export type BackendFacts = Pick<Backend, "name" | "description" | "reason">;
+export type BackendFacts = Pick<Backend, "name" | "description" | "reason" | "precision">;
 
 /** What a {@link RemoteBackend} asks of its worker. Programs and variables are numbers that it picked. */
 export interface HostFunctions {
@@ -40,8 +40,8 @@ export function hostBackend(scope: WorkerScope, create: (options: BackendOptions
   serve<HostFunctions>(scope, {
     async open(options) {
       backend = await create(options);
-      const { name, description, reason } = backend;
-      return { name, description, reason };
+      const { name, description, reason, precision } = backend;
+      return { name, description, reason, precision };
     },
     async load(program, graph) {
       const executable = await known(backend).load(graphOf(graph, (variable) => known(variables.get(variable))));

@@ -17,6 +17,7 @@ export class RemoteBackend implements Backend {
   readonly name: Backend["name"];
   readonly description: string;
   readonly reason: string | undefined;
+  readonly precision: Backend["precision"];
   readonly #worker: WorkerLike;
   readonly #caller: Caller<HostFunctions>;
   readonly #numbers = new WeakMap<Variable, number>();
@@ -27,10 +28,15 @@ export class RemoteBackend implements Backend {
   #loaded = 0;
   #closed = false;
 
-  private constructor(worker: WorkerLike, caller: Caller<HostFunctions>, { name, description, reason }: BackendFacts) {
+  private constructor(
+    worker: WorkerLike,
+    caller: Caller<HostFunctions>,
+    { name, description, reason, precision }: BackendFacts,
+  ) {
     this.name = name;
     this.description = description;
     this.reason = reason;
+    this.precision = precision;
     this.#worker = worker;
     this.#caller = caller;
     this.#storage = {

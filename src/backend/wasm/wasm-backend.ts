@@ -41,6 +41,7 @@ export interface Platform {
 /** Compiles graphs to WebAssembly with SIMD, run by a team of threads on one memory. */
 export class WasmBackend implements Backend {
   readonly name = "wasm";
+  readonly precision = "f32";
   readonly description: string;
   readonly reason: string | undefined;
   readonly features: Features;

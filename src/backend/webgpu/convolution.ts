@@ -6,7 +6,7 @@ import { productSize } from "./product-size.ts";
 import { ShaderWriter } from "./shader.ts";
 import type { Code, Dispatch, ShaderBuffers } from "./shader.ts";
 import type { Tile } from "./tile.ts";
-import { vectorBuffers } from "./vectors.ts";
+import { storedAxis, vectorBuffers } from "./vectors.ts";
 
 /** As an implicit matrix product. */
 export function emitConvolution(kernel: ConvolutionKernel, buffers: ShaderBuffers, tile: Tile): Dispatch {
@@ -14,7 +14,8 @@ export function emitConvolution(kernel: ConvolutionKernel, buffers: ShaderBuffer
   const size = productSize(kernel);
   const { rows, columns, inner } = size;
   const loaded = imageVectors(shape, input);
-  const stored = vectorBuffers([], stores, axes, 3);
+  const channel = storedAxis(kernel);
+  const stored = vectorBuffers([], stores, axes, channel);
   const shader = new ShaderWriter(buffers, [
     ...(loaded ?? []),
     ...(stored ?? []),
@@ -39,7 +40,7 @@ export function emitConvolution(kernel: ConvolutionKernel, buffers: ShaderBuffer
     storesVectors: stored !== undefined,
     store: () => {
       const at = [...decode(shader, axes.slice(0, 3), "row"), "column"];
-      const point = { at, results: ["product"], vectorAxis: stored && 3 };
+      const point = { at, results: ["product"], vectorAxis: stored && channel };
       new Evaluator(shader, countUses(stores.map((store) => store.value)), point).store(stores);
     },
   };

@@ -6,14 +6,14 @@ import { productSize } from "./product-size.ts";
 import { ShaderWriter } from "./shader.ts";
 import type { Code, Dispatch, ShaderBuffers } from "./shader.ts";
 import type { Tile } from "./tile.ts";
-import { isAligned, vectorBuffers } from "./vectors.ts";
+import { isAligned, storedAxis, vectorBuffers } from "./vectors.ts";
 
 export function emitDot(kernel: DotKernel, buffers: ShaderBuffers, tile: Tile): Dispatch {
   const { axes, batch, lhs, rhs, stores } = kernel;
   const batchAxes = axes.slice(0, batch);
   const rowAxes = axes.slice(batch, -2);
   const size = productSize(kernel);
-  const [columnAxis, innerAxis] = [axes.length - 2, axes.length - 1];
+  const [columnAxis, innerAxis] = [storedAxis(kernel), axes.length - 1];
   const lhsAlongRows = lhs.index.coefficients[innerAxis] !== 1;
   const lhsInFours = lhsAlongRows
     ? rowAxes.length > 0 && isAligned(lhs.index, axes, columnAxis - 1)

@@ -12,6 +12,8 @@ import { Profiler } from "./profiler.ts";
 import { MOST_PER_DIMENSION } from "./shader.ts";
 import type { Dispatch } from "./shader.ts";
 import type { SlotPlan } from "./slots.ts";
+import { WORD_BYTES } from "./storage.ts";
+import type { Storage } from "./storage.ts";
 import type { VariableStore } from "./variable-store.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -35,6 +37,7 @@ export interface Site {
 export interface LoadedProgram {
   readonly graph: Graph;
   readonly program: Program;
+  readonly storage: Storage;
   readonly dispatches: readonly Dispatch[];
   readonly kernels: readonly Kernel[];
   readonly plan: SlotPlan;
@@ -131,7 +134,7 @@ export class WebGpuExecutable implements Executable {
   }
 
   #encode(encoder: GPUCommandEncoder, profiler?: Profiler): void {
-    const { dispatches, kernels } = this.#loaded;
+    const { dispatches, kernels, storage } = this.#loaded;
     let pass: GPUComputePassEncoder | undefined;
     dispatches.forEach(({ workgroups, pack }, i) => {
       if (pack) {
@@ -144,8 +147,8 @@ export class WebGpuExecutable implements Executable {
               this.#gpuBufferOf(buffer),
               0,
               this.#gpuBufferOf(pack.buffer),
-              4 * offset,
-              4 * buffer.length,
+              WORD_BYTES * offset,
+              storage.bytesOf(buffer),
             );
       }
       if (profiler) {
@@ -174,7 +177,7 @@ export class WebGpuExecutable implements Executable {
       if (this.#groups[i] && !bindings.some(({ buffer }) => moved.has(buffer))) return;
       const entries = bindings.map(({ buffer }, binding) => ({
         binding,
-        resource: { buffer: this.#gpuBufferOf(buffer), size: bytesFor(buffer.length) },
+        resource: { buffer: this.#gpuBufferOf(buffer), size: this.#loaded.storage.bytesOf(buffer) },
       }));
       this.#groups[i] = this.#site.device.gpu.createBindGroup({ layout: this.#loaded.kernels[i].layout, entries });
     });

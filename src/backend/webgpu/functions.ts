@@ -52,6 +52,12 @@ fn infinity() -> f32 { return bitcast<f32>(infinity_bits); }`,
   minimum: `fn minimum(a: f32, b: f32) -> f32 { return select(select(b, a, a < b), a, is_nan(a)); }`,
   sign_of: `fn sign_of(x: f32) -> f32 { return select(select(x, 1f, x > 0f), -1f, x < 0f); }`,
 
+  // In every WGSL, where f16 is an extension.
+  to_halves: `fn to_halves(x: vec4<f32>) -> vec2<u32> { return vec2(pack2x16float(x.xy), pack2x16float(x.zw)); }`,
+  from_halves: `fn from_halves(words: vec2<u32>) -> vec4<f32> {
+  return vec4(unpack2x16float(words.x), unpack2x16float(words.y));
+}`,
+
   // Truncate and saturate; NaN gives 0.
   to_i32: `fn to_i32(x: f32) -> i32 {
   return select(select(i32(x), 0x7fffffffi, x >= 2147483648f), 0i, is_nan(x));

@@ -8,6 +8,8 @@ import { emitReduce } from "./reduce.ts";
 import { isProduct, productSize } from "./product-size.ts";
 import type { ProductKernel } from "./product-size.ts";
 import type { AdapterTraits, Dispatch, Pack, ShaderBuffers } from "./shader.ts";
+import { WORD_BYTES } from "./storage.ts";
+import type { Storage } from "./storage.ts";
 import { chooseTile } from "./tile.ts";
 import type { Tile } from "./tile.ts";
 
@@ -16,8 +18,8 @@ import type { Tile } from "./tile.ts";
  *
  * @param tile how a product is computed; by its size unless given
  */
-export function emitKernel(kernel: Kernel, adapter: AdapterTraits, tile?: Tile): Dispatch {
-  const buffers = buffersOf(kernel, adapter);
+export function emitKernel(kernel: Kernel, storage: Storage, adapter: AdapterTraits, tile?: Tile): Dispatch {
+  const buffers = buffersOf(kernel, storage, adapter);
   if (isProduct(kernel)) return emitTiled(kernel, buffers, tile ?? chooseTile(productSize(kernel), adapter));
   return kernel.kind === "map" ? emitMap(kernel, buffers) : emitReduce(kernel, buffers);
 }
@@ -34,24 +36,24 @@ function emitTiled(kernel: ProductKernel, buffers: ShaderBuffers, tile: Tile): D
 }
 
 /** Where an adapter binds fewer buffers than a kernel uses, the smallest that it only reads share one. */
-function buffersOf(kernel: Kernel, adapter: AdapterTraits): ShaderBuffers {
+function buffersOf(kernel: Kernel, storage: Storage, adapter: AdapterTraits): ShaderBuffers {
   const { maxStorageBuffersPerShaderStage: most } = adapter;
   const writes = new Set(writesOf(kernel));
   const reads = [...readsOf(kernel)].filter((buffer) => !writes.has(buffer));
   const excess = writes.size + reads.length - most;
-  if (excess <= 0) return { writes, adapter };
+  if (excess <= 0) return { writes, storage, adapter };
   const packed = reads.toSorted((a, b) => a.length - b.length).slice(0, excess + 1);
   if (packed.length <= excess)
     throw new Error(`webgpu: a kernel writes ${writes.size} buffers, and this adapter binds ${most} at a time`);
-  return { writes, adapter, pack: packOf(packed) };
+  return { writes, storage, adapter, pack: packOf(packed, storage) };
 }
 
-function packOf(buffers: readonly Buffer[]): Pack {
+function packOf(buffers: readonly Buffer[], storage: Storage): Pack {
   const offsets = new Map<Buffer, number>();
   let length = 0;
   for (const buffer of buffers) {
     offsets.set(buffer, length);
-    length += buffer.length;
+    length += storage.bytesOf(buffer) / WORD_BYTES;
   }
   return { buffer: { id: -1, dtype: "u32", length, source: { kind: "temporary" } }, offsets };
 }

@@ -4,15 +4,15 @@ import { Evaluator, countUses } from "./evaluator.ts";
 import { decode } from "./grid.ts";
 import { ShaderWriter } from "./shader.ts";
 import type { Dispatch, ShaderBuffers } from "./shader.ts";
-import { vectorBuffers } from "./vectors.ts";
+import { storedAxis, vectorBuffers } from "./vectors.ts";
 
 const WORKGROUP = 256;
 
 /** One invocation for every element, or for four of them. */
-export function emitMap({ axes, stores }: MapKernel, buffers: ShaderBuffers): Dispatch {
-  const roots = stores.map((store) => store.value);
-  const last = axes.length - 1;
-  const vectors = vectorBuffers(roots, stores, axes, last);
+export function emitMap(kernel: MapKernel, buffers: ShaderBuffers): Dispatch {
+  const { axes, stores } = kernel;
+  const last = storedAxis(kernel);
+  const vectors = vectorBuffers([], stores, axes, last);
   const shader = new ShaderWriter(buffers, vectors);
   const vectorAxis = vectors ? last : undefined;
   const units = vectors ? axes.with(last, axes[last] / 4) : axes;
@@ -23,6 +23,6 @@ export function emitMap({ axes, stores }: MapKernel, buffers: ShaderBuffers): Di
   if (axes.length === 1 || count % WORKGROUP !== 0) shader.line(`if (unit >= ${limit}) { return; }`);
   const at = decode(shader, units, "unit");
   if (vectors && at[last] !== "0") at[last] = shader.bind("i", `${at[last]} * 4`);
-  new Evaluator(shader, countUses(roots), { at, vectorAxis }).store(stores);
+  new Evaluator(shader, countUses(stores.map((store) => store.value)), { at, vectorAxis }).store(stores);
   return shader.finish("map", WORKGROUP, Math.ceil(count / WORKGROUP));
 }

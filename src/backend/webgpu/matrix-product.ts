@@ -1,5 +1,6 @@
 import type { ProductSize } from "./product-size.ts";
 import type { Code, Dispatch, ShaderWriter } from "./shader.ts";
+import { TILE_FORMATS } from "./tile-format.ts";
 import type { Tile } from "./tile.ts";
 
 /** Batches of matrix products, whose operands and results are anything that can be indexed. */
@@ -49,8 +50,9 @@ export function emitProduct(shader: ShaderWriter, product: MatrixProduct, tile: 
 }
 
 function emitOperands(shader: ShaderWriter, product: MatrixProduct, tile: Tile): void {
-  shader.shared("lhs_tile", "vec4<f32>", (tile.rows * tile.inner) / 4);
-  shader.shared("rhs_tile", "vec4<f32>", (tile.inner * tile.columns) / 4);
+  const { type: word } = TILE_FORMATS[shader.precision];
+  shader.shared("lhs_tile", word, (tile.rows * tile.inner) / 4);
+  shader.shared("rhs_tile", word, (tile.inner * tile.columns) / 4);
   shader.function("lhs(batch: i32, row: i32, inner: i32) -> vec4<f32>", product.lhs);
   shader.function("rhs(batch: i32, inner: i32, column: i32) -> vec4<f32>", product.rhs);
   const type = product.storesVectors ? "vec4<f32>" : "f32";
@@ -71,17 +73,19 @@ function emitLoads(
   { size, batch, tileRow, tileColumn }: Place & { readonly size: number },
 ): void {
   const across = tile.columns / 4;
+  const { pack } = TILE_FORMATS[shader.precision];
   const each = (count: number, body: () => void): void =>
     shader.block(`for (var unit = local; unit < ${count}; unit += ${size})`, body);
   each((tile.rows * tile.inner) / 4, () => {
     const run = (lhsAlongRows ? tile.rows : tile.inner) / 4;
     const [along, beside] = [`unit % ${run} * 4`, `unit / ${run}`];
     const [row, inner] = lhsAlongRows ? [along, beside] : [beside, along];
-    shader.line(`lhs_tile[unit] = lhs(${batch}, ${sum(tileRow, row)}, start + ${inner});`);
+    shader.line(`lhs_tile[unit] = ${pack(shader, `lhs(${batch}, ${sum(tileRow, row)}, start + ${inner})`)};`);
   });
   each(tile.inner * across, () => {
     const column = sum(tileColumn, `unit % ${across} * 4`);
-    shader.line(`rhs_tile[unit] = rhs(${batch}, start + unit / ${across}, ${column});`);
+    const values = `rhs(${batch}, start + unit / ${across}, ${column})`;
+    shader.line(`rhs_tile[unit] = ${pack(shader, values)};`);
   });
 }
 
@@ -90,7 +94,11 @@ const COMPONENTS = ["x", "y", "z", "w"];
 
 /** Four steps along the inner dimension, added up in the same order whatever the tile. */
 function emitSums(shader: ShaderWriter, product: MatrixProduct, tile: Tile, own: readonly string[]): void {
-  for (const step of STEPS) shader.line(`let b${step} = rhs_tile[(k * 4 + ${step}) * ${tile.columns / 4} + column];`);
+  const { unpack } = TILE_FORMATS[shader.precision];
+  for (const step of STEPS) {
+    const four = `rhs_tile[(k * 4 + ${step}) * ${tile.columns / 4} + column]`;
+    shader.line(`let b${step} = ${unpack(shader, four)};`);
+  }
   const factorsOf = product.lhsAlongRows ? factorsAlongRows : factorsAlongInner;
   own.forEach((name, i) => {
     const products = factorsOf(shader, tile, i).map((factor, step) => `${factor} * b${step}`);
@@ -100,14 +108,16 @@ function emitSums(shader: ShaderWriter, product: MatrixProduct, tile: Tile, own:
 
 /** What the i-th of an invocation's rows has at each of the four steps: the parts of one vector. */
 function factorsAlongInner(shader: ShaderWriter, tile: Tile, i: number): Code[] {
-  shader.line(`let a${i} = lhs_tile[(${ownRow(tile, false, i)}) * ${tile.inner / 4} + k];`);
+  const four = `lhs_tile[(${ownRow(tile, false, i)}) * ${tile.inner / 4} + k]`;
+  shader.line(`let a${i} = ${TILE_FORMATS[shader.precision].unpack(shader, four)};`);
   return COMPONENTS.map((part) => `a${i}.${part}`);
 }
 
 /** The same where vectors are along rows: one for each step, which four of the invocation's rows share if it has so many. */
 function factorsAlongRows(shader: ShaderWriter, tile: Tile, i: number): Code[] {
   const row = ownRow(tile, true, i);
-  const vector = (step: number): Code => `lhs_tile[(k * 4 + ${step}) * ${tile.rows / 4} + (${row}) / 4]`;
+  const vector = (step: number): Code =>
+    TILE_FORMATS[shader.precision].unpack(shader, `lhs_tile[(k * 4 + ${step}) * ${tile.rows / 4} + (${row}) / 4]`);
   if (!ownsFours(tile, true)) return STEPS.map((step) => `${vector(step)}[(${row}) % 4]`);
   const four = Math.floor(i / 4);
   if (i % 4 === 0) for (const step of STEPS) shader.line(`let a${four}_${step} = ${vector(step)};`);

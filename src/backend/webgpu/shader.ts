@@ -1,7 +1,9 @@
 import type { Buffer } from "../../compiler/program.ts";
 import type { DType } from "../../tensor/dtype.ts";
+import type { Precision } from "../precision.ts";
 import { functionText } from "./functions.ts";
 import type { FunctionName } from "./functions.ts";
+import type { Storage } from "./storage.ts";
 
 /** A WGSL expression. */
 export type Code = string;
@@ -35,6 +37,7 @@ export interface Dispatch {
 export interface ShaderBuffers {
   readonly writes: ReadonlySet<Buffer>;
   readonly pack?: Pack | undefined;
+  readonly storage: Storage;
   readonly adapter: AdapterTraits;
 }
 
@@ -54,6 +57,7 @@ export const MOST_PER_DIMENSION = 65535;
 export class ShaderWriter {
   readonly #writes: ReadonlySet<Buffer>;
   readonly #pack: Pack | undefined;
+  readonly #storage: Storage;
   readonly #bindings: Buffer[] = [];
   readonly #vectors = new Set<Buffer>();
   readonly #shared: string[] = [];
@@ -65,10 +69,16 @@ export class ShaderWriter {
   #names = 0;
 
   /** @param vectors buffers that are read and written four words at a time; those that share a binding cannot be */
-  constructor({ writes, pack }: ShaderBuffers, vectors: Iterable<Buffer> = []) {
+  constructor({ writes, pack, storage }: ShaderBuffers, vectors: Iterable<Buffer> = []) {
     this.#writes = writes;
     this.#pack = pack;
+    this.#storage = storage;
     for (const buffer of vectors) if (!pack?.offsets.has(buffer)) this.#vectors.add(buffer);
+  }
+
+  /** What products are computed in. */
+  get precision(): Precision {
+    return this.#storage.precision;
   }
 
   line(code: Code): void {
@@ -143,6 +153,7 @@ export class ShaderWriter {
       return `vec4(${lanes.map((lane) => this.load(buffer, `${at} + ${lane}`)).join(", ")})`;
     }
     const words = `${this.#nameOf(buffer)}[${quarter(index)}]`;
+    if (this.#storage.isHalf(buffer)) return this.fromHalves(words);
     return buffer.dtype === "bool" ? `(${words} != vec4<u32>())` : words;
   }
 
@@ -152,16 +163,27 @@ export class ShaderWriter {
   }
 
   storeVector(buffer: Buffer, index: Code, value: Code): void {
-    const words = buffer.dtype === "bool" ? `select(vec4<u32>(), vec4<u32>(1u), ${value})` : value;
+    const words = this.#storage.isHalf(buffer)
+      ? this.toHalves(value)
+      : buffer.dtype === "bool"
+        ? `select(vec4<u32>(), vec4<u32>(1u), ${value})`
+        : value;
     this.line(`${this.#nameOf(buffer)}[${quarter(index)}] = ${words};`);
+  }
+
+  /** Four numbers as the halves of two words; what is too large for a half becomes infinite. */
+  toHalves(four: Code): Code {
+    return `${this.use("to_halves")}(${four})`;
+  }
+
+  fromHalves(words: Code): Code {
+    return `${this.use("from_halves")}(${words})`;
   }
 
   finish(name: string, size: number, workgroups: number): Dispatch {
     const declarations = this.#bindings.map((buffer, i) => {
       const access = this.#writes.has(buffer) ? "read_write" : "read";
-      const word = WORD_TYPES[buffer.dtype];
-      const element = this.#vectors.has(buffer) ? `vec4<${word}>` : word;
-      return `@group(0) @binding(${i}) var<storage, ${access}> ${this.#nameOf(buffer)}: array<${element}>;`;
+      return `@group(0) @binding(${i}) var<storage, ${access}> ${this.#nameOf(buffer)}: array<${this.#elementOf(buffer)}>;`;
     });
     // Beyond what one dimension takes, the groups are numbered through two.
     const group = workgroups > MOST_PER_DIMENSION ? `i32(id.x + id.y * ${MOST_PER_DIMENSION}u)` : "i32(id.x)";
@@ -193,11 +215,20 @@ ${this.#lines.join("\n")}
     const offset = this.#pack?.offsets.get(buffer);
     if (offset === undefined || !this.#pack) {
       const name = this.#nameOf(buffer);
+      if (this.#storage.isHalf(buffer)) return halfAt(index, (at) => `${name}[${at} / 4][${at} / 2 % 2]`);
       return this.#vectors.has(buffer) ? `${name}[(${index}) / 4][(${index}) % 4]` : `${name}[${index}]`;
     }
-    const word = `${this.#nameOf(this.#pack.buffer)}[${offset} + ${index}]`;
+    const words = this.#nameOf(this.#pack.buffer);
+    if (this.#storage.isHalf(buffer)) return halfAt(index, (at) => `${words}[${offset} + ${at} / 2]`);
+    const word = `${words}[${offset} + ${index}]`;
     const type = WORD_TYPES[buffer.dtype];
     return type === "u32" ? word : `bitcast<${type}>(${word})`;
+  }
+
+  #elementOf(buffer: Buffer): string {
+    if (this.#storage.isHalf(buffer)) return "vec2<u32>";
+    const word = WORD_TYPES[buffer.dtype];
+    return this.#vectors.has(buffer) ? `vec4<${word}>` : word;
   }
 
   /** How many elements a buffer has, rounded up to whole vectors. */
@@ -209,6 +240,11 @@ ${this.#lines.join("\n")}
     const known = this.#bindings.indexOf(buffer);
     return `buffer${known === -1 ? this.#bindings.push(buffer) - 1 : known}`;
   }
+}
+
+function halfAt(index: Code, wordOf: (index: Code) => Code): Code {
+  const at = /^\w+$/.test(index) ? index : `(${index})`;
+  return `unpack2x16float(${wordOf(at)})[${at} % 2]`;
 }
 
 function quarter(index: Code): Code {

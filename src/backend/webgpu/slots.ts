@@ -1,6 +1,6 @@
 import type { Buffer, Program } from "../../compiler/program.ts";
-import { bytesFor } from "./memory.ts";
 import type { Dispatch } from "./shader.ts";
+import type { Storage } from "./storage.ts";
 
 /** Which intermediate results take turns in one buffer. */
 export interface SlotPlan {
@@ -21,11 +21,13 @@ interface Lifetime {
  * Slots by lifetime, the largest buffers first: each goes into the first slot where nothing lives at the same time.
  * Several buffers rather than one arena, as a kernel may not both read and write one buffer.
  */
-export function planSlots(program: Program, dispatches: readonly Dispatch[]): SlotPlan {
+export function planSlots(program: Program, storage: Storage, dispatches: readonly Dispatch[]): SlotPlan {
   const slotOf = new Map<Buffer, number>();
   const sizes: number[] = [];
   const tenants: Lifetime[][] = [];
-  for (const lifetime of lifetimesOf(program, dispatches).toSorted((a, b) => b.bytes - a.bytes || a.first - b.first)) {
+  for (const lifetime of lifetimesOf(program, storage, dispatches).toSorted(
+    (a, b) => b.bytes - a.bytes || a.first - b.first,
+  )) {
     const isFree = (slot: readonly Lifetime[]): boolean =>
       slot.every((other) => other.last < lifetime.first || other.first > lifetime.last);
     const found = tenants.findIndex(isFree);
@@ -36,7 +38,7 @@ export function planSlots(program: Program, dispatches: readonly Dispatch[]): Sl
   return { slotOf, sizes };
 }
 
-function lifetimesOf({ buffers, outputs }: Program, dispatches: readonly Dispatch[]): Lifetime[] {
+function lifetimesOf({ buffers, outputs }: Program, storage: Storage, dispatches: readonly Dispatch[]): Lifetime[] {
   const first = new Map<Buffer, number>();
   const last = new Map<Buffer, number>();
   dispatches.forEach(({ bindings, pack }, step) => {
@@ -54,6 +56,6 @@ function lifetimesOf({ buffers, outputs }: Program, dispatches: readonly Dispatc
   return [...last].flatMap(([buffer, end]) => {
     const { kind } = buffer.source;
     if (kind !== "temporary" && kind !== "input") return [];
-    return [{ buffer, bytes: bytesFor(buffer.length), first: first.get(buffer) ?? -1, last: end }];
+    return [{ buffer, bytes: storage.bytesOf(buffer), first: first.get(buffer) ?? -1, last: end }];
   });
 }

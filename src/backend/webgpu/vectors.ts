@@ -1,6 +1,14 @@
 import type { Affine } from "../../compiler/affine.ts";
 import { visitExpression } from "../../compiler/program.ts";
-import type { Buffer, Expression, Store } from "../../compiler/program.ts";
+import type {
+  Buffer,
+  ConvolutionKernel,
+  DotKernel,
+  Expression,
+  Kernel,
+  MapKernel,
+  Store,
+} from "../../compiler/program.ts";
 
 /** Whether four neighbours along an axis whose size is a multiple of four, from a multiple of four on, lie next to each other and aligned. */
 export function isAligned({ offset, coefficients }: Affine, axes: readonly number[], axis: number): boolean {
@@ -47,4 +55,15 @@ export function vectorBuffers(
       else mixes ||= written.has(node.buffer);
     });
   return mixes ? undefined : vectors;
+}
+
+/** The axis along which neighbours of a kernel's results are neighbours in memory. */
+export function storedAxis({ kind, axes }: MapKernel | DotKernel | ConvolutionKernel): number {
+  return kind === "dot" ? axes.length - 2 : axes.length - 1;
+}
+
+/** Whether a kernel writes all its results four at a time. */
+export function storesFours(kernel: Kernel): boolean {
+  if (kernel.kind === "reduce" || kernel.kind === "filterGradient") return false;
+  return vectorBuffers([], kernel.stores, kernel.axes, storedAxis(kernel)) !== undefined;
 }

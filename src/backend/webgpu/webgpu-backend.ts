@@ -3,6 +3,7 @@ import { writesOf } from "../../compiler/program.ts";
 import type { Graph } from "../../tensor/graph.ts";
 import type { Backend } from "../backend.ts";
 import { checkGraph } from "../checks.ts";
+import type { Precision } from "../precision.ts";
 import { Device, nameOf } from "./device.ts";
 import { WebGpuExecutable } from "./executable.ts";
 import type { Site } from "./executable.ts";
@@ -12,6 +13,7 @@ import { Pipelines } from "./pipelines.ts";
 import type { AdapterTraits } from "./shader.ts";
 import { planSlots } from "./slots.ts";
 import { splitContractions } from "./split.ts";
+import { storageOf } from "./storage.ts";
 import { subgroupSizeOf } from "./subgroups.ts";
 import { VariableStore } from "./variable-store.ts";
 import { Workspace } from "./workspace.ts";
@@ -19,6 +21,8 @@ import { Workspace } from "./workspace.ts";
 export interface WebGpuOptions {
   /** Whether an adapter that computes on the CPU will do. Default true. */
   readonly allowSoftware?: boolean;
+  /** Default f32. */
+  readonly precision?: Precision;
 }
 
 /** What the backend needs of the platform that it runs on. */
@@ -33,6 +37,7 @@ export interface Platform {
 export class WebGpuBackend implements Backend {
   readonly name = "webgpu";
   readonly description: string;
+  readonly precision: Precision;
   readonly #site: Site;
   readonly #dumps: boolean;
   readonly #adapter: AdapterTraits;
@@ -40,7 +45,7 @@ export class WebGpuBackend implements Backend {
   /** The last job; jobs run one after another. */
   #last: Promise<unknown> = Promise.resolve();
 
-  private constructor(device: Device, adapter: AdapterTraits, dumps: boolean) {
+  private constructor(device: Device, adapter: AdapterTraits, precision: Precision, dumps: boolean) {
     const exclusively = <T>(job: () => T | Promise<T>): Promise<T> => this.#exclusively(job);
     const memory = new Memory(device);
     this.#site = {
@@ -53,11 +58,15 @@ export class WebGpuBackend implements Backend {
     };
     this.#adapter = adapter;
     this.#dumps = dumps;
-    this.description = `WebGPU, ${device.description}`;
+    this.precision = precision;
+    this.description = `WebGPU, ${device.description}${precision === "f16" ? ", in half precision" : ""}`;
   }
 
   /** @throws Error of one line if there is no adapter that will do */
-  static async create(platform: Platform, { allowSoftware = true }: WebGpuOptions = {}): Promise<WebGpuBackend> {
+  static async create(
+    platform: Platform,
+    { allowSoftware = true, precision = "f32" }: WebGpuOptions = {},
+  ): Promise<WebGpuBackend> {
     const adapter = await platform.gpu.requestAdapter({ powerPreference: "high-performance" });
     if (adapter === null)
       throw new Error("webgpu: no GPU to be found: it takes a driver for Vulkan, Metal or Direct3D 12");
@@ -69,7 +78,7 @@ export class WebGpuBackend implements Backend {
       smallTiles: platform.clearsWorkgroupMemory && isSoftware(device.info),
       subgroupSize: await subgroupSizeOf(device),
     };
-    return new WebGpuBackend(device, traits, platform.environment("UNNOISE_DUMP") !== undefined);
+    return new WebGpuBackend(device, traits, precision, platform.environment("UNNOISE_DUMP") !== undefined);
   }
 
   /** The device, for code that shares it. */
@@ -90,13 +99,14 @@ export class WebGpuBackend implements Backend {
     const compiled = compileGraph(graph);
     const work = compiled.kernels.filter((kernel) => writesOf(kernel).some(({ length }) => length > 0));
     const program = { ...compiled, kernels: splitContractions(work) };
-    const dispatches = program.kernels.map((kernel) => emitKernel(kernel, this.#adapter));
+    const storage = storageOf(program, this.precision);
+    const dispatches = program.kernels.map((kernel) => emitKernel(kernel, storage, this.#adapter));
     if (this.#dumps) for (const wgsl of new Set(dispatches.map((dispatch) => dispatch.wgsl))) console.error(wgsl);
-    const plan = planSlots(program, dispatches);
+    const plan = planSlots(program, storage, dispatches);
     const kernels = await pipelines.compile(dispatches);
     return this.#exclusively(async () => {
       const slots = await workspace.take(plan.sizes);
-      return WebGpuExecutable.create(this.#site, { graph, program, dispatches, kernels, plan, slots });
+      return WebGpuExecutable.create(this.#site, { graph, program, storage, dispatches, kernels, plan, slots });
     });
   }
 
