@@ -258,7 +258,7 @@ export class Trainer<Model extends TrainedModel = Unet> {
     if (betas?.some((beta, t) => beta !== own?.[t])) problems.push("the betas differ");
     const parts: [ReadonlyMap<string, Variable>, State][] = [
       [this.model.parameters(), model],
-      [program.state(), optimizer],
+      [program.state(), program.adopt(optimizer)],
     ];
     // A run that keeps averages only from now on starts them at the parameters.
     if (this.emaModel) parts.push([this.emaModel.parameters(), ema ?? model]);

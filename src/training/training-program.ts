@@ -18,7 +18,9 @@ import { Adam } from "./adam.ts";
 import { emaUpdates } from "./ema.ts";
 import { clipByGlobalNorm } from "./gradient.ts";
 import { ImportanceSampler } from "./importance-sampler.ts";
+import { LossScale, withLossScale } from "./loss-scale.ts";
 import type { TrainingSettings } from "./settings.ts";
+import type { State } from "./state.ts";
 import type { TrainedModel } from "./trained-model.ts";
 import { trainingLoss } from "./training-loss.ts";
 import type { TrainingLoss, TrainingLossOptions } from "./training-loss.ts";
@@ -70,6 +72,8 @@ export interface PreparedStep {
 export class TrainingProgram {
   readonly #adam: Adam;
   readonly #scheduleSampler: ImportanceSampler | undefined;
+  /** Where gradients are of half precision. */
+  readonly #lossScale: LossScale | undefined;
   readonly #options: TrainingProgramOptions;
   readonly #parameters: ReadonlyMap<string, Variable>;
   readonly #told: readonly ToldCondition[];
@@ -89,6 +93,7 @@ export class TrainingProgram {
     this.#adam = new Adam(variables, { betas: settings.adamBetas, epsilon: settings.adamEpsilon });
     this.#scheduleSampler =
       settings.scheduleSampler === "importance" ? importanceSampler(options.diffusion) : undefined;
+    this.#lossScale = backend.precision === "f16" ? new LossScale() : undefined;
     this.#accumulators = settings.gradientAccumulateEvery > 1 ? this.#zeros() : [];
     const both = (trace: (withEstimate: boolean) => Parameters<typeof compile<"loss">>[1]) => ({
       plain: compile(backend, trace(false)),
@@ -113,7 +118,16 @@ export class TrainingProgram {
 
   /** Everything that a checkpoint must hold besides the models, by name. */
   state(): ReadonlyMap<string, Variable> {
-    return new Map([...this.#adam.state(), ...(this.#scheduleSampler?.state() ?? [])]);
+    return new Map([
+      ...this.#adam.state(),
+      ...(this.#scheduleSampler?.state() ?? []),
+      ...(this.#lossScale?.state() ?? []),
+    ]);
+  }
+
+  /** A checkpoint's state as one for the variables of {@link state}. */
+  adopt(state: State): State {
+    return withLossScale(state, this.#lossScale !== undefined);
   }
 
   /**
@@ -226,7 +240,9 @@ export class TrainingProgram {
   }
 
   #gradients(loss: Tensor): Tensor[] {
-    return grad(loss, [...this.#parameters.values()].map(valueOf));
+    const parameters = [...this.#parameters.values()].map(valueOf);
+    if (!this.#lossScale) return grad(loss, parameters);
+    return this.#lossScale.unscale(grad(this.#lossScale.scale(loss), parameters));
   }
 
   /** Adds a part's share of the mean gradient. */
@@ -240,7 +256,8 @@ export class TrainingProgram {
   #updates(gradients: readonly Tensor[], learningRate: Tensor, emaRate: Tensor): Update[] {
     const { emaModel, settings } = this.#options;
     const clipped = settings.maxGradNorm > 0 ? clipByGlobalNorm(gradients, settings.maxGradNorm) : gradients;
-    const updates = this.#adam.updates(clipped, learningRate);
+    const step = this.#adam.updates(clipped, learningRate);
+    const updates = this.#lossScale?.updates(gradients, step) ?? step;
     if (emaModel === undefined) return updates;
     const values = new Map(updates.map(({ variable, value }) => [variable, value]));
     const next = new Map(

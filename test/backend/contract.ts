@@ -7,24 +7,32 @@ import { describeOps } from "./op-suite.ts";
 import { describePrograms } from "./program-suite.ts";
 import { describeRandomGraphs, describeScenarios } from "./scenario-suite.ts";
 
+type Expectations = Partial<Tolerances> & { readonly randomGraphs?: number };
+
 /** What every backend must do: a suite of tests that compares it with the reference. */
 export function describeBackend(
   name: string,
   createBackend: () => Promise<Backend> | Backend,
-  { randomGraphs = 250, ...tolerances }: Partial<Tolerances> & { readonly randomGraphs?: number } = {},
+  expectations: Expectations = {},
+): void {
+  describeOnBackend(name, createBackend, expectations, (context) => {
+    describePrograms(context, createBackend);
+    describeOps(context);
+    describeScenarios(context);
+    describeRandomGraphs(context);
+  });
+}
+
+/** Tests that compare one backend with the reference. */
+export function describeOnBackend(
+  name: string,
+  createBackend: () => Promise<Backend> | Backend,
+  { randomGraphs = 250, ...tolerances }: Expectations,
+  tests: (context: Context) => void,
 ): void {
   describe(`${name} backend`, () => {
     let backend: Backend | undefined;
     const reference = ReferenceBackend.create();
-    const context: Context = {
-      backend: () => {
-        if (!backend) throw new Error(`the ${name} backend could not be created`);
-        return backend;
-      },
-      reference,
-      tolerances: { ...DEFAULT_TOLERANCES, ...tolerances },
-      randomGraphs,
-    };
     beforeAll(async () => {
       backend = await createBackend();
     });
@@ -32,9 +40,14 @@ export function describeBackend(
       await backend?.close();
       await reference.close();
     });
-    describePrograms(context, createBackend);
-    describeOps(context);
-    describeScenarios(context);
-    describeRandomGraphs(context);
+    tests({
+      backend: () => {
+        if (!backend) throw new Error(`the ${name} backend could not be created`);
+        return backend;
+      },
+      reference,
+      tolerances: { ...DEFAULT_TOLERANCES, ...tolerances },
+      randomGraphs,
+    });
   });
 }

@@ -1,7 +1,9 @@
 import { test, vi } from "vitest";
 import { createWebGpuBackend } from "../../src/backend/webgpu/webgpu-backend.node.ts";
 import { whyNoWebGpu } from "../support/webgpu.ts";
-import { describeBackend } from "./contract.ts";
+import { describeOnBackend } from "./contract.ts";
+import { describeOps } from "./op-suite.ts";
+import { describeRandomGraphs, describeScenarios } from "./scenario-suite.ts";
 
 // A driver in software compiles a shader in a tenth of a second.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
@@ -12,16 +14,25 @@ const fault = await whyNoWebGpu();
 const HALF_UNIT = 2 ** -11;
 
 if (fault === undefined) {
-  describeBackend("webgpu in half precision", () => createWebGpuBackend({ precision: "f16" }), {
-    // As in single precision: only products, and what is kept between them, are of halves.
-    arithmetic: 4.5 * 2 ** -23,
-    denormals: false,
-    // Both factors are rounded, then added up as floats.
+  const expectations = {
+    // Both factors of a product are rounded; what they give is added up as floats.
     product: 2 * HALF_UNIT + 4e-6,
     rounding: HALF_UNIT,
     storage: HALF_UNIT,
+    denormals: false,
     randomGraphs: 20,
-  });
+  };
+  describeOnBackend(
+    "webgpu in half precision",
+    () => createWebGpuBackend({ precision: "f16" }),
+    expectations,
+    (context) => {
+      // Kernels without products are the same in both precisions.
+      describeOps(context, ["dot_general", "convolution", "convolution_filter_gradient"]);
+      describeScenarios(context, ["contractions", "layers", "variables"]);
+      describeRandomGraphs(context);
+    },
+  );
 } else {
   test("webgpu backend in half precision", ({ skip }) => skip(fault));
 }
