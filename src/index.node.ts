@@ -5,6 +5,7 @@ export * from "./index.ts";
 export { cifar10 } from "./data/cifar10.node.ts";
 export { fashionMnist } from "./data/fashion-mnist.node.ts";
 export { mnist } from "./data/mnist.node.ts";
+export type { DownloadProgress } from "./data/download.node.ts";
 export type { PublishedOptions, Split } from "./data/published.node.ts";
 export { idxPair } from "./data/idx.node.ts";
 export type { IdxPairOptions } from "./data/idx.node.ts";

@@ -15,6 +15,7 @@ export { Embedding } from "./nn/embedding.ts";
 export { Conv2d, WeightStandardizedConv2d } from "./nn/conv2d.ts";
 export type { Conv2dLayerOptions, WeightStandardization, WeightStandardizedConv2dOptions } from "./nn/conv2d.ts";
 export { GroupNorm, PreNorm } from "./nn/group-norm.ts";
+export { Random } from "./nn/init.ts";
 export { Linear } from "./nn/linear.ts";
 export type { LinearOptions } from "./nn/linear.ts";
 export { SinusoidalPositionEmbeddings } from "./nn/position-embeddings.ts";
@@ -47,9 +48,9 @@ export type { BitsPerDim, BitsPerDimOptions } from "./diffusion/bits-per-dim.ts"
 export { ContinuousLevels, NoiseLevels, ScheduleLevels } from "./diffusion/noise-level.ts";
 export type { NoiseLevel } from "./diffusion/noise-level.ts";
 export { samplerNames, samplingPlan } from "./diffusion/samplers/plan.ts";
-export type { PlanOptions, SamplerName, SamplingPlan } from "./diffusion/samplers/plan.ts";
-export type { SamplerOptions } from "./diffusion/samplers/sampler.ts";
-export { timestepSpacingNames } from "./diffusion/timestep-spacing.ts";
+export type { LevelOptions, PlanOptions, SamplerName, SamplingPlan } from "./diffusion/samplers/plan.ts";
+export type { SamplerOptions, SamplerStep } from "./diffusion/samplers/sampler.ts";
+export { sectionedTimesteps, timestepSpacingNames } from "./diffusion/timestep-spacing.ts";
 export type { TimestepSpacing } from "./diffusion/timestep-spacing.ts";
 export { rescaleZeroTerminalSnr } from "./diffusion/zero-terminal-snr.ts";
 export { noiseSchedule } from "./diffusion/noise-schedule.ts";
@@ -65,11 +66,11 @@ export {
   scaledLinearBetaSchedule,
   sigmoidBetaSchedule,
 } from "./diffusion/schedules.ts";
-export type { BetaRange, BetaSchedule, Betas } from "./diffusion/schedules.ts";
+export type { BetaRange, BetaSchedule, Betas, LaplaceOptions } from "./diffusion/schedules.ts";
 
 // Training
 export { Trainer } from "./training/trainer.ts";
-export type { RunLength, TrainerOptions, TrainingProgress } from "./training/trainer.ts";
+export type { RunLength, RunOptions, TrainerOptions, TrainingProgress } from "./training/trainer.ts";
 export { Adam } from "./training/adam.ts";
 export type { AdamOptions } from "./training/adam.ts";
 export { decodeCheckpoint, encodeCheckpoint } from "./training/checkpoint.ts";
@@ -77,6 +78,7 @@ export type { Checkpoint } from "./training/checkpoint.ts";
 export { classifierAccuracy } from "./training/classifier-accuracy.ts";
 export type { ClassifierAccuracyOptions } from "./training/classifier-accuracy.ts";
 export { classifierFromCheckpoint, diffusionFromCheckpoint, modelFromCheckpoint } from "./training/from-checkpoint.ts";
+export type { ModelFromCheckpointOptions } from "./training/from-checkpoint.ts";
 export type { MetricsLine } from "./training/metrics.ts";
 export type { RunConfig } from "./training/run-config.ts";
 export type { FoundCheckpoint, RunStore } from "./training/run-store.ts";
@@ -102,6 +104,7 @@ export { decodeClassifier, encodeClassifier } from "./evaluation/classifier-file
 export type { ClassifierNotes } from "./evaluation/classifier-file.ts";
 export { fitGaussian, frechetDistance } from "./evaluation/frechet-distance.ts";
 export type { Gaussian } from "./evaluation/frechet-distance.ts";
+export type { SquareMatrix } from "./evaluation/symmetric-matrix.ts";
 export { kernelDistance } from "./evaluation/kernel-distance.ts";
 export type { KernelDistance, KernelDistanceOptions } from "./evaluation/kernel-distance.ts";
 export type { PrecisionRecall } from "./evaluation/precision-recall.ts";
@@ -123,7 +126,7 @@ export type { Batch, DataLoaderOptions, LoaderState } from "./data/loader.ts";
 // Files and images as bytes
 export { parseSafetensors, serializeSafetensors, toFloat32 } from "./io/safetensors.ts";
 export type { SafeTensor, Safetensors } from "./io/safetensors.ts";
-export type { SafeDtype } from "./io/safetensors-header.ts";
+export type { SafeDtype, SafetensorsHeader } from "./io/safetensors-header.ts";
 export { layoutGrid } from "./io/grid.ts";
 export type { GridOptions } from "./io/grid.ts";
 export { fromBytes, toBytes } from "./io/pixels.ts";
@@ -155,8 +158,9 @@ export { ndarray } from "./tensor/ndarray.ts";
 export type { NdArray } from "./tensor/ndarray.ts";
 export type { DType, TypedArray } from "./tensor/dtype.ts";
 export type { Graph, Update } from "./tensor/graph.ts";
+export type { Comparison, Op } from "./tensor/op.ts";
 export type { Shape } from "./tensor/shape.ts";
-export type { Backend, BackendOptions, Executable } from "./backend/backend.ts";
+export type { Backend, BackendOptions, ByteCache, Executable } from "./backend/backend.ts";
 export type { Precision } from "./backend/precision.ts";
 export { compile } from "./backend/compile.ts";
 export type { Compiled, Traced } from "./backend/compile.ts";

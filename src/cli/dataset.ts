@@ -22,7 +22,7 @@ const published = {
   cifar10: async (): Promise<Open> => (await import("../data/cifar10.node.ts")).cifar10,
 } as const;
 
-export const publishedNames = Object.keys(published);
+const publishedNames = Object.keys(published);
 
 /** Whether this names a published dataset, which has a test split. */
 export function isPublished(data: string): data is keyof typeof published {

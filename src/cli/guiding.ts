@@ -119,7 +119,7 @@ function classNamesOf({ config: { model, dataset } }: Checkpoint): readonly stri
 }
 
 /** @throws Error of one line if a model that knows classes never saw images without them */
-export function checkKnowsNoClass(subject: string, { config: { model, training } }: Checkpoint): void {
+function checkKnowsNoClass(subject: string, { config: { model, training } }: Checkpoint): void {
   if (model.numClasses === 0 || training.condDropProb > 0) return;
   throw new Error(`${subject}: this model was trained with --cond-drop-prob 0, so it does not know images of no class`);
 }

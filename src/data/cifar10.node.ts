@@ -18,7 +18,7 @@ const archive = {
 };
 
 /** CIFAR-10 of Krizhevsky (2009, "Learning multiple layers of features from tiny images"), the binary version. */
-export const cifar10Files: PublishedDataset = {
+const cifar10Files: PublishedDataset = {
   name: "cifar10",
   classNames: ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"],
   // One archive has both.

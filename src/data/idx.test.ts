@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { memoryDataset } from "./dataset.ts";
 import { idxDataset, parseIdx } from "./idx.ts";
-import { flipHorizontally } from "./transforms.ts";
 
 const bytes = (...values: number[]) => Uint8Array.from(values);
 const images = bytes(0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6);
@@ -92,21 +91,5 @@ describe("datasets in memory", () => {
     expect(() => memoryDataset(options).read(indices, out)).toThrow(/dots: there is no image .*, the dataset has 4/);
     expect(() => memoryDataset(options).read([0], new Uint8Array(2))).toThrow("an output of 1 bytes, got 2");
     expect(out[0]).toBe(0);
-  });
-});
-
-describe("flipping", () => {
-  test("rows are mirrored, channels stay in order", () => {
-    const data = bytes(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18);
-    flipHorizontally({ data, shape: [1, 2, 3, 3] });
-    expect([...data]).toEqual([7, 8, 9, 4, 5, 6, 1, 2, 3, 16, 17, 18, 13, 14, 15, 10, 11, 12]);
-  });
-
-  test("only the chosen images are mirrored, and twice is as before", () => {
-    const data = Float32Array.of(1, 2, 3, 4);
-    flipHorizontally({ data, shape: [2, 1, 2, 1] }, (image) => image === 1);
-    expect([...data]).toEqual([1, 2, 4, 3]);
-    flipHorizontally({ data, shape: [2, 1, 2, 1] }, (image) => image === 1);
-    expect([...data]).toEqual([1, 2, 3, 4]);
   });
 });

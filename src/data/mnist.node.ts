@@ -3,7 +3,7 @@ import { openPublished } from "./published.node.ts";
 import type { PublishedDataset, PublishedOptions } from "./published.node.ts";
 
 /** MNIST of LeCun, Cortes and Burges. Its first home no longer answers reliably, so the usual mirrors come first. */
-export const mnistFiles: PublishedDataset = {
+const mnistFiles: PublishedDataset = {
   name: "mnist",
   classNames: ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
   splits: {

@@ -21,7 +21,7 @@ export interface ParityReport {
 }
 
 /** What can be compared: a pass forward, losses, gradients, five steps of Adam, ten steps of Algorithm 2. */
-export const parityParts = ["prediction", "losses", "gradients", "adam", "sample"] as const;
+const parityParts = ["prediction", "losses", "gradients", "adam", "sample"] as const;
 export type ParityPart = (typeof parityParts)[number];
 
 export interface ParityOptions {

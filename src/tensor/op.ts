@@ -124,7 +124,7 @@ export interface ConvolutionWindow {
   readonly rhsDilation: SpatialPair;
 }
 
-export const UNARY_KINDS: ReadonlySet<string> = new Set<UnaryKind>([
+const UNARY_KINDS: ReadonlySet<string> = new Set<UnaryKind>([
   "negate",
   "exponential",
   "log",
@@ -140,7 +140,7 @@ export const UNARY_KINDS: ReadonlySet<string> = new Set<UnaryKind>([
   "floor",
   "stop_gradient",
 ]);
-export const BINARY_KINDS: ReadonlySet<string> = new Set<BinaryKind>([
+const BINARY_KINDS: ReadonlySet<string> = new Set<BinaryKind>([
   "add",
   "subtract",
   "multiply",

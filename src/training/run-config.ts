@@ -28,7 +28,7 @@ export const unetSettings = z.strictObject({
 });
 
 /** The images that a model was trained on. */
-export const datasetSettings = z.strictObject({
+const datasetSettings = z.strictObject({
   name: z.string(),
   length: wholeNumber(1),
   height: wholeNumber(1),
