@@ -37,16 +37,22 @@ describe("the README", () => {
     expect(first, "README.md has no ```ts block").toBeDefined();
     expect(first).toBe((await examples()).get("train-fashion-mnist.ts"));
   });
+});
 
-  test("shows nothing in ts that is not also in examples/, where it is checked", async () => {
-    const bodies = [...(await examples()).values()];
-    for (const block of [...(await blocksOf("README.md")), ...(await blocksOf("docs/conditioning.md"))]) {
-      expect(
-        bodies.some((body) => body.startsWith(block)),
-        `not the beginning of an example:\n${block}`,
-      ).toBe(true);
-    }
-  });
+describe("the documentation", async () => {
+  const pages = (await readdir(join(root, "docs")))
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => `docs/${name}`);
+
+  test.each(["README.md", ...pages])(
+    "%s shows no program that is not also in examples/, where it is checked",
+    async (page) => {
+      const bodies = [...(await examples()).values()];
+      const programs = (await blocksOf(page)).filter((block) => block.startsWith("import "));
+      const others = programs.filter((block) => !bodies.some((body) => body.startsWith(block)));
+      expect(others, "not the beginning of an example").toEqual([]);
+    },
+  );
 });
 
 describe("an example, run in small", { timeout: 60_000 }, () => {
@@ -170,6 +176,20 @@ describe("an example, run in small", { timeout: 60_000 }, () => {
       data.filter((_, i) => Math.floor(i / info.channels) % info.width < 31 === (left === 0));
     expect(half(second, 0)).toEqual(half(first, 0));
     expect(half(second, 1)).not.toEqual(half(first, 1));
+  });
+
+  test("train-elucidated.ts prints every step's loss and draws its garments", async () => {
+    const stdout = await run("train-elucidated.ts", {
+      "dim: 16": "dim: 4",
+      "dimMults: [1, 2, 4], attentionHeads: 2": "dimMults: [1, 2], attentionHeads: 1",
+      "fashionMnist()": "fashionMnist({ directory: '.' })",
+      "batchSize: 32": "batchSize: 4",
+      "steps: 1000": "steps: 2",
+      "batchSize: 16": "batchSize: 3, steps: 2",
+    });
+    expect(stdout).toMatch(/^1 \d+\.\d+\n2 \d+\.\d+\n$/);
+    const { width, height } = await (await loadSharp())(join(project, "garments.png")).metadata();
+    expect([width, height]).toEqual([3 * 30 + 2, 30 + 2]);
   });
 
   test("fit-a-plane.ts finds the least squares of smallest norm", async () => {
