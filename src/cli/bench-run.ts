@@ -16,6 +16,7 @@ import { formatSeconds, kernelTable, kindTable } from "./bench-tables.ts";
 import { describeDevice, withDevice } from "./device.ts";
 import type { DeviceFlags } from "./device.ts";
 import { formatTable } from "./format.ts";
+import { print } from "./print.ts";
 
 export interface BenchFlags extends DeviceFlags {
   readonly only: readonly WorkloadName[];
@@ -89,8 +90,4 @@ function speedTable({ title, flops, batchSize }: Workload, { ours: { median, min
 
 function tablesOf(profile: ProfileReport): string[] {
   return profile.kernels.length > 0 ? [kindTable(profile), kernelTable(profile)] : [kindTable(profile)];
-}
-
-function print(text: string): void {
-  process.stdout.write(`${text}\n`);
 }

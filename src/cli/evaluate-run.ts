@@ -22,6 +22,7 @@ import { givenImages } from "./given-images.ts";
 import type { GivenImages } from "./given-images.ts";
 import { EXIT_INTERRUPTED, catchInterrupt } from "./interrupt.ts";
 import { writeGrid } from "./pictures.ts";
+import { print } from "./print.ts";
 import { samplingBar } from "./progress.ts";
 import { openReferenceData } from "./reference-data.ts";
 import { SampleSource } from "./sample-source.ts";
@@ -190,8 +191,4 @@ async function writePicture(
   const { data, shape } = await neighbourImages(images, evaluation, reference.dataset);
   await writeGrid(flags.out, ndarray(fromBytes(data) as Float32Array<ArrayBuffer>, shape), { columns: shape[0] / 3 });
   say(`wrote ${flags.out}: samples, under each the image nearest to it by its features, and by its pixels`);
-}
-
-function print(line: string): void {
-  process.stdout.write(`${line}\n`);
 }

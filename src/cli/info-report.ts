@@ -12,6 +12,7 @@ import { withDevice } from "./device.ts";
 import type { DeviceName } from "./device.ts";
 import { formatBytes, formatCount, formatScaled } from "./format.ts";
 import { presetNamed } from "./presets/all.ts";
+import { print } from "./print.ts";
 import { diffusionOf, modelOf } from "./run-parts.ts";
 import { runSettings } from "./run-settings.ts";
 import type { RunSettings } from "./run-settings.ts";
@@ -63,7 +64,7 @@ export async function describe(path: string | undefined, flags: InfoFlags): Prom
     `training step  about ${formatScaled(layers.flops * batchSize * 3, "FLOP")} for ${formatCount(batchSize)} images`,
     `               ${memory}`,
   ];
-  process.stdout.write(`${lines.join("\n")}\n`);
+  print(lines.join("\n"));
 }
 
 async function fromCheckpoint(path: string): Promise<Subject> {

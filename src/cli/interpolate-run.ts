@@ -7,6 +7,7 @@ import type { DeviceName } from "./device.ts";
 import { endClasses } from "./guiding.ts";
 import { openImage } from "./open-image.ts";
 import { writeAnimation, writeGrid } from "./pictures.ts";
+import { print } from "./print.ts";
 import { samplingBar } from "./progress.ts";
 import type { SamplingBar } from "./progress.ts";
 import { announcedCheckpoint } from "./runs.ts";
@@ -62,11 +63,11 @@ export async function interpolateRun(a: string, b: string, flags: InterpolateFla
     }
   });
   await writeGrid(target.picture, row, { columns: number, scale: flags.scale });
-  say(`wrote ${target.picture}`);
+  print(`wrote ${target.picture}`);
   if (target.animation === undefined) return;
   const images = imagesOf(row);
   await writeAnimation(target.animation, [...images, ...images.slice(1, -1).toReversed()], { scale: flags.scale });
-  say(`wrote ${target.animation}`);
+  print(`wrote ${target.animation}`);
 }
 
 function imagesOf({ data, shape: [count, ...image], dtype }: NdArray): NdArray[] {
@@ -76,8 +77,4 @@ function imagesOf({ data, shape: [count, ...image], dtype }: NdArray): NdArray[]
     shape: [1, ...image],
     dtype,
   }));
-}
-
-function say(line: string): void {
-  process.stdout.write(`${line}\n`);
 }

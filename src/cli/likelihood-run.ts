@@ -10,6 +10,7 @@ import { describeDevice, withDevice } from "./device.ts";
 import type { EvaluateFlags } from "./evaluate-flags.ts";
 import { formatCount } from "./format.ts";
 import { EXIT_INTERRUPTED, catchInterrupt } from "./interrupt.ts";
+import { print } from "./print.ts";
 import { samplingBar } from "./progress.ts";
 import { openReferenceData } from "./reference-data.ts";
 import { announcedCheckpoint } from "./runs.ts";
@@ -113,8 +114,4 @@ ${bitsPerDim.toFixed(3)} ± ${standardError.toFixed(3)} bits per dimension at mo
 
 function indicesOf(labels: ArrayLike<number>, indices: Uint32Array): number[] {
   return Array.from(indices, (index) => labels[index]);
-}
-
-function print(line: string): void {
-  process.stdout.write(`${line}\n`);
 }

@@ -11,6 +11,7 @@ import type { ParityFiles } from "../parity/parity-case.ts";
 import { withDevice } from "./device.ts";
 import type { DeviceName } from "./device.ts";
 import { formatTable } from "./format.ts";
+import { print } from "./print.ts";
 
 export interface ParityFlags {
   readonly device: DeviceName;
@@ -29,7 +30,7 @@ export async function parityReport(directory: string, flags: ParityFlags): Promi
     for (const folder of folders) reports.push(...(await runParity(await readCase(folder), backend)));
     const pass = reports.every(({ checks }) => checks.every(isFine));
     const object = { device: backend.name, pass, reports };
-    process.stdout.write(`${flags.json === true ? JSON.stringify(object, undefined, 2) : asTable(object)}\n`);
+    print(flags.json === true ? JSON.stringify(object, undefined, 2) : asTable(object));
     return pass ? 0 : 1;
   });
 }

@@ -1,5 +1,6 @@
 import type { MultiBar, SingleBar } from "cli-progress";
 import { formatDuration } from "./format.ts";
+import { print } from "./print.ts";
 
 const SECONDS_BETWEEN_LINES = 5;
 
@@ -91,7 +92,7 @@ class PlainProgress implements ProgressDisplay {
 
   say(line: string): void {
     this.#flush();
-    process.stdout.write(`${line}\n`);
+    print(line);
   }
 
   stop(): void {
@@ -102,7 +103,7 @@ class PlainProgress implements ProgressDisplay {
     if (this.#unsaid === undefined) return;
     const line = [`step ${this.#unsaid.step}/${this.#totalSteps}`, ...partsOf(this.#unsaid)].join("  ");
     this.#unsaid = undefined;
-    process.stdout.write(`${line}\n`);
+    print(line);
   }
 }
 

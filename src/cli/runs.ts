@@ -1,12 +1,13 @@
-import { readdir, stat } from "node:fs/promises";
 import { existsSync } from "node:fs";
+import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as z from "zod/mini";
 import { readJson } from "../io/json.node.ts";
+import { check } from "../training/rules.ts";
 import { listCheckpoints, openCheckpoint } from "../training/run-directory.node.ts";
 import type { LatestCheckpoint } from "../training/run-directory.node.ts";
-import { check } from "../training/rules.ts";
+import { print } from "./print.ts";
 import { runSettings } from "./run-settings.ts";
 import type { RunSettings } from "./run-settings.ts";
 
@@ -59,10 +60,6 @@ export async function announcedCheckpoint(path: string | undefined, say = print)
   const name = usual === SHIPPED_MODEL ? "the garments that come with unnoise" : found.path;
   say(`checkpoint ${name}, step ${found.checkpoint.step}`);
   return found;
-}
-
-function print(line: string): void {
-  process.stdout.write(`${line}\n`);
 }
 
 export interface LatestRunOptions {

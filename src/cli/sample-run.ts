@@ -15,6 +15,7 @@ import type { EditingFlags, Edits } from "./editing.ts";
 import { wantedOf } from "./guiding.ts";
 import type { GuidingFlags, Wanted } from "./guiding.ts";
 import { animationSteps, writeAnimation, writeGrid } from "./pictures.ts";
+import { print } from "./print.ts";
 import { samplingBar } from "./progress.ts";
 import { announcedCheckpoint } from "./runs.ts";
 import { animationTarget, checkPlaces, pictureTarget } from "./targets.ts";
@@ -49,7 +50,7 @@ export async function sampleRun(flags: SampleFlags): Promise<void> {
   const edits = await openEdits(flags, found.checkpoint.config.dataset);
   const batches = await withDevice(flags, (backend) => draw(flags, wanted, edits, seed, found, backend));
   await write(flags, target, batches, typeof flags.grid === "number" ? flags.grid : wanted.columns);
-  say(`seed ${seed}`);
+  print(`seed ${seed}`);
 }
 
 /** Where to write. Names that cannot work are refused before anything is drawn. */
@@ -114,14 +115,14 @@ async function write(
   const images = joined(batches);
   if (flags.grid === false) await writeSingly(picture, images, flags.scale);
   else await writeGrid(picture, images, layout);
-  say(`wrote ${picture}`);
+  print(`wrote ${picture}`);
   if (animation === undefined) return;
   await writeAnimation(
     animation,
     batches[0].steps.map((step) => step.images),
     layout,
   );
-  say(`wrote ${animation}`);
+  print(`wrote ${animation}`);
 }
 
 async function writeSingly(directory: string, images: NdArray, scale = 1): Promise<void> {
@@ -148,8 +149,4 @@ function joined(batches: readonly NdArray[]): NdArray {
     at += batch.data.length;
   }
   return { dtype: "f32", shape: [batches.reduce((sum, batch) => sum + batch.shape[0], 0), ...shape], data };
-}
-
-function say(line: string): void {
-  process.stdout.write(`${line}\n`);
 }

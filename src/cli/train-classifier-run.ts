@@ -11,6 +11,7 @@ import { describeDevice, withDevice } from "./device.ts";
 import type { DeviceName } from "./device.ts";
 import { formatCount, formatDuration } from "./format.ts";
 import { EXIT_INTERRUPTED, catchInterrupt } from "./interrupt.ts";
+import { print } from "./print.ts";
 import { progressDisplay } from "./progress.ts";
 import { checkPlace } from "./targets.ts";
 
@@ -29,10 +30,10 @@ export interface TrainClassifierFlags {
 /** @returns the exit code */
 export async function trainClassifierRun(flags: TrainClassifierFlags): Promise<number> {
   await checkPlace(flags.out);
-  const dataset = await openData(flags, say);
-  say(`data    ${dataset.name}: ${formatCount(dataset.length)} images from ${dataset.source}`);
+  const dataset = await openData(flags, print);
+  print(`data    ${dataset.name}: ${formatCount(dataset.length)} images from ${dataset.source}`);
   return withDevice(flags, async (backend) => {
-    say(`device  ${describeDevice(backend)}`);
+    print(`device  ${describeDevice(backend)}`);
     const classifier = await train(flags, dataset, backend);
     if (classifier === undefined) return EXIT_INTERRUPTED;
     // As it is once its weights are rounded for the file.
@@ -44,8 +45,8 @@ export async function trainClassifierRun(flags: TrainClassifierFlags): Promise<n
       training: { epochs, batchSize, learningRate, seed },
       accuracy: { dataset: heldOut.name, share },
     });
-    say(`names ${(100 * share).toFixed(2)} % of ${heldOut.name} rightly`);
-    say(`wrote ${flags.out}`);
+    print(`names ${(100 * share).toFixed(2)} % of ${heldOut.name} rightly`);
+    print(`wrote ${flags.out}`);
     return 0;
   });
 }
@@ -93,9 +94,5 @@ async function train(
 
 /** The test split where there is one; otherwise the training images, which flatter. */
 async function heldOutOf(flags: TrainClassifierFlags, dataset: ImageDataset): Promise<ImageDataset> {
-  return isPublished(flags.data) ? openData({ ...flags, split: "test" }, say) : dataset;
-}
-
-function say(line: string): void {
-  process.stdout.write(`${line}\n`);
+  return isPublished(flags.data) ? openData({ ...flags, split: "test" }, print) : dataset;
 }

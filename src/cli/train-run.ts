@@ -2,12 +2,12 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Backend } from "../backend/backend.ts";
 import { DeviceLost } from "../backend/device-lost.ts";
+import type { ImageDataset } from "../data/dataset.ts";
 import type { Diffusion } from "../diffusion/diffusion.ts";
 import type { SamplingProgress } from "../diffusion/sampling.ts";
-import type { ImageDataset } from "../data/dataset.ts";
+import { writeFileAtomic } from "../io/atomic.node.ts";
 import type { Unet } from "../nn/unet.ts";
 import { UnetClassifier } from "../nn/unet-classifier.ts";
-import { writeFileAtomic } from "../io/atomic.node.ts";
 import { RunDirectory, listCheckpoints } from "../training/run-directory.node.ts";
 import type { TrainedModel } from "../training/trained-model.ts";
 import { Trainer } from "../training/trainer.ts";
@@ -20,6 +20,7 @@ import type { Interrupt } from "./interrupt.ts";
 import { lossCurve } from "./loss-curve.ts";
 import { animationSteps, writeAnimation, writeGrid } from "./pictures.ts";
 import type { GridLayout } from "./pictures.ts";
+import { print } from "./print.ts";
 import { programName } from "./program-name.ts";
 import { progressDisplay, samplingBar } from "./progress.ts";
 import type { ProgressDisplay, SamplingBar } from "./progress.ts";
@@ -42,10 +43,6 @@ interface Run {
   say: (line: string) => void;
 }
 
-const say = (line: string): void => {
-  process.stdout.write(`${line}\n`);
-};
-
 /**
  * Trains a run to its end, draws its samples, and says how it gets on.
  *
@@ -63,10 +60,10 @@ export async function trainRun(
   const totalSteps = run.trainer.totalSteps(settings.length);
   if (startStep < totalSteps && !(await trainSteps(run, startStep, totalSteps))) return EXIT_INTERRUPTED;
   const isNew = startStep < totalSteps;
-  if (!isNew) say(`Finished: ${formatCount(startStep)} steps are done, ${formatCount(totalSteps)} were asked for.`);
+  if (!isNew) print(`Finished: ${formatCount(startStep)} steps are done, ${formatCount(totalSteps)} were asked for.`);
   const { samplingModel } = run.trainer;
   if (samplingModel instanceof UnetClassifier) {
-    say(await classifierReport(path, samplingModel, run.diffusion, dataset, backend));
+    print(await classifierReport(path, samplingModel, run.diffusion, dataset, backend));
     return 0;
   }
   if ((isNew || !(await hasFinalPictures(path))) && !(await drawFinalPictures(run, samplingModel)))
@@ -91,20 +88,20 @@ function buildRun(path: string, settings: RunSettings, dataset: ImageDataset, ba
     backend,
     log: (line) => run.say(line),
   });
-  const run: Run = { path, settings, directory, dataset, diffusion, backend, trainer, say };
+  const run: Run = { path, settings, directory, dataset, diffusion, backend, trainer, say: print };
   return run;
 }
 
 function introduce({ path, settings, directory, dataset, backend, trainer }: Run, startStep: number): void {
   const { name, length, height, width, source } = dataset;
-  say(`run     ${path}, preset ${settings.preset}`);
-  say(`data    ${name}: ${formatCount(length)} images of ${height} x ${width} from ${source}`);
-  say(
+  print(`run     ${path}, preset ${settings.preset}`);
+  print(`data    ${name}: ${formatCount(length)} images of ${height} x ${width} from ${source}`);
+  print(
     `model   ${trainer.model instanceof UnetClassifier ? "classifier" : "U-Net"} of ${formatCount(trainer.model.parameterCount())} parameters`,
   );
-  say(`device  ${describeDevice(backend)}`);
-  for (const fault of directory.faults) say(`passed over ${fault}`);
-  if (startStep > 0) say(`going on from step ${formatCount(startStep)}`);
+  print(`device  ${describeDevice(backend)}`);
+  for (const fault of directory.faults) print(`passed over ${fault}`);
+  if (startStep > 0) print(`going on from step ${formatCount(startStep)}`);
 }
 
 /** @returns false if it was interrupted */
@@ -136,7 +133,7 @@ async function trainSteps(run: Run, startStep: number, totalSteps: number): Prom
     throw error;
   } finally {
     display.stop();
-    run.say = say;
+    run.say = print;
     interrupt.release();
   }
 }
@@ -188,10 +185,10 @@ async function drawFinalPictures(run: Run, model: Unet): Promise<boolean> {
   let bar: SamplingBar | undefined;
   const interrupt = catchInterrupt(() => {
     bar?.stop();
-    say(`Stopping; the model is trained and kept in ${path}.`);
+    print(`Stopping; the model is trained and kept in ${path}.`);
   });
   try {
-    say(`Drawing ${settings.samples} images in ${visited} steps ...`);
+    print(`Drawing ${settings.samples} images in ${visited} steps ...`);
     const start = performance.now();
     bar = await samplingBar(steps.length);
     const options = {
@@ -209,7 +206,7 @@ async function drawFinalPictures(run: Run, model: Unet): Promise<boolean> {
       images.steps.map((step) => step.images),
       layout,
     );
-    say(`Drawn in ${formatDuration((performance.now() - start) / 1000)}.`);
+    print(`Drawn in ${formatDuration((performance.now() - start) / 1000)}.`);
     return true;
   } finally {
     bar?.stop();
@@ -243,7 +240,7 @@ function conclude({ path, settings, trainer }: Run): void {
   const further =
     "epochs" in settings.length ? `--epochs ${settings.length.epochs * 2}` : `--steps ${trainer.step * 2}`;
   const place = `--out ${path}`;
-  say(`
+  print(`
 ${gridPath(path)}     ${settings.samples} samples
 ${animationPath(path)}   how they came out of noise
 ${lossPath(path)}        the loss of every step; its numbers are in metrics.jsonl

@@ -4,6 +4,7 @@ import { openData } from "./dataset.ts";
 import { deviceNames, openDevice, precisionOption, withSpareDevice } from "./device.ts";
 import type { DeviceFlags } from "./device.ts";
 import { presets } from "./presets/all.ts";
+import { print } from "./print.ts";
 import { RUNS_DIRECTORY, hasCheckpoints, recordedSettings, unusedRunDirectory } from "./runs.ts";
 import { addSettingFlags, resolveSettings } from "./train-flags.ts";
 import type { FlagValues } from "./train-flags.ts";
@@ -44,15 +45,16 @@ export function trainCommand(): Command {
 
 async function train(flags: TrainFlags): Promise<void> {
   const { path, settings } = await planRun(flags);
-  const say = (line: string): void => void process.stdout.write(`${line}\n`);
   // None of the three waits for another, and data are unpacked on a thread of their own.
   const [dataset, backend, { trainRun }] = await Promise.all([
-    openData(settings, say),
+    openData(settings, print),
     openDevice(flags),
     import("./train-run.ts"),
   ]);
   const reopen = () => openDevice(flags);
-  process.exitCode = await withSpareDevice(backend, reopen, say, (device) => trainRun(path, settings, dataset, device));
+  process.exitCode = await withSpareDevice(backend, reopen, print, (device) =>
+    trainRun(path, settings, dataset, device),
+  );
 }
 
 /** Where the run goes and what its settings are: a new one, or one to go on with. */
