@@ -1,6 +1,10 @@
 import { fileURLToPath } from "node:url";
-import type { Contestant } from "./participant.ts";
-import type { PythonWithTorch } from "./python.ts";
+import { workloadNames } from "../src/bench/workload-names.ts";
+import { libraries } from "./libraries.ts";
+import type { LibraryName } from "./libraries.ts";
+import { findLibrary } from "./packages.ts";
+import type { Found } from "./packages.ts";
+import type { Contestant, Task } from "./participant.ts";
 
 export interface OwnOptions {
   readonly threads: number;
@@ -12,42 +16,103 @@ export function ours({ threads, simd = 256 }: OwnOptions): Contestant {
   const file = fileURLToPath(new URL("ours.ts", import.meta.url));
   return {
     name: "unnoise",
+    isOurs: true,
+    workloads: workloadNames,
     counts: true,
     startsSlowly: false,
-    command: (workload, batchSize) => [process.execPath, file, ...flags({ workload, batch: batchSize, threads, simd })],
+    command: ({ workload, batchSize }) => {
+      return [process.execPath, file, ...flags({ workload, batch: batchSize, threads, simd })];
+    },
   };
 }
 
-interface Mode {
-  /** What the script calls it. */
-  readonly mode: string;
-  readonly name: string;
-  readonly counts: boolean;
-  readonly startsSlowly: boolean;
+interface Peer extends Omit<Contestant, "isOurs" | "command"> {
+  readonly library: LibraryName;
+  readonly script: string;
+  /** One of several ways of the script. */
+  readonly mode?: string;
 }
 
-const modes: readonly Mode[] = [
-  { mode: "eager", name: "pytorch eager", counts: true, startsSlowly: false },
-  { mode: "channels_last", name: "pytorch channels_last", counts: true, startsSlowly: false },
-  { mode: "bf16", name: "pytorch bf16 autocast", counts: false, startsSlowly: false },
-  { mode: "compile", name: "pytorch compile", counts: true, startsSlowly: true },
-];
+const torch = {
+  library: "pytorch",
+  script: "pytorch.py",
+  workloads: workloadNames,
+  counts: true,
+  startsSlowly: false,
+} as const;
 
-/** The peers that --peers can name. */
-export const peerNames: readonly string[] = modes.map(({ mode }) => mode);
+/** One that does not train. */
+const predictor = { workloads: ["forward", "sampling"], counts: true, startsSlowly: false } as const;
 
-/** PyTorch in one of its modes, on so many threads. */
-export function pytorch(names: readonly string[], { path }: PythonWithTorch, threads: number): Contestant[] {
-  const file = fileURLToPath(new URL("peers/pytorch.py", import.meta.url));
-  return modes
-    .filter(({ mode }) => names.includes(mode))
-    .map(({ mode, name, counts, startsSlowly }) => ({
-      name,
-      counts,
-      startsSlowly,
-      // -B: no __pycache__ in the repository
-      command: (workload, batchSize) => [path, "-B", file, ...flags({ workload, mode, batch: batchSize, threads })],
-    }));
+/** By what --peers calls them. */
+const peers: Readonly<Record<string, Peer>> = {
+  eager: { ...torch, mode: "eager", name: "pytorch eager" },
+  channels_last: { ...torch, mode: "channels_last", name: "pytorch channels_last" },
+  bf16: { ...torch, mode: "bf16", name: "pytorch bf16 autocast", counts: false },
+  compile: { ...torch, mode: "compile", name: "pytorch compile", startsSlowly: true },
+  jax: {
+    library: "jax",
+    script: "jax_peer.py",
+    name: "jax",
+    workloads: workloadNames,
+    counts: true,
+    startsSlowly: true,
+  },
+  onnxruntime: { ...predictor, library: "onnxruntime", script: "onnxruntime.ts", name: "onnxruntime-node" },
+  tfjs: { ...predictor, library: "tfjs", script: "tfjs.ts", name: "tensorflow.js" },
+  // A second and a half for an image.
+  "jax-js": { ...predictor, library: "jax-js", script: "jax-js.ts", name: "jax-js", mostImages: 1 },
+};
+
+/** Several at once. */
+const groups: Readonly<Record<string, readonly string[]>> = {
+  pytorch: ["eager", "channels_last", "bf16"],
+  all: Object.keys(peers),
+  none: [],
+};
+
+export const DEFAULT_PEERS = groups.pytorch;
+
+/** What --peers takes. */
+export const peerNames: readonly string[] = [...Object.keys(groups), ...Object.keys(peers)];
+
+function peersOf(names: readonly string[]): [name: string, peer: Peer][] {
+  const wanted = new Set(names.flatMap((name) => groups[name] ?? [name]));
+  return Object.entries(peers).filter(([name]) => wanted.has(name));
+}
+
+/** The libraries that peers are made with. */
+export function librariesOf(names: readonly string[]): LibraryName[] {
+  return [...new Set(peersOf(names).map(([, { library }]) => library))];
+}
+
+/** The peers of these names that are installed, each on so many threads; `warn` is told what is absent. */
+export async function findPeers(
+  names: readonly string[],
+  threads: number,
+  warn: (line: string) => void,
+): Promise<Contestant[]> {
+  const found = new Map<LibraryName, Found>();
+  for (const id of librariesOf(names)) {
+    const library = await findLibrary(id, libraries[id]);
+    if ("absence" in library) warn(library.absence);
+    else found.set(id, library);
+  }
+  return peersOf(names).flatMap(([, peer]) => {
+    const library = found.get(peer.library);
+    return library ? [contestantOf(peer, library, threads)] : [];
+  });
+}
+
+function contestantOf({ script, mode, ...peer }: Peer, found: Found, threads: number): Contestant {
+  const file = fileURLToPath(new URL(`peers/${script}`, import.meta.url));
+  const command = ({ workload, batchSize, reference }: Task): [string, ...string[]] => {
+    const task = flags({ workload, batch: batchSize, threads, reference, ...(mode === undefined ? {} : { mode }) });
+    // -B: no __pycache__ in the repository
+    if (script.endsWith(".py")) return [found.python, "-B", file, ...task];
+    return [process.execPath, file, ...task, ...flags({ npm: found.npm, python: found.python })];
+  };
+  return { ...peer, isOurs: false, command };
 }
 
 function flags(values: Readonly<Record<string, string | number>>): string[] {

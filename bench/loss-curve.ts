@@ -21,7 +21,8 @@ import { Trainer } from "../src/training/trainer.ts";
 import { ChildLines } from "./child-lines.ts";
 import { lossPlot } from "./loss-plot.ts";
 import type { Series } from "./loss-plot.ts";
-import { INSTALL_HINT, findPython } from "./python.ts";
+import { libraries } from "./libraries.ts";
+import { findLibrary } from "./packages.ts";
 
 /** Steps whose losses are averaged into one point. */
 const WINDOW = 20;
@@ -91,12 +92,12 @@ async function* trainHere(dataset: Awaited<ReturnType<typeof idxPair>>, steps: n
 }
 
 async function* trainInPyTorch({ images, steps }: Flags): AsyncGenerator<number> {
-  const python = await findPython();
-  if (!python) throw new Error(`PyTorch is absent: ${INSTALL_HINT}`);
+  const found = await findLibrary("pytorch", libraries.pytorch);
+  if ("absence" in found) throw new Error(found.absence);
   const script = fileURLToPath(new URL("peers/loss_curve.py", import.meta.url));
   const numbers = { steps, batch: settings.training.batchSize, threads: availableParallelism() };
   const flags = Object.entries(numbers).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  const child = spawn(python.path, ["-B", script, "--images", images, ...flags], { stdio: "pipe" });
+  const child = spawn(found.python, ["-B", script, "--images", images, ...flags], { stdio: "pipe" });
   const lines = new ChildLines("pytorch", child);
   try {
     for (let step = 0; step < steps; step++) yield (await lines.readAs(z.object({ loss: z.number() }))).loss;

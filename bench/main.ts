@@ -11,11 +11,11 @@ import { wholeNumber } from "../src/training/rules.ts";
 import { namesFlag } from "../src/cli/name-list.ts";
 import { measurements } from "./measurements.ts";
 import type { Outcome, Plan } from "./measurements.ts";
-import { peerNames, pytorch } from "./contestants.ts";
-import type { Contestant } from "./participant.ts";
-import { INSTALL_HINT, findPython, installPeers } from "./python.ts";
+import { DEFAULT_PEERS, findPeers, librariesOf, peerNames } from "./contestants.ts";
+import { libraries } from "./libraries.ts";
+import { installLibraries } from "./packages.ts";
+import { Referee } from "./referee.ts";
 
-const DEFAULT_PEERS = ["eager", "channels_last", "bf16"];
 const EXIT_USAGE = 2;
 
 interface Flags {
@@ -34,18 +34,21 @@ Measurements: train, forward and sampling take turns with PyTorch at the same st
 128-bit SIMD; threads is all threads against one; process is peak memory and the time from the start of a process to
 its first training step. Every figure is a median with its range.
 
-Peers: ${peerNames.join(", ")}. bf16 computes with less precision and is left out of the ratio. compile takes
-minutes to start, so it takes part only with --compile or by name.`;
+Peers: eager, channels_last, bf16 and compile are PyTorch; pytorch is the first three, all is everybody. onnxruntime, tfjs
+and jax-js take part in forward and sampling alone. bf16 computes with less precision and is left out of the ratio;
+compile takes minutes to start; jax-js gets one image, whose seconds are multiplied by the batch. Everybody first computes
+from the same numbers: one whose answer is not ours is left out, as is one that is absent or fails, with a line that
+says so. --install-peers brings what those of --peers need.`;
 
 function command(): Command {
   const ids = measurements.map(({ id }) => id);
   return new Command("npm run bench --")
-    .description("Measure training, prediction and sampling beside PyTorch on this machine.")
+    .description("Measure training, prediction and sampling beside other libraries on this machine.")
     .option("--only <names>", `measure only these: ${ids.join(",")}`, namesFlag(ids))
     .option("--rounds <n>", "how often everybody takes a turn", numberFlag(wholeNumber(1, 1000)), 5)
     .addOption(
-      new Option("--peers <names>", `whom to compare with: ${peerNames.join(",")}, or none`)
-        .argParser(namesFlag([...peerNames, "none"]))
+      new Option("--peers <names>", `whom to compare with: ${peerNames.join(",")}`)
+        .argParser(namesFlag(peerNames))
         .default(DEFAULT_PEERS, DEFAULT_PEERS.join(",")),
     )
     .option("--compile", "also compare with torch.compile")
@@ -60,16 +63,29 @@ function command(): Command {
       numberFlag(wholeNumber(1)),
     )
     .option("--json", "print one JSON object instead of tables")
-    .option("--install-peers", "install PyTorch into a virtual environment outside of the repository first")
+    .option("--install-peers", "first install the peers outside of the repository, in the cache")
     .addHelpText("after", HELP)
     .exitOverride();
 }
 
 async function run(flags: Flags): Promise<void> {
-  if (flags.installPeers === true) say(`peers are installed in ${await installPeers()}`);
+  const names = flags.compile === true ? [...flags.peers, "compile"] : flags.peers;
+  if (flags.installPeers === true) {
+    const directory = await installLibraries(librariesOf(names).map((id) => libraries[id]));
+    warn(`peers are installed in ${directory}`);
+  }
   const threads = availableParallelism();
-  const peers = await findPeers(flags, threads);
-  const plan: Plan = { threads, peers, rounds: flags.rounds, batchSize: flags.batchSize, say: progress };
+  const peers = await findPeers(names, threads, warn);
+  const referee = await Referee.create();
+  try {
+    const { rounds, batchSize } = flags;
+    await measure(flags, { threads, peers, rounds, batchSize, referee, say: progress, warn });
+  } finally {
+    await referee.dispose();
+  }
+}
+
+async function measure(flags: Flags, plan: Plan): Promise<void> {
   const chosen = measurements.filter(({ id }) => flags.only?.includes(id) ?? true);
   const kernelCount = flags.kernels === undefined ? 0 : flags.kernels === true ? 30 : flags.kernels;
   const full: BenchReport = { results: [], profiles: [], environment: benchEnvironment() };
@@ -85,16 +101,6 @@ async function run(flags: Flags): Promise<void> {
     if (profile) profiles.push(profile);
   }
   if (flags.json === true) print(JSON.stringify({ ...full, results, profiles }, undefined, 2));
-}
-
-async function findPeers({ peers, compile }: Flags, threads: number): Promise<Contestant[]> {
-  const names = peers.filter((name) => name !== "none");
-  if (compile === true) names.push("compile");
-  if (names.length === 0) return [];
-  const python = await findPython();
-  if (python) return pytorch(names, python, threads);
-  say(`PyTorch is absent, so unnoise is measured alone: ${INSTALL_HINT}`);
-  return [];
 }
 
 function heading({ environment }: BenchReport): string {
@@ -114,7 +120,8 @@ function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-function say(line: string): void {
+function warn(line: string): void {
+  clearProgress();
   process.stderr.write(`${line}\n`);
 }
 

@@ -1,12 +1,13 @@
 import { benchResult } from "../src/bench/result.ts";
-import type { BenchResult, PeerSamples } from "../src/bench/result.ts";
+import type { BenchResult, Unit } from "../src/bench/result.ts";
 import { batchSizeOf, titleOf } from "../src/bench/workload.ts";
 import type { WorkloadName } from "../src/bench/workload-names.ts";
 import type { ProgramProfile } from "../src/bench/measure-profile.ts";
 import { ours } from "./contestants.ts";
 import { Participant } from "./participant.ts";
-import type { Contestant } from "./participant.ts";
+import type { Contestant, Task } from "./participant.ts";
 import { profileAnswer } from "./profile-answer.ts";
+import type { Referee } from "./referee.ts";
 
 export interface Plan {
   readonly threads: number;
@@ -14,8 +15,11 @@ export interface Plan {
   readonly rounds: number;
   /** Instead of each workload's own. */
   readonly batchSize: number | undefined;
+  readonly referee: Referee;
   /** Told what happens, for people who wait. */
   readonly say: (line: string) => void;
+  /** Told which peer is left out, and why. */
+  readonly warn: (line: string) => void;
 }
 
 export interface Outcome {
@@ -56,12 +60,11 @@ async function compareSteps(workload: WorkloadName, plan: Plan, { simd, suffix =
   const title = `${titleOf(workload, plan.batchSize)}${suffix}`;
   const contestants = [ours({ threads: plan.threads, simd }), ...plan.peers];
   return withParticipants(contestants, workload, title, plan, async (participants) => {
-    const [own, ...others] = await takeTurns(participants, title, plan);
+    const seconds = await takeTurns(participants, title, plan);
     plan.say(`${title}: profile`);
     const profile = await participants[0].ask(profileAnswer, { request: "profile", rounds: plan.rounds });
-    const peers = others.map((samples, i) => samplesOf(plan.peers[i], samples));
     return {
-      results: [benchResult(title, "s", own, peers)],
+      results: [resultOf(title, "s", seconds)],
       profile: { ...profile, name: title },
       descriptions: participants.map(({ description }) => description),
     };
@@ -72,66 +75,97 @@ async function compareSteps(workload: WorkloadName, plan: Plan, { simd, suffix =
 async function compareThreads(plan: Plan): Promise<Outcome> {
   const { threads } = plan;
   const title = `${titleOf("train", plan.batchSize)}, ${threads} threads over one`;
-  const one = { ...ours({ threads: 1 }), name: "unnoise, 1 thread" };
-  return withParticipants([ours({ threads }), one], "train", title, plan, async (participants) => {
-    const [all, single] = await takeTurns(participants, title, plan);
-    return {
-      results: [benchResult(title, "s", all, [samplesOf(one, single)])],
-      descriptions: participants.map(({ description }) => description),
-    };
-  });
+  const contestants = [ours({ threads }), { ...ours({ threads: 1 }), name: "unnoise, 1 thread" }];
+  return withParticipants(contestants, "train", title, plan, async (participants) => ({
+    results: [resultOf(title, "s", await takeTurns(participants, title, plan))],
+    descriptions: participants.map(({ description }) => description),
+  }));
 }
 
 /** Starts everybody afresh, one after the other: how long until the first step is done, and how much memory it takes. */
 async function compareProcesses(plan: Plan): Promise<Outcome> {
-  const contestants = [ours({ threads: plan.threads }), ...plan.peers];
-  const batchSize = plan.batchSize ?? batchSizeOf("train");
-  const title = titleOf("train", batchSize);
-  const seconds: number[][] = contestants.map(() => []);
-  const bytes: number[][] = contestants.map(() => []);
+  const task = await taskOf("train", plan);
+  const title = titleOf("train", task.batchSize);
+  const trainers = [ours({ threads: plan.threads }), ...plan.peers].filter(({ workloads }) =>
+    workloads.includes("train"),
+  );
+  const seconds: Samples = new Map(trainers.map((contestant) => [contestant, []]));
+  const bytes: Samples = new Map(trainers.map((contestant) => [contestant, []]));
   const descriptions = new Set<string>();
   for (let round = 0; round < Math.min(plan.rounds, MOST_STARTS); round++) {
-    for (const [i, contestant] of contestants.entries()) {
+    for (const contestant of seconds.keys()) {
       if (round > 0 && contestant.startsSlowly) continue;
       plan.say(`process start: ${contestant.name}, round ${round + 1}`);
-      const participant = await Participant.start(contestant, "train", batchSize);
-      try {
-        descriptions.add(participant.description);
-        seconds[i].push(participant.secondsToFirstStep);
-        for (let step = 0; step < WARM_UP_STEPS; step++) await participant.step();
-        bytes[i].push(await participant.peakBytes());
-      } finally {
-        await participant.stop();
-      }
+      const isDone = await unlessItFails(contestant, title, plan, async () => {
+        const { description, secondsToFirstStep, peakBytes } = await startOnce(contestant, task, plan);
+        descriptions.add(description);
+        seconds.get(contestant)?.push(secondsToFirstStep);
+        bytes.get(contestant)?.push(peakBytes);
+      });
+      if (isDone) continue;
+      seconds.delete(contestant);
+      bytes.delete(contestant);
     }
   }
-  const against = (samples: readonly number[][]): PeerSamples[] =>
-    plan.peers.map((peer, i) => samplesOf(peer, samples[i + 1]));
   return {
     results: [
-      benchResult(`from process start to the first ${title}`, "s", seconds[0], against(seconds)),
-      benchResult(`peak memory of the process, ${title}`, "bytes", bytes[0], against(bytes)),
+      resultOf(`from process start to the first ${title}`, "s", seconds),
+      resultOf(`peak memory of the process, ${title}`, "bytes", bytes),
     ],
     descriptions: [...descriptions],
   };
 }
 
-function samplesOf({ name, counts }: Contestant, samples: readonly number[]): PeerSamples {
-  return { name, counts, samples };
+interface Start {
+  readonly description: string;
+  readonly secondsToFirstStep: number;
+  readonly peakBytes: number;
 }
 
+/** From the start of a process to its end. */
+async function startOnce(contestant: Contestant, task: Task, plan: Plan): Promise<Start> {
+  const participant = await Participant.start(contestant, task);
+  try {
+    for (let step = 0; step < WARM_UP_STEPS; step++) await participant.step();
+    const { description, secondsToFirstStep } = participant;
+    const peakBytes = await participant.peakBytes();
+    await judge(participant, task, plan);
+    return { description, secondsToFirstStep, peakBytes };
+  } finally {
+    await participant.stop();
+  }
+}
+
+/** What was measured, ours first. */
+type Samples = Map<Contestant, number[]>;
+
+function resultOf(title: string, unit: Unit, samples: Samples): BenchResult {
+  const [[, own], ...others] = samples;
+  const peers = others.map(([{ name, counts }, samples]) => ({ name, counts, samples }));
+  return benchResult(title, unit, own, peers);
+}
+
+async function taskOf(workload: WorkloadName, plan: Plan): Promise<Task> {
+  const { batchSize = batchSizeOf(workload), peers, referee } = plan;
+  // Ahead of everybody's start, for it takes our memory and may fail by our fault alone.
+  if (peers.length > 0) await referee.expected(workload, batchSize);
+  return { workload, batchSize, reference: await referee.reference(batchSize) };
+}
+
+/** Those that start and compute what we compute; we are the first. */
 async function withParticipants(
   contestants: readonly Contestant[],
   workload: WorkloadName,
   title: string,
-  { batchSize = batchSizeOf(workload), say }: Plan,
+  plan: Plan,
   use: (participants: readonly Participant[]) => Promise<Outcome>,
 ): Promise<Outcome> {
+  const task = await taskOf(workload, plan);
   const participants: Participant[] = [];
   try {
-    for (const contestant of contestants) {
-      say(`${title}: starting ${contestant.name}`);
-      participants.push(await Participant.start(contestant, workload, batchSize));
+    for (const contestant of contestants.filter(({ workloads }) => workloads.includes(workload))) {
+      plan.say(`${title}: starting ${contestant.name}`);
+      await unlessItFails(contestant, title, plan, async () => participants.push(await enter(contestant, task, plan)));
     }
     return await use(participants);
   } finally {
@@ -139,23 +173,58 @@ async function withParticipants(
   }
 }
 
-/** One step each, A B A B; resolves with each one's seconds. */
-async function takeTurns(
-  participants: readonly Participant[],
-  title: string,
-  { rounds, say }: Plan,
-): Promise<number[][]> {
-  for (const participant of participants) {
-    say(`${title}: warming up ${participant.name}`);
-    for (let step = 0; step < WARM_UP_STEPS; step++) await participant.step();
+async function enter(contestant: Contestant, task: Task, plan: Plan): Promise<Participant> {
+  const participant = await Participant.start(contestant, task);
+  try {
+    await judge(participant, task, plan);
+    return participant;
+  } catch (error) {
+    await participant.stop();
+    throw error;
   }
-  const samples: number[][] = participants.map(() => []);
-  for (let round = 0; round < rounds; round++) {
-    say(`${title}: round ${round + 1} of ${rounds}`);
-    for (const [i, participant] of participants.entries()) {
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
-      samples[i].push(await participant.step());
+}
+
+async function judge(participant: Participant, { workload, batchSize }: Task, { referee }: Plan): Promise<void> {
+  if (!participant.contestant.isOurs) await referee.judge(participant, workload, batchSize);
+}
+
+/** A peer that fails is left out with a line; resolves with whether the act was done. */
+async function unlessItFails(
+  contestant: Contestant,
+  title: string,
+  { warn }: Plan,
+  act: () => Promise<unknown>,
+): Promise<boolean> {
+  try {
+    await act();
+    return true;
+  } catch (error) {
+    if (contestant.isOurs) throw error;
+    warn(`${error instanceof Error ? error.message : String(error)}; left out of "${title}"`);
+    return false;
+  }
+}
+
+/** One step each, A B A B; resolves with the seconds of those that did all of theirs. */
+async function takeTurns(participants: readonly Participant[], title: string, plan: Plan): Promise<Samples> {
+  const samples: Samples = new Map(participants.map(({ contestant }) => [contestant, []]));
+  const everybody = async (act: (participant: Participant) => Promise<void>): Promise<void> => {
+    for (const participant of participants) {
+      const { contestant } = participant;
+      if (!samples.has(contestant)) continue;
+      if (!(await unlessItFails(contestant, title, plan, () => act(participant)))) samples.delete(contestant);
     }
+  };
+  await everybody(async (participant) => {
+    plan.say(`${title}: warming up ${participant.contestant.name}`);
+    for (let step = 0; step < WARM_UP_STEPS; step++) await participant.step();
+  });
+  for (let round = 0; round < plan.rounds; round++) {
+    plan.say(`${title}: round ${round + 1} of ${plan.rounds}`);
+    await everybody(async (participant) => {
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      samples.get(participant.contestant)?.push(await participant.step());
+    });
   }
   return samples;
 }

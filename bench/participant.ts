@@ -1,15 +1,28 @@
 import { spawn } from "node:child_process";
 import { z } from "zod";
+import type { WorkloadName } from "../src/bench/workload-names.ts";
 import { ChildLines } from "./child-lines.ts";
+
+/** What somebody is to do. */
+export interface Task {
+  readonly workload: WorkloadName;
+  readonly batchSize: number;
+  /** The file of numbers that a peer starts from; see Referee. */
+  readonly reference: string;
+}
 
 /** How to start somebody who does a workload. */
 export interface Contestant {
   readonly name: string;
+  readonly isOurs: boolean;
+  readonly workloads: readonly WorkloadName[];
   /** False for one that computes with less precision: it is shown but is no peer to be ahead of. */
   readonly counts: boolean;
-  /** It takes minutes to start, so it is started once where others are several times. */
+  /** It compiles for long, so it is started once where others are several times. */
   readonly startsSlowly: boolean;
-  command(workload: string, batchSize: number): readonly [file: string, ...args: string[]];
+  /** For one so slow that it gets fewer images, and its seconds are multiplied. */
+  readonly mostImages?: number;
+  command(task: Task): readonly [file: string, ...args: string[]];
 }
 
 const ready = z.object({ ready: z.object({ description: z.string() }) });
@@ -19,28 +32,34 @@ const ready = z.object({ ready: z.object({ description: z.string() }) });
  * of JSON: {"ready": ...} after its first step, then one answer for each request.
  */
 export class Participant {
-  readonly name: string;
+  readonly contestant: Contestant;
   /** One line for people: what it runs on. */
   readonly description: string;
   /** From the start of the process to the end of its first step. */
   readonly secondsToFirstStep: number;
   readonly #lines: ChildLines;
+  /** Images that it was meant to have over those that it has. */
+  readonly #share: number;
 
-  private constructor(name: string, description: string, secondsToFirstStep: number, lines: ChildLines) {
-    this.name = name;
+  private constructor(contestant: Contestant, description: string, start: number, lines: ChildLines, share: number) {
+    this.contestant = contestant;
     this.description = description;
-    this.secondsToFirstStep = secondsToFirstStep;
+    this.secondsToFirstStep = (performance.now() - start) / 1000;
     this.#lines = lines;
+    this.#share = share;
   }
 
   /** Resolves after the first step. */
-  static async start(contestant: Contestant, workload: string, batchSize: number): Promise<Participant> {
-    const [file, ...args] = contestant.command(workload, batchSize);
+  static async start(contestant: Contestant, task: Task): Promise<Participant> {
+    const batchSize = Math.min(task.batchSize, contestant.mostImages ?? Infinity);
+    const [file, ...args] = contestant.command({ ...task, batchSize });
     const start = performance.now();
     const lines = new ChildLines(contestant.name, spawn(file, args, { stdio: "pipe" }));
     try {
       const { description } = (await lines.readAs(ready)).ready;
-      return new Participant(contestant.name, description, (performance.now() - start) / 1000, lines);
+      const share = task.batchSize / batchSize;
+      const note = share === 1 ? "" : `; its seconds are of ${batchSize} images, times ${share}`;
+      return new Participant(contestant, `${description}${note}`, start, lines, share);
     } catch (error) {
       await lines.close();
       throw error;
@@ -49,7 +68,8 @@ export class Participant {
 
   /** Does the work once; resolves with the seconds that it took by its own clock. */
   async step(): Promise<number> {
-    return (await this.ask(z.object({ seconds: z.number().positive() }), { request: "step" })).seconds;
+    const { seconds } = await this.ask(z.object({ seconds: z.number().positive() }), { request: "step" });
+    return seconds * this.#share;
   }
 
   /** The most memory that the process has had so far. */

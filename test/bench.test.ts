@@ -6,7 +6,9 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
+import { expectedValues } from "../bench/expected-values.ts";
 import { lossPlot } from "../bench/loss-plot.ts";
+import { largestDifference } from "../bench/referee.ts";
 
 const main = fileURLToPath(new URL("../bench/main.ts", import.meta.url));
 const cli = fileURLToPath(new URL("../src/cli/main.ts", import.meta.url));
@@ -46,25 +48,40 @@ const report = z.strictObject({
   environment: z.record(z.string(), z.union([z.string(), z.number()])),
 });
 
-/** Stands in for a Python with PyTorch: takes a second to remember it by, or fails. */
+/**
+ * Stands in for a Python with every package, and for the peers in it: answers with the values that a file gives for the
+ * workload, takes a second to remember it by, or fails.
+ */
 const FAKE_PEER = `
-const [first, second] = process.argv.slice(2);
+const { readFileSync } = require("node:fs");
+const args = process.argv.slice(2);
+const { FAKE_PEER_MISSING = "", FAKE_PEER_VALUES, FAKE_PEER_FAILS } = process.env;
 const say = (answer) => console.log(JSON.stringify(answer));
-if (first === "-c") console.log("2.0.0");
-else if (process.env.FAKE_PEER_FAILS) say({ error: "RuntimeError: out of something" });
+const workload = args[args.indexOf("--workload") + 1];
+const answers = {
+  values: () => ({ values: JSON.parse(readFileSync(FAKE_PEER_VALUES))[workload] }),
+  memory: () => ({ bytes: 1e15 }),
+  step: () => (args.join().includes(FAKE_PEER_FAILS) ? { error: "RuntimeError: out of something" } : { seconds: 1000 }),
+};
+if (args[0] === "-c") console.log(args.slice(2).filter((name) => FAKE_PEER_MISSING.split(",").includes(name)).join(" "));
 else {
   say({ ready: { description: "a stand-in" } });
   require("node:readline").createInterface({ input: process.stdin }).on("line", (line) => {
-    say(JSON.parse(line).request === "memory" ? { bytes: 1e15 } : { seconds: 1000 });
+    say(answers[JSON.parse(line).request]());
   });
 }
 `;
 
 let folder: string;
-let fakePython: string;
+/** Where there is the stand-in, which answers as we do with a batch of 1. */
+let withFakePeers: NodeJS.ProcessEnv;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "unnoise-bench-"));
-  fakePython = join(folder, "python");
+  const fakePython = join(folder, "python");
+  const values = join(folder, "values.json");
+  const [forward, train] = [await expectedValues("forward", 1), await expectedValues("train", 1)];
+  await writeFile(values, JSON.stringify({ forward, train }));
+  withFakePeers = { UNNOISE_PYTHON: fakePython, FAKE_PEER_VALUES: values };
   await writeFile(join(folder, "peer.cjs"), FAKE_PEER);
   await writeFile(fakePython, `#!/bin/sh\nexec "${process.execPath}" "${join(folder, "peer.cjs")}" "$@"\n`);
   await chmod(fakePython, 0o755);
@@ -87,7 +104,7 @@ async function bench(script: string, args: readonly string[], environment: NodeJ
 
 const short = ["--rounds", "1", "--batch-size", "1"];
 
-describe("npm run bench", { timeout: 60_000 }, () => {
+describe("npm run bench", { timeout: 180_000 }, () => {
   test("goes on without PyTorch and says how to get it", async () => {
     const { code, stdout, stderr } = await bench(main, ["--only", "forward", "--json", "--kernels", "3", ...short]);
     expect({ code, stderr }).toEqual({
@@ -106,9 +123,8 @@ describe("npm run bench", { timeout: 60_000 }, () => {
   test.runIf(onPosix)(
     "takes turns with the peers that are named, and tells how far ahead of the best it is",
     async () => {
-      const environment = { UNNOISE_PYTHON: fakePython };
       const args = ["--only", "forward,process", "--json", "--peers", "eager,bf16", ...short];
-      const { code, stdout, stderr } = await bench(main, args, environment);
+      const { code, stdout, stderr } = await bench(main, args, withFakePeers);
       expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
       const { results } = report.parse(JSON.parse(stdout));
       const [forward, start, memory] = results;
@@ -125,24 +141,60 @@ describe("npm run bench", { timeout: 60_000 }, () => {
     },
   );
 
-  test.runIf(onPosix)("stops with one line where a peer fails", async () => {
-    const environment = { UNNOISE_PYTHON: fakePython, FAKE_PEER_FAILS: "1" };
-    const outcome = await bench(main, ["--only", "forward", "--peers", "eager", ...short], environment);
-    expect(outcome.code).toBe(1);
-    expect(outcome.stderr).toBe("unnoise: pytorch eager: RuntimeError: out of something\n");
-  });
+  test.runIf(onPosix)(
+    "leaves out peers that are absent, fail or compute something else, each with a line",
+    async () => {
+      const values = join(folder, "wrong.json");
+      const forward = (await expectedValues("forward", 1)).with(700, 3);
+      await writeFile(values, JSON.stringify({ forward }));
+      const environment = { ...withFakePeers, FAKE_PEER_MISSING: "optax" };
+      const peersOf = async (peers: string, more: NodeJS.ProcessEnv) => {
+        const args = ["--only", "forward", "--json", "--peers", peers, ...short];
+        const { code, stdout, stderr } = await bench(main, args, { ...environment, ...more });
+        expect(code).toBe(0);
+        return { peers: Object.keys(report.parse(JSON.parse(stdout)).results[0].peers), lines: stderr.split("\n") };
+      };
 
-  test("refuses names that it does not know, and a Python without PyTorch", async () => {
+      const failing = await peersOf("eager,bf16,jax,tfjs", { FAKE_PEER_FAILS: "eager" });
+      expect(failing.peers).toEqual(["pytorch bf16 autocast"]);
+      expect(failing.lines).toEqual([
+        expect.stringMatching(/^JAX is absent, .*--install-peers --peers jax` .*UNNOISE_PYTHON/),
+        expect.stringMatching(/^TensorFlow.js is absent, .*--install-peers --peers tfjs` [^_]*$/),
+        'pytorch eager: RuntimeError: out of something; left out of "forward, batch 1"',
+        "",
+      ]);
+
+      const wrong = await peersOf("eager", { FAKE_PEER_VALUES: values });
+      expect(wrong.peers).toEqual([]);
+      expect(wrong.lines).toEqual([
+        expect.stringMatching(/^pytorch eager: forward must agree with ours within 0.0002, got \d\.\d+; left out of/),
+        "",
+      ]);
+    },
+  );
+
+  test("refuses names that it does not know, and a Python that is none", async () => {
     const only = await bench(main, ["--only", "speed"]);
     expect(only.code).toBe(2);
     expect(only.stderr).toContain('made of train, forward, sampling, narrow, threads, process, got "speed"');
+    const peers = await bench(main, ["--peers", "pytorch,caffe"]);
+    expect(peers.code).toBe(2);
+    expect(peers.stderr).toMatch(/made of pytorch, all, none, eager, .*, jax-js, got "caffe"/);
     const python = await bench(main, ["--only", "forward"], { UNNOISE_PYTHON: process.execPath });
     expect(python.code).toBe(1);
-    expect(python.stderr).toMatch(/^unnoise: UNNOISE_PYTHON must be a python that has PyTorch, .* has none\n$/);
+    expect(python.stderr).toBe(`unnoise: UNNOISE_PYTHON must be a python, got ${process.execPath}\n`);
   });
 });
 
-describe("unnoise bench", { timeout: 60_000 }, () => {
+describe("the referee", () => {
+  test("wants as many values, all of them numbers", () => {
+    expect(largestDifference([1, 2.5], [1, 2])).toBe(0.5);
+    expect(largestDifference([1], [1, 2])).toBe(Infinity);
+    expect(largestDifference([1, NaN], [1, 2])).toBeNaN();
+  });
+});
+
+describe("unnoise bench", { timeout: 180_000 }, () => {
   test("prints the same kind of object", async () => {
     const { code, stdout, stderr } = await bench(cli, ["bench", "--json", "--only", "sampling", ...short]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });

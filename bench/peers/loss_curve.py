@@ -53,7 +53,7 @@ def draw(unet, diffusion, count, size, width=64):
     while (left := count - sum(map(len, parts))) > 0:
         x = torch.randn(min(width, left), 1, *size)
         for t in reversed(range(diffusion.timesteps)):
-            x = diffusion.step(unet, x, t)
+            x = diffusion.step(unet, x, t, torch.randn_like(x))
         parts.append(((x[:, 0].clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8))
     return torch.cat(parts).numpy()
 
@@ -75,8 +75,10 @@ def main():
     images = read_images(arguments.images)
     source = batches(images, arguments.batch)
     for step in range(1, arguments.steps + 1):
+        batch = next(source)
+        t = torch.randint(0, diffusion.timesteps, (len(batch),))
         optimizer.zero_grad()
-        loss = diffusion.loss(unet, next(source))
+        loss = diffusion.loss(unet, batch, t, torch.randn_like(batch))
         loss.backward()
         optimizer.step()
         print(json.dumps({"step": step, "loss": loss.item()}), flush=True)

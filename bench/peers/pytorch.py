@@ -1,49 +1,46 @@
-"""PyTorch's side of the benches: does the work of one workload on request.
+"""PyTorch's side of the benches."""
 
-Lines of JSON: it says {"ready": {...}} after its first step; then each {"request": "step"} is answered with
-{"seconds": n} and {"request": "memory"} with {"bytes": n}, the most memory that the process had. It ends with its
-input.
-"""
-
-import argparse
-import json
 import os
 import shutil
-import sys
 import tempfile
-import time
+
+from peer import COMPARED, LOSSES, Side, run
 
 
-def parse_arguments():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--workload", choices=("train", "forward", "sampling"), required=True)
-    parser.add_argument("--mode", choices=("eager", "channels_last", "bf16", "compile"), required=True)
-    parser.add_argument("--batch", type=int, required=True)
-    parser.add_argument("--threads", type=int, required=True)
-    return parser.parse_args()
-
-
-def make_step(workload, mode, batch):
+def make(arguments, reference):
     import torch
-    from unet import Diffusion, make_unet
+    from unet import Diffusion, load_weights, make_unet
 
+    torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
+    mode, batch = arguments.mode, arguments.batch
     layout = torch.channels_last if mode in ("channels_last", "bf16") else torch.contiguous_format
     unet = make_unet().to(memory_format=layout)
+    optimizer = None
+
+    def start():
+        nonlocal optimizer
+        load_weights(unet, reference.weights)
+        optimizer = torch.optim.Adam(unet.parameters(), lr=1e-3)
+
+    start()
     model = torch.compile(unet) if mode == "compile" else unet
     diffusion = Diffusion()
-    images = torch.rand(batch, 1, 28, 28).mul(2).sub(1).contiguous(memory_format=layout)
-    noisy = torch.randn(batch, 1, 28, 28).contiguous(memory_format=layout)
-    timesteps = torch.randint(0, diffusion.timesteps, (batch,))
-    optimizer = torch.optim.Adam(unet.parameters(), lr=1e-3)
 
+    def of(array):
+        return torch.from_numpy(array.copy())
+
+    images = of(reference.images).contiguous(memory_format=layout)
+    noise = of(reference.noise).contiguous(memory_format=layout)
+    timesteps = of(reference.timesteps).long()
+    middle = diffusion.timesteps // 2
     def autocast():
         return torch.autocast("cpu", dtype=torch.bfloat16, enabled=mode == "bf16")
 
-    def train():
+    def train(t, noise):
         optimizer.zero_grad()
         with autocast():
-            loss = diffusion.loss(model, images)
+            loss = diffusion.loss(model, images, t, noise)
         loss.backward()
         optimizer.step()
         return loss.item()
@@ -51,65 +48,40 @@ def make_step(workload, mode, batch):
     @torch.no_grad()
     def forward():
         with autocast():
-            return model(noisy, timesteps).float().sum().item()
+            return model(images, timesteps).float()
 
     @torch.no_grad()
-    def sampling():
+    def sampling(noise):
         with autocast():
-            return diffusion.step(model, noisy, diffusion.timesteps // 2).float().sum().item()
+            return diffusion.step(model, images, middle, noise).float()
 
-    return {"train": train, "forward": forward, "sampling": sampling}[workload], torch.__version__
+    def losses():
+        start()
+        return [train(timesteps, noise) for _ in range(LOSSES)]
 
+    def random_timesteps():
+        return torch.randint(0, diffusion.timesteps, (batch,))
 
-def timed(step):
-    start = time.perf_counter()
-    result = step()
-    seconds = time.perf_counter() - start
-    if result != result or abs(result) == float("inf"):
-        raise RuntimeError(f"the result must be finite, got {result}")
-    return seconds
-
-
-def peak_bytes():
-    try:
-        with open("/proc/self/status", encoding="ascii") as status:
-            return next(1024 * int(line.split()[1]) for line in status if line.startswith("VmHWM"))
-    except OSError:
-        import resource
-
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak if sys.platform == "darwin" else 1024 * peak
-
-
-def serve(arguments, say):
-    import torch
-
-    torch.set_num_threads(arguments.threads)
-    step, version = make_step(arguments.workload, arguments.mode, arguments.batch)
-    timed(step)
-    say({"ready": {"description": f"PyTorch {version}, {torch.get_num_threads()} threads"}})
-    for line in sys.stdin:
-        request = json.loads(line)["request"]
-        say({"bytes": peak_bytes()} if request == "memory" else {"seconds": timed(step)})
+    steps = {
+        "train": lambda: train(random_timesteps(), torch.randn_like(images)),
+        "forward": lambda: forward().sum().item(),
+        "sampling": lambda: sampling(torch.randn_like(images)).sum().item(),
+    }
+    values = {
+        "train": losses,
+        "forward": lambda: forward()[:COMPARED].numpy(),
+        "sampling": lambda: sampling(noise)[:COMPARED].numpy(),
+    }
+    description = f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads"
+    return Side(description, steps[arguments.workload], values[arguments.workload])
 
 
 def main():
-    arguments = parse_arguments()
-    # Answers alone go to the pipe: whatever else prints goes to stderr.
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-
-    def say(answer):
-        print(json.dumps(answer), file=answers, flush=True)
-
     # Compilation is part of what is measured, so nothing of an earlier one may be found.
     cache = tempfile.mkdtemp(prefix="unnoise-bench-")
     os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache
     try:
-        serve(arguments, say)
-    except Exception as error:
-        say({"error": f"{type(error).__name__}: {error}".splitlines()[0]})
-        sys.exit(1)
+        run(make, ("eager", "channels_last", "bf16", "compile"))
     finally:
         shutil.rmtree(cache, ignore_errors=True)
 

@@ -148,6 +148,42 @@ def make_unet():
     return unet
 
 
+# Parts of the article's names for weights, and what they are called here.
+NAMES = (
+    ("init_conv.", "first."),
+    ("time_mlp.1.", "time.hidden."),
+    ("time_mlp.3.", "time.out."),
+    ("downs.", "down."),
+    ("ups.", "up."),
+    ("mid_block1.", "middle1."),
+    ("mid_attn.", "middle2."),
+    ("mid_block2.", "middle3."),
+    ("final_res_block.", "last."),
+    ("final_conv.", "to_image."),
+    ("mlp.1.", "time."),
+    ("block1.proj.", "conv1."),
+    ("block1.norm.", "norm1."),
+    ("block2.proj.", "conv2."),
+    ("block2.norm.", "norm2."),
+    ("res_conv.", "skip."),
+    ("fn.norm.", "norm."),
+    ("fn.fn.to_qkv.", "project."),
+    ("fn.fn.to_out.0.", "out."),
+    ("fn.fn.to_out.1.", "out_norm."),
+    ("fn.fn.to_out.", "out."),
+)
+
+
+def load_weights(unet, weights):
+    """Takes arrays under the article's names."""
+    state = {}
+    for name, array in weights.items():
+        for theirs, ours in NAMES:
+            name = name.replace(theirs, ours)
+        state[name] = torch.from_numpy(array.copy())
+    unet.load_state_dict(state)
+
+
 class Diffusion:
     """Ho et al. (2020, 2006.11239) with the linear schedule."""
 
@@ -162,15 +198,13 @@ class Diffusion:
         self.mean_noise = (betas / (1 - kept).sqrt()).float()
         self.spread = (betas * (1 - before) / (1 - kept)).sqrt().float()
 
-    def loss(self, model, images):
-        """Lines 3 to 5 of Algorithm 1, with the Huber loss."""
-        t = torch.randint(0, self.timesteps, (len(images),))
-        noise = torch.randn_like(images)
+    def loss(self, model, images, t, noise):
+        """Line 5 of Algorithm 1, with the Huber loss."""
         noisy = self.signal[t].view(-1, 1, 1, 1) * images + self.noise[t].view(-1, 1, 1, 1) * noise
         return F.smooth_l1_loss(model(noisy, t), noise)
 
-    def step(self, model, x, t):
-        """One step of Algorithm 2, from timestep t."""
+    def step(self, model, x, t, noise):
+        """One step of Algorithm 2, from timestep t; the last, t = 0, adds no noise."""
         predicted = model(x, torch.full((len(x),), t))
         mean = self.mean_scale[t] * (x - self.mean_noise[t] * predicted)
-        return mean + self.spread[t] * torch.randn_like(x) if t > 0 else mean
+        return mean + self.spread[t] * noise if t > 0 else mean

@@ -1,0 +1,120 @@
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { parseArgs } from "node:util";
+import { z } from "zod";
+import { noiseSchedule } from "../../src/diffusion/noise-schedule.ts";
+import { linearBetaSchedule } from "../../src/diffusion/schedules.ts";
+import { readSafetensors } from "../../src/io/safetensors.node.ts";
+import type { Safetensors } from "../../src/io/safetensors.ts";
+import { check, oneOf, wholeNumber } from "../../src/training/rules.ts";
+import { COMPARED_IMAGES, IMAGE_SIZE, TIMESTEPS } from "../reference.ts";
+import { serve } from "../serve.ts";
+import type { Service } from "../serve.ts";
+
+/** A U-Net in a library that runs in JavaScript and does not train. */
+export interface Predictor {
+  /** The library and what it runs on. */
+  readonly description: string;
+  /** @param x gray images, in a layout that is NCHW and NHWC at once */
+  predict(x: Float32Array, t: Int32Array): Promise<Float32Array>;
+}
+
+const settings = z.strictObject({
+  workload: oneOf(["forward", "sampling"]),
+  batch: z.coerce.number().pipe(wholeNumber(1)),
+  threads: z.coerce.number().pipe(wholeNumber(1)),
+  /** A safetensors file; see writeReference. */
+  reference: z.string(),
+  /** The directory whose node_modules has the library. */
+  npm: z.string(),
+  /** A Python that has the library's packages. */
+  python: z.string(),
+});
+
+export type PredictorSettings = z.infer<typeof settings>;
+
+export interface Weight {
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+}
+
+/** Does the work with the predictor that `make` gives; see Participant for the lines. */
+export async function servePredictor(
+  name: string,
+  make: (settings: PredictorSettings, weights: ReadonlyMap<string, Weight>) => Promise<Predictor>,
+): Promise<never> {
+  return serve(name, async () => {
+    const flags = Object.fromEntries(Object.keys(settings.shape).map((flag) => [flag, { type: "string" as const }]));
+    const given = check(settings, parseArgs({ options: flags }).values, name);
+    const reference = await readSafetensors(given.reference);
+    return serviceOf(given, reference, await make(given, weightsOf(reference)));
+  });
+}
+
+function weightsOf({ tensors }: Safetensors): Map<string, Weight> {
+  const weights = new Map<string, Weight>();
+  for (const [name, { dtype, shape, data }] of tensors) {
+    if (dtype === "F32" && name.startsWith("model.")) weights.set(name.slice("model.".length), { shape, data });
+  }
+  return weights;
+}
+
+async function serviceOf(
+  { workload, batch }: PredictorSettings,
+  { tensors }: Safetensors,
+  predictor: Predictor,
+): Promise<Service> {
+  const pixels = batch * IMAGE_SIZE ** 2;
+  const numbers = (name: string, count: number) => {
+    return Float32Array.from(tensors.get(name)?.data ?? [], Number).subarray(0, count);
+  };
+  const images = numbers("images", pixels);
+  const noise = numbers("noise", pixels);
+  const timesteps = Int32Array.from(numbers("timesteps", batch));
+  const middle = new Int32Array(batch).fill(TIMESTEPS / 2);
+  const work = {
+    forward: () => predictor.predict(images, timesteps),
+    sampling: async (noise: Float32Array) => denoised(images, await predictor.predict(images, middle), noise),
+  }[workload];
+  const step = async (): Promise<{ seconds: number }> => {
+    const start = performance.now();
+    const result = await work(workload === "sampling" ? standardNormal(pixels) : noise);
+    const seconds = (performance.now() - start) / 1000;
+    const sum = result.reduce((sum, value) => sum + value, 0);
+    if (!Number.isFinite(sum)) throw new Error(`the result must be finite, got ${sum}`);
+    return { seconds };
+  };
+  await step();
+  return {
+    description: predictor.description,
+    answers: {
+      step,
+      values: async () => ({ values: [...(await work(noise)).subarray(0, COMPARED_IMAGES * IMAGE_SIZE ** 2)] }),
+    },
+  };
+}
+
+const schedule = noiseSchedule(linearBetaSchedule(TIMESTEPS));
+
+/** One step of Algorithm 2 of Ho et al. (2020, 2006.11239) from the middle timestep. */
+function denoised(x: Float32Array, predicted: Float32Array, noise: Float32Array): Float32Array {
+  const t = TIMESTEPS / 2;
+  const share = schedule.betasOverSqrtOneMinusAlphasCumprod[t];
+  const scale = schedule.sqrtRecipAlphas[t];
+  const spread = schedule.sqrtPosteriorVariance[t];
+  return x.map((value, i) => scale * (value - share * predicted[i]) + spread * noise[i]);
+}
+
+/** Box & Muller (1958) */
+function standardNormal(length: number): Float32Array {
+  return Float32Array.from({ length }, () => {
+    return Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
+  });
+}
+
+/** A package of the directory that --install-peers fills. */
+export async function loadPackage(npm: string, name: string): Promise<unknown> {
+  const { resolve } = createRequire(join(npm, "package.json"));
+  return import(pathToFileURL(resolve(name)).href);
+}
