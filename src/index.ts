@@ -38,6 +38,7 @@ export type { InterpolationMethod, InterpolationOptions } from "./diffusion/inte
 export type { LossType } from "./diffusion/loss-type.ts";
 export { classGradient, logLikelihood } from "./diffusion/classifier.ts";
 export type { NoisyClassifier } from "./diffusion/classifier.ts";
+export type { LowresOptions } from "./diffusion/cascade.ts";
 export type { Classes, ConditioningOptions } from "./diffusion/conditioning.ts";
 export type { GuidanceOptions } from "./diffusion/guidance.ts";
 export { DiffusionProcess } from "./diffusion/process.ts";

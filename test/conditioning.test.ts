@@ -218,6 +218,62 @@ test("a model is trained on vectors and contexts, and draws what both ask for", 
   await backend.close();
 });
 
+test("a stage of a cascade learns the detail that images of less resolution lack", { timeout: 240_000 }, async () => {
+  const [side, detail] = [8, 40];
+  const random = new Random(7);
+  // Blocks of 2 x 2 pixels, each with a brighter and a darker column, which their means do not show.
+  const blocks = random
+    .array([500, side / 2, side / 2])
+    .data.map((value) => 128 + Math.max(-68, Math.min(68, 40 * value)));
+  const images = Uint8Array.from({ length: 4 * blocks.length }, (_, at) => {
+    const [row, column] = [Math.floor(at / side), at % side];
+    return blocks[(row >> 1) * (side / 2) + (column >> 1)] + (column % 2 === 0 ? detail : -detail);
+  });
+  const backend = await createWasmBackend({ threads: 1 });
+  const schedule = { timesteps: 100, betaSchedule: "cosine", samplingTimesteps: 20 } as const;
+  const diffusion = new GaussianDiffusion({ ...schedule, objective: "predX0" });
+  const options = {
+    model: new Unet({ dim: 16, channels: 1, dimMults: [1, 2], attentionHeads: 1, lowresCond: true, seed: 1 }),
+    diffusion,
+    dataset: memoryDataset({ name: "blocks", images, shape: [500, side, side, 1] }),
+    batchSize: 24,
+    learningRate: 2e-3,
+    emaDecay: 0.9,
+    emaUpdateEvery: 1,
+    backend,
+  };
+  expect(() => new Trainer({ ...options, lowresFactor: 3 })).toThrow(
+    "Trainer: height and width must be divisible by lowresFactor, 3, those of blocks are 8 x 8",
+  );
+  const trainer = new Trainer({ ...options, lowresFactor: 2 });
+  for await (const _ of trainer.run({ steps: 400 }));
+  const model = await modelFromCheckpoint(await trainer.checkpoint());
+
+  // Others than those that it was trained on.
+  const half = side / 2;
+  const values = random.array([16, half, half, 1]);
+  const lowresCondImg = { ...values, data: values.data.map((value) => Math.max(-0.5, Math.min(0.5, 0.3 * value))) };
+  const errorsAt = async (lowresSampleNoiseLevel: number): Promise<readonly [ofMeans: number, ofDetail: number]> => {
+    const given = { lowresCondImg, lowresSampleNoiseLevel, imageSize: side, seed: 2, backend };
+    const { data } = await diffusion.sample(model, given);
+    const errors = Array.from(lowresCondImg.data, (mean, i) => {
+      const first = 2 * side * Math.floor(i / half) + 2 * (i % half);
+      const [a, b, c, d] = [0, side, 1, side + 1].map((offset) => data[first + offset]);
+      return [(a + b + c + d) / 4 - mean, (a + b - c - d) / 2 - (2 * detail) / 127.5];
+    });
+    const rms = (part: number) => Math.sqrt(errors.reduce((sum, pair) => sum + pair[part] ** 2, 0) / errors.length);
+    return [rms(0), rms(1)];
+  };
+  const [seen, hidden] = [await errorsAt(0), await errorsAt(1)];
+  expect(seen[0]).toBeLessThan(0.12);
+  for (const [, ofDetail] of [seen, hidden]) expect(ofDetail).toBeLessThan(0.1);
+  // What noise hides is drawn anew.
+  expect(hidden[0]).toBeGreaterThan(0.3);
+  trainer.dispose();
+  diffusion.dispose();
+  await backend.close();
+});
+
 test("vectors and contexts condition samples alike on wasm and the reference", { timeout: 240_000 }, async () => {
   const backends = [ReferenceBackend.create(), await createWasmBackend({ threads: 1 })];
   const model = new Unet({ dim: 8, channels: 1, dimMults: [1], vectorDim: 2, contextDim: 3, attentionHeads: 1 });

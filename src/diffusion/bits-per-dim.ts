@@ -7,6 +7,7 @@ import type { NdArray } from "../tensor/ndarray.ts";
 import { RandomStream } from "../tensor/random.ts";
 import { formatShape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { refuseLowres } from "./cascade.ts";
 import { conditioningOf } from "./conditioning.ts";
 import type { Denoiser } from "./denoiser.ts";
 import type { DiffusionProcess } from "./process.ts";
@@ -54,6 +55,7 @@ export async function bitsPerDim(
   const [count, ...shape] = images.shape;
   const { batchSize = 64, onStep, signal } = options;
   checkArguments(images, model, batchSize);
+  refuseLowres("bitsPerDim", model);
   const seed = checkedSeed(options.seed);
   const { timesteps } = diffusion;
   const steps = timesteps * Math.ceil(count / batchSize);

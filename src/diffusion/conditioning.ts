@@ -24,7 +24,9 @@ export interface ConditioningOptions extends GuidanceOptions {
 }
 
 /** The conditions of a call by their names in `Conditions`, one row for each image. */
-export type ConditionArrays = Readonly<Partial<Record<"classes" | "vector" | "context" | "contextMask", NdArray>>>;
+export type ConditionArrays = Readonly<
+  Partial<Record<"classes" | "vector" | "context" | "contextMask" | "lowresCondImg" | "lowresNoiseTimes", NdArray>>
+>;
 
 /** {@link ConditioningOptions}, checked. */
 export interface Conditioning {

@@ -9,6 +9,8 @@ export interface Denoiser {
   readonly channels: number;
   /** Whether it also takes an estimate of the clean images. */
   readonly selfCondition?: boolean;
+  /** Whether it is a stage of a cascade, which takes the images in less resolution. */
+  readonly lowresCond?: boolean;
   /** Number of classes that it may be told; none without it. */
   readonly numClasses?: number;
   /** Length of the vectors that it may be told; none without it. */

@@ -3,6 +3,7 @@ import type { Conditions } from "../nn/conditions.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
 import type { RandomStream } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { givenLowres, refuseLowres } from "./cascade.ts";
 import { conditioningOf } from "./conditioning.ts";
 import type { Conditioning, ConditioningOptions } from "./conditioning.ts";
 import type { Denoiser, ModelOutput } from "./denoiser.ts";
@@ -12,7 +13,7 @@ import type { NoiseLevel, NoiseLevels } from "./noise-level.ts";
 import { inversionPlan } from "./samplers/plan.ts";
 import type { LevelOptions, PlanOptions, SamplingPlan } from "./samplers/plan.ts";
 import { RESAMPLES } from "./samplers/repaint.ts";
-import { checkGiven, checkImages, imagesShape, runPlan } from "./sampling.ts";
+import { checkGiven, checkImages, checkedSeed, imagesShape, runPlan } from "./sampling.ts";
 import type { Samples, SamplingOptions } from "./sampling.ts";
 import { StepProgram } from "./step-program.ts";
 import type { StepLayout } from "./step-program.ts";
@@ -88,10 +89,13 @@ export abstract class Diffusion {
     if (strength < 1 && !start && !init) {
       throw new Error(`sample: strength below 1 leaves no noise to start from: give init, got strength ${strength}`);
     }
-    const conditioning = conditioningOf(model, shape[0], options);
+    const told = conditioningOf(model, shape[0], options);
+    const seed = checkedSeed(options.seed);
     const backend = options.backend ?? (await defaultBackend());
+    const lowres = await givenLowres(model, this.levels, options, backend, shape, seed);
+    const conditioning = { ...told, conditions: { ...told.conditions, ...lowres } };
     const layout = this.layout({ model, backend, shape, ...conditioning }, plan);
-    return this.lend(layout, (program) => runPlan(program, plan, conditioning, options));
+    return this.lend(layout, (program) => runPlan(program, plan, conditioning, { ...options, seed }));
   }
 
   /**
@@ -102,6 +106,7 @@ export abstract class Diffusion {
    */
   async invert(model: Denoiser, images: NdArray, options: InversionOptions = {}): Promise<Samples> {
     const [batch, height, width] = images.shape;
+    refuseLowres("invert", model);
     checkImages("invert: images", images, [batch, height, width, model.channels]);
     const plan = inversionPlan(this.levels, { ...options, steps: options.steps ?? this.samplingTimesteps });
     const conditioning = conditioningOf(model, batch, options);

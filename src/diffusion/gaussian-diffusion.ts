@@ -6,6 +6,7 @@ import type { NdArray } from "../tensor/ndarray.ts";
 import type { RandomStream } from "../tensor/random.ts";
 import { literal } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { refuseLowres } from "./cascade.ts";
 import { conditioningOf } from "./conditioning.ts";
 import type { ConditioningOptions } from "./conditioning.ts";
 import type { Denoiser, ModelOutput } from "./denoiser.ts";
@@ -160,6 +161,7 @@ export class GaussianDiffusion extends DiffusionProcess {
     if (!Number.isInteger(t) || t < 0 || t >= this.timesteps) {
       throw new Error(`pSample: t must be a whole number from 0 to ${this.timesteps - 1}, got ${t}`);
     }
+    refuseLowres("pSample", model);
     const { backend = await defaultBackend(), noise, seed, selfCondition } = options;
     for (const [name, images] of Object.entries({ noise, selfCondition })) {
       if (images) checkImages(`pSample: ${name}`, images, x.shape);

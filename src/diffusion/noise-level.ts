@@ -45,6 +45,8 @@ export abstract class NoiseLevels {
   abstract at(timestep: number): NoiseLevel;
   /** The level with this much noise beside an image that was not scaled. */
   abstract withRho(rho: number): NoiseLevel;
+  /** The level at a part of the way from the least noise, 0, to the most, 1. */
+  abstract part(share: number): NoiseLevel;
 
   /**
    * `steps` levels of equation 5 of Karras et al. (2022), the noisiest first, and the clean end.
@@ -90,6 +92,11 @@ export class ScheduleLevels extends NoiseLevels {
     return levelWithRho(rho, this.#timestepOf(Math.log(rho)));
   }
 
+  /** By timesteps. */
+  part(share: number): NoiseLevel {
+    return this.at(Math.round(share * (this.timesteps - 1)));
+  }
+
   #timestepOf(logRho: number): number {
     const above = this.#logRho.findIndex((value) => value >= logRho);
     if (above === 0) return 0;
@@ -116,6 +123,12 @@ export class ContinuousLevels extends NoiseLevels {
 
   withRho(rho: number): NoiseLevel {
     return levelWithRho(rho, Math.log(rho) / 4);
+  }
+
+  /** By the logarithm of rho. */
+  part(share: number): NoiseLevel {
+    const [least, most] = this.range;
+    return this.withRho(least * (most / least) ** share);
   }
 }
 

@@ -4,6 +4,7 @@ import { ndarray } from "../tensor/ndarray.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
 import type { Shape } from "../tensor/shape.ts";
+import type { LowresOptions } from "./cascade.ts";
 import { countOf } from "./conditioning.ts";
 import type { Conditioning, ConditioningOptions } from "./conditioning.ts";
 import type { SamplingPlan } from "./samplers/plan.ts";
@@ -22,7 +23,7 @@ export interface SamplingProgress {
   readonly xStart: NdArray;
 }
 
-export interface SamplingOptions extends ConditioningOptions {
+export interface SamplingOptions extends ConditioningOptions, LowresOptions {
   /** Default 16, or as many as there are classes, vectors, contexts or images given. */
   readonly batchSize?: number;
   /** One side of square images, or [height, width], in pixels. Images that are given know it. */
@@ -101,7 +102,7 @@ export function checkedSeed(seed: number = Math.floor(Math.random() * 2 ** 32)):
 /** The shape of the images that are asked for. */
 export function imagesShape({ classes, vector, context, ...options }: SamplingOptions, channels: number): Shape {
   const [count, ...size] = (options.start ?? options.init ?? options.image)?.shape ?? [];
-  const told = (classes && countOf(classes)) ?? (vector ?? context)?.shape[0];
+  const told = (classes && countOf(classes)) ?? (vector ?? context ?? options.lowresCondImg)?.shape[0];
   const { batchSize = told ?? count ?? 16 } = options;
   const { imageSize = size.length === 3 ? [size[0], size[1]] : undefined } = options;
   if (imageSize === undefined) throw new Error("sample: imageSize must be given, as there are no images to start from");

@@ -1,6 +1,7 @@
 import type { Backend } from "../backend/backend.ts";
 import { compile } from "../backend/compile.ts";
 import type { Compiled } from "../backend/compile.ts";
+import type { Conditions } from "../nn/conditions.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
 import { RandomStream } from "../tensor/random.ts";
@@ -172,12 +173,15 @@ export class StepProgram {
   #output(x: Tensor, t: Tensor, condScale: Tensor, rescaledPhi: Tensor): ModelOutput {
     const { diffusion, model, guidance } = this.layout;
     const told = [...this.#conditions].filter(([name]) => name !== "classes" || (model.numClasses ?? 0) > 0);
-    const conditions = Object.fromEntries(told.map(([name, variable]) => [name, valueOf(variable)]));
+    const conditions: Conditions = Object.fromEntries(told.map(([name, variable]) => [name, valueOf(variable)]));
+    const { lowresCondImg, lowresNoiseTimes } = conditions;
     const selfCondition = model.selfCondition ? valueOf(this.#xStart) : undefined;
     const conditional = diffusion.modelOutput(model, x, t, { ...conditions, selfCondition });
     const kind = guidanceKind(guidance);
     if (kind === "none") return conditional;
-    const unconditional = diffusion.modelOutput(model, x, t, { selfCondition });
+    // Guidance leads away from images of any kind, but of the same in less resolution.
+    const always = { selfCondition, lowresCondImg, lowresNoiseTimes };
+    const unconditional = diffusion.modelOutput(model, x, t, always);
     const phi = kind === "rescaled" ? rescaledPhi : undefined;
     return {
       ...conditional,

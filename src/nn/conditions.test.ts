@@ -173,6 +173,29 @@ describe("a conditional U-Net", () => {
     expect(largestDifference(mixed.data, known.data)).toBeLessThan(1e-6);
   });
 
+  test("of a cascade heeds the images in less resolution, and their noise", async () => {
+    const stage = new Unet({ ...small, lowresCond: true });
+    expect(stage.initConv.weight.shape[1]).toBe(2);
+    const added = ["0", "2"].flatMap((i) => [`lowres_time_mlp.${i}.weight`, `lowres_time_mlp.${i}.bias`]);
+    const plain = new Unet(small).parameters();
+    const names = [...stage.parameters().keys()].filter((name) => !plain.has(name));
+    expect(names).toEqual(added.map((name) => name.replace(".0.", ".1.").replace(".2.", ".3.")));
+    const answer = (image: NdArray, times: readonly number[]) =>
+      evaluate(
+        (x, t, lowresCondImg, lowresNoiseTimes) => stage.forward(x, t, { lowresCondImg, lowresNoiseTimes }),
+        x,
+        time,
+        image,
+        ndarray(times, [2], "i32"),
+      );
+    const [first, second] = [values.array(x.shape), values.array(x.shape)];
+    const { data } = await answer(first, [5, 5]);
+    expect(largestDifference(data, (await answer(second, [5, 5])).data)).toBeGreaterThan(1e-3);
+    const other = (await answer(first, [5, 90])).data;
+    expect(largestDifference(data.slice(0, 16), other.slice(0, 16))).toBeLessThan(1e-6);
+    expect(largestDifference(data.slice(16), other.slice(16))).toBeGreaterThan(1e-3);
+  });
+
   test("takes what is not kept for not told, image by image", async () => {
     const [all, none] = [await predict(told), await predict({})];
     const second = await predict({ ...told, keepMask: bools([0, 1]) });
@@ -203,6 +226,10 @@ describe("a conditional U-Net", () => {
     await expect(classes(model, ndarray([1, 0], [2, 1]))).rejects.toThrow(
       "Unet: classes must be f32 [2,3], got f32 [2,1]",
     );
+    await expect(predict({ lowresCondImg: x })).rejects.toThrow("got a lowresCondImg, but the model was made without");
+    const stage = new Unet({ ...small, lowresCond: true });
+    const alone = evaluate((x, t) => stage.forward(x, t, { lowresCondImg: x }), x, time);
+    await expect(alone).rejects.toThrow("Unet: takes lowresCondImg and lowresNoiseTimes together");
     await expect(predict({ vector: values.array([2, 3]) })).rejects.toThrow(
       "Unet: vector must be f32 [2,2], got f32 [2,3]",
     );

@@ -7,6 +7,10 @@ import type { Tensor } from "../tensor/tensor.ts";
 export interface Conditions {
   /** An estimate of the clean images, shaped as they are (Chen et al. 2022, 2208.04202). */
   readonly selfCondition?: Tensor | undefined;
+  /** The images in less resolution, scaled up to the shape of these and in some noise (Ho et al. 2021, 2106.15282). */
+  readonly lowresCondImg?: Tensor | undefined;
+  /** What tells the noise of `lowresCondImg` as `time` tells that of the images, [batch]. */
+  readonly lowresNoiseTimes?: Tensor | undefined;
   /** The images' classes, i32 [batch], from 0; or, f32 [batch, numClasses], how much of each class's embedding goes in. */
   readonly classes?: Tensor | undefined;
   /** Any numbers that describe each image, f32 [batch, vectorDim]. */
@@ -25,6 +29,7 @@ export interface Conditions {
 /** Which conditions a model takes, as its options say. */
 export interface ConditionSizes {
   readonly selfCondition: boolean;
+  readonly lowresCond: boolean;
   readonly numClasses: number;
   readonly vectorDim: number;
   readonly contextDim: number;
@@ -33,16 +38,23 @@ export interface ConditionSizes {
 /** @throws one line if a condition is ill-shaped or the model was made without it */
 export function checkConditions(layer: string, conditions: Conditions, x: Tensor, sizes: ConditionSizes): void {
   const [batch] = x.shape;
-  const { selfCondition, classes, vector, context, contextMask, keepMask } = conditions;
+  const { selfCondition, lowresCondImg, lowresNoiseTimes, classes, vector, context, contextMask, keepMask } =
+    conditions;
   const require = (name: keyof ConditionSizes, condition: string, given: Tensor | undefined): void => {
     if (given && !sizes[name]) throw new Error(`${layer}: got ${condition}, but the model was made without ${name}`);
   };
   require("selfCondition", "selfCondition", selfCondition);
+  require("lowresCond", "a lowresCondImg", lowresCondImg);
   require("numClasses", "classes", classes);
   require("vectorDim", "a vector", vector);
   require("contextDim", "a context", context);
   if (contextMask && !context) throw new Error(`${layer}: got a contextMask without a context`);
   requireShape(`${layer}: selfCondition`, selfCondition, "f32", x.shape);
+  requireShape(`${layer}: lowresCondImg`, lowresCondImg, "f32", x.shape);
+  if ((lowresCondImg === undefined) !== (lowresNoiseTimes === undefined)) {
+    throw new Error(`${layer}: takes lowresCondImg and lowresNoiseTimes together`);
+  }
+  if (lowresNoiseTimes) requireShape(`${layer}: lowresNoiseTimes`, lowresNoiseTimes, lowresNoiseTimes.dtype, [batch]);
   if (classes?.dtype === "f32") requireShape(`${layer}: classes`, classes, "f32", [batch, sizes.numClasses]);
   else requireShape(`${layer}: classes`, classes, "i32", [batch]);
   requireShape(`${layer}: vector`, vector, "f32", [batch, sizes.vectorDim]);

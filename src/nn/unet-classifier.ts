@@ -9,7 +9,7 @@ import type { UnetOptions } from "./unet-options.ts";
 /** Those of a U-Net's encoder. */
 export interface UnetClassifierOptions extends Omit<
   UnetOptions,
-  "outDim" | "selfCondition" | "vectorDim" | "contextDim"
+  "outDim" | "selfCondition" | "lowresCond" | "vectorDim" | "contextDim"
 > {
   /** Classes to tell apart, at least 2. */
   readonly numClasses: number;

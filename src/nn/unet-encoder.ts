@@ -59,6 +59,18 @@ export class UnetLayers {
     });
   }
 
+  /** From timesteps [batch] to [batch, timeDim]. */
+  timeMlp(): Sequential {
+    const { timeDim, random } = this;
+    const { dim } = this.#options;
+    return new Sequential([
+      new SinusoidalPositionEmbeddings(dim),
+      new Linear(dim, timeDim, { random }),
+      new GELU(),
+      new Linear(timeDim, timeDim, { random }),
+    ]);
+  }
+
   linearAttention(width: number): Residual {
     return new Residual(new PreNorm(width, new LinearAttention(width, this.attention)));
   }
@@ -91,15 +103,10 @@ export abstract class UnetEncoder extends Module {
   constructor(options: Required<UnetOptions>, layers: UnetLayers) {
     super();
     this.options = options;
-    const { dim, initDim, channels, selfCondition } = options;
-    const { random, timeDim, stages, deepest } = layers;
-    this.initConv = new Conv2d(channels * (selfCondition ? 2 : 1), initDim, 1, { random });
-    this.timeMlp = new Sequential([
-      new SinusoidalPositionEmbeddings(dim),
-      new Linear(dim, timeDim, { random }),
-      new GELU(),
-      new Linear(timeDim, timeDim, { random }),
-    ]);
+    const { initDim, channels, selfCondition, lowresCond } = options;
+    const { random, stages, deepest } = layers;
+    this.initConv = new Conv2d(channels * (1 + Number(selfCondition) + Number(lowresCond)), initDim, 1, { random });
+    this.timeMlp = layers.timeMlp();
     this.downs = stages.map(({ wide, deep }, i) => [
       layers.block(wide, wide),
       layers.block(wide, wide),
@@ -120,6 +127,11 @@ export abstract class UnetEncoder extends Module {
   /** Whether it takes an estimate of the clean images. */
   get selfCondition(): boolean {
     return this.options.selfCondition;
+  }
+
+  /** Whether it also takes the images in less resolution. */
+  get lowresCond(): boolean {
+    return this.options.lowresCond;
   }
 
   /** Number of classes that it knows, 0 if none. */

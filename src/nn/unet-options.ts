@@ -14,6 +14,8 @@ export interface UnetOptions {
   readonly channels?: number;
   /** Also take an earlier estimate of the clean images (Chen et al. 2022, 2208.04202); default false. */
   readonly selfCondition?: boolean;
+  /** Also take the images in less resolution, as a stage of a cascade does (Ho et al. 2021, 2106.15282); default false. */
+  readonly lowresCond?: boolean;
   /** Number of classes that images may be of, for a class-conditional model; default 0: none. */
   readonly numClasses?: number;
   /** Length of the vectors that images may be described by; default 0: none. */
@@ -63,6 +65,7 @@ export function completeUnetOptions(layer: string, options: UnetOptions): Requir
     dimMults: [...dimMults],
     channels,
     selfCondition: options.selfCondition ?? false,
+    lowresCond: options.lowresCond ?? false,
     numClasses,
     vectorDim,
     contextDim,

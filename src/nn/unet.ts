@@ -11,6 +11,7 @@ import type { Module } from "./module.ts";
 import { Upsample } from "./resample.ts";
 import type { ResnetBlock } from "./resnet-block.ts";
 import { UnetEncoder, UnetLayers } from "./unet-encoder.ts";
+import type { Sequential } from "./sequential.ts";
 import type { Stage } from "./unet-encoder.ts";
 import { completeUnetOptions } from "./unet-options.ts";
 import type { UnetOptions } from "./unet-options.ts";
@@ -32,6 +33,8 @@ export class Unet extends UnetEncoder {
   readonly classEmbedding: ClassEmbedding | undefined;
   readonly vectorEmbedding: VectorEmbedding | undefined;
   readonly nullContext: Variable | undefined;
+  /** What the noise of images in less resolution adds to the time embedding. */
+  readonly lowresTimeMlp: Sequential | undefined;
   /** After the attention of each of `downs`, the middle and each of `ups`; none without contexts. */
   readonly crossAttns: readonly CrossAttention[] = [];
 
@@ -58,6 +61,7 @@ export class Unet extends UnetEncoder {
       this.nullContext = standardNormal("nullContext", [contextDim], random);
       this.crossAttns = widths.map((width) => new CrossAttention(width, { ...attention, contextDim }));
     }
+    if (complete.lowresCond) this.lowresTimeMlp = layers.timeMlp();
     this.labelParameters();
   }
 
@@ -87,13 +91,17 @@ export class Unet extends UnetEncoder {
   forward(x: Tensor, time: Tensor, conditions: Conditions = {}): Tensor {
     this.checkImages("Unet", x, time);
     checkConditions("Unet", conditions, x, this.options);
-    const known = conditions.selfCondition ?? full(x.shape, 0);
+    const given = [
+      ...(this.selfCondition ? [conditions.selfCondition ?? full(x.shape, 0)] : []),
+      x,
+      ...(this.lowresCond ? [conditions.lowresCondImg ?? full(x.shape, 0)] : []),
+    ];
     const embedding = this.#embed(time, conditions);
     const context = this.nullContext && contextTokens(this.nullContext, conditions, x.shape[0]);
     const look = (y: Tensor, place: number): Tensor =>
       context ? this.crossAttns[place].forward(y, context.tokens, context.mask) : y;
 
-    const encoded = this.encode(this.selfCondition ? concatenate([known, x], 3) : x, embedding, look);
+    const encoded = this.encode(given.length > 1 ? concatenate(given, 3) : x, embedding, look);
     const skips = [...encoded.skips];
     const withSkip = (t: Tensor): Tensor => concatenate([t, ...skips.splice(-1)], 3);
     let y = encoded.deepest;
@@ -115,6 +123,9 @@ export class Unet extends UnetEncoder {
   /** [batch, 4 dim] */
   #embed(time: Tensor, conditions: Conditions): Tensor {
     let embedding = this.timeMlp.forward(time);
+    if (this.lowresTimeMlp && conditions.lowresNoiseTimes) {
+      embedding = embedding.add(this.lowresTimeMlp.forward(conditions.lowresNoiseTimes));
+    }
     if (this.classEmbedding) embedding = embedding.add(this.classEmbedding.forward(conditions));
     if (this.vectorEmbedding) embedding = embedding.add(this.vectorEmbedding.forward(conditions));
     return embedding;

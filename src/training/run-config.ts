@@ -17,6 +17,7 @@ export const unetSettings = z.strictObject({
   dimMults: z.array(wholeNumber(1)).check(z.minLength(1)),
   channels: wholeNumber(1),
   selfCondition: flag(),
+  lowresCond: withDefault(flag(), false),
   numClasses: withDefault(wholeNumber(0), 0),
   vectorDim: withDefault(wholeNumber(0), 0),
   contextDim: withDefault(wholeNumber(0), 0),
@@ -91,6 +92,7 @@ const FIXED = {
     "dimMults",
     "channels",
     "selfCondition",
+    "lowresCond",
     "numClasses",
     "vectorDim",
     "contextDim",
@@ -100,7 +102,15 @@ const FIXED = {
     "weightStandardization",
   ],
   diffusion: ["kind", "timesteps", "lossType", "objective", "varianceType", "sigmaData", "pMean", "pStd"],
-  training: ["batchSize", "gradientAccumulateEvery", "randomHorizontalFlip", "condDropProb", "scheduleSampler", "seed"],
+  training: [
+    "batchSize",
+    "gradientAccumulateEvery",
+    "randomHorizontalFlip",
+    "condDropProb",
+    "lowresFactor",
+    "scheduleSampler",
+    "seed",
+  ],
   dataset: ["height", "width", "channels", "classNames"],
 } as const;
 

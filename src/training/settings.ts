@@ -31,6 +31,8 @@ export const trainingSettings = z.strictObject({
    * what guidance needs: the images of nothing in particular. Ho & Salimans (2022, 2207.12598) found 0.1 and 0.2 equally good.
    */
   condDropProb: withDefault(fraction(), 0.1),
+  /** How many times smaller in each side a model with `lowresCond` is shown the images: 4 from 64 x 64 to 256 x 256. */
+  lowresFactor: withDefault(wholeNumber(2), 4),
   /** All randomness of a run follows from it. */
   seed: withDefault(wholeNumber(0, 2 ** 32 - 1), 0),
 });

@@ -111,6 +111,7 @@ export class Trainer<Model extends TrainedModel = Unet> {
     checkImages(model, diffusion, dataset);
     checkClasses(model, dataset);
     checkDescriptions(model, dataset);
+    checkLowres(model, dataset, this.settings);
     this.model = model;
     this.emaModel = this.settings.emaDecay > 0 ? modelLike(model) : undefined;
     this.#diffusion = diffusion;
@@ -397,6 +398,14 @@ function checkDescriptions({ options }: TrainedModel, { name, vectors, contexts 
     const got = contexts ? `have tokens of ${contexts.dim}` : "have none";
     throw new Error(`Trainer: the model takes contexts of ${contextDim} numbers a token, the images of ${name} ${got}`);
   }
+}
+
+function checkLowres({ options }: TrainedModel, dataset: ImageDataset, { lowresFactor }: TrainingSettings): void {
+  const { name, height, width } = dataset;
+  if (!options.lowresCond || (height % lowresFactor === 0 && width % lowresFactor === 0)) return;
+  throw new Error(
+    `Trainer: height and width must be divisible by lowresFactor, ${lowresFactor}, those of ${name} are ${height} x ${width}`,
+  );
 }
 
 /** A fair coin that depends on the seed and the counter alone: Chen et al. (2022) feed back an estimate half of the time. */

@@ -1,3 +1,4 @@
+import { lowresConditions } from "../diffusion/cascade.ts";
 import { logLikelihood } from "../diffusion/classifier.ts";
 import type { Denoiser } from "../diffusion/denoiser.ts";
 import type { Diffusion } from "../diffusion/diffusion.ts";
@@ -19,6 +20,8 @@ export interface TrainingLossOptions {
   readonly conditions?: Pick<Conditions, "classes" | "vector" | "context" | "contextMask">;
   /** Share of the images of which it is told nothing, picked at random; 0 without. */
   readonly condDropProb?: number | undefined;
+  /** How many times smaller in each side a model with `lowresCond` is shown the images; 4 without. */
+  readonly lowresFactor?: number | undefined;
   /** Draws the timesteps; without it the diffusion does. */
   readonly scheduleSampler?: ImportanceSampler | undefined;
 }
@@ -53,7 +56,8 @@ export function trainingLoss(
   const drawn = options.scheduleSampler?.draw(random, batch);
   const t = drawn?.t ?? diffusion.drawTimes(random, batch);
   const noise = random.normal(xStart.shape);
-  const told = conditionsOf(options, t.shape, random);
+  const lowres = isStage(model) && lowresConditions(diffusion, xStart, options.lowresFactor ?? 4, random);
+  const told = { ...conditionsOf(options, t.shape, random), ...lowres };
   const losses =
     model instanceof UnetClassifier
       ? crossEntropies(model, diffusion.qSample(xStart, t, noise), t, told)
@@ -94,6 +98,10 @@ function conditionsOf(
   const isTold = Object.values(conditions).some((condition) => condition !== undefined);
   if (!isTold || condDropProb === 0) return conditions;
   return { ...conditions, keepMask: random.uniform(shape).compare("ge", condDropProb) };
+}
+
+function isStage(model: Denoiser | UnetClassifier): boolean {
+  return !(model instanceof UnetClassifier) && model.lowresCond === true;
 }
 
 /** Mirrors each image left to right with probability 1/2. */

@@ -225,9 +225,9 @@ export class TrainingProgram {
     options: Pick<TrainingLossOptions, "withEstimate" | "firstImage" | "conditions">,
   ): TrainingLoss {
     const { model, diffusion, settings } = this.#options;
-    const { randomHorizontalFlip, condDropProb } = settings;
+    const { randomHorizontalFlip, condDropProb, lowresFactor } = settings;
     const scheduleSampler = this.#scheduleSampler;
-    const always = { randomHorizontalFlip, condDropProb, scheduleSampler };
+    const always = { randomHorizontalFlip, condDropProb, lowresFactor, scheduleSampler };
     return trainingLoss(model, diffusion, images, key, { ...always, ...options });
   }
 
