@@ -35,6 +35,15 @@ export interface BackendOptions {
   readonly threads?: number | undefined;
   /** Where the wasm backend keeps compiled programs for the next process; nowhere unless given. */
   readonly cache?: ByteCache | undefined;
+  /**
+   * Whether the webgpu backend measures products and convolutions with several tiles when it compiles a program, which
+   * takes some seconds; default false. What was measured before is used anyway.
+   */
+  readonly tune?: boolean | undefined;
+  /** Where the webgpu backend keeps which tiles were the fastest; nowhere unless given. In a page it is Cache Storage. */
+  readonly tileCache?: ByteCache | undefined;
+  /** Is told in single lines how tuning gets on; in Node alone. */
+  readonly log?: ((line: string) => void) | undefined;
 }
 
 /** A compiled graph. */

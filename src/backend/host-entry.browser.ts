@@ -1,4 +1,5 @@
 import type { Backend, BackendOptions } from "./backend.ts";
+import { BrowserCache } from "./byte-cache.browser.ts";
 import { requireSingle } from "./precision.ts";
 import { hostBackend } from "./remote/backend-host.ts";
 import * as platform from "./wasm/platform.browser.ts";
@@ -6,12 +7,12 @@ import { WasmBackend } from "./wasm/wasm-backend.ts";
 import { WebGpuBackend } from "./webgpu/webgpu-backend.ts";
 import type { WebGpuOptions } from "./webgpu/webgpu-backend.ts";
 
-async function open({ device = "auto", precision = "f32", threads }: BackendOptions): Promise<Backend> {
+async function open({ device = "auto", precision = "f32", threads, tune }: BackendOptions): Promise<Backend> {
   let reason: string | undefined;
   if (device !== "wasm") {
-    if (device === "webgpu") return openGpu({ precision });
+    if (device === "webgpu") return openGpu({ precision, tune });
     try {
-      return await openGpu({ precision, allowSoftware: false });
+      return await openGpu({ precision, tune, allowSoftware: false });
     } catch (error) {
       reason = error instanceof Error ? error.message : String(error);
     }
@@ -23,7 +24,8 @@ async function open({ device = "auto", precision = "f32", threads }: BackendOpti
 async function openGpu(options: WebGpuOptions): Promise<Backend> {
   const { gpu } = navigator as { readonly gpu?: GPU };
   if (!gpu) throw new Error("webgpu: this browser has none, or not for a page that comes without https");
-  return WebGpuBackend.create({ gpu, clearsWorkgroupMemory: true, environment: () => undefined }, options);
+  const platform = { gpu, clearsWorkgroupMemory: true, environment: () => undefined };
+  return WebGpuBackend.create(platform, { ...options, tileCache: new BrowserCache("unnoise-tiles") });
 }
 
 hostBackend(self, open);

@@ -33,7 +33,7 @@ const WARM_UP_STEPS = 3;
 
 /** Times every workload that is asked for and prints what it found. */
 export async function benchRun(flags: BenchFlags): Promise<void> {
-  await withDevice(flags, async (backend) => {
+  const measure = async (backend: Backend): Promise<void> => {
     const isTable = flags.json !== true;
     if (isTable) print(`${describeDevice(backend)}; Node ${process.version}`);
     const results: BenchResult[] = [];
@@ -50,7 +50,8 @@ export async function benchRun(flags: BenchFlags): Promise<void> {
     const environment = { ...benchEnvironment(), device: backend.description };
     const report: BenchReport = { results, profiles, environment };
     if (!isTable) print(JSON.stringify(report, undefined, 2));
-  });
+  };
+  await withDevice(flags, measure);
 }
 
 async function time(workload: Workload, rounds: number): Promise<BenchResult> {

@@ -2,7 +2,7 @@ import { Command, Option } from "commander";
 import { workloadNames } from "../bench/workload-names.ts";
 import { wholeNumber } from "../training/rules.ts";
 import type { BenchFlags } from "./bench-run.ts";
-import { deviceNames, precisionOption } from "./device.ts";
+import { deviceNames, precisionOption, tuneOption } from "./device.ts";
 import { numberFlag } from "./flags.ts";
 import { namesFlag } from "./name-list.ts";
 
@@ -30,6 +30,7 @@ export function benchCommand(): Command {
     .option("--json", "print one JSON object instead of tables")
     .addOption(new Option("--device <name>", "what to compute on").choices(deviceNames).default("auto"))
     .addOption(precisionOption())
+    .addOption(tuneOption())
     .addHelpText("after", EXAMPLES)
     .action(async (flags: BenchFlags) => {
       const { benchRun } = await import("./bench-run.ts");

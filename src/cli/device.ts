@@ -4,6 +4,7 @@ import { DeviceLost } from "../backend/device-lost.ts";
 import { precisions, requireSingle } from "../backend/precision.ts";
 import type { Precision } from "../backend/precision.ts";
 import { programCache } from "./program-cache.ts";
+import { tileCache } from "./tile-cache.ts";
 
 export const deviceNames = ["auto", "webgpu", "wasm", "reference"] as const;
 export type DeviceName = (typeof deviceNames)[number];
@@ -12,6 +13,8 @@ export interface DeviceFlags {
   readonly device: DeviceName;
   /** Single unless given. */
   readonly precision?: Precision;
+  /** Whether a GPU's kernels are tuned when they are compiled. */
+  readonly tune?: boolean;
 }
 
 export function precisionOption(): Option {
@@ -19,15 +22,25 @@ export function precisionOption(): Option {
   return new Option("--precision <name>", meaning).choices(precisions).default("f32");
 }
 
-/** Opens a device; `auto` is a GPU in hardware where there is one, else the processor. */
-export async function openDevice({ device, precision = "f32" }: DeviceFlags): Promise<Backend> {
+export function tuneOption(): Option {
+  const meaning = "measure on a GPU which tiles are the fastest when kernels are compiled; what is found is kept";
+  return new Option("--tune", meaning);
+}
+
+/**
+ * Opens a device; `auto` is a GPU in hardware where there is one, else the processor.
+ *
+ * @param log is told how tuning gets on
+ */
+export async function openDevice(flags: DeviceFlags, log = complain): Promise<Backend> {
+  const { device, precision = "f32", tune } = flags;
   if (device === "reference") {
     requireSingle(precision, device);
     const { ReferenceBackend } = await import("../backend/reference/backend.ts");
     return ReferenceBackend.create();
   }
   const { openBackend } = await import("../backend/open.node.ts");
-  return openBackend({ device, precision, cache: programCache() });
+  return openBackend({ device, precision, cache: programCache(), tune, tileCache: tileCache(), log });
 }
 
 /** What it computes on, and why on nothing faster. */
@@ -66,4 +79,9 @@ async function useAndClose<T>(backend: Backend, use: (backend: Backend) => Promi
   } finally {
     await backend.close();
   }
+}
+
+/** Where output may be a file of numbers. */
+function complain(line: string): void {
+  process.stderr.write(`${line}\n`);
 }

@@ -39,7 +39,11 @@ interface Run {
   readonly diffusion: Diffusion;
   readonly backend: Backend;
   readonly trainer: Trainer<TrainedModel>;
-  /** How the run speaks now: around the bar while there is one. */
+  readonly voice: Voice;
+}
+
+/** How a run and its device speak now: around the bar while there is one. */
+export interface Voice {
   say: (line: string) => void;
 }
 
@@ -53,8 +57,9 @@ export async function trainRun(
   settings: RunSettings,
   dataset: ImageDataset,
   backend: Backend,
+  voice: Voice,
 ): Promise<number> {
-  const run = buildRun(path, settings, dataset, backend);
+  const run = buildRun(path, settings, dataset, backend, voice);
   const startStep = await run.trainer.prepare();
   introduce(run, startStep);
   const totalSteps = run.trainer.totalSteps(settings.length);
@@ -72,7 +77,7 @@ export async function trainRun(
   return 0;
 }
 
-function buildRun(path: string, settings: RunSettings, dataset: ImageDataset, backend: Backend): Run {
+function buildRun(path: string, settings: RunSettings, dataset: ImageDataset, backend: Backend, voice: Voice): Run {
   const model = modelOf(settings, dataset.channels);
   const diffusion = diffusionOf(settings);
   const notes = { command: settings };
@@ -86,10 +91,9 @@ function buildRun(path: string, settings: RunSettings, dataset: ImageDataset, ba
     runDirectory: directory,
     saveEvery,
     backend,
-    log: (line) => run.say(line),
+    log: (line) => voice.say(line),
   });
-  const run: Run = { path, settings, directory, dataset, diffusion, backend, trainer, say: print };
-  return run;
+  return { path, settings, directory, dataset, diffusion, backend, trainer, voice };
 }
 
 function introduce({ path, settings, directory, dataset, backend, trainer }: Run, startStep: number): void {
@@ -109,7 +113,7 @@ async function trainSteps(run: Run, startStep: number, totalSteps: number): Prom
   const { trainer, settings } = run;
   const display = await progressDisplay(totalSteps, startStep);
   const interrupt = catchInterrupt(() => display.say("Stopping after this step; Ctrl-C again stops at once."));
-  run.say = (line) => display.say(line);
+  run.voice.say = (line) => display.say(line);
   display.note("compiling the training step");
   try {
     // Previews show the model of their own step.
@@ -133,7 +137,7 @@ async function trainSteps(run: Run, startStep: number, totalSteps: number): Prom
     throw error;
   } finally {
     display.stop();
-    run.say = print;
+    run.voice.say = print;
     interrupt.release();
   }
 }
@@ -144,7 +148,7 @@ async function saveAfterFailure(run: Run): Promise<void> {
     () => true,
     () => false,
   );
-  if (isSaved) run.say(`Stopped at step ${run.trainer.step} with a checkpoint in ${run.path}.`);
+  if (isSaved) run.voice.say(`Stopped at step ${run.trainer.step} with a checkpoint in ${run.path}.`);
 }
 
 async function drawLoss({ path, directory }: Run): Promise<void> {

@@ -1,7 +1,8 @@
 import { Command, Option } from "commander";
 import { join } from "node:path";
 import { openData } from "./dataset.ts";
-import { deviceNames, openDevice, precisionOption, withSpareDevice } from "./device.ts";
+import type { Backend } from "../backend/backend.ts";
+import { deviceNames, openDevice, precisionOption, tuneOption, withSpareDevice } from "./device.ts";
 import type { DeviceFlags } from "./device.ts";
 import { presets } from "./presets/all.ts";
 import { print } from "./print.ts";
@@ -38,23 +39,25 @@ export function trainCommand(): Command {
     .option("--out <directory>", `where the run goes (default: ${RUNS_DIRECTORY}/<preset>)`)
     .option("--no-resume", "start another run instead of going on from the checkpoint that is there")
     .addOption(new Option("--device <name>", "what to compute on").choices(deviceNames).default("auto"))
-    .addOption(precisionOption());
+    .addOption(precisionOption())
+    .addOption(tuneOption());
   addSettingFlags(command);
   return command.addHelpText("after", EXAMPLES).action(train);
 }
 
 async function train(flags: TrainFlags): Promise<void> {
   const { path, settings } = await planRun(flags);
+  const voice = { say: print };
+  const say = (line: string): void => voice.say(line);
+  const open = () => openDevice(flags, say);
   // None of the three waits for another, and data are unpacked on a thread of their own.
   const [dataset, backend, { trainRun }] = await Promise.all([
-    openData(settings, print),
-    openDevice(flags),
+    openData(settings, say),
+    open(),
     import("./train-run.ts"),
   ]);
-  const reopen = () => openDevice(flags);
-  process.exitCode = await withSpareDevice(backend, reopen, print, (device) =>
-    trainRun(path, settings, dataset, device),
-  );
+  const trainOn = (device: Backend) => trainRun(path, settings, dataset, device, voice);
+  process.exitCode = await withSpareDevice(backend, open, say, trainOn);
 }
 
 /** Where the run goes and what its settings are: a new one, or one to go on with. */

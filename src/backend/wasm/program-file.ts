@@ -1,6 +1,7 @@
 import { allocate } from "../../tensor/dtype.ts";
 import type { TypedArray } from "../../tensor/dtype.ts";
 import type { Graph } from "../../tensor/graph.ts";
+import { digestOf } from "../digest.ts";
 import { recordGraph, variablesOf } from "../remote/graph-record.ts";
 import type { BufferPlace, CompiledProgram, PlacedBuffer, Target } from "./compiled-program.ts";
 
@@ -21,15 +22,11 @@ export async function programKey(graph: Graph, { features, sharesMemory }: Targe
     return typeof value === "number" && (!Number.isFinite(value) || Object.is(value, -0)) ? numberText(value) : value;
   });
   const parts = [new TextEncoder().encode(text), ...literals.map(bytesOf)];
-  return hexOf(await crypto.subtle.digest("SHA-256", joined(parts)));
+  return digestOf(joined(parts));
 }
 
 function numberText(value: number): string {
   return Object.is(value, -0) ? "-0" : String(value);
-}
-
-function hexOf(digest: ArrayBuffer): string {
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** The length of a header as a 32-bit word, the header as JSON, the module, and literals one after another. */

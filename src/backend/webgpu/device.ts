@@ -87,6 +87,11 @@ export function nameOf({ vendor, architecture, device, description }: GPUAdapter
   return description || [vendor, architecture, device].filter((part) => part !== "").join(" ") || "unnamed GPU";
 }
 
+/** All that an adapter tells of itself, its driver included where it does. */
+export function identityOf({ vendor, architecture, device, description }: GPUAdapterInfo): string {
+  return [vendor, architecture, device, description].join(" / ");
+}
+
 function firstLine(text: string): string {
   return text.trim().split("\n", 1)[0];
 }

@@ -9,7 +9,7 @@ import { bytesFor } from "./memory.ts";
 import type { Memory } from "./memory.ts";
 import type { Kernel, Pipelines } from "./pipelines.ts";
 import { Profiler } from "./profiler.ts";
-import { MOST_PER_DIMENSION } from "./shader.ts";
+import { gridOf } from "./shader.ts";
 import type { Dispatch } from "./shader.ts";
 import type { SlotPlan } from "./slots.ts";
 import { WORD_BYTES } from "./storage.ts";
@@ -158,7 +158,7 @@ export class WebGpuExecutable implements Executable {
       pass ??= encoder.beginComputePass();
       pass.setPipeline(kernels[i].pipeline);
       pass.setBindGroup(0, this.#groups[i]);
-      pass.dispatchWorkgroups(Math.min(workgroups, MOST_PER_DIMENSION), Math.ceil(workgroups / MOST_PER_DIMENSION));
+      pass.dispatchWorkgroups(...gridOf(workgroups));
     });
     pass?.end();
   }

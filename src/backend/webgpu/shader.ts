@@ -44,6 +44,9 @@ export interface ShaderBuffers {
 /** What shaders depend on of the adapter that runs them. */
 export interface AdapterTraits {
   readonly maxStorageBuffersPerShaderStage: number;
+  readonly maxComputeInvocationsPerWorkgroup: number;
+  /** Bytes. */
+  readonly maxComputeWorkgroupStorageSize: number;
   /** Whether little workgroup memory matters more than speed: where a driver in software clears it, it writes code for each word. */
   readonly smallTiles: boolean;
   /** Invocations that can exchange values without memory, in runs by their numbers. */
@@ -51,7 +54,12 @@ export interface AdapterTraits {
 }
 
 /** Workgroups that one dimension of a dispatch takes; more go into a second one. */
-export const MOST_PER_DIMENSION = 65535;
+const MOST_PER_DIMENSION = 65535;
+
+/** A number of workgroups in two dimensions. */
+export function gridOf(workgroups: number): [x: number, y: number] {
+  return [Math.min(workgroups, MOST_PER_DIMENSION), Math.ceil(workgroups / MOST_PER_DIMENSION)];
+}
 
 /** Collects the text of one compute shader, with the buffers that it turns out to use. */
 export class ShaderWriter {

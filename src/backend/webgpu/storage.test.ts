@@ -9,7 +9,12 @@ import { planSlots } from "./slots.ts";
 import { emitKernel } from "./kernels.ts";
 import { storageOf } from "./storage.ts";
 
-const adapter = { maxStorageBuffersPerShaderStage: 8, smallTiles: false };
+const adapter = {
+  maxStorageBuffersPerShaderStage: 8,
+  maxComputeInvocationsPerWorkgroup: 256,
+  maxComputeWorkgroupStorageSize: 16384,
+  smallTiles: false,
+};
 
 function programOf(shapes: readonly (readonly number[])[], build: (...inputs: Tensor[]) => Tensor[]): Program {
   const inputs = inputLeaves(shapes.map((shape) => ({ shape, dtype: "f32" })));

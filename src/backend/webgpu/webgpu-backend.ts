@@ -1,10 +1,10 @@
 import { compileGraph } from "../../compiler/compiler.ts";
 import { writesOf } from "../../compiler/program.ts";
 import type { Graph } from "../../tensor/graph.ts";
-import type { Backend } from "../backend.ts";
+import type { Backend, ByteCache } from "../backend.ts";
 import { checkGraph } from "../checks.ts";
 import type { Precision } from "../precision.ts";
-import { Device, nameOf } from "./device.ts";
+import { Device, identityOf, nameOf } from "./device.ts";
 import { WebGpuExecutable } from "./executable.ts";
 import type { Site } from "./executable.ts";
 import { emitKernel } from "./kernels.ts";
@@ -15,6 +15,8 @@ import { planSlots } from "./slots.ts";
 import { splitContractions } from "./split.ts";
 import { storageOf } from "./storage.ts";
 import { subgroupSizeOf } from "./subgroups.ts";
+import { TileChoices } from "./tile-choices.ts";
+import { Tuner } from "./tuner.ts";
 import { VariableStore } from "./variable-store.ts";
 import { Workspace } from "./workspace.ts";
 
@@ -23,6 +25,12 @@ export interface WebGpuOptions {
   readonly allowSoftware?: boolean;
   /** Default f32. */
   readonly precision?: Precision;
+  /** Whether kernels are measured with several tiles when a program is compiled. Default false. */
+  readonly tune?: boolean | undefined;
+  /** Where it is kept which tiles were the fastest; what is found there is used. */
+  readonly tileCache?: ByteCache | undefined;
+  /** Is told in single lines how tuning gets on. */
+  readonly log?: ((line: string) => void) | undefined;
 }
 
 /** What the backend needs of the platform that it runs on. */
@@ -41,11 +49,12 @@ export class WebGpuBackend implements Backend {
   readonly #site: Site;
   readonly #dumps: boolean;
   readonly #adapter: AdapterTraits;
+  readonly #tuner: Tuner;
   #closed = false;
   /** The last job; jobs run one after another. */
   #last: Promise<unknown> = Promise.resolve();
 
-  private constructor(device: Device, adapter: AdapterTraits, precision: Precision, dumps: boolean) {
+  private constructor(device: Device, adapter: AdapterTraits, dumps: boolean, options: WebGpuOptions) {
     const exclusively = <T>(job: () => T | Promise<T>): Promise<T> => this.#exclusively(job);
     const memory = new Memory(device);
     this.#site = {
@@ -57,28 +66,32 @@ export class WebGpuBackend implements Backend {
       exclusively,
     };
     this.#adapter = adapter;
+    const { precision = "f32", tune: measures = false, tileCache, log = () => {} } = options;
+    const choices = new TileChoices(identityOf(device.info), tileCache, log);
+    this.#tuner = new Tuner({ device, memory, adapter, exclusively }, choices, { measures, log });
     this.#dumps = dumps;
     this.precision = precision;
     this.description = `WebGPU, ${device.description}${precision === "f16" ? ", in half precision" : ""}`;
   }
 
   /** @throws Error of one line if there is no adapter that will do */
-  static async create(
-    platform: Platform,
-    { allowSoftware = true, precision = "f32" }: WebGpuOptions = {},
-  ): Promise<WebGpuBackend> {
+  static async create(platform: Platform, options: WebGpuOptions = {}): Promise<WebGpuBackend> {
+    const { allowSoftware = true } = options;
     const adapter = await platform.gpu.requestAdapter({ powerPreference: "high-performance" });
     if (adapter === null)
       throw new Error("webgpu: no GPU to be found: it takes a driver for Vulkan, Metal or Direct3D 12");
     if (!allowSoftware && isSoftware(adapter.info))
       throw new Error(`webgpu: the only GPU, ${nameOf(adapter.info)}, is one in software`);
     const device = await Device.open(adapter);
+    const { limits } = device.gpu;
     const traits = {
-      maxStorageBuffersPerShaderStage: device.gpu.limits.maxStorageBuffersPerShaderStage,
+      maxStorageBuffersPerShaderStage: limits.maxStorageBuffersPerShaderStage,
+      maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
+      maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
       smallTiles: platform.clearsWorkgroupMemory && isSoftware(device.info),
       subgroupSize: await subgroupSizeOf(device),
     };
-    return new WebGpuBackend(device, traits, precision, platform.environment("UNNOISE_DUMP") !== undefined);
+    return new WebGpuBackend(device, traits, platform.environment("UNNOISE_DUMP") !== undefined, options);
   }
 
   /** The device, for code that shares it. */
@@ -100,7 +113,8 @@ export class WebGpuBackend implements Backend {
     const work = compiled.kernels.filter((kernel) => writesOf(kernel).some(({ length }) => length > 0));
     const program = { ...compiled, kernels: splitContractions(work) };
     const storage = storageOf(program, this.precision);
-    const dispatches = program.kernels.map((kernel) => emitKernel(kernel, storage, this.#adapter));
+    const tiles = await this.#tuner.tilesFor(program.kernels, storage);
+    const dispatches = program.kernels.map((kernel) => emitKernel(kernel, storage, this.#adapter, tiles.get(kernel)));
     if (this.#dumps) for (const wgsl of new Set(dispatches.map((dispatch) => dispatch.wgsl))) console.error(wgsl);
     const plan = planSlots(program, storage, dispatches);
     const kernels = await pipelines.compile(dispatches);
