@@ -77,10 +77,7 @@ export class WasmBackend implements Backend {
   }
 
   static async create(platform: Platform, options: WasmOptions = {}): Promise<WasmBackend> {
-    const threads = options.threads ?? Number(platform.environment("UNNOISE_THREADS") ?? platform.hardwareThreads());
-    if (!Number.isInteger(threads) || threads < 1) {
-      throw new Error(`wasm: threads must be a whole number of 1 or more, got ${threads}`);
-    }
+    const threads = threadsOf(platform, options);
     if (threads > 1 && !platform.sharesMemory) {
       throw new Error(`wasm: ${threads} threads need shared memory, which a page has if it is cross-origin isolated`);
     }
@@ -145,4 +142,14 @@ async function chooseFeatures(platform: Platform, options: WasmOptions): Promise
   }
   platform.setRevectorize(false);
   return { wide: false, relaxed };
+}
+
+function threadsOf(platform: Platform, options: WasmOptions): number {
+  const setting = platform.environment("UNNOISE_THREADS");
+  const threads = options.threads ?? Number(setting ?? platform.hardwareThreads());
+  // Hundreds of threads on a few cores do nothing but wait for each other.
+  const most = Math.max(256, platform.hardwareThreads());
+  if (Number.isInteger(threads) && threads >= 1 && threads <= most) return threads;
+  const [name, got] = options.threads === undefined ? ["UNNOISE_THREADS", setting] : ["threads", threads];
+  throw new Error(`wasm: ${name} must be a whole number from 1 to ${most}, got ${got}`);
 }
