@@ -76,7 +76,7 @@ async function compareThreads(plan: Plan): Promise<Outcome> {
   const { threads } = plan;
   const title = `${titleOf("train", plan.batchSize)}, ${threads} threads over one`;
   const contestants = [ours({ threads }), { ...ours({ threads: 1 }), name: "unnoise, 1 thread" }];
-  return withParticipants(contestants, "train", title, plan, async (participants) => ({
+  return withParticipants(contestants, "train", title, { ...plan, peers: [] }, async (participants) => ({
     results: [resultOf(title, "s", await takeTurns(participants, title, plan))],
     descriptions: participants.map(({ description }) => description),
   }));
@@ -86,9 +86,8 @@ async function compareThreads(plan: Plan): Promise<Outcome> {
 async function compareProcesses(plan: Plan): Promise<Outcome> {
   const task = await taskOf("train", plan);
   const title = titleOf("train", task.batchSize);
-  const trainers = [ours({ threads: plan.threads }), ...plan.peers].filter(({ workloads }) =>
-    workloads.includes("train"),
-  );
+  const everybody = [ours({ threads: plan.threads }), ...plan.peers];
+  const trainers = everybody.filter(({ workloads }) => workloads.includes("train"));
   const seconds: Samples = new Map(trainers.map((contestant) => [contestant, []]));
   const bytes: Samples = new Map(trainers.map((contestant) => [contestant, []]));
   const descriptions = new Set<string>();

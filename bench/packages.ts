@@ -37,8 +37,13 @@ const SYSTEM_PYTHONS: readonly string[] = ["python3", "python"];
 
 /** Prints which packages are missing, without importing them, which takes seconds. */
 const PROBE = `
-import importlib.util, sys
-print(*(name for name in sys.argv[1:] if importlib.util.find_spec(name) is None))
+import importlib.metadata, sys
+def lacks(name):
+    try:
+        importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return True
+print(*filter(lacks, sys.argv[1:]))
 `;
 
 /**
@@ -54,11 +59,12 @@ export async function findLibrary(
   environment: NodeJS.ProcessEnv = process.env,
 ): Promise<Found | Absent> {
   const directory = npmDirectory(environment);
-  const python = await findPython(Object.keys(pip), environment);
+  const packages = Object.keys(pip);
+  const python = await findPython(packages, environment);
   const missing = Object.keys(npm).filter((name) => !existsSync(join(directory, "node_modules", name)));
   if (python !== undefined && missing.length === 0) return { python, npm: directory };
   const install = `\`npm run bench -- --install-peers --peers ${id}\` installs it outside of the repository`;
-  const named = Object.keys(pip).length > 0 ? ", or UNNOISE_PYTHON names a python that has it" : "";
+  const named = packages.length > 0 ? `, or UNNOISE_PYTHON names a python that has ${packages.join(", ")}` : "";
   return { absence: `${name} is absent, so it does not take part: ${install}${named}` };
 }
 

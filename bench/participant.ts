@@ -29,7 +29,8 @@ const ready = z.object({ ready: z.object({ description: z.string() }) });
 
 /**
  * A process that does a workload on request and sleeps in between, so that several can take turns. It speaks lines
- * of JSON: {"ready": ...} after its first step, then one answer for each request.
+ * of JSON: {"ready": ...} after its first step, then one answer for each request: "step", "memory", of a peer "values"
+ * (see Referee), of us "profile".
  */
 export class Participant {
   readonly contestant: Contestant;

@@ -6,9 +6,10 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
+import { ours } from "../bench/contestants.ts";
 import { expectedValues } from "../bench/expected-values.ts";
 import { lossPlot } from "../bench/loss-plot.ts";
-import { largestDifference } from "../bench/referee.ts";
+import { Referee, largestDifference } from "../bench/referee.ts";
 
 const main = fileURLToPath(new URL("../bench/main.ts", import.meta.url));
 const cli = fileURLToPath(new URL("../src/cli/main.ts", import.meta.url));
@@ -186,11 +187,30 @@ describe("npm run bench", { timeout: 180_000 }, () => {
   });
 });
 
-describe("the referee", () => {
+describe("the referee", { timeout: 60_000 }, () => {
   test("wants as many values, all of them numbers", () => {
     expect(largestDifference([1, 2.5], [1, 2])).toBe(0.5);
     expect(largestDifference([1], [1, 2])).toBe(Infinity);
     expect(largestDifference([1, NaN], [1, 2])).toBeNaN();
+  });
+
+  test("compares the first images with one that gets fewer", async () => {
+    const expected = await expectedValues("forward", 2);
+    const { values, contestant } = { values: expected.slice(0, 28 * 28), contestant: ours({ threads: 1 }) };
+    const ask = async <Answer>(schema: z.ZodType<Answer>) => schema.parse({ values });
+    const referee = await Referee.create();
+    try {
+      await expect(referee.judge({ contestant, ask }, "forward", 2)).rejects.toThrow("got Infinity");
+      const slow = { ...contestant, mostImages: 1 };
+      await expect(referee.judge({ contestant: slow, ask }, "forward", 2)).resolves.toBeUndefined();
+      values[0] += 0.001;
+      const other = { ...slow, name: "other" };
+      await expect(referee.judge({ contestant: other, ask }, "forward", 2)).rejects.toThrow(/within 0.0002, got 0.00/);
+      const lessPrecise = { ...slow, name: "less precise", counts: false };
+      await expect(referee.judge({ contestant: lessPrecise, ask }, "forward", 2)).resolves.toBeUndefined();
+    } finally {
+      await referee.dispose();
+    }
   });
 });
 

@@ -39,14 +39,14 @@ async function make(settings: PredictorSettings): Promise<Predictor> {
 
 /** Exports the U-Net, for as long as it is used. */
 async function withGraph<Result>(
-  { python, reference, batch, threads }: PredictorSettings,
+  { python, reference, batch }: PredictorSettings,
   use: (path: string) => Promise<Result>,
 ): Promise<Result> {
   const directory = await mkdtemp(join(tmpdir(), "unnoise-bench-"));
   try {
     const path = join(directory, "unet.onnx");
     const script = fileURLToPath(new URL("export_onnx.py", import.meta.url));
-    const flags = ["--reference", reference, "--batch", String(batch), "--threads", String(threads), "--out", path];
+    const flags = ["--reference", reference, "--batch", String(batch), "--out", path];
     await promisify(execFile)(python, ["-B", script, ...flags]);
     return await use(path);
   } finally {

@@ -34,6 +34,7 @@ def make(arguments, reference):
     noise = of(reference.noise).contiguous(memory_format=layout)
     timesteps = of(reference.timesteps).long()
     middle = diffusion.timesteps // 2
+
     def autocast():
         return torch.autocast("cpu", dtype=torch.bfloat16, enabled=mode == "bf16")
 
