@@ -24,7 +24,7 @@ export function benchCommand(): Command {
         .argParser(namesFlag(workloadNames))
         .default(workloadNames, workloadNames.join(",")),
     )
-    .option("--rounds <n>", "how often each is timed", numberFlag(count), 5)
+    .option("--rounds <n>", "how many times each is timed", numberFlag(count), 5)
     .option("--batch-size <n>", "images at once (default: 128; 64 for sampling)", numberFlag(count))
     .option("--kernels [n]", "also list the slowest kernels one by one (default: 30)", numberFlag(count))
     .option("--json", "print one JSON object instead of tables")

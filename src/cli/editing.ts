@@ -23,16 +23,16 @@ export interface EditingFlags {
 export function addEditingFlags(command: Command): void {
   const count = numberFlag(wholeNumber(1));
   const options = [
-    new Option("--init <image>", "start from this image with noise instead of from noise alone"),
+    new Option("--init <image>", "start from this image plus noise instead of from noise alone"),
     new Option(
       "--strength <x>",
-      `how much becomes of --init: the share of the steps that run, 0 leaves it as it is (default: ${STRENGTH})`,
+      `how much of --init changes: the share of the steps that are run, 0 leaves it as it is (default: ${STRENGTH})`,
     ).argParser(numberFlag(numberWithin(0, 1))),
-    new Option("--inpaint <image>", "paint only a part of this image, by RePaint, with ddpm"),
-    new Option("--mask <image>", "that part: white where to paint, black where the image stays"),
+    new Option("--inpaint <image>", "repaint only a part of this image (RePaint), with ddpm by default"),
+    new Option("--mask <image>", "which part: paint where it is white, keep the image where it is black"),
     new Option(
       "--resamples <n>",
-      `how often each stretch of steps is walked, until both parts fit (default: ${RESAMPLES})`,
+      `how often each stretch of steps is run, so that both parts fit (default: ${RESAMPLES})`,
     ).argParser(count),
     new Option("--jump-length <n>", "steps of such a stretch (default: 10)").argParser(count),
     new Option("--resize", RESIZE_HELP),

@@ -74,7 +74,7 @@ describe("unnoise evaluate", { timeout: 60_000 }, () => {
       "train-classifier --data stripes --epochs 3 --batch-size 10 --out toy.safetensors",
     );
     expect(classifier.stdout).toContain("trained 18 steps");
-    expect(classifier.stdout).toMatch(/names \d+\.\d\d % of stripes rightly\nwrote toy\.safetensors\n$/);
+    expect(classifier.stdout).toMatch(/names \d+\.\d\d % of stripes correctly\nwrote toy\.safetensors\n$/);
   }, 60_000);
 
   test("gives one row for every sampler and number of steps, in a table and in a file", async () => {

@@ -28,19 +28,19 @@ export function addGuidingFlags(command: Command): void {
   const options = [
     new Option(
       "--class <names>",
-      "classes to draw in turn, by names or numbers with commas between (default: all, of a model that knows classes)",
+      "names or numbers of the classes to draw in turn, separated by commas (default: all that the model knows)",
     ),
     new Option(
       "--guidance <scale>",
-      "how far to go towards the class: 1 draws as trained, 2 to 5 clearer and less varied (default: 1)",
+      "how strongly the class shapes the image: 1 as trained, 2 to 5 clearer and less varied (default: 1)",
     ).argParser(numberFlag(numberWithin(-100, 100))),
     new Option(
       "--rescale-phi <x>",
-      "how far guided images get back the contrast of unguided ones, 0 to 1; 0.7 against glare (default: 0)",
+      "give guided images the contrast of unguided ones, from 0 (not) to 1 (fully); try 0.7 if they look too harsh (default: 0)",
     ).argParser(numberFlag(numberWithin(0, 1))),
     new Option(
       "--classifier <path>",
-      "let this classifier of noisy images guide, also a model that knows no classes; its run or checkpoint",
+      "guide with this classifier of noisy images, a run or a checkpoint, even if the model knows no classes",
     ),
   ];
   for (const option of options) command.addOption(option.helpGroup("Classes:"));

@@ -24,7 +24,7 @@ export function infoCommand(): Command {
     .addOption(new Option("--preset <name>", "describe the model of a preset instead").choices(names))
     .option(
       "--batch-size <n>",
-      "images of the training step whose memory is told (default: as trained)",
+      "batch size to compute the memory of a training step for (default: as trained)",
       numberFlag(wholeNumber(1)),
     )
     .addOption(new Option("--device <name>", "where that step would run").choices(deviceNames).default("auto"))

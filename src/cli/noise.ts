@@ -20,8 +20,13 @@ export function noiseCommand(): Command {
     )
     .option("--timesteps <n>", "timesteps of the schedule", numberFlag(wholeNumber(1, 1_000_000)), 300)
     .option("--at <t,...>", "timesteps to show, from 0", numbersFlag(wholeNumber(0)), [0, 50, 100, 150, 199])
-    .option("--size <n>", "side that the image is scaled and cut to", numberFlag(wholeNumber(1, 4096)), 128)
-    .option("--seed <n>", "what the noise follows from", numberFlag(wholeNumber(0, 2 ** 32 - 1)), 0)
+    .option(
+      "--size <n>",
+      "size in pixels that the image is scaled and cropped to",
+      numberFlag(wholeNumber(1, 4096)),
+      128,
+    )
+    .option("--seed <n>", "seed of the noise", numberFlag(wholeNumber(0, 2 ** 32 - 1)), 0)
     .option("--out <file>", "where to write: .png, .jpg or .webp", "noise.png")
     .addHelpText("after", EXAMPLES)
     .action(async (image: string, flags: NoiseFlags) => {

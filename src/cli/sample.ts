@@ -10,7 +10,7 @@ import type { SampleFlags } from "./sample-run.ts";
 
 const EXAMPLES = `
 Examples:
-  $ unnoise sample                                     16 images from the latest run
+  $ unnoise sample                                     images from the latest run
   $ unnoise sample -n 64 --seed 7 --gif
   $ unnoise sample --checkpoint runs/fashion-mnist/checkpoints/step-500.safetensors --out early.png
   $ unnoise sample --class "ankle boot" --guidance 3
@@ -34,36 +34,46 @@ export function sampleCommand(): Command {
     )
     .option(
       "-n, --number <n>",
-      "images to draw (default: about 16, as many of each class)",
+      "images to draw (default: about 16, the same number of each class)",
       numberFlag(wholeNumber(1, 100_000)),
     )
     .option(
       "--seed <n>",
-      "draw the same images again (default: others each time)",
+      "draw the same images again (default: different ones each time)",
       numberFlag(wholeNumber(0, 2 ** 32 - 1)),
     )
     .option(
       "--steps <n>",
-      "noise levels to visit: as many evaluations of the model, of heun and edm about twice (default: as trained)",
+      "noise levels to visit, with one evaluation of the model at each; with heun and edm about two (default: as trained)",
       numberFlag(count),
     )
     .addOption(
-      new Option("--sampler <name>", "the way from noise to images (default: by --steps, ddpm or ddim)").choices(
-        samplerNames,
-      ),
+      new Option(
+        "--sampler <name>",
+        "how to get from noise to images (default: ddpm, ddim with fewer steps than timesteps, heun for edm)",
+      ).choices(samplerNames),
     )
     .addOption(
-      new Option("--timestep-spacing <name>", "which timesteps it visits (default: by sampler)").choices(
-        timestepSpacingNames,
-      ),
+      new Option(
+        "--timestep-spacing <name>",
+        "how its steps are spread over the timesteps (default: depends on the sampler)",
+      ).choices(timestepSpacingNames),
     )
-    .option("--eta <x>", "noise that ddim and its like add, 0 (none) to 1 (as ddpm)", numberFlag(numberWithin(0, 1)))
-    .option("--grid <columns>", "images in a row of the picture (default: about square)", numberFlag(count))
+    .option(
+      "--eta <x>",
+      "noise that ddim and similar samplers add, from 0 (none) to 1 (as much as ddpm)",
+      numberFlag(numberWithin(0, 1)),
+    )
+    .option(
+      "--grid <columns>",
+      "images per row of the picture (default: about as many as there are rows)",
+      numberFlag(count),
+    )
     .option("--no-grid", "write every image to a file of its own, in the directory --out")
     .option("--gif [file]", "also write an animation of the denoising")
-    .option("--scale <n>", "enlarge every pixel to a square of this side", numberFlag(wholeNumber(1, 64)))
+    .option("--scale <n>", "enlarge every pixel to a square of n x n", numberFlag(wholeNumber(1, 64)))
     .option("--out <path>", "where to write: .png, .jpg or .webp (default: samples-<seed>.png)")
-    .option("--no-ema", "draw with the model itself instead of its average")
+    .option("--no-ema", "draw with the weights themselves instead of their average")
     .addOption(new Option("--device <name>", "what to compute on").choices(deviceNames).default("auto"))
     .addOption(precisionOption());
   addGuidingFlags(command);

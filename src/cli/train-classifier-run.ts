@@ -45,7 +45,7 @@ export async function trainClassifierRun(flags: TrainClassifierFlags): Promise<n
       training: { epochs, batchSize, learningRate, seed },
       accuracy: { dataset: heldOut.name, share },
     });
-    print(`names ${(100 * share).toFixed(2)} % of ${heldOut.name} rightly`);
+    print(`names ${(100 * share).toFixed(2)} % of ${heldOut.name} correctly`);
     print(`wrote ${flags.out}`);
     return 0;
   });
