@@ -1,7 +1,8 @@
 import type { Buffer, ConvolutionKernel, ConvolutionShape, Expression } from "../../compiler/program.ts";
 import { Evaluator, countUses } from "./evaluator.ts";
 import { decode } from "./grid.ts";
-import { emitProduct, returnFour } from "./matrix-product.ts";
+import { emitProduct } from "./matrix-product.ts";
+import { returnFour } from "./operand-tiles.ts";
 import { productSize } from "./product-size.ts";
 import { ShaderWriter } from "./shader.ts";
 import type { Code, Dispatch, ShaderBuffers } from "./shader.ts";

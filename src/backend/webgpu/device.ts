@@ -1,11 +1,12 @@
 import { DeviceLost } from "../device-lost.ts";
+import { SUBGROUP_MATRIX } from "./matrix-unit.ts";
 
 /** GPUBufferUsage and GPUMapMode, which Node has no globals for. */
 export const USAGE = { mapRead: 0x1, copySource: 0x4, copyTarget: 0x8, storage: 0x80, queryResolve: 0x200 } as const;
 export const MAP_READ = 1;
 
-/** What is used of an adapter where it is there. */
-const WANTED_FEATURES: readonly GPUFeatureName[] = ["subgroups", "timestamp-query"];
+/** What is used of an adapter where it is there; halves alone only by matrix units. */
+const WANTED_FEATURES = ["subgroups", "timestamp-query", "shader-f16", SUBGROUP_MATRIX] as readonly GPUFeatureName[];
 
 const WANTED_LIMITS = [
   "maxBufferSize",

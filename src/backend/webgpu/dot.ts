@@ -1,7 +1,8 @@
 import type { DotKernel } from "../../compiler/program.ts";
 import { Evaluator, affineCode, countUses } from "./evaluator.ts";
 import { decode } from "./grid.ts";
-import { emitProduct, returnFour } from "./matrix-product.ts";
+import { emitProduct } from "./matrix-product.ts";
+import { returnFour } from "./operand-tiles.ts";
 import { productSize } from "./product-size.ts";
 import { ShaderWriter } from "./shader.ts";
 import type { Code, Dispatch, ShaderBuffers } from "./shader.ts";

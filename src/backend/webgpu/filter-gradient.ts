@@ -1,7 +1,8 @@
 import type { FilterGradientKernel } from "../../compiler/program.ts";
 import { emitWindow, imageVectors, returnRow } from "./convolution.ts";
 import { decode } from "./grid.ts";
-import { emitProduct, returnFour } from "./matrix-product.ts";
+import { emitProduct } from "./matrix-product.ts";
+import { returnFour } from "./operand-tiles.ts";
 import { productSize } from "./product-size.ts";
 import { ShaderWriter } from "./shader.ts";
 import type { Dispatch, ShaderBuffers } from "./shader.ts";

@@ -1,92 +1,33 @@
-import type { ProductSize } from "./product-size.ts";
+import { emitLoads, emitOperands, emitPlace, plus } from "./operand-tiles.ts";
+import type { MatrixProduct, Place } from "./operand-tiles.ts";
 import type { Code, Dispatch, ShaderWriter } from "./shader.ts";
 import { TILE_FORMATS } from "./tile-format.ts";
 import type { Tile } from "./tile.ts";
-
-/** Batches of matrix products, whose operands and results are anything that can be indexed. */
-export interface MatrixProduct extends ProductSize {
-  readonly name: string;
-  /** Whether the left operand comes in fours along its rows, which are neighbours in memory, or along the inner dimension. */
-  readonly lhsAlongRows: boolean;
-  /** Writes a function's body: of i32 batch, row and inner, four numbers from there on, with 0 beyond the end. */
-  readonly lhs: () => void;
-  /** The same of batch, inner and column: four columns. */
-  readonly rhs: () => void;
-  /** Whether `store` takes four columns at once. */
-  readonly storesVectors: boolean;
-  /** Writes the body of a function of i32 batch, row and column, and the product there. */
-  readonly store: () => void;
-}
+import { emitUnitProduct } from "./unit-product.ts";
 
 /**
  * A tiled product: a workgroup brings tiles of both operands into its own memory, as vectors of four, those of the
  * right operand along its columns, and every invocation keeps a block of sums in registers.
  */
 export function emitProduct(shader: ShaderWriter, product: MatrixProduct, tile: Tile): Dispatch {
-  const { batches, rows, columns, inner } = product;
+  if (tile.unit) return emitUnitProduct(shader, product, tile, tile.unit);
   const across = tile.columns / 4;
-  const down = tile.rows / tile.rowsEach;
-  const size = across * down;
-  const rowTiles = Math.ceil(rows / tile.rows);
-  const columnTiles = Math.ceil(columns / tile.columns);
-  emitOperands(shader, product, tile);
-
-  const tileColumn = columnTiles === 1 ? "0" : shader.bind("tile_column", `group % ${columnTiles} * ${tile.columns}`);
-  const rowTile = columnTiles === 1 ? "group" : `group / ${columnTiles}`;
-  const tileRow = rowTiles === 1 ? "0" : shader.bind("tile_row", `${rowTile} % ${rowTiles} * ${tile.rows}`);
-  const batch = batches === 1 ? "0" : shader.bind("batch", `group / ${columnTiles * rowTiles}`);
+  const size = (across * tile.rows) / tile.rowsEach;
+  const format = TILE_FORMATS[shader.precision];
+  emitOperands(shader, product, tile, format);
+  const { place, workgroups } = emitPlace(shader, product, tile);
   shader.line(`let column = local % ${across};`);
   shader.line(`let row = local / ${across};`);
   const own = Array.from({ length: tile.rowsEach }, (_, i) => `sum${i}`);
   for (const sum of own) shader.line(`var ${sum} = vec4<f32>();`);
-  shader.block(`for (var start = 0; start < ${inner}; start += ${tile.inner})`, () => {
-    emitLoads(shader, product, tile, { size, batch, tileRow, tileColumn });
+  shader.block(`for (var start = 0; start < ${product.inner}; start += ${tile.inner})`, () => {
+    emitLoads(shader, product, tile, format, place, size);
     shader.line("workgroupBarrier();");
     shader.block(`for (var k = 0; k < ${tile.inner / 4}; k++)`, () => emitSums(shader, product, tile, own));
     shader.line("workgroupBarrier();");
   });
-  emitStores(shader, product, tile, { own, batch, tileRow, tileColumn });
-  return shader.finish(product.name, size, batches * rowTiles * columnTiles);
-}
-
-function emitOperands(shader: ShaderWriter, product: MatrixProduct, tile: Tile): void {
-  const { type: word } = TILE_FORMATS[shader.precision];
-  shader.shared("lhs_tile", word, (tile.rows * tile.inner) / 4);
-  shader.shared("rhs_tile", word, (tile.inner * tile.columns) / 4);
-  shader.function("lhs(batch: i32, row: i32, inner: i32) -> vec4<f32>", product.lhs);
-  shader.function("rhs(batch: i32, inner: i32, column: i32) -> vec4<f32>", product.rhs);
-  const type = product.storesVectors ? "vec4<f32>" : "f32";
-  shader.function(`store(batch: i32, row: i32, column: i32, product: ${type})`, product.store);
-}
-
-interface Place {
-  readonly batch: Code;
-  readonly tileRow: Code;
-  readonly tileColumn: Code;
-}
-
-/** Every invocation brings its share of vectors; neighbours bring what lies next to each other in memory. */
-function emitLoads(
-  shader: ShaderWriter,
-  { lhsAlongRows }: MatrixProduct,
-  tile: Tile,
-  { size, batch, tileRow, tileColumn }: Place & { readonly size: number },
-): void {
-  const across = tile.columns / 4;
-  const { pack } = TILE_FORMATS[shader.precision];
-  const each = (count: number, body: () => void): void =>
-    shader.block(`for (var unit = local; unit < ${count}; unit += ${size})`, body);
-  each((tile.rows * tile.inner) / 4, () => {
-    const run = (lhsAlongRows ? tile.rows : tile.inner) / 4;
-    const [along, beside] = [`unit % ${run} * 4`, `unit / ${run}`];
-    const [row, inner] = lhsAlongRows ? [along, beside] : [beside, along];
-    shader.line(`lhs_tile[unit] = ${pack(shader, `lhs(${batch}, ${sum(tileRow, row)}, start + ${inner})`)};`);
-  });
-  each(tile.inner * across, () => {
-    const column = sum(tileColumn, `unit % ${across} * 4`);
-    const values = `rhs(${batch}, start + unit / ${across}, ${column})`;
-    shader.line(`rhs_tile[unit] = ${pack(shader, values)};`);
-  });
+  emitStores(shader, product, tile, own, place);
+  return shader.finish(product.name, size, workgroups);
 }
 
 const STEPS = [0, 1, 2, 3];
@@ -139,13 +80,14 @@ function emitStores(
   shader: ShaderWriter,
   { rows, columns, lhsAlongRows, storesVectors }: MatrixProduct,
   tile: Tile,
-  { own, batch, tileRow, tileColumn }: Place & { readonly own: readonly string[] },
+  own: readonly string[],
+  { batch, tileRow, tileColumn }: Place,
 ): void {
   shader.line(`var sums = array<vec4<f32>, ${own.length}>(${own.join(", ")});`);
-  shader.line(`let to_column = ${sum(tileColumn, "column * 4")};`);
+  shader.line(`let to_column = ${plus(tileColumn, "column * 4")};`);
   if (storesVectors) shader.line(`if (to_column >= ${columns}) { return; }`);
   shader.block(`for (var i = 0; i < ${own.length}; i++)`, () => {
-    shader.line(`let to_row = ${sum(tileRow, ownRow(tile, lhsAlongRows, "i"))};`);
+    shader.line(`let to_row = ${plus(tileRow, ownRow(tile, lhsAlongRows, "i"))};`);
     shader.line(`if (to_row >= ${rows}) { break; }`);
     if (storesVectors) {
       shader.line(`store(${batch}, to_row, to_column, sums[i]);`);
@@ -155,15 +97,4 @@ function emitStores(
       shader.line(`store(${batch}, to_row, to_column + lane, sums[i][lane]);`),
     );
   });
-}
-
-function sum(a: Code, b: Code): Code {
-  return a === "0" ? b : `${a} + ${b}`;
-}
-
-/** Returns four elements along an axis of some size, from the index `name` on, with 0 beyond the end. */
-export function returnFour(shader: ShaderWriter, size: number, name: Code, element: (i: Code) => Code): void {
-  shader.line("var four = vec4<f32>();");
-  shader.block(`for (var i = 0; i < min(4, ${size} - ${name}); i++)`, () => shader.line(`four[i] = ${element("i")};`));
-  shader.line("return four;");
 }

@@ -3,6 +3,7 @@ import type { DType } from "../../tensor/dtype.ts";
 import type { Precision } from "../precision.ts";
 import { functionText } from "./functions.ts";
 import type { FunctionName } from "./functions.ts";
+import type { MatrixUnit } from "./matrix-unit.ts";
 import type { Storage } from "./storage.ts";
 
 /** A WGSL expression. */
@@ -51,6 +52,7 @@ export interface AdapterTraits {
   readonly smallTiles: boolean;
   /** Invocations that can exchange values without memory, in runs by their numbers. */
   readonly subgroupSize?: number | undefined;
+  readonly matrixUnit?: MatrixUnit | undefined;
 }
 
 /** Workgroups that one dimension of a dispatch takes; more go into a second one. */
@@ -71,7 +73,7 @@ export class ShaderWriter {
   readonly #shared: string[] = [];
   readonly #library = new Set<FunctionName>();
   readonly #functions: string[] = [];
-  #usesSubgroups = false;
+  readonly #directives = new Set<string>();
   #lines: string[] = [];
   #depth = 1;
   #names = 0;
@@ -117,6 +119,11 @@ export class ShaderWriter {
     return name;
   }
 
+  /** A line that stands before all others, once, such as what enables an extension. */
+  directive(line: Code): void {
+    this.#directives.add(line);
+  }
+
   /** Notes that a function of the library is called; its name. */
   use(name: FunctionName): string {
     this.#library.add(name);
@@ -125,7 +132,7 @@ export class ShaderWriter {
 
   /** The value that the invocation has whose number differs by these bits, one of the same subgroup. */
   exchange(value: Code, bits: number): Code {
-    this.#usesSubgroups = true;
+    this.directive("enable subgroups;");
     return `subgroupShuffleXor(${value}, ${bits}u)`;
   }
 
@@ -201,9 +208,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) invoc
   let local = i32(invocation);
 ${this.#lines.join("\n")}
 }`;
-    const extensions = this.#usesSubgroups ? ["enable subgroups;"] : [];
     const wgsl = [
-      ...extensions,
+      ...this.#directives,
       ...declarations,
       ...this.#shared,
       functionText(this.#library),

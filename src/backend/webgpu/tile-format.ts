@@ -1,22 +1,35 @@
 import type { Precision } from "../precision.ts";
 import type { Code, ShaderWriter } from "./shader.ts";
 
-/** How four numbers lie in workgroup memory. */
-interface TileFormat {
+/** How an operand's numbers lie in workgroup memory, in fours. */
+export interface TileFormat {
+  /** Of an element. */
   readonly type: string;
-  readonly pack: (shader: ShaderWriter, four: Code) => Code;
-  readonly unpack: (shader: ShaderWriter, word: Code) => Code;
+  /** Elements of four numbers. */
+  readonly perFour: number;
+  /** Writes the four of a number. */
+  readonly write: (shader: ShaderWriter, tile: string, number: Code, four: Code) => void;
+}
+
+interface ReadableFormat extends TileFormat {
+  readonly unpack: (shader: ShaderWriter, element: Code) => Code;
 }
 
 /**
  * Halves are multiplied as floats, for which every product of theirs is exact: a half would round it, and lose it where
  * it is small. That is what matrix units do, too.
  */
-export const TILE_FORMATS: Readonly<Record<Precision, TileFormat>> = {
-  f32: { type: "vec4<f32>", pack: (_, four) => four, unpack: (_, word) => word },
+export const TILE_FORMATS: Readonly<Record<Precision, ReadableFormat>> = {
+  f32: {
+    type: "vec4<f32>",
+    perFour: 1,
+    write: (shader, tile, number, four) => shader.line(`${tile}[${number}] = ${four};`),
+    unpack: (_, element) => element,
+  },
   f16: {
     type: "vec2<u32>",
-    pack: (shader, four) => shader.toHalves(four),
-    unpack: (shader, word) => shader.fromHalves(word),
+    perFour: 1,
+    write: (shader, tile, number, four) => shader.line(`${tile}[${number}] = ${shader.toHalves(four)};`),
+    unpack: (shader, element) => shader.fromHalves(element),
   },
 };

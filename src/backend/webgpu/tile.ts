@@ -1,3 +1,4 @@
+import type { MatrixUnit } from "./matrix-unit.ts";
 import type { AdapterTraits } from "./shader.ts";
 import type { ProductSize } from "./product-size.ts";
 
@@ -7,8 +8,10 @@ export interface Tile {
   readonly columns: number;
   /** How much of the inner dimension is in workgroup memory at a time. */
   readonly inner: number;
-  /** Rows that one invocation computes, of 4 columns each. */
+  /** Rows that one invocation computes, of 4 columns each; with matrix units, that one subgroup computes, of all columns. */
   readonly rowsEach: number;
+  /** What multiplies the matrices that the tile is made of, if the invocations themselves do not. */
+  readonly unit?: MatrixUnit | undefined;
 }
 
 const SMALL_TILE: Tile = { rows: 16, columns: 16, inner: 8, rowsEach: 1 };
@@ -28,12 +31,26 @@ const ALTERNATIVES: readonly Tile[] = [
   { rows: 32, columns: 16, inner: 32, rowsEach: 2 },
 ];
 
-/** A tile of at most 256 invocations that wastes little of a product. */
+/** Subgroups of a workgroup that computes with matrix units. */
+export const SUBGROUPS = 4;
+/** Below, a tile of matrix units would be mostly empty. */
+const FEWEST_UNIT_ROWS = 32;
+const FEWEST_UNIT_COLUMNS = 9;
+
+type Size = Pick<ProductSize, "rows" | "columns">;
+
+/** A tile for matrix units where an adapter has them and the product is large enough, else one for invocations. */
 export function chooseTile(
-  { rows, columns }: Pick<ProductSize, "rows" | "columns">,
-  { smallTiles }: Pick<AdapterTraits, "smallTiles">,
+  size: Size,
+  { smallTiles, matrixUnit }: Pick<AdapterTraits, "smallTiles" | "matrixUnit">,
 ): Tile {
   if (smallTiles) return SMALL_TILE;
+  const isLarge = size.rows >= FEWEST_UNIT_ROWS && size.columns >= FEWEST_UNIT_COLUMNS;
+  return matrixUnit && isLarge ? unitTile(size, matrixUnit) : tileBySize(size);
+}
+
+/** A tile of at most 256 invocations that wastes little of a product. */
+function tileBySize({ rows, columns }: Size): Tile {
   const wide = columns > 32 ? 64 : columns > 16 ? 32 : 16;
   const rowsEach = rows >= 128 ? 8 : rows >= 32 ? 4 : 1;
   const most = (256 * 4 * rowsEach) / wide;
@@ -41,14 +58,17 @@ export function chooseTile(
   return { rows: Math.max(4 * rowsEach, high), columns: wide, inner: 16, rowsEach };
 }
 
-/** The tile by size, and others that the adapter takes and that are not far larger than the product. */
+/** The usual tile, and others that the adapter takes and that are not far larger than the product. */
 export function candidateTiles(
-  size: Pick<ProductSize, "rows" | "columns">,
-  adapter: Pick<AdapterTraits, "smallTiles" | "maxComputeInvocationsPerWorkgroup" | "maxComputeWorkgroupStorageSize">,
+  size: Size,
+  adapter: Pick<
+    AdapterTraits,
+    "smallTiles" | "matrixUnit" | "maxComputeInvocationsPerWorkgroup" | "maxComputeWorkgroupStorageSize"
+  >,
 ): Tile[] {
   const first = chooseTile(size, adapter);
   if (adapter.smallTiles) return [first];
-  const others = ALTERNATIVES.filter(
+  const others = [...(first.unit ? [tileBySize(size)] : []), ...ALTERNATIVES].filter(
     (tile) =>
       nameOfTile(tile) !== nameOfTile(first) &&
       tile.rows < 2 * size.rows &&
@@ -59,9 +79,9 @@ export function candidateTiles(
   return [first, ...others];
 }
 
-/** "128x64x16/8": rows, columns, the inner dimension, and rows of an invocation. */
-export function nameOfTile({ rows, columns, inner, rowsEach }: Tile): string {
-  return `${rows}x${columns}x${inner}/${rowsEach}`;
+/** "128x64x16/8": rows, columns, the inner dimension, and rows of an invocation; "u128x32x32/32" for matrix units. */
+export function nameOfTile({ rows, columns, inner, rowsEach, unit }: Tile): string {
+  return `${unit ? "u" : ""}${rows}x${columns}x${inner}/${rowsEach}`;
 }
 
 export function invocationsOf({ rows, columns, rowsEach }: Tile): number {
@@ -70,6 +90,18 @@ export function invocationsOf({ rows, columns, rowsEach }: Tile): number {
 
 function workgroupBytesOf({ rows, columns, inner }: Tile): number {
   return 4 * (rows * inner + inner * columns);
+}
+
+/** 14 KiB of workgroup memory at most, with the results on their way out. */
+function unitTile({ rows, columns }: Size, unit: MatrixUnit): Tile {
+  const rowsEach = rows > 64 ? 32 : 16;
+  return {
+    rows: SUBGROUPS * rowsEach,
+    columns: columns > 16 ? 32 : 16,
+    inner: unit.component === "f16" ? 32 : 16,
+    rowsEach,
+    unit,
+  };
 }
 
 function powerOfTwoFrom(n: number): number {

@@ -7,7 +7,8 @@ import type { WebGpuOptions } from "./webgpu-backend.ts";
 const DAWN_OPTIONS = [
   // Kernels write all workgroup memory before they read it: to clear it first takes time, and a software driver seconds
   // to compile.
-  "enable-dawn-features=disable_workgroup_init",
+  // Matrix units are an experiment that Dawn offers only so, and those of NVIDIA's that multiply halves only with both.
+  "enable-dawn-features=disable_workgroup_init,allow_unsafe_apis,vulkan_enable_f16_on_nvidia",
   // Timestamps in steps of 100 microseconds would tell nothing of most kernels.
   "disable-dawn-features=timestamp_quantization",
 ];
@@ -18,7 +19,7 @@ let dawn: GPU | undefined;
 /**
  * The WebGPU backend on Node, by Dawn (the npm package "webgpu").
  *
- * UNNOISE_DUMP=1 prints every program's WGSL to stderr.
+ * UNNOISE_DUMP=1 prints every program's WGSL to stderr; UNNOISE_SUBGROUP_MATRIX=0 does without matrix units.
  *
  * @throws Error of one line if the package or a GPU is missing
  */

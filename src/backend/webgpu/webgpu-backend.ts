@@ -8,6 +8,9 @@ import { Device, identityOf, nameOf } from "./device.ts";
 import { WebGpuExecutable } from "./executable.ts";
 import type { Site } from "./executable.ts";
 import { emitKernel } from "./kernels.ts";
+import { multipliesExactly } from "./matrix-unit-check.ts";
+import { chooseMatrixUnit, subgroupMatrixConfigs } from "./matrix-unit.ts";
+import type { MatrixUnit } from "./matrix-unit.ts";
 import { Memory } from "./memory.ts";
 import { Pipelines } from "./pipelines.ts";
 import type { AdapterTraits } from "./shader.ts";
@@ -71,12 +74,17 @@ export class WebGpuBackend implements Backend {
     this.#tuner = new Tuner({ device, memory, adapter, exclusively }, choices, { measures, log });
     this.#dumps = dumps;
     this.precision = precision;
-    this.description = `WebGPU, ${device.description}${precision === "f16" ? ", in half precision" : ""}`;
+    const facts = [
+      `WebGPU, ${device.description}`,
+      ...(precision === "f16" ? ["in half precision"] : []),
+      ...(adapter.matrixUnit ? ["by matrix units"] : []),
+    ];
+    this.description = facts.join(", ");
   }
 
   /** @throws Error of one line if there is no adapter that will do */
   static async create(platform: Platform, options: WebGpuOptions = {}): Promise<WebGpuBackend> {
-    const { allowSoftware = true } = options;
+    const { allowSoftware = true, precision = "f32" } = options;
     const adapter = await platform.gpu.requestAdapter({ powerPreference: "high-performance" });
     if (adapter === null)
       throw new Error("webgpu: no GPU to be found: it takes a driver for Vulkan, Metal or Direct3D 12");
@@ -84,14 +92,22 @@ export class WebGpuBackend implements Backend {
       throw new Error(`webgpu: the only GPU, ${nameOf(adapter.info)}, is one in software`);
     const device = await Device.open(adapter);
     const { limits } = device.gpu;
+    const subgroupSize = await subgroupSizeOf(device);
     const traits = {
       maxStorageBuffersPerShaderStage: limits.maxStorageBuffersPerShaderStage,
       maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
       maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
       smallTiles: platform.clearsWorkgroupMemory && isSoftware(device.info),
-      subgroupSize: await subgroupSizeOf(device),
+      subgroupSize,
     };
-    return new WebGpuBackend(device, traits, platform.environment("UNNOISE_DUMP") !== undefined, options);
+    const backendWith = (matrixUnit: MatrixUnit | undefined, own: WebGpuOptions): WebGpuBackend =>
+      new WebGpuBackend(device, { ...traits, matrixUnit }, platform.environment("UNNOISE_DUMP") !== undefined, own);
+    const matrixUnit =
+      platform.environment("UNNOISE_SUBGROUP_MATRIX") === "0"
+        ? undefined
+        : chooseMatrixUnit(subgroupMatrixConfigs(device), precision, subgroupSize);
+    const isRight = matrixUnit !== undefined && (await multipliesExactly(backendWith(matrixUnit, { precision })));
+    return backendWith(isRight ? matrixUnit : undefined, options);
   }
 
   /** The device, for code that shares it. */
