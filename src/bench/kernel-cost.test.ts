@@ -87,6 +87,7 @@ test("bytes are those of every buffer read or written", () => {
   const [x, y] = [input(0, [10, 6]), input(1, [6])];
   const [kernel] = kernelsOf([x, y], x.add(y).exp());
   expect(bytesOf(kernel)).toBe(4 * (60 + 6 + 60));
+  expect(bytesOf(kernel, ({ length }) => (length === 60 ? 2 : 4))).toBe(2 * 60 + 4 * 6 + 2 * 60);
 });
 
 test("a kernel is described by the size of its work", () => {

@@ -1,9 +1,6 @@
 import { readsOf, writesOf } from "../compiler/program.ts";
-import type { ConvolutionShape, Kernel } from "../compiler/program.ts";
+import type { Buffer, ConvolutionShape, Kernel } from "../compiler/program.ts";
 import { sizeOf } from "../tensor/shape.ts";
-
-/** Bytes of an element, whatever its dtype. */
-const ELEMENT_BYTES = 4;
 
 /** Floating-point operations of a contraction: two per multiply-add, padding included; 0 for any other kernel. */
 export function flopsOf(kernel: Kernel): number {
@@ -22,10 +19,14 @@ function convolutionFlops({ batch, output, kernel, inChannels, outChannels }: Co
   return 2 * sizeOf([batch, ...output, ...kernel, inChannels, outChannels]);
 }
 
-/** Bytes of every buffer that a kernel reads or writes, each counted once per direction and whole. */
-export function bytesOf(kernel: Kernel): number {
+/**
+ * Bytes of every buffer that a kernel reads or writes, each counted once per direction and whole.
+ *
+ * @param elementBytes bytes of a buffer's elements: 4, whatever their dtype, where a device stores none as halves
+ */
+export function bytesOf(kernel: Kernel, elementBytes: (buffer: Buffer) => number = () => 4): number {
   const buffers = [...readsOf(kernel), ...new Set(writesOf(kernel))];
-  return buffers.reduce((bytes, { length }) => bytes + ELEMENT_BYTES * length, 0);
+  return buffers.reduce((bytes, buffer) => bytes + elementBytes(buffer) * buffer.length, 0);
 }
 
 /** The size of a kernel's work for people: "128 x 28x28, 3x3, 28 -> 56". */

@@ -1,5 +1,5 @@
 import type { Executable } from "../backend/backend.ts";
-import type { Kernel, Program } from "../compiler/program.ts";
+import type { Buffer, Kernel, Program } from "../compiler/program.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
 import { bytesOf, describeKernel, flopsOf } from "./kernel-cost.ts";
 import { medianOf } from "./statistics.ts";
@@ -7,6 +7,8 @@ import { medianOf } from "./statistics.ts";
 /** An executable that can time its kernels one by one. */
 export interface ProfiledExecutable extends Executable {
   readonly program: Program;
+  /** Where not all elements are of 4 bytes. */
+  elementBytes?(buffer: Buffer): number;
   profile(inputs: readonly NdArray[]): Promise<readonly { readonly name: string; readonly seconds: number }[]>;
 }
 
@@ -65,7 +67,7 @@ export async function profileKernels(
     work: describeKernel(kernel),
     seconds: medianOf(runs.map((run) => run[index])),
     flops: flopsOf(kernel),
-    bytes: bytesOf(kernel),
+    bytes: bytesOf(kernel, (buffer) => executable.elementBytes?.(buffer) ?? 4),
   }));
 }
 

@@ -41,7 +41,7 @@ const cases: Readonly<Record<string, ProductCase>> = {
     build: ([a, b]) => [a.transpose().matmul(b)],
   },
   "of images and filters, and their gradients": {
-    inputs: [random.array([1, 6, 7, 4]), random.array([3, 3, 4, 12])],
+    inputs: [random.array([1, 6, 7, 12]), random.array([3, 3, 12, 12])],
     build: ([image, filter]) => {
       const convolved = conv2d(image, filter, { padding: 1 });
       return [convolved, ...grad(convolved.square().sum(), [image, filter])];

@@ -86,6 +86,10 @@ export class WebGpuExecutable implements Executable {
     return program.outputs.map(({ dtype }, i) => ({ shape: graph.outputs[i].shape, dtype, data: outputs[i] }));
   }
 
+  elementBytes(buffer: Buffer): number {
+    return this.#loaded.storage.isHalf(buffer) ? 2 : 4;
+  }
+
   /** Runs once and times each kernel on the GPU's clock. */
   async profile(inputs: readonly NdArray[]): Promise<KernelProfile[]> {
     const { dispatches } = this.#loaded;
