@@ -11,7 +11,8 @@ export interface Backend {
   readonly reason?: string | undefined;
   readonly precision: Precision;
   /**
-   * Compiles a graph. Variables that it names move to this device and stay there.
+   * Compiles a graph. Variables that it names move to this device and stay there until a program of
+   * another one needs them, which waits for those that were begun here.
    *
    * @throws OutOfMemory (out-of-memory.ts) where the program does not fit
    */

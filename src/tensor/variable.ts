@@ -7,7 +7,8 @@ import type { Shape } from "./shape.ts";
 export interface VariableStorage {
   read(variable: Variable): Promise<TypedArray>;
   write(variable: Variable, data: TypedArray): Promise<void>;
-  free(variable: Variable): void;
+  /** Gives the value away, after the programs that have begun with it, and frees its memory. */
+  take(variable: Variable): Promise<TypedArray>;
 }
 
 /**
@@ -53,13 +54,20 @@ export class Variable {
     else this.#data = copy;
   }
 
-  /** Called by a device that takes the variable over; resolves with the value to start from. */
-  moveTo(storage: VariableStorage): Promise<TypedArray | undefined> {
+  /** Whether a device owns it, or else the host. */
+  get isOnDevice(): boolean {
+    return this.#storage !== undefined;
+  }
+
+  /** Called by a device that takes the variable over; `receive` is given the value to start from, before others can ask for it. */
+  moveTo(storage: VariableStorage, receive: (data: TypedArray) => void): Promise<void> {
     return this.#afterMoves(async () => {
-      if (this.#storage === storage) return undefined;
-      const data = await this.#leave();
+      if (this.#storage === storage)
+        throw new Error(`internal: variable ${this.name} moves to the device that it is on`);
+      this.#data = await this.#leave();
+      receive(this.#data);
       this.#storage = storage;
-      return data;
+      this.#data = undefined;
     });
   }
 
@@ -81,11 +89,9 @@ export class Variable {
 
   /** Takes the value away from where it is. */
   async #leave(): Promise<TypedArray> {
-    const data = this.#storage ? await this.#storage.read(this) : this.#data;
+    const data = this.#storage ? await this.#storage.take(this) : this.#data;
     if (!data) throw new Error(`internal: variable ${this.name} has neither data nor a device`);
-    this.#storage?.free(this);
     this.#storage = undefined;
-    this.#data = undefined;
     return data;
   }
 

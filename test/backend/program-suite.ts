@@ -193,6 +193,20 @@ function describeVariables({ backend }: Context): void {
       expect(numbersOf(await here.run([]))).toEqual([[5]]);
     });
 
+    test("lose no update when two devices run them at once", async () => {
+      const other = ReferenceBackend.create();
+      const [a, b] = [variable("a", [0]), variable("b", [0])];
+      const countBoth = (device: Backend, variables: readonly Variable[]) => {
+        const updates = variables.map((v) => ({ variable: v, value: valueOf(v).add(1) }));
+        return load(device, [], () => variables.map(valueOf), updates);
+      };
+      const programs = [await countBoth(backend(), [a, b]), await countBoth(other, [b, a])];
+      programs.push(await countUp(backend(), a), await countUp(other, b));
+      await Promise.all(Array.from({ length: 40 }, (_, i) => programs[(i * 3 + (i >> 2)) % 4].run([])));
+      expect([[...(await a.read())], [...(await b.read())]]).toEqual([[30], [30]]);
+      await other.close();
+    });
+
     test("of no elements and of one element hold their values", async () => {
       const none = new Variable("none", [0, 3]);
       const one = new Variable("one", [], { dtype: "i32", data: Int32Array.of(-7) });

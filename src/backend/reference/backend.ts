@@ -3,6 +3,7 @@ import type { Graph } from "../../tensor/graph.ts";
 import { rootsOf, topologicalOrder } from "../../tensor/graph.ts";
 import type { NdArray } from "../../tensor/ndarray.ts";
 import type { Variable, VariableStorage } from "../../tensor/variable.ts";
+import { Arrivals } from "../arrivals.ts";
 import type { Backend, Executable } from "../backend.ts";
 import { checkGraph, checkInputs } from "../checks.ts";
 import { interpret, planOf } from "./interpreter.ts";
@@ -21,8 +22,19 @@ export class ReferenceBackend implements Backend {
   readonly #storage: VariableStorage = {
     read: async (variable) => this.#valueOf(variable).slice(),
     write: async (variable, data) => void this.#values.set(variable, data.slice()),
-    free: (variable) => void this.#values.delete(variable),
+    take: async (variable) => {
+      const value = this.#valueOf(variable);
+      this.#values.delete(variable);
+      return value;
+    },
   };
+  readonly #arrivals = new Arrivals({
+    has: (variable) => this.#values.has(variable),
+    bring: async (variable) => {
+      this.#checkOpen();
+      await variable.moveTo(this.#storage, (data) => void this.#values.set(variable, data));
+    },
+  });
 
   static create(): ReferenceBackend {
     return new ReferenceBackend();
@@ -33,13 +45,12 @@ export class ReferenceBackend implements Backend {
     checkGraph(graph);
     const plan = planOf(graph);
     const variables = variablesOf(graph);
-    await this.#adopt(variables);
+    await this.#arrivals.begin(variables, async () => {});
     let disposed = false;
-    const run = async (inputs: readonly NdArray[]): Promise<NdArray[]> => {
+    const interpretOnce = async (inputs: readonly NdArray[]): Promise<NdArray[]> => {
       this.#checkOpen();
       if (disposed) throw new Error("run: the program was disposed of");
       checkInputs(graph, inputs);
-      await this.#adopt(variables);
       const results = interpret(graph, plan, { inputs, valueOf: (variable) => this.#valueOf(variable) });
       graph.updates.forEach(({ variable }, i) => this.#values.set(variable, results.updates[i]));
       return [...results.outputs];
@@ -47,19 +58,14 @@ export class ReferenceBackend implements Backend {
     const dispose = (): void => {
       disposed = true;
     };
+    const run = (inputs: readonly NdArray[]): Promise<NdArray[]> =>
+      this.#arrivals.begin(variables, () => interpretOnce(inputs));
     return { workspaceBytes: plan.peakBytes, run, dispose };
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     for (const variable of this.#values.keys()) await variable.moveToHost();
-  }
-
-  async #adopt(variables: readonly Variable[]): Promise<void> {
-    for (const variable of variables) {
-      const data = await variable.moveTo(this.#storage);
-      if (data) this.#values.set(variable, data);
-    }
   }
 
   #valueOf(variable: Variable): TypedArray {

@@ -37,6 +37,8 @@ export function hostBackend(scope: WorkerScope, create: (options: BackendOptions
   let backend: Backend | undefined;
   const programs = new Map<number, Executable>();
   const variables = new Map<number, Variable>();
+  /** Settles when the programs that were run so far have ended: values are read after them. */
+  let ended: Promise<unknown> = Promise.resolve();
   serve<HostFunctions>(scope, {
     async open(options) {
       backend = await create(options);
@@ -48,7 +50,11 @@ export function hostBackend(scope: WorkerScope, create: (options: BackendOptions
       programs.set(program, executable);
       return { workspaceBytes: executable.workspaceBytes };
     },
-    run: async (program, inputs) => known(programs.get(program)).run(inputs),
+    run: (program, inputs) => {
+      const outputs = known(programs.get(program)).run(inputs);
+      ended = Promise.allSettled([ended, outputs]);
+      return outputs;
+    },
     async dispose(program) {
       programs.get(program)?.dispose();
       programs.delete(program);
@@ -58,7 +64,10 @@ export function hostBackend(scope: WorkerScope, create: (options: BackendOptions
       if (before) await before.write(data);
       else variables.set(variable, new Variable(name, shape, { dtype, data }));
     },
-    read: async (variable) => known(variables.get(variable)).read(),
+    async read(variable) {
+      await ended;
+      return known(variables.get(variable)).read();
+    },
     release: async (variable) => known(variables.get(variable)).moveToHost(),
     close: async () => backend?.close(),
   });

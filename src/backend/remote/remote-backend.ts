@@ -2,6 +2,7 @@ import type { TypedArray } from "../../tensor/dtype.ts";
 import type { Graph } from "../../tensor/graph.ts";
 import type { NdArray } from "../../tensor/ndarray.ts";
 import type { Variable, VariableStorage } from "../../tensor/variable.ts";
+import { Arrivals } from "../arrivals.ts";
 import type { Backend, BackendOptions, Executable } from "../backend.ts";
 import { checkGraph, checkInputs } from "../checks.ts";
 import type { BackendFacts, HostFunctions } from "./backend-host.ts";
@@ -24,6 +25,10 @@ export class RemoteBackend implements Backend {
   /** Variables whose values are in the worker. */
   readonly #here = new Set<Variable>();
   readonly #storage: VariableStorage;
+  readonly #arrivals = new Arrivals({
+    has: (variable) => this.#here.has(variable),
+    bring: (variable) => this.#bring(variable),
+  });
   #named = 0;
   #loaded = 0;
   #closed = false;
@@ -42,9 +47,18 @@ export class RemoteBackend implements Backend {
     this.#storage = {
       read: (variable) => caller.call("read", this.#numberOf(variable)),
       write: (variable, data) => this.#place(variable, data),
-      free: (variable) => {
+      take: async (variable) => {
+        // Programs that begin from now on do not find it.
         this.#here.delete(variable);
-        this.#cleanUp("release", this.#numberOf(variable));
+        try {
+          const data = await caller.call("read", this.#numberOf(variable));
+          this.#cleanUp("release", this.#numberOf(variable));
+          return data;
+        } catch (error) {
+          // Whoever asks for it again is told the same.
+          this.#here.add(variable);
+          throw error;
+        }
       },
     };
   }
@@ -64,20 +78,19 @@ export class RemoteBackend implements Backend {
     this.#checkOpen();
     checkGraph(graph);
     const variables = variablesOf(graph);
-    await this.#bring(variables);
     const program = this.#loaded++;
     const record = recordGraph(graph, (variable) => this.#numberOf(variable));
-    const { workspaceBytes } = await this.#caller.call("load", program, record);
+    const { workspaceBytes } = await this.#arrivals.begin(variables, () => this.#caller.call("load", program, record));
     let disposed = false;
     return {
       workspaceBytes,
-      run: async (inputs) => {
-        this.#checkOpen();
-        if (disposed) throw new Error("run: the program was disposed of");
-        checkInputs(graph, inputs);
-        await this.#bring(variables);
-        return this.#caller.call("run", program, inputs.map(compacted));
-      },
+      run: (inputs) =>
+        this.#arrivals.begin(variables, async () => {
+          this.#checkOpen();
+          if (disposed) throw new Error("run: the program was disposed of");
+          checkInputs(graph, inputs);
+          return this.#caller.call("run", program, inputs.map(compacted));
+        }),
       dispose: () => {
         if (disposed || this.#closed) return;
         disposed = true;
@@ -101,20 +114,15 @@ export class RemoteBackend implements Backend {
     if (this.#closed) throw new Error(`${this.name}: the backend is closed`);
   }
 
-  /** Has all these values in the worker when it returns; one may leave while another arrives. */
-  async #bring(variables: readonly Variable[]): Promise<void> {
-    const absent = (): Variable[] => variables.filter((variable) => !this.#here.has(variable));
-    for (let missing = absent(); missing.length > 0; missing = absent()) {
-      await Promise.all(missing.map((variable) => this.#bringOne(variable)));
-    }
-  }
-
-  async #bringOne(variable: Variable): Promise<void> {
-    const data = await variable.moveTo(this.#storage);
-    if (data === undefined) return;
-    // From now on whatever is asked of the worker comes after this.
-    this.#here.add(variable);
-    await this.#place(variable, data);
+  async #bring(variable: Variable): Promise<void> {
+    this.#checkOpen();
+    let placed: Promise<void> | undefined;
+    await variable.moveTo(this.#storage, (data) => {
+      // From now on whatever is asked of the worker comes after this.
+      placed = this.#place(variable, data);
+      this.#here.add(variable);
+    });
+    await placed;
   }
 
   #place(variable: Variable, data: TypedArray): Promise<void> {

@@ -3,6 +3,7 @@ import type { Graph } from "../../tensor/graph.ts";
 import type { NdArray } from "../../tensor/ndarray.ts";
 import type { Variable } from "../../tensor/variable.ts";
 import type { Executable } from "../backend.ts";
+import type { Arrivals } from "../arrivals.ts";
 import { checkInputs } from "../checks.ts";
 import { variablesOf } from "../remote/graph-record.ts";
 import { programOf } from "./compiled-program.ts";
@@ -24,6 +25,7 @@ export interface Site {
   readonly heap: Heap;
   readonly team: Team;
   readonly variables: VariableStore;
+  readonly arrivals: Arrivals;
   /** Memory for intermediate results and for each thread's own use; one program runs at a time. */
   readonly workspace: SharedBlock;
   readonly scratches: SharedBlock;
@@ -130,11 +132,19 @@ export class WasmExecutable implements Executable {
     inputs: readonly NdArray[],
     start: (args: Omit<RunArguments, "thread" | "threads">) => Promise<T>,
   ): Promise<{ outputs: NdArray[]; value: T }> {
+    return this.#site.arrivals.begin(this.#variables, () => this.#start(inputs, start));
+  }
+
+  async #start<T>(
+    inputs: readonly NdArray[],
+    start: (args: Omit<RunArguments, "thread" | "threads">) => Promise<T>,
+  ): Promise<{ outputs: NdArray[]; value: T }> {
+    if (this.#disposed) throw new Error("run: the program was disposed of");
+    const { graph, compiled } = this.#loaded;
+    checkInputs(graph, inputs);
+    const variables = this.#variables.map((variable) => this.#site.variables.addressOf(variable));
     return this.#site.exclusively(async () => {
-      if (this.#disposed) throw new Error("run: the program was disposed of");
-      const { graph, compiled } = this.#loaded;
-      checkInputs(graph, inputs);
-      const addresses = await this.#addresses();
+      const addresses = this.#addresses(variables);
       const { memory } = this.#site.heap;
       compiled.buffers.forEach(({ dtype, length, place }, i) => {
         if (place.kind === "workspace" && place.input !== undefined)
@@ -154,10 +164,8 @@ export class WasmExecutable implements Executable {
     });
   }
 
-  /** Where every buffer is now; variables that are elsewhere come back first. */
-  async #addresses(): Promise<number[]> {
-    const variables: number[] = [];
-    for (const variable of this.#variables) variables.push(await this.#site.variables.bring(variable));
+  /** Where every buffer is now. */
+  #addresses(variables: readonly number[]): number[] {
     const workspace = this.#site.workspace.address;
     return this.#loaded.compiled.buffers.map(({ place }, i) => {
       if (place.kind === "variable") return variables[place.variable];

@@ -1,4 +1,5 @@
 import type { Graph } from "../../tensor/graph.ts";
+import { Arrivals } from "../arrivals.ts";
 import type { Backend, ByteCache } from "../backend.ts";
 import { checkGraph } from "../checks.ts";
 import { variablesOf } from "../remote/graph-record.ts";
@@ -55,10 +56,12 @@ export class WasmBackend implements Backend {
 
   private constructor(heap: Heap, team: Team, features: Features, platform: Platform, options: WasmOptions) {
     const exclusively = <T>(job: () => Promise<T>): Promise<T> => this.#exclusively(job);
+    const variables = new VariableStore(heap, exclusively);
     this.#site = {
       heap,
       team,
-      variables: new VariableStore(heap, exclusively),
+      variables,
+      arrivals: new Arrivals(variables),
       workspace: new SharedBlock(heap),
       scratches: new SharedBlock(heap),
       exclusively,
@@ -94,15 +97,15 @@ export class WasmBackend implements Backend {
     const compiled = await this.#compile(graph);
     Heap.check(compiled.workspaceBytes);
     const code = await WebAssembly.compile(compiled.module);
-    return this.#exclusively(async () => {
-      const { workspace, scratches, team, variables } = this.#site;
+    const { workspace, scratches, team, arrivals } = this.#site;
+    const install = async (): Promise<WasmExecutable> => {
       workspace.require(compiled.workspaceBytes);
       scratches.require(compiled.scratchBytes * team.size);
-      for (const variable of variablesOf(graph)) await variables.bring(variable);
       const id = this.#loaded++;
       await team.load(id, code);
       return new WasmExecutable(this.#site, { graph, compiled, id });
-    });
+    };
+    return arrivals.begin(variablesOf(graph), () => this.#exclusively(install));
   }
 
   /** Compiles, unless an earlier process did. */

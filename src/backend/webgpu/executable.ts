@@ -2,8 +2,11 @@ import type { Buffer, Program } from "../../compiler/program.ts";
 import type { TypedArray } from "../../tensor/dtype.ts";
 import type { Graph } from "../../tensor/graph.ts";
 import type { NdArray } from "../../tensor/ndarray.ts";
+import type { Variable } from "../../tensor/variable.ts";
 import type { Executable } from "../backend.ts";
+import type { Arrivals } from "../arrivals.ts";
 import { checkInputs } from "../checks.ts";
+import { variablesOf } from "../remote/graph-record.ts";
 import type { Device } from "./device.ts";
 import { bytesFor } from "./memory.ts";
 import type { Memory } from "./memory.ts";
@@ -29,6 +32,7 @@ export interface Site {
   readonly memory: Memory;
   readonly pipelines: Pipelines;
   readonly variables: VariableStore;
+  readonly arrivals: Arrivals;
   readonly workspace: Workspace;
   /** Runs a job after those that were given before it. */
   exclusively<T>(job: () => T | Promise<T>): Promise<T>;
@@ -51,6 +55,7 @@ export class WebGpuExecutable implements Executable {
   readonly workspaceBytes: number;
   readonly #site: Site;
   readonly #loaded: LoadedProgram;
+  readonly #variables: readonly Variable[];
   readonly #literals = new Map<Buffer, GPUBuffer>();
   readonly #inputs: readonly (Buffer | undefined)[];
   readonly #groups: GPUBindGroup[] = [];
@@ -64,6 +69,7 @@ export class WebGpuExecutable implements Executable {
     this.workspaceBytes = plan.sizes.reduce((sum, size) => sum + size, 0);
     this.#site = site;
     this.#loaded = loaded;
+    this.#variables = variablesOf(graph);
     this.#inputs = graph.inputs.map((_, index) =>
       program.buffers.find((buffer) => {
         const { source } = buffer;
@@ -72,15 +78,21 @@ export class WebGpuExecutable implements Executable {
     );
   }
 
-  static async create(site: Site, loaded: LoadedProgram): Promise<WebGpuExecutable> {
-    const executable = new WebGpuExecutable(site, loaded);
-    await executable.#writeLiterals();
-    await executable.#bindVariables();
-    return executable;
+  /** @throws OutOfMemory where its buffers do not fit; then it has none */
+  static async create(site: Site, program: Omit<LoadedProgram, "slots">): Promise<WebGpuExecutable> {
+    const slots = await site.workspace.take(program.plan.sizes);
+    try {
+      const executable = new WebGpuExecutable(site, { ...program, slots });
+      await executable.#writeLiterals();
+      return executable;
+    } catch (error) {
+      site.workspace.release(slots);
+      throw error;
+    }
   }
 
   async run(inputs: readonly NdArray[]): Promise<NdArray[]> {
-    const arrived = await this.#site.exclusively(() => this.#start(inputs));
+    const arrived = await this.#start(inputs);
     const outputs = await arrived();
     const { graph, program } = this.#loaded;
     return program.outputs.map(({ dtype }, i) => ({ shape: graph.outputs[i].shape, dtype, data: outputs[i] }));
@@ -94,7 +106,7 @@ export class WebGpuExecutable implements Executable {
   async profile(inputs: readonly NdArray[]): Promise<KernelProfile[]> {
     const { dispatches } = this.#loaded;
     const profiler = new Profiler(this.#site.device, dispatches.length);
-    const arrived = await this.#site.exclusively(() => this.#start(inputs, profiler));
+    const arrived = await this.#start(inputs, profiler);
     const [seconds] = await Promise.all([profiler.finish(), arrived()]);
     const texts = [...new Set(dispatches.map(({ wgsl }) => wgsl))];
     return dispatches.map(({ name, wgsl }, i) => ({ name: `${name}_${texts.indexOf(wgsl)}`, seconds: seconds[i] }));
@@ -112,13 +124,25 @@ export class WebGpuExecutable implements Executable {
     this.#site.exclusively(free).catch(() => undefined);
   }
 
+  #start(inputs: readonly NdArray[], profiler?: Profiler): Promise<() => Promise<TypedArray[]>> {
+    const { arrivals, variables } = this.#site;
+    return arrivals.begin(this.#variables, async () => {
+      if (this.#disposed) throw new Error("run: the program was disposed of");
+      checkInputs(this.#loaded.graph, inputs);
+      const places = new Map(this.#variables.map((variable) => [variable, variables.bufferOf(variable)]));
+      return this.#site.exclusively(() => this.#submit(inputs, places, profiler));
+    });
+  }
+
   /** Encodes and submits everything at once; what is returned waits for the outputs. */
-  async #start(inputs: readonly NdArray[], profiler?: Profiler): Promise<() => Promise<TypedArray[]>> {
-    if (this.#disposed) throw new Error("run: the program was disposed of");
-    const { graph, program } = this.#loaded;
+  #submit(
+    inputs: readonly NdArray[],
+    places: ReadonlyMap<Variable, GPUBuffer>,
+    profiler: Profiler | undefined,
+  ): () => Promise<TypedArray[]> {
+    const { program } = this.#loaded;
     const { device, memory } = this.#site;
-    checkInputs(graph, inputs);
-    await this.#bindVariables();
+    this.#bind(places);
     this.#inputs.forEach((buffer, i) => {
       if (buffer) memory.write(this.#gpuBufferOf(buffer), inputs[i].data);
     });
@@ -167,13 +191,12 @@ export class WebGpuExecutable implements Executable {
     pass?.end();
   }
 
-  /** Brings variables that are elsewhere, and binds those that are at another place than before. */
-  async #bindVariables(): Promise<void> {
+  /** Binds variables that are at another place than before. */
+  #bind(places: ReadonlyMap<Variable, GPUBuffer>): void {
     const moved = new Set<Buffer>();
     for (const buffer of this.program.buffers) {
-      if (buffer.source.kind !== "variable") continue;
-      const place = await this.#site.variables.bring(buffer.source.variable);
-      if (this.#bound.get(buffer) === place) continue;
+      const place = buffer.source.kind === "variable" && places.get(buffer.source.variable);
+      if (!place || this.#bound.get(buffer) === place) continue;
       this.#bound.set(buffer, place);
       moved.add(buffer);
     }

@@ -1,9 +1,11 @@
 import { compileGraph } from "../../compiler/compiler.ts";
 import { writesOf } from "../../compiler/program.ts";
 import type { Graph } from "../../tensor/graph.ts";
+import { Arrivals } from "../arrivals.ts";
 import type { Backend, ByteCache } from "../backend.ts";
 import { checkGraph } from "../checks.ts";
 import type { Precision } from "../precision.ts";
+import { variablesOf } from "../remote/graph-record.ts";
 import { Device, identityOf, nameOf } from "./device.ts";
 import { WebGpuExecutable } from "./executable.ts";
 import type { Site } from "./executable.ts";
@@ -60,11 +62,13 @@ export class WebGpuBackend implements Backend {
   private constructor(device: Device, adapter: AdapterTraits, dumps: boolean, options: WebGpuOptions) {
     const exclusively = <T>(job: () => T | Promise<T>): Promise<T> => this.#exclusively(job);
     const memory = new Memory(device);
+    const variables = new VariableStore(device, memory, exclusively);
     this.#site = {
       device,
       memory,
       pipelines: new Pipelines(device),
-      variables: new VariableStore(device, memory, exclusively),
+      variables,
+      arrivals: new Arrivals(variables),
       workspace: new Workspace(memory),
       exclusively,
     };
@@ -123,7 +127,7 @@ export class WebGpuBackend implements Backend {
   async load(graph: Graph): Promise<WebGpuExecutable> {
     if (this.#closed) throw new Error("webgpu: the backend is closed");
     checkGraph(graph);
-    const { device, pipelines, workspace } = this.#site;
+    const { device, pipelines, arrivals } = this.#site;
     device.check();
     const compiled = compileGraph(graph);
     const work = compiled.kernels.filter((kernel) => writesOf(kernel).some(({ length }) => length > 0));
@@ -134,10 +138,9 @@ export class WebGpuBackend implements Backend {
     if (this.#dumps) for (const wgsl of new Set(dispatches.map((dispatch) => dispatch.wgsl))) console.error(wgsl);
     const plan = planSlots(program, storage, dispatches);
     const kernels = await pipelines.compile(dispatches);
-    return this.#exclusively(async () => {
-      const slots = await workspace.take(plan.sizes);
-      return WebGpuExecutable.create(this.#site, { graph, program, storage, dispatches, kernels, plan, slots });
-    });
+    const install = (): Promise<WebGpuExecutable> =>
+      WebGpuExecutable.create(this.#site, { graph, program, storage, dispatches, kernels, plan });
+    return arrivals.begin(variablesOf(graph), () => this.#exclusively(install));
   }
 
   async close(): Promise<void> {
