@@ -30,7 +30,7 @@ interface Flags {
 }
 
 const HELP = `
-Measurements: train, forward and sampling take turns with PyTorch at the same step; narrow is the training step with
+Measurements: train, forward and sampling take turns with the peers at the same step; narrow is the training step with
 128-bit SIMD; threads is all threads against one; process is peak memory and the time from the start of a process to
 its first training step. Every figure is a median with its range.
 

@@ -59,7 +59,7 @@ export class Participant {
     try {
       const { description } = (await lines.readAs(ready)).ready;
       const share = task.batchSize / batchSize;
-      const note = share === 1 ? "" : `; its seconds are of ${batchSize} images, times ${share}`;
+      const note = share === 1 ? "" : `; its seconds are those of batch ${batchSize}, times ${share}`;
       return new Participant(contestant, `${description}${note}`, start, lines, share);
     } catch (error) {
       await lines.close();

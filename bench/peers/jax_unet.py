@@ -18,10 +18,8 @@ GROUPS = 4
 
 def from_pytorch(weights):
     """PyTorch's layouts to ours: filters OIHW to HWIO, matrices [out, in] to [in, out]."""
-    return {name: jnp.asarray(array.T if array.ndim == 2 else array.transpose(AXES[array.ndim])) for name, array in weights.items()}
-
-
-AXES = {1: (0,), 4: (2, 3, 1, 0)}
+    orders = {1: (0,), 2: (1, 0), 4: (2, 3, 1, 0)}
+    return {name: jnp.asarray(array.transpose(orders[array.ndim])) for name, array in weights.items()}
 
 
 def linear(weights, name, x):
