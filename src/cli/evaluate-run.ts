@@ -23,7 +23,7 @@ import type { GivenImages } from "./given-images.ts";
 import { EXIT_INTERRUPTED, catchInterrupt } from "./interrupt.ts";
 import { writeGrid } from "./pictures.ts";
 import { print } from "./print.ts";
-import { samplingBar } from "./progress.ts";
+import { progressBar } from "./progress.ts";
 import { openReferenceData } from "./reference-data.ts";
 import { SampleSource } from "./sample-source.ts";
 import type { SampleWay } from "./sample-source.ts";
@@ -76,7 +76,7 @@ async function openReference(
   flags: EvaluateFlags,
   say: (line: string) => void,
 ): Promise<Reference> {
-  const bar = flags.json === true ? undefined : await samplingBar(dataset.length, "image");
+  const bar = flags.json === true ? undefined : await progressBar(dataset.length, "image");
   try {
     return await cachedReference(dataset, extractor, { onProgress: (done) => bar?.show(done), log: say });
   } finally {
@@ -117,7 +117,7 @@ async function evaluateWay(
 ): Promise<EvaluationRow> {
   const { number, seed, json } = run.flags;
   const classes = classesLike(run.reference.dataset, source.numClasses, number);
-  const bar = json === true ? undefined : await samplingBar(source.evaluations(way, number), `${way.sampler} step`);
+  const bar = json === true ? undefined : await progressBar(source.evaluations(way, number), `${way.sampler} step`);
   const drawn = await source
     .draw(way, { number, seed, classes, backend, signal, onStep: (done) => bar?.show(done) })
     .finally(() => bar?.stop());

@@ -8,8 +8,8 @@ import { endClasses } from "./guiding.ts";
 import { openImage } from "./open-image.ts";
 import { writeAnimation, writeGrid } from "./pictures.ts";
 import { print } from "./print.ts";
-import { samplingBar } from "./progress.ts";
-import type { SamplingBar } from "./progress.ts";
+import { progressBar } from "./progress.ts";
+import type { ProgressBar } from "./progress.ts";
 import { announcedCheckpoint } from "./runs.ts";
 import { animationTarget, checkPlaces, pictureTarget } from "./targets.ts";
 
@@ -37,7 +37,7 @@ export async function interpolateRun(a: string, b: string, flags: InterpolateFla
   const picture = pictureTarget(flags.out);
   const target = { picture, animation: animationTarget(picture, flags.gif) };
   await checkPlaces(target);
-  const { checkpoint } = await announcedCheckpoint(flags.checkpoint);
+  const { checkpoint } = await announcedCheckpoint(flags.checkpoint, { knowsClasses: flags.class !== undefined });
   const ofClasses = endClasses(flags.class, checkpoint);
   const [from, to] = await Promise.all(
     [a, b].map((image) => openImage(image, checkpoint.config.dataset, flags.resize ?? false)),
@@ -47,14 +47,14 @@ export async function interpolateRun(a: string, b: string, flags: InterpolateFla
   const { number, method, strength, steps, timestepSpacing, seed } = flags;
   const lam = Array.from({ length: number }, (_, i) => i / (number - 1));
   const way = { method, lam, strength, steps, timestepSpacing, seed, ...ofClasses };
-  let bar: SamplingBar | undefined;
+  let bar: ProgressBar | undefined;
   const row = await withDevice(flags, async (backend) => {
     try {
       return await diffusion.interpolate(model, from, to, {
         ...way,
         backend,
         onStep: async ({ step, steps: all }) => {
-          bar ??= await samplingBar(all);
+          bar ??= await progressBar(all);
           bar.show(step);
         },
       });

@@ -11,7 +11,7 @@ import type { EvaluateFlags } from "./evaluate-flags.ts";
 import { formatCount } from "./format.ts";
 import { EXIT_INTERRUPTED, catchInterrupt } from "./interrupt.ts";
 import { print } from "./print.ts";
-import { samplingBar } from "./progress.ts";
+import { progressBar } from "./progress.ts";
 import { openReferenceData } from "./reference-data.ts";
 import { announcedCheckpoint } from "./runs.ts";
 import { checkPlace } from "./targets.ts";
@@ -39,7 +39,7 @@ export async function likelihoodRun(flags: EvaluateFlags, count: number): Promis
     if (flags[name] !== undefined) throw new Error("--nll draws no samples: leave the flags for them away");
   }
   if (typeof flags.json === "string") await checkPlace(flags.json);
-  const found = await announcedCheckpoint(flags.checkpoint, say);
+  const found = await announcedCheckpoint(flags.checkpoint, { say });
   const diffusion = diffusionFromCheckpoint(found.checkpoint);
   if (!(diffusion instanceof GaussianDiffusion))
     throw new Error("--nll: needs a model with timesteps, this one is of edm");
@@ -53,7 +53,7 @@ export async function likelihoodRun(flags: EvaluateFlags, count: number): Promis
   const measured = await withDevice(flags, async (backend) => {
     say(`device  ${describeDevice(backend)}`);
     const bar =
-      flags.json === true ? undefined : await samplingBar(diffusion.timesteps * Math.ceil(indices.length / BATCH));
+      flags.json === true ? undefined : await progressBar(diffusion.timesteps * Math.ceil(indices.length / BATCH));
     try {
       const values = new Float32Array(images.data.length);
       fromBytes(images.data, values);

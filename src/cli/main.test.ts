@@ -407,6 +407,17 @@ describe("classes on the command line", { timeout: 120_000 }, () => {
     expect(wrong).toMatchObject({ code: 1, stderr: 'unnoise: no class "2". The classes are 0, 1\n' });
   });
 
+  test("without --checkpoint a class is drawn by a run that knows classes, or by the model that comes along", async () => {
+    await unnoise("train", ...tiny, ...words("--steps 1 --sample-every 0 --out runs/tells-none"));
+    const drawn = await unnoise("sample", ...words("--class bag -n 1 --steps 1 --out bag.png --device wasm"));
+    expect(drawn.stderr).toBe("");
+    expect(drawn.stdout).toContain("checkpoint the garments that come with unnoise");
+    await unnoise("train", ...labelled, ...words("--num-classes 2 --steps 1 --sample-every 0 --out runs/tells-two"));
+    await unnoise("train", ...tiny, ...words("--steps 2 --sample-every 0 --out runs/tells-none"));
+    const own = await unnoise("sample", ...words("--class 1 -n 1 --steps 1 --out own.png --device reference"));
+    expect(own.stdout).toContain("checkpoint runs/tells-two/");
+  });
+
   test("a classifier of noisy images guides a model that knows no classes, and draws nothing itself", async () => {
     await unnoise("train", ...labelled, ...words("--steps 1 --sample-every 0 --out plain"));
     const preset = words("--preset fashion-mnist-noisy-classifier --out classifier");

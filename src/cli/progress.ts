@@ -113,13 +113,13 @@ function partsOf({ loss, imagesPerSecond, secondsLeft }: TrainingStatus): string
   return [`loss ${loss.toFixed(4)}`, `${rate} images/s`, ...left];
 }
 
-export interface SamplingBar {
+export interface ProgressBar {
   show(step: number): void;
   stop(): void;
 }
 
 /** A bar of sampling steps, or of other things by name, on a terminal; nothing elsewhere. */
-export async function samplingBar(steps: number, label = "step"): Promise<SamplingBar> {
+export async function progressBar(steps: number, label = "step"): Promise<ProgressBar> {
   if (!process.stdout.isTTY) return { show: () => {}, stop: () => {} };
   const { SingleBar } = await import("cli-progress");
   const bar = new SingleBar({

@@ -38,12 +38,6 @@ export const SHIPPED_MODEL = fileURLToPath(
   new URL("../../data/fashion-mnist-classes/model.safetensors", import.meta.url),
 );
 
-/** Whether a run trains a classifier rather than a model that draws. */
-async function isClassifierRun(path: string): Promise<boolean> {
-  const settings = await recordedSettings(path).catch(() => undefined);
-  return settings?.model.architecture === "unetClassifier";
-}
-
 /**
  * What a command takes whose user names no checkpoint: the run directory whose last checkpoint is the newest, or, where
  * nothing was trained yet, the model that comes with the package.
@@ -53,8 +47,11 @@ export async function usualCheckpoint(options?: LatestRunOptions): Promise<strin
 }
 
 /** Opens the checkpoint of a path, or the usual one, and says which it is. */
-export async function announcedCheckpoint(path: string | undefined, say = print): Promise<LatestCheckpoint> {
-  const usual = path ?? (await usualCheckpoint());
+export async function announcedCheckpoint(
+  path: string | undefined,
+  { say = print, ...options }: LatestRunOptions & { readonly say?: (line: string) => void } = {},
+): Promise<LatestCheckpoint> {
+  const usual = path ?? (await usualCheckpoint(options));
   const found = await openCheckpoint(usual);
   for (const fault of found.faults) say(`passed over ${fault}`);
   const name = usual === SHIPPED_MODEL ? "the garments that come with unnoise" : found.path;
@@ -65,18 +62,29 @@ export async function announcedCheckpoint(path: string | undefined, say = print)
 export interface LatestRunOptions {
   /** Counts runs of classifiers too, which draw nothing; default false. */
   readonly withClassifiers?: boolean;
+  /** Counts only runs of models that know classes, as the one that comes with the package does; default false. */
+  readonly knowsClasses?: boolean;
 }
 
 /** The run directory whose last checkpoint is the newest, if there is one. */
-async function latestRun({ withClassifiers = false }: LatestRunOptions = {}): Promise<string | undefined> {
+async function latestRun(options: LatestRunOptions = {}): Promise<string | undefined> {
   const names = await readdir(RUNS_DIRECTORY).catch(() => []);
   let latest: { readonly path: string; readonly time: number } | undefined;
   for (const name of names) {
     const path = join(RUNS_DIRECTORY, name);
     const [checkpoint] = await listCheckpoints(path).catch(() => []);
-    if (checkpoint === undefined || (!withClassifiers && (await isClassifierRun(path)))) continue;
+    if (checkpoint === undefined || !(await counts(path, options))) continue;
     const { mtimeMs } = await stat(checkpoint.path);
     if (latest === undefined || mtimeMs > latest.time) latest = { path, time: mtimeMs };
   }
   return latest?.path;
+}
+
+async function counts(
+  run: string,
+  { withClassifiers = false, knowsClasses = false }: LatestRunOptions,
+): Promise<boolean> {
+  const settings = await recordedSettings(run).catch(() => undefined);
+  if (knowsClasses && (settings?.model.numClasses ?? 0) === 0) return false;
+  return withClassifiers || settings?.model.architecture !== "unetClassifier";
 }

@@ -16,7 +16,7 @@ import { wantedOf } from "./guiding.ts";
 import type { GuidingFlags, Wanted } from "./guiding.ts";
 import { animationSteps, writeAnimation, writeGrid } from "./pictures.ts";
 import { print } from "./print.ts";
-import { samplingBar } from "./progress.ts";
+import { progressBar } from "./progress.ts";
 import { announcedCheckpoint } from "./runs.ts";
 import { animationTarget, checkPlaces, pictureTarget } from "./targets.ts";
 import type { Targets } from "./targets.ts";
@@ -45,7 +45,8 @@ export async function sampleRun(flags: SampleFlags): Promise<void> {
   const seed = flags.seed ?? Math.floor(Math.random() * 2 ** 32);
   const target = targetsOf(flags, seed);
   await checkPlaces(target);
-  const found = await announcedCheckpoint(flags.checkpoint);
+  const knowsClasses = flags.class !== undefined && flags.classifier === undefined;
+  const found = await announcedCheckpoint(flags.checkpoint, { knowsClasses });
   const wanted = await wantedOf(flags, found.checkpoint);
   const edits = await openEdits(flags, found.checkpoint.config.dataset);
   const batches = await withDevice(flags, (backend) => draw(flags, wanted, edits, seed, found, backend));
@@ -82,7 +83,7 @@ async function draw(
   const way = { steps, sampler, eta, timestepSpacing, ...guidance, ...edits };
   const all = diffusion.plan(way).steps.length;
   const batchCount = Math.ceil(number / BATCH);
-  const bar = await samplingBar(all * batchCount);
+  const bar = await progressBar(all * batchCount);
   const batches: Samples[] = [];
   try {
     for (let batch = 0; batch < batchCount; batch++) {

@@ -47,7 +47,7 @@ export class SampleSource {
   }
 
   static async open({ checkpoint, ema }: EvaluateFlags, say: (line: string) => void): Promise<SampleSource> {
-    const found = await announcedCheckpoint(checkpoint, say);
+    const found = await announcedCheckpoint(checkpoint, { say });
     return new SampleSource(found, await modelFromCheckpoint(found.checkpoint, { ema }));
   }
 

@@ -30,7 +30,7 @@ export function sampleCommand(): Command {
     .description("Draw images with a trained model.")
     .option(
       "--checkpoint <path>",
-      "a checkpoint file or a run directory (default: the latest run, or the model that comes with unnoise)",
+      "a checkpoint file or a run directory (default: the latest run, with --class the latest that knows classes, or else the model that comes with unnoise)",
     )
     .option(
       "-n, --number <n>",

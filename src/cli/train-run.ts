@@ -22,8 +22,8 @@ import { animationSteps, writeAnimation, writeGrid } from "./pictures.ts";
 import type { GridLayout } from "./pictures.ts";
 import { print } from "./print.ts";
 import { programName } from "./program-name.ts";
-import { progressDisplay, samplingBar } from "./progress.ts";
-import type { ProgressDisplay, SamplingBar } from "./progress.ts";
+import { progressBar, progressDisplay } from "./progress.ts";
+import type { ProgressBar, ProgressDisplay } from "./progress.ts";
 import { diffusionOf, modelOf } from "./run-parts.ts";
 import type { RunSettings } from "./run-settings.ts";
 
@@ -186,7 +186,7 @@ async function hasFinalPictures(run: string): Promise<boolean> {
 async function drawFinalPictures(run: Run, model: Unet): Promise<boolean> {
   const { diffusion, settings, path } = run;
   const { visited, steps } = diffusion.plan();
-  let bar: SamplingBar | undefined;
+  let bar: ProgressBar | undefined;
   const interrupt = catchInterrupt(() => {
     bar?.stop();
     print(`Stopping; the model is trained and kept in ${path}.`);
@@ -194,7 +194,7 @@ async function drawFinalPictures(run: Run, model: Unet): Promise<boolean> {
   try {
     print(`Drawing ${settings.samples} images in ${visited} steps ...`);
     const start = performance.now();
-    bar = await samplingBar(steps.length);
+    bar = await progressBar(steps.length);
     const options = {
       ...samplingOf(run, settings.samples, interrupt.signal),
       returnSteps: animationSteps(steps.length),
