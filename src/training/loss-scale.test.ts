@@ -102,6 +102,15 @@ test("the scale doubles after 2000 steps without an overflow, and is kept by che
   expect(scaleOf(await trainer.checkpoint())).toEqual([2 ** 11, 0]);
 });
 
+test("a run whose gradients have overflowed down to the least scale has diverged", async () => {
+  const trainer = newTrainer(scaled());
+  await train(trainer, 1);
+  await trainer.restore(withScale(await trainer.checkpoint(), 2 ** -24, 0));
+  await expect(trainer.checkpoint()).rejects.toThrow(
+    /^training diverged at step 1: the gradients are no longer finite/,
+  );
+});
+
 test("a run goes on in another precision", async () => {
   const half = newTrainer(scaled());
   await train(half, 1);

@@ -62,6 +62,11 @@ export class LossScale {
   }
 }
 
+/** Whether gradients overflowed at every scale that there is: then no step was taken for long, and none will be. */
+export function isExhausted(state: State): boolean {
+  return state.get(SCALE)?.data[0] === LEAST;
+}
+
 /**
  * A checkpoint's state as that of a run with a loss scale or without: a run may go on in another precision.
  *

@@ -14,6 +14,7 @@ import { betasOf } from "./diffusion-config.ts";
 import { divergence } from "./divergence.ts";
 import { emaRateAt } from "./ema.ts";
 import { learningRateAt } from "./learning-rate.ts";
+import { isExhausted } from "./loss-scale.ts";
 import type { MetricsLine } from "./metrics.ts";
 import { Pace } from "./pace.ts";
 import { configOf, configProblems } from "./run-config.ts";
@@ -226,6 +227,7 @@ export class Trainer<Model extends TrainedModel = Unet> {
     const { model, ema = new Map(), optimizer } = checkpoint;
     const culprit = findNonFinite(model) ?? findNonFinite(ema) ?? findNonFinite(optimizer);
     if (culprit !== undefined) throw this.#diverged(`${culprit} is no longer finite`);
+    if (isExhausted(optimizer)) throw this.#diverged("the gradients are no longer finite");
     return checkpoint;
   }
 

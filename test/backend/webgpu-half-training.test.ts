@@ -7,12 +7,16 @@ import { GaussianDiffusion } from "../../src/diffusion/gaussian-diffusion.ts";
 import { linearBetaSchedule } from "../../src/diffusion/schedules.ts";
 import { Unet } from "../../src/nn/unet.ts";
 import { runParity } from "../../src/parity/parity.ts";
+import { conv2d } from "../../src/tensor/functions.ts";
 import { ndarray } from "../../src/tensor/ndarray.ts";
+import type { Tensor } from "../../src/tensor/tensor.ts";
 import type { Checkpoint } from "../../src/training/checkpoint.ts";
 import { Trainer } from "../../src/training/trainer.ts";
 import { largestDifference } from "../support/evaluate.ts";
 import { parityFiles } from "../support/parity-files.ts";
+import { Random } from "../support/random.ts";
 import { whyNoWebGpu } from "../support/webgpu.ts";
+import { evaluate } from "./context.ts";
 
 vi.setConfig({ testTimeout: 600_000, hookTimeout: 60_000 });
 
@@ -53,6 +57,20 @@ describe.skipIf(fault !== undefined)(`half precision on WebGPU (${fault ?? "an a
     gpu = await createWebGpuBackend({ precision: "f16" });
   });
   afterAll(() => gpu?.close());
+
+  test("reads more buffers of halves in one kernel than an adapter binds", async () => {
+    const random = new Random(1);
+    const inputs = [random.array([1, 1, 4, 4]), ...Array.from({ length: 16 }, () => random.array([2, 3, 3, 4]))];
+    const build = ([filter, ...images]: readonly Tensor[]): Tensor[] => [
+      images.map((image) => conv2d(image, filter).reverse([1]).tanh()).reduce((a, b) => a.add(b)),
+    ];
+    const [[sum], [expected]] = [
+      await evaluate(gpu, inputs, build),
+      await evaluate(ReferenceBackend.create(), inputs, build),
+    ];
+    // Of each term the factors of the convolution are rounded, and what it gives.
+    expect(largestDifference(sum.data, expected.data)).toBeLessThan(1e-2);
+  });
 
   test("trains as single precision does, and takes no step whose gradients overflow", async () => {
     const trainer = newTrainer(gpu);
