@@ -18,7 +18,7 @@ export interface DeviceFlags {
 }
 
 export function precisionOption(): Option {
-  const meaning = "f16 computes in half precision where that is safe, with webgpu";
+  const meaning = "f16 computes in half precision where that is safe; only with webgpu";
   return new Option("--precision <name>", meaning).choices(precisions).default("f32");
 }
 
