@@ -1,6 +1,10 @@
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { Backend } from "../../src/backend/backend.ts";
 import { compile } from "../../src/backend/compile.ts";
@@ -126,6 +130,26 @@ describe.skipIf(fault !== undefined)(`the WebGPU backend (${fault ?? "an adapter
     expect(refusal).toBeInstanceOf(OutOfMemory);
     expect(String(refusal)).toMatch(/^Error: webgpu: .* MiB, and this adapter binds .* MiB at most; a batch of 99 % /);
   });
+
+  test.skipIf(!existsSync("/usr/bin/prlimit"))(
+    "loses nothing when the system has no memory to give, and says how much it takes",
+    async () => {
+      const script = fileURLToPath(new URL("scarce-memory.ts", import.meta.url));
+      const { stdout } = await promisify(execFile)(process.execPath, [script]);
+      expect(JSON.parse(stdout)).toEqual({
+        program: expect.stringMatching(
+          /^OutOfMemory: webgpu: the device has no 1,02\d MiB .* the program; a smaller batch needs less$/,
+        ) as string,
+        variable: expect.stringMatching(
+          /^OutOfMemory: webgpu: the device has no 256 MiB .* variable large; a smaller batch needs less$/,
+        ) as string,
+        unasked: expect.stringMatching(
+          /^Error: webgpu: the device ran out of memory \(.*\); a smaller batch needs less$/,
+        ) as string,
+        kept: { counter: [2, 2, 2], large: 3, bytes: 0 },
+      });
+    },
+  );
 
   test("says in one line that the device is gone, whatever is asked of it", async () => {
     const backend = await open();

@@ -30,7 +30,7 @@ export class Device {
     void this.#watch(gpu.lost);
     gpu.addEventListener("uncapturederror", (event) => {
       event.preventDefault();
-      this.#fault ??= firstLine(event.error.message);
+      this.#fault ??= faultOf(event.error);
     });
   }
 
@@ -52,7 +52,7 @@ export class Device {
   /** @throws DeviceLost if it is gone, Error if something that nobody waited for failed */
   check(): void {
     if (this.#lost !== undefined) throw new DeviceLost(`webgpu: the device was lost: ${this.#lost}`);
-    if (this.#fault !== undefined) throw new Error(`internal: webgpu: ${this.#fault}`);
+    if (this.#fault !== undefined) throw new Error(this.#fault);
   }
 
   /** Waits for the GPU; a device that is lost meanwhile is what went wrong. */
@@ -91,6 +91,14 @@ export function nameOf({ vendor, architecture, device, description }: GPUAdapter
 /** All that an adapter tells of itself, its driver included where it does. */
 export function identityOf({ vendor, architecture, device, description }: GPUAdapterInfo): string {
   return [vendor, architecture, device, description].join(" / ");
+}
+
+/** Its class has no name of its own in Node. */
+function faultOf({ constructor, message }: GPUError): string {
+  const isMemory = constructor.name === "GPUOutOfMemoryError";
+  return isMemory
+    ? `webgpu: the device ran out of memory (${firstLine(message)}); a smaller batch needs less`
+    : `internal: webgpu: ${firstLine(message)}`;
 }
 
 function firstLine(text: string): string {

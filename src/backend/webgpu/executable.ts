@@ -135,11 +135,11 @@ export class WebGpuExecutable implements Executable {
   }
 
   /** Encodes and submits everything at once; what is returned waits for the outputs. */
-  #submit(
+  async #submit(
     inputs: readonly NdArray[],
     places: ReadonlyMap<Variable, GPUBuffer>,
     profiler: Profiler | undefined,
-  ): () => Promise<TypedArray[]> {
+  ): Promise<() => Promise<TypedArray[]>> {
     const { program } = this.#loaded;
     const { device, memory } = this.#site;
     this.#bind(places);
@@ -149,7 +149,7 @@ export class WebGpuExecutable implements Executable {
     const encoder = device.gpu.createCommandEncoder();
     this.#encode(encoder, profiler);
     profiler?.resolve(encoder);
-    const arrived = memory.read(
+    const arrived = await memory.read(
       encoder,
       program.outputs.map((buffer) => ({
         buffer: this.#gpuBufferOf(buffer),

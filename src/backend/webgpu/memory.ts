@@ -53,15 +53,19 @@ export class Memory {
       const message = `webgpu: ${what} needs a buffer of ${inMib(largest)}, and this adapter binds ${inMib(this.mostBytes)} at most; a batch of ${share} % of this size would fit`;
       throw new OutOfMemory(message, largest);
     }
+    return this.#reserve(sizes, USAGE.storage | USAGE.copySource | USAGE.copyTarget, what);
+  }
+
+  async #reserve(sizes: readonly number[], usage: number, what: string): Promise<GPUBuffer[]> {
     const buffers: GPUBuffer[] = [];
-    const usage = USAGE.storage | USAGE.copySource | USAGE.copyTarget;
     const fits = await this.#device.fits(() => {
       for (const size of sizes) buffers.push(this.#create(size, usage));
     });
     if (fits) return buffers;
     for (const buffer of buffers) this.free(buffer);
     const bytes = sizes.reduce((sum, size) => sum + size, 0);
-    throw new OutOfMemory(`webgpu: the device has no ${inMib(bytes)} of memory to give for ${what}`, bytes);
+    const message = `webgpu: the device has no ${inMib(bytes)} of memory to give for ${what}; a smaller batch needs less`;
+    throw new OutOfMemory(message, bytes);
   }
 
   free(buffer: GPUBuffer): void {
@@ -77,11 +81,12 @@ export class Memory {
    * Has an encoder copy elements to where the host can read them.
    *
    * @returns what waits for them, to be called after the encoder's commands were submitted
+   * @throws OutOfMemory where the host's copy does not fit; nothing was encoded then
    */
-  read(encoder: GPUCommandEncoder, sources: readonly Source[]): () => Promise<TypedArray[]> {
+  async read(encoder: GPUCommandEncoder, sources: readonly Source[]): Promise<() => Promise<TypedArray[]>> {
     const lengths = sources.map(({ length }) => length);
     const bytes = 4 * lengths.reduce((sum, length) => sum + length, 0);
-    const staging = bytes > 0 ? this.#takeStaging(bytes) : undefined;
+    const staging = bytes > 0 ? await this.#takeStaging(bytes) : undefined;
     let offset = 0;
     const offsets = sources.map(({ buffer, length }) => {
       const at = offset;
@@ -109,9 +114,14 @@ export class Memory {
     return this.#device.gpu.createBuffer({ size, usage });
   }
 
-  #takeStaging(bytes: number): GPUBuffer {
+  async #takeStaging(bytes: number): Promise<GPUBuffer> {
+    const usage = USAGE.mapRead | USAGE.copyTarget;
+    if (bytes > MOST_KEPT_BYTES) {
+      const [buffer] = await this.#reserve([bytes], usage, "results on their way to the host");
+      return buffer;
+    }
     const size = Math.max(SMALLEST_STAGING, 2 ** Math.ceil(Math.log2(bytes)));
-    return this.#staging.get(size)?.pop() ?? this.#create(size, USAGE.mapRead | USAGE.copyTarget);
+    return this.#staging.get(size)?.pop() ?? this.#create(size, usage);
   }
 
   #keepStaging(buffer: GPUBuffer): void {

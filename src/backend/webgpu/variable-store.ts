@@ -73,9 +73,9 @@ export class VariableStore implements Residence {
 
   /** @param submitted is called as soon as the GPU has been told to copy the value */
   async #read({ dtype, size: length }: Variable, buffer: GPUBuffer, submitted = (): void => {}): Promise<TypedArray> {
-    const arrived = await this.#exclusively(() => {
+    const arrived = await this.#exclusively(async () => {
       const encoder = this.#device.gpu.createCommandEncoder();
-      const arrived = this.#memory.read(encoder, [{ buffer, dtype, length }]);
+      const arrived = await this.#memory.read(encoder, [{ buffer, dtype, length }]);
       this.#device.gpu.queue.submit([encoder.finish()]);
       submitted();
       return arrived;
