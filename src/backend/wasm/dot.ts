@@ -1,4 +1,5 @@
-import type { DotKernel } from "../../compiler/program.ts";
+import type { DotKernel, View } from "../../compiler/program.ts";
+import { sizeOf } from "../../tensor/shape.ts";
 import { emitElements } from "./map.ts";
 import { KernelWriter, decodeIndices } from "./kernel.ts";
 import type { KernelCode } from "./kernel.ts";
@@ -23,29 +24,30 @@ const LONG_ROW = 64;
 const FEWEST_ROWS_TO_PACK = 24;
 
 export function emitDot(kernel: DotKernel, wide: boolean): KernelCode {
+  const turned = turn(kernel, wide);
   const target = new KernelWriter();
   const { writer } = target;
-  const { axes, lhs, rhs, stores } = kernel;
+  const { axes, lhs, rhs } = turned ?? kernel;
+  const { stores } = kernel;
   const rowAxis = axes.length - 3;
   const [rows, columns, inner] = axes.slice(rowAxis);
   const outer = axes.slice(0, rowAxis);
   const panels = planPanels(columns, wide);
   const padded = paddedColumns(panels);
-  const piece = inner > LONGEST_SUM ? SUM_PIECE : inner;
-  const block = rowsPerBlock(
-    rows,
-    outer.reduce((product, n) => product * n, 1),
-    padded,
-    piece,
-  );
+  const piece = pieceOf(inner);
+  const block = turned ? rows : rowsPerBlock(rows, sizeOf(outer), padded, piece);
   const blocks = Math.ceil(rows / block);
-  const tasks = outer.reduce((product, n) => product * n, blocks);
+  const tasks = sizeOf(outer) * blocks;
 
   const start = get(writer.bind("i32", `(i32.mul (i32.rem_u (local.get $task) ${i32(blocks)}) ${i32(block)})`));
   const at = decodeIndices(writer, outer, `(i32.div_u (local.get $task) ${i32(blocks)})`);
   const count = blockLength(writer, rows, block, start);
   const direct =
-    isPlainStore(stores) && columns === padded && piece === inner && stores[0].index.coefficients[rowAxis + 1] === 1;
+    !turned &&
+    isPlainStore(stores) &&
+    columns === padded &&
+    piece === inner &&
+    stores[0].index.coefficients[rowAxis + 1] === 1;
   const outStep = direct ? 4 * stores[0].index.coefficients[rowAxis] : 4 * padded;
   const out = direct
     ? addressAt(get(target.baseOf(stores[0].buffer)), stores[0].index, [...at, start])
@@ -64,6 +66,9 @@ export function emitDot(kernel: DotKernel, wide: boolean): KernelCode {
       else if (lhsRowStep === 4 && block >= LONG_ROW) touchRows(target, left, lhsStep, 4 * block, length.code);
     }
     const factors = { address: `(i32.add ${rhsAt} (i32.mul ${from} ${i32(rhsStep)}))`, step: rhsStep };
+    // Then these are the left factors that come from memory.
+    if (turned && 4 * rhs.buffer.length > CACHE_BYTES)
+      touchRows(target, factors.address, rhsStep, 4 * columns, length.code);
     const right =
       straddles(rhsStep) && block >= FEWEST_ROWS_TO_PACK
         ? packRows(target, factors, length.code, piece, columns)
@@ -99,12 +104,39 @@ export function emitDot(kernel: DotKernel, wide: boolean): KernelCode {
 
   if (!direct) {
     const base = writer.bind("i32", `(i32.sub ${outLocal} (i32.mul ${start} ${i32(outStep)}))`);
-    target.result = { base, index: { offset: 0, coefficients: [...outer.map(() => 0), padded, 1] } };
+    // A turned product is turned back as it is stored: it is a single block.
+    const places = turned ? [1, padded] : [padded, 1];
+    target.result = { base, index: { offset: 0, coefficients: [...outer.map(() => 0), ...places] } };
     const end = `(i32.add ${start} ${count.code})`;
-    const ranges = [...at.map((code) => ({ start: code })), { start, end: get(writer.bind("i32", end)) }];
-    emitElements(writer, { axes: axes.slice(0, -1), stores, sources: target, ranges });
+    const rowRange = turned ? [] : [{ start, end: get(writer.bind("i32", end)) }];
+    const ranges = [...at.map((code) => ({ start: code })), ...rowRange];
+    emitElements(writer, { axes: kernel.axes.slice(0, -1), stores, sources: target, ranges });
   }
   return target.finish(tasks);
+}
+
+/**
+ * The transposed product, if its columns fill tiles and those of the product itself do not: 128 of them in place of 28.
+ * They have to lie side by side, as they do where a transposed image is the left factor.
+ */
+function turn(kernel: DotKernel, wide: boolean): DotKernel | undefined {
+  const { axes, batch, lhs, rhs } = kernel;
+  const [rows, columns, inner] = axes.slice(-3);
+  const isAdjacent = batch === axes.length - 3 && lhs.index.coefficients[batch] === 1;
+  const fits = rows * columns <= RESULT_FLOATS && columns * pieceOf(inner) <= LHS_FLOATS;
+  if (!isAdjacent || !fits || sizeOf(axes.slice(0, batch)) < FEWEST_TASKS || columns < ROW_UNIT) return undefined;
+  const filled = (n: number): number => n / paddedColumns(planPanels(n, wide));
+  if (filled(rows) <= filled(columns)) return undefined;
+  const swap = (list: readonly number[]): number[] => list.with(batch, list[batch + 1]).with(batch + 1, list[batch]);
+  const turned = ({ buffer, index }: View): View => ({
+    buffer,
+    index: { offset: index.offset, coefficients: swap(index.coefficients) },
+  });
+  return { ...kernel, axes: swap(axes), lhs: turned(rhs), rhs: turned(lhs) };
+}
+
+function pieceOf(inner: number): number {
+  return inner > LONGEST_SUM ? SUM_PIECE : inner;
 }
 
 function rowsPerBlock(rows: number, outer: number, padded: number, piece: number): number {
