@@ -212,6 +212,18 @@ describe.skipIf(fault !== undefined)(`the WebGPU backend (${fault ?? "an adapter
     expect(checks.map(({ name }) => name)).toEqual(expect.arrayContaining(["gradients", "sample of 10 steps"]));
   });
 
+  test("repeats PyTorch's predictions for the article's gray model as it is printed", async () => {
+    const [{ checks }] = await runParity(parityFiles("gray"), await open(), {
+      variants: ["printed"],
+      parts: ["prediction"],
+    });
+    expect(checks.map(({ name, pass }) => [name, pass])).toEqual([
+      ["parameter count", true],
+      ["x_noisy", true],
+      ["prediction", true],
+    ]);
+  });
+
   test("trains as the reference does, on from the last checkpoint when the device is lost, and draws the same", async () => {
     const path = await mkdtemp(join(tmpdir(), "unnoise-"));
     const images = Uint8Array.from({ length: 16 * 64 }, (_, i) => (i * 37) % 256);
