@@ -12,7 +12,7 @@ import type { BenchResult } from "../bench/result.ts";
 import { measureWebGpuPeak } from "../bench/webgpu-peak.ts";
 import { Workload } from "../bench/workload.ts";
 import type { WorkloadName } from "../bench/workload-names.ts";
-import { formatSeconds, kernelTable, kindTable } from "./bench-tables.ts";
+import { formatRate, formatSeconds, kernelTable, kindTable } from "./bench-tables.ts";
 import { describeDevice, withDevice } from "./device.ts";
 import type { DeviceFlags } from "./device.ts";
 import { formatTable } from "./format.ts";
@@ -85,7 +85,7 @@ function peakOf(backend: Backend): (() => Promise<number>) | undefined {
 
 function speedTable({ title, flops, batchSize }: Workload, { ours: { median, min, max } }: BenchResult): string {
   const header = [title, "median", "min", "max", "GFLOP/s", "images/s"];
-  const rates = [(flops / median / 1e9).toFixed(1), (batchSize / median).toFixed(1)];
+  const rates = [flops / median / 1e9, batchSize / median].map(formatRate);
   return formatTable([header, ["", ...[median, min, max].map(formatSeconds), ...rates]]);
 }
 

@@ -31,6 +31,11 @@ export function formatSeconds(seconds: number): string {
   return seconds >= 0.01 ? `${(seconds * 1e3).toFixed(0)} ms` : `${(seconds * 1e3).toFixed(2)} ms`;
 }
 
+/** 12.34 -> "12.3", and 0.0123 -> "0.012", as of a GPU in software */
+export function formatRate(rate: number): string {
+  return rate.toFixed(rate < 1 ? 3 : 1);
+}
+
 function verdict(ratio: number, unit: Unit): string {
   const [ahead, behind] = unit === "bytes" ? ["less", "more"] : ["faster", "slower"];
   const factor = Math.max(ratio, 1 / ratio).toFixed(2);
@@ -70,7 +75,7 @@ function rateCells({ flopsPerSecond, shareOfPeak, bytesPerSecond }: Rates): stri
   return [
     flopsPerSecond === null ? "" : giga(flopsPerSecond),
     shareOfPeak === null ? "" : percent(shareOfPeak),
-    bytesPerSecond === null ? "" : (bytesPerSecond / 1e9).toFixed(1),
+    bytesPerSecond === null ? "" : formatRate(bytesPerSecond / 1e9),
   ];
 }
 
@@ -79,5 +84,5 @@ function percent(share: number): string {
 }
 
 function giga(perSecond: number): string {
-  return (perSecond / 1e9).toFixed(1);
+  return formatRate(perSecond / 1e9);
 }
