@@ -37,7 +37,7 @@ export async function measurePeak(features: Features, threads: number): Promise<
     let best = 0;
     for (let round = 0; round < ROUNDS; round++) {
       const start = performance.now();
-      await team.run(0, { scratches, table: 0, kernels: 0 });
+      await team.run(0, { scratches, table: 0, tableEnd: 0 });
       best = Math.max(best, (flops / (performance.now() - start)) * 1000);
     }
     return best;
@@ -71,7 +71,7 @@ ${names.map(load).join("\n")}
 ${names.map((name, i) => `(local.set ${name} ${multiplyAdd(name, factors[i % vectors])})`).join("\n")}
 (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
 ${names.map((name, i) => `(v128.store offset=${16 * i} (local.get $area) (local.get ${name}))`).join("\n")})
-(func (export "run") (param $thread i32) (param $threads i32) (param $scratches i32) (param $entry i32) (param $end i32)
+(func (export "run") (param $thread i32) (param $threads i32) (param $scratches i32) (param $step i32) (param $end i32) (param $timed i32)
 (local $calls i32)
 (local.set $calls (i32.const ${CALLS}))
 (loop $again

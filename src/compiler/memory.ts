@@ -1,5 +1,5 @@
 import { readsOf, writesOf } from "./program.ts";
-import type { Buffer, Program } from "./program.ts";
+import type { Buffer, Kernel, Program } from "./program.ts";
 
 const ELEMENT_BYTES = 4;
 /** Buffers start on cache lines. */
@@ -21,12 +21,17 @@ interface Lifetime {
 /**
  * Offsets by lifetime: the largest buffers choose first, each the lowest place where no buffer that lives at
  * the same time lies.
+ *
+ * @param steps the kernels in their order; those of one step may run at the same time
  */
-export function planMemory(program: Program): MemoryPlan {
+export function planMemory(
+  program: Pick<Program, "kernels" | "buffers" | "outputs">,
+  steps: readonly (readonly Kernel[])[] = program.kernels.map((kernel) => [kernel]),
+): MemoryPlan {
   const offsets = new Map<Buffer, number>();
   const placed: (Lifetime & { readonly offset: number })[] = [];
   let total = 0;
-  for (const lifetime of lifetimesOf(program).toSorted((a, b) => b.bytes - a.bytes || a.first - b.first)) {
+  for (const lifetime of lifetimesOf(program, steps).toSorted((a, b) => b.bytes - a.bytes || a.first - b.first)) {
     let offset = 0;
     for (const other of placed) {
       const apart = other.last < lifetime.first || other.first > lifetime.last || other.offset + other.bytes <= offset;
@@ -42,14 +47,19 @@ export function planMemory(program: Program): MemoryPlan {
   return { offsets, bytes: total };
 }
 
-function lifetimesOf({ kernels, outputs, buffers }: Program): Lifetime[] {
+function lifetimesOf(
+  { outputs, buffers }: Pick<Program, "buffers" | "outputs">,
+  steps: readonly (readonly Kernel[])[],
+): Lifetime[] {
   const first = new Map<Buffer, number>();
   const last = new Map<Buffer, number>();
-  kernels.forEach((kernel, step) => {
-    for (const buffer of writesOf(kernel)) if (!first.has(buffer)) first.set(buffer, step);
-    for (const buffer of [...readsOf(kernel), ...writesOf(kernel)]) last.set(buffer, step);
+  steps.forEach((kernels, step) => {
+    for (const kernel of kernels) {
+      for (const buffer of writesOf(kernel)) if (!first.has(buffer)) first.set(buffer, step);
+      for (const buffer of [...readsOf(kernel), ...writesOf(kernel)]) last.set(buffer, step);
+    }
   });
-  for (const buffer of outputs) last.set(buffer, kernels.length);
+  for (const buffer of outputs) last.set(buffer, steps.length);
   const inArena = buffers.filter(({ source }) => source.kind === "temporary" || source.kind === "input");
   return inArena.flatMap((buffer) => {
     const end = last.get(buffer);

@@ -4,6 +4,8 @@ import type { Tensor } from "../tensor/tensor.ts";
 import type { Affine } from "./affine.ts";
 import { readsOf, writesOf } from "./program.ts";
 import type { Buffer, Expression, Kernel, Program, Store } from "./program.ts";
+import { beyond, boundsIn, narrow, rangesOf } from "./ranges.ts";
+import type { KnownRanges, Ranges } from "./ranges.ts";
 
 /** What must hold after `legalize`; throws where it does not. Tests run it, programs do not. */
 export function checkLegal(graph: Graph): void {
@@ -36,12 +38,6 @@ function faultOf({ op, inputs }: Tensor): string | undefined {
       return undefined;
   }
 }
-
-/** Smallest and largest value of each loop axis. */
-type Ranges = readonly (readonly [number, number])[];
-
-/** Under a condition on several axes at once it is not known which of their values occur. */
-type KnownRanges = Ranges | undefined;
 
 /**
  * What must hold of a lowered program: nothing is read before it is written, every index lies inside its buffer
@@ -121,20 +117,6 @@ function checkStores(
   }
 }
 
-function rangesOf(axes: readonly number[]): Ranges {
-  return axes.map((n) => [0, Math.max(0, n - 1)]);
-}
-
-function boundsIn(index: Affine, ranges: Ranges): [number, number] {
-  return index.coefficients.reduce<[number, number]>(
-    ([low, high], c, axis) => {
-      const [first, last] = ranges[axis].map((at) => c * at);
-      return [low + Math.min(first, last), high + Math.max(first, last)];
-    },
-    [index.offset, index.offset],
-  );
-}
-
 function checkBounds(buffer: Buffer, index: Affine, ranges: Ranges, fail: Fail, rowSpan = 0): void {
   const [low, high] = boundsIn(index, ranges);
   if (low < 0 || high + rowSpan >= buffer.length)
@@ -163,21 +145,4 @@ function checkValue(node: Expression, ranges: KnownRanges, slots: ReadonlySet<nu
     case "constant":
     case "index":
   }
-}
-
-/** The ranges where a single axis keeps a condition's index within bounds. */
-function narrow(ranges: KnownRanges, index: Affine, low: number, high: number): KnownRanges {
-  const axes = index.coefficients.flatMap((c, axis) => (c !== 0 ? [axis] : []));
-  const [axis] = axes;
-  if (!ranges || axes.length !== 1 || index.coefficients[axis] !== 1) return undefined;
-  const [first, last] = ranges[axis];
-  return ranges.with(axis, [Math.max(first, low - index.offset), Math.min(last, high - index.offset)]);
-}
-
-/** Where the index is outside of [low, high) on one side only, that side. */
-function beyond(ranges: KnownRanges, index: Affine, low: number, high: number): KnownRanges {
-  if (!ranges) return undefined;
-  const [first, last] = boundsIn(index, ranges);
-  if (first >= low) return narrow(ranges, index, high, Infinity);
-  return last < high ? narrow(ranges, index, -Infinity, low - 1) : ranges;
 }

@@ -56,7 +56,7 @@ function readsOnlyWhereItWrites(kernel: Kernel, variable: Buffer, value: Buffer)
   return aligned;
 }
 
-function replaceBuffers(kernel: Kernel, replaced: ReadonlyMap<Buffer, Buffer>): Kernel {
+export function replaceBuffers(kernel: Kernel, replaced: ReadonlyMap<Buffer, Buffer>): Kernel {
   const uses = [...readsOf(kernel), ...writesOf(kernel)];
   if (!uses.some((buffer) => replaced.has(buffer))) return kernel;
   const of = (buffer: Buffer): Buffer => replaced.get(buffer) ?? buffer;

@@ -7,8 +7,11 @@ import type { Variable } from "../../tensor/variable.ts";
 import { variablesOf } from "../remote/graph-record.ts";
 import type { Assemble } from "./assembler.ts";
 import { Heap } from "./heap.ts";
+import { CHAIN_LIMITS, chainKernels, kernelsOf } from "./chains.ts";
+import type { ChainLimits } from "./chains.ts";
+import type { TableStep } from "./kernel-table.ts";
 import { emitModule } from "./module.ts";
-import type { Features } from "./module.ts";
+import type { Features, Operand } from "./module.ts";
 import { useWinograd } from "./winograd-program.ts";
 
 /** All that it takes to run a program; what it was compiled from is not needed any more. */
@@ -19,7 +22,7 @@ export interface CompiledProgram {
   readonly scratchBytes: number;
   readonly workspaceBytes: number;
   readonly buffers: readonly PlacedBuffer[];
-  readonly kernels: readonly CompiledKernel[];
+  readonly steps: readonly TableStep<CompiledKernel>[];
   /** Places in `buffers`. */
   readonly outputs: readonly number[];
 }
@@ -41,15 +44,20 @@ export interface CompiledKernel {
   readonly name: string;
   readonly function: number;
   readonly tasks: number;
-  readonly waits: boolean;
-  /** Places in `buffers`. */
-  readonly buffers: readonly number[];
+  readonly operands: readonly CompiledOperand[];
+  /** Among the program's kernels. */
+  readonly place: number;
 }
+
+/** A place in `buffers` with the bytes from slice to slice, or an offset in the memory of the thread's own. */
+export type CompiledOperand = { readonly buffer: number; readonly step: number } | { readonly own: number };
 
 export interface Target {
   readonly features: Features;
   readonly sharesMemory: boolean;
   readonly assemble: Assemble;
+  /** Which kernels run slice by slice; the usual ones unless given. */
+  readonly chains?: ChainLimits | undefined;
   /** Is shown the module's text. */
   readonly dump?: ((text: string) => void) | undefined;
 }
@@ -61,9 +69,10 @@ export function programOf(graph: Graph): Program {
 
 export async function compileProgram(graph: Graph, target: Target): Promise<CompiledProgram> {
   const program = programOf(graph);
-  const plan = planMemory(program);
+  const chained = chainKernels(program, target.chains ?? CHAIN_LIMITS);
+  const plan = planMemory(program, chained.map(kernelsOf));
   Heap.check(plan.bytes);
-  const { text, scratchBytes, kernels } = emitModule(program, plan.offsets, target.features, target.sharesMemory);
+  const { text, scratchBytes, steps } = emitModule(chained, plan.offsets, target.features, target.sharesMemory);
   target.dump?.(text);
   const places = placesOf(program, plan.offsets, variablesOf(graph));
   const numbers = new Map([...places.keys()].map((buffer, i) => [buffer, i]));
@@ -72,14 +81,20 @@ export async function compileProgram(graph: Graph, target: Target): Promise<Comp
     if (number === undefined) throw new Error(`internal: buffer ${buffer.id} has no place`);
     return number;
   };
+  const placed = (operand: Operand): CompiledOperand =>
+    "own" in operand ? operand : { buffer: numberOf(operand.buffer), step: operand.step };
   return {
     module: await target.assemble(text, target.features),
     scratchBytes,
     workspaceBytes: plan.bytes,
     buffers: [...places].map(([{ dtype, length }, place]) => ({ dtype, length, place })),
-    kernels: kernels.map(({ name, function: place, tasks, waits, buffers }) => {
-      return { name, function: place, tasks, waits, buffers: buffers.map(numberOf) };
-    }),
+    steps: steps.map(({ slices, waits, kernels }) => ({
+      slices,
+      waits,
+      kernels: kernels.map(({ name, function: place, tasks, operands, place: at }) => {
+        return { name, function: place, tasks, operands: operands.map(placed), place: at };
+      }),
+    })),
     outputs: program.outputs.map(numberOf),
   };
 }

@@ -1,7 +1,7 @@
 import type { ConvolutionKernel, ConvolutionShape, Expression } from "../../compiler/program.ts";
 import { emitElements } from "./map.ts";
 import { KernelWriter } from "./kernel.ts";
-import type { KernelCode } from "./kernel.ts";
+import type { Emission, KernelCode } from "./kernel.ts";
 import { paddedColumns, planPanels } from "./micro-kernel.ts";
 import { addressAt, blockLength, emitProduct, isPlainLoad, isPlainStore, packRows, straddles } from "./tiles.ts";
 import type { Count } from "./tiles.ts";
@@ -15,14 +15,19 @@ const FEWEST_TASKS = 8;
 const FEWEST_PIXELS_TO_PACK = 64;
 
 /** As an implicit matrix product: pixels x (window, channels) x out channels, for some image rows at a time. */
-export function emitConvolution(kernel: ConvolutionKernel, wide: boolean): KernelCode {
-  const target = new KernelWriter();
+export function emitConvolution(kernel: ConvolutionKernel, emission: Emission): KernelCode {
+  const target = new KernelWriter(emission);
   const { writer } = target;
   const { shape, stores, axes } = kernel;
   const [height, width] = shape.output;
-  const panels = planPanels(shape.outChannels, wide);
+  const panels = planPanels(shape.outChannels, emission.wide);
   const padded = paddedColumns(panels);
-  const block = rowsPerBlock(shape, BLOCK_BYTES, 4 * width * padded, Math.ceil(FEWEST_TASKS / shape.batch));
+  const block = rowsPerBlock(
+    shape,
+    BLOCK_BYTES,
+    4 * width * padded,
+    Math.ceil(FEWEST_TASKS / (shape.batch * emission.runs)),
+  );
   const blocks = Math.ceil(height / block);
 
   const first = get(writer.bind("i32", `(i32.mul (i32.rem_u (local.get $task) ${i32(blocks)}) ${i32(block)})`));

@@ -2,7 +2,7 @@ import type { DotKernel, View } from "../../compiler/program.ts";
 import { sizeOf } from "../../tensor/shape.ts";
 import { emitElements } from "./map.ts";
 import { KernelWriter, decodeIndices } from "./kernel.ts";
-import type { KernelCode } from "./kernel.ts";
+import type { Emission, KernelCode } from "./kernel.ts";
 import { paddedColumns, planPanels } from "./micro-kernel.ts";
 import { addressAt, blockLength, emitProduct, isPlainStore, packRows, straddles, touchRows } from "./tiles.ts";
 import type { Count } from "./tiles.ts";
@@ -23,19 +23,19 @@ const LONG_ROW = 64;
 /** Rows of a block that a copy of the right factors has to serve. */
 const FEWEST_ROWS_TO_PACK = 24;
 
-export function emitDot(kernel: DotKernel, wide: boolean): KernelCode {
-  const turned = turn(kernel, wide);
-  const target = new KernelWriter();
+export function emitDot(kernel: DotKernel, emission: Emission): KernelCode {
+  const turned = turn(kernel, emission);
+  const target = new KernelWriter(emission);
   const { writer } = target;
   const { axes, lhs, rhs } = turned ?? kernel;
   const { stores } = kernel;
   const rowAxis = axes.length - 3;
   const [rows, columns, inner] = axes.slice(rowAxis);
   const outer = axes.slice(0, rowAxis);
-  const panels = planPanels(columns, wide);
+  const panels = planPanels(columns, emission.wide);
   const padded = paddedColumns(panels);
   const piece = pieceOf(inner);
-  const block = turned ? rows : rowsPerBlock(rows, sizeOf(outer), padded, piece);
+  const block = turned ? rows : rowsPerBlock(rows, emission.runs * sizeOf(outer), padded, piece);
   const blocks = Math.ceil(rows / block);
   const tasks = sizeOf(outer) * blocks;
 
@@ -119,12 +119,12 @@ export function emitDot(kernel: DotKernel, wide: boolean): KernelCode {
  * The transposed product, if its columns fill tiles and those of the product itself do not: 128 of them in place of 28.
  * They have to lie side by side, as they do where a transposed image is the left factor.
  */
-function turn(kernel: DotKernel, wide: boolean): DotKernel | undefined {
+function turn(kernel: DotKernel, { wide, runs }: Emission): DotKernel | undefined {
   const { axes, batch, lhs, rhs } = kernel;
   const [rows, columns, inner] = axes.slice(-3);
   const isAdjacent = batch === axes.length - 3 && lhs.index.coefficients[batch] === 1;
   const fits = rows * columns <= RESULT_FLOATS && columns * pieceOf(inner) <= LHS_FLOATS;
-  if (!isAdjacent || !fits || sizeOf(axes.slice(0, batch)) < FEWEST_TASKS || columns < ROW_UNIT) return undefined;
+  if (!isAdjacent || !fits || runs * sizeOf(axes.slice(0, batch)) < FEWEST_TASKS || columns < ROW_UNIT) return undefined;
   const filled = (n: number): number => n / paddedColumns(planPanels(n, wide));
   if (filled(rows) <= filled(columns)) return undefined;
   const swap = (list: readonly number[]): number[] => list.with(batch, list[batch + 1]).with(batch + 1, list[batch]);

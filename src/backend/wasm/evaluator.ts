@@ -12,6 +12,8 @@ const LONGEST_CODE = 2000;
 
 /** Where an expression reads from. */
 export interface Sources {
+  /** How often a program runs what is evaluated. */
+  readonly runs: number;
   /** The parameter that holds a buffer's address. */
   baseOf(buffer: Buffer): string;
   /** How a kernel's own result is read: from memory, or from a local that holds it. */

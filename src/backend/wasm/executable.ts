@@ -7,9 +7,10 @@ import type { Arrivals } from "../arrivals.ts";
 import { checkInputs } from "../checks.ts";
 import { variablesOf } from "../remote/graph-record.ts";
 import { programOf } from "./compiled-program.ts";
-import type { CompiledProgram } from "./compiled-program.ts";
+import type { CompiledOperand, CompiledProgram } from "./compiled-program.ts";
 import type { Heap } from "./heap.ts";
-import { ENTRY_WORDS } from "./module.ts";
+import { spanOf, tableBytes, tableWords } from "./kernel-table.ts";
+import type { OperandPlace } from "./kernel-table.ts";
 import type { RunArguments, Team } from "./team.ts";
 import type { VariableStore } from "./variable-store.ts";
 import { copyOf, viewOf } from "./views.ts";
@@ -78,7 +79,6 @@ export class WasmExecutable implements Executable {
   /** Addresses of literals, by their buffers' places. */
   readonly #literals = new Map<number, number>();
   readonly #table: number;
-  readonly #tableWords: number;
   readonly #owned: [address: number, bytes: number][] = [];
   #disposed = false;
 
@@ -94,8 +94,7 @@ export class WasmExecutable implements Executable {
       this.#literals.set(i, address);
       viewOf(site.heap.memory, dtype, address, length).set(place.data);
     });
-    this.#tableWords = compiled.kernels.reduce((words, { buffers }) => words + ENTRY_WORDS + buffers.length, 0);
-    this.#table = this.#own(4 * this.#tableWords);
+    this.#table = this.#own(tableBytes(compiled.steps));
   }
 
   /** The kernels, for people who want to know what takes time; they are not kept. */
@@ -110,7 +109,10 @@ export class WasmExecutable implements Executable {
   /** Runs once, kernel by kernel, and times each. */
   async profile(inputs: readonly NdArray[]): Promise<KernelProfile[]> {
     const { value } = await this.#run(inputs, (args) => this.#site.team.profile(this.#loaded.id, args));
-    return this.#loaded.compiled.kernels.map(({ name }, i) => ({ name, seconds: value[i] }));
+    const kernels = this.#loaded.compiled.steps.flatMap((step) => step.kernels);
+    const profile: KernelProfile[] = [];
+    kernels.forEach(({ name, place }, i) => (profile[place] = { name, seconds: value[i] }));
+    return profile;
   }
 
   dispose(): void {
@@ -153,8 +155,7 @@ export class WasmExecutable implements Executable {
       this.#writeTable(addresses);
       const value = await start({
         scratches: this.#site.scratches.address,
-        table: this.#table,
-        kernels: compiled.kernels.length,
+        ...spanOf(compiled.steps, this.#table),
       });
       const outputs = compiled.outputs.map((at, i) => {
         const { dtype, length } = compiled.buffers[at];
@@ -174,12 +175,18 @@ export class WasmExecutable implements Executable {
   }
 
   #writeTable(addresses: readonly number[]): void {
-    const { kernels } = this.#loaded.compiled;
-    const words = viewOf(this.#site.heap.memory, "u32", this.#table, this.#tableWords);
-    let list = kernels.length * ENTRY_WORDS;
-    kernels.forEach((kernel, i) => {
-      words.set([kernel.function, kernel.tasks, kernel.waits ? 1 : 0, this.#table + 4 * list, 0], i * ENTRY_WORDS);
-      for (const buffer of kernel.buffers) words[list++] = addresses[buffer];
-    });
+    const placeOf = (operand: CompiledOperand): OperandPlace =>
+      "own" in operand
+        ? { address: operand.own, step: 0, isOwn: true }
+        : { address: addresses[operand.buffer], step: operand.step, isOwn: false };
+    const steps = this.#loaded.compiled.steps.map(({ slices, waits, kernels }) => ({
+      slices,
+      waits,
+      kernels: kernels.map(({ function: place, tasks, operands }) => {
+        return { function: place, tasks, operands: operands.map(placeOf) };
+      }),
+    }));
+    const words = tableWords(steps, this.#table);
+    viewOf(this.#site.heap.memory, "u32", this.#table, words.length).set(words);
   }
 }

@@ -2,7 +2,7 @@ import type { FilterGradientKernel } from "../../compiler/program.ts";
 import { emitStrip, rowsPerBlock } from "./convolution.ts";
 import { emitElements } from "./map.ts";
 import { KernelWriter } from "./kernel.ts";
-import type { KernelCode } from "./kernel.ts";
+import type { Emission, KernelCode } from "./kernel.ts";
 import { paddedColumns, planPanels } from "./micro-kernel.ts";
 import { blockLength, emitProduct, packRows, straddles } from "./tiles.ts";
 import { add, get, i32 } from "./writer.ts";
@@ -14,12 +14,12 @@ const BLOCK_BYTES = 56 * 1024;
  * For each part of the batch: the sum over its pixels of (window, channels) x out channels, kept in scratch
  * memory until the part is done.
  */
-export function emitFilterGradient(kernel: FilterGradientKernel, wide: boolean): KernelCode {
-  const target = new KernelWriter();
+export function emitFilterGradient(kernel: FilterGradientKernel, emission: Emission): KernelCode {
+  const target = new KernelWriter(emission);
   const { writer } = target;
   const { shape, parts } = kernel;
   const [height, width] = shape.output;
-  const panels = planPanels(shape.outChannels, wide, "filter");
+  const panels = planPanels(shape.outChannels, emission.wide, "filter");
   const padded = paddedColumns(panels);
   const window = shape.kernel[1] * shape.inChannels;
   const filterRows = shape.kernel[0] * window;

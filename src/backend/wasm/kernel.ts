@@ -17,13 +17,26 @@ export interface KernelCode {
   readonly calls: ReadonlySet<string>;
 }
 
+/** What a kernel is written for. */
+export interface Emission {
+  /** Pairs of vectors are merged to 256 bits. */
+  readonly wide: boolean;
+  /** How often all of its tasks run in a program: once, or for each slice of a batch. */
+  readonly runs: number;
+}
+
 /** A function under construction, with the buffers that it turns out to use. */
 export class KernelWriter implements Sources {
+  readonly runs: number;
   readonly #buffers: Buffer[] = [];
   readonly writer = new FunctionWriter();
   readonly calls = new Set<string>();
   scratchBytes = 0;
   result: { readonly base: string; readonly index: Affine } | readonly string[] | undefined;
+
+  constructor({ runs }: Emission) {
+    this.runs = runs;
+  }
 
   baseOf(buffer: Buffer): string {
     const known = this.#buffers.indexOf(buffer);

@@ -4,7 +4,7 @@ import type { Expression, MapKernel, Store } from "../../compiler/program.ts";
 import { Evaluator, countUses, registerIndices } from "./evaluator.ts";
 import type { Sources } from "./evaluator.ts";
 import { Inductions } from "./inductions.ts";
-import type { AxisRange, KernelCode } from "./kernel.ts";
+import type { AxisRange, Emission, KernelCode } from "./kernel.ts";
 import { KernelWriter, splitTasks } from "./kernel.ts";
 import { canVectorize } from "./vectorize.ts";
 import type { Code, FunctionWriter } from "./writer.ts";
@@ -18,12 +18,12 @@ const MOST_UNROLLED_NODES = 160;
 /** Loops over fewer elements are done before longer code would be compiled. */
 const FEWEST_TO_UNROLL = 32768;
 
-function isWorthUnrolling(axes: readonly number[]): boolean {
-  return sizeOf(axes) >= FEWEST_TO_UNROLL;
+function isWorthUnrolling(axes: readonly number[], runs: number): boolean {
+  return sizeOf(axes) * runs >= FEWEST_TO_UNROLL;
 }
 
-export function emitMap(kernel: MapKernel): KernelCode {
-  const target = new KernelWriter();
+export function emitMap(kernel: MapKernel, emission: Emission): KernelCode {
+  const target = new KernelWriter(emission);
   const { axes } = kernel;
   const tasks = splitTasks(axes, TASK_ELEMENTS / kernel.stores.length);
   const at = tasks.decode(target.writer);
@@ -55,7 +55,7 @@ export function emitElements(writer: FunctionWriter, { axes, stores, sources, ra
   const last = axes.length - 1;
   const vectorizes = canVectorize(roots, last) && stores.every((store) => isAdjacent(store.index, last));
   const most = Math.min(MOST_UNROLLED, MOST_UNROLLED_NODES / context.uses.size);
-  const unrolled = isWorthUnrolling(axes) ? Math.max(2, most) : 1;
+  const unrolled = isWorthUnrolling(axes, sources.runs) ? Math.max(2, most) : 1;
   const elements = (current: ElementLoops["stores"], width: 1 | 4, lanes: readonly number[]): void => {
     // All values are computed before any is stored: a store may overwrite what another value reads, and V8 merges
     // only vector operations that no store separates.

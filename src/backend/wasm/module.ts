@@ -1,9 +1,14 @@
+import { planMemory } from "../../compiler/memory.ts";
 import { readsOf, writesOf } from "../../compiler/program.ts";
-import type { Buffer, Kernel, Program } from "../../compiler/program.ts";
+import type { Buffer, Kernel } from "../../compiler/program.ts";
+import { kernelsOf } from "./chains.ts";
+import type { Chain, Step } from "./chains.ts";
 import { emitConvolution } from "./convolution.ts";
 import { emitDot } from "./dot.ts";
 import { emitFilterGradient } from "./filter-gradient.ts";
-import type { KernelCode } from "./kernel.ts";
+import type { Emission, KernelCode } from "./kernel.ts";
+import { TAKEN_WORD, runFunction } from "./kernel-table.ts";
+import type { TableStep } from "./kernel-table.ts";
 import { emitMap } from "./map.ts";
 import { microKernel } from "./micro-kernel.ts";
 import { emitReduce } from "./reduce.ts";
@@ -22,9 +27,10 @@ export interface Features {
 
 export interface WasmModule {
   readonly text: string;
+  /** Of each thread. */
   readonly scratchBytes: number;
   /** The table that `run` walks through, apart from addresses. */
-  readonly kernels: readonly KernelEntry[];
+  readonly steps: readonly TableStep<KernelEntry>[];
 }
 
 export interface KernelEntry {
@@ -32,9 +38,13 @@ export interface KernelEntry {
   readonly name: string;
   readonly function: number;
   readonly tasks: number;
-  readonly waits: boolean;
-  readonly buffers: readonly Buffer[];
+  readonly operands: readonly Operand[];
+  /** Among the program's kernels. */
+  readonly place: number;
 }
+
+/** A buffer, with the bytes from slice to slice, or an offset in the memory of the thread's own. */
+export type Operand = { readonly buffer: Buffer; readonly step: number } | { readonly own: number };
 
 /** Words at the start of memory, in bytes: how often threads arrived at a barrier, and whether one failed. */
 export const BARRIER_ADDRESS = 64;
@@ -42,45 +52,58 @@ export const ABORT_ADDRESS = 128;
 /** Memory below this address is never given out. */
 export const FIRST_ADDRESS = 1024;
 
-export function emitKernel(kernel: Kernel, { wide }: Features): KernelCode {
+function emitKernel(kernel: Kernel, emission: Emission): KernelCode {
   switch (kernel.kind) {
     case "map":
-      return emitMap(kernel);
+      return emitMap(kernel, emission);
     case "reduce":
-      return emitReduce(kernel);
+      return emitReduce(kernel, emission);
     case "dot":
-      return emitDot(kernel, wide);
+      return emitDot(kernel, emission);
     case "convolution":
-      return kernel.transformed ? emitWinograd(kernel, wide) : emitConvolution(kernel, wide);
+      return kernel.transformed ? emitWinograd(kernel, emission) : emitConvolution(kernel, emission);
     case "filterGradient":
-      return kernel.transformed ? emitWinogradFilterGradient(kernel, wide) : emitFilterGradient(kernel, wide);
+      return kernel.transformed ? emitWinogradFilterGradient(kernel, emission) : emitFilterGradient(kernel, emission);
   }
+}
+
+/** A kernel's code, and how it finds its operands. */
+interface Emitted {
+  readonly code: KernelCode;
+  readonly kernel: Kernel;
+  readonly place: number;
+  readonly stepOf: (buffer: Buffer) => number;
+  /** Offsets of buffers that each thread has of its own. */
+  readonly own: ReadonlyMap<Buffer, number>;
 }
 
 /**
  * One module for a program. Kernels that differ only in the buffers they work on share a function. What runs,
- * and on which buffers, stands in a table in memory that `run` walks through: every thread takes tasks of each
- * kernel until none is left, and waits for the others where the next kernel depends on it.
+ * and on which buffers, stands in a table in memory.
  *
  * @param shared whether threads share the memory; else there is one thread, and nothing atomic is needed
  */
 export function emitModule(
-  program: Program,
+  steps: readonly Step[],
   offsets: ReadonlyMap<Buffer, number>,
   features: Features,
   shared: boolean,
 ): WasmModule {
-  const codes = program.kernels.map((kernel) => emitKernel(kernel, features));
-  const names = nameFunctions(program.kernels, codes);
-  const bodies = [...names.keys()];
+  const plans = steps.map((step) => (step.kind === "chain" ? planOwn(step) : { offsets: NONE, bytes: 0 }));
+  const emitted = steps.map((step, i) => emitStep(step, plans[i].offsets, features));
+  const codes = emitted.flat().map(({ code }) => code);
+  const names = nameFunctions(emitted.flat());
   const functions = [...names].map(([body, name]) => `(func ${name}${body})`);
+  const functionIndex = new Map([...names.keys()].map((body, i) => [body, i]));
   const micros = new Set(codes.flatMap((code) => [...code.calls]));
-  const scratchBytes = Math.max(0, ...codes.map((code) => code.scratchBytes));
-  const waits = barriersBefore(program.kernels, offsets);
-  const functionIndex = new Map(bodies.map((body, i) => [body, i]));
+  // A thread's own memory: what kernels use while they run, buffers of a slice, addresses of operands.
+  const ownAt = largest(codes.map((code) => code.scratchBytes));
+  const operandsAt = ownAt + largest(plans.map(({ bytes }) => bytes));
+  const scratchBytes = operandsAt + 64 * Math.ceil(largest(codes.map(({ buffers }) => 4 * buffers.length)) / 64);
   const text = `(module
 (import "unnoise" "memory" (memory 1 65536${shared ? " shared" : ""}))
 (import "unnoise" "pow" (func $pow (param f64 f64) (result f64)))
+(import "unnoise" "tick" (func $tick (param i32)))
 (import "unnoise" "arrivals" (global $arrivals (mut i32)))
 (global $scratch (mut i32) (i32.const 0))
 (type $kernel (func (param i32 i32)))
@@ -89,43 +112,57 @@ export function emitModule(
 ${[...micros].map((name) => microFromName(name, features.relaxed)).join("\n")}
 ${functions.join("\n")}
 ${shared ? TOGETHER : ALONE}
-${runFunction(scratchBytes)}
+${runFunction(scratchBytes, operandsAt)}
 )`;
-  const kernels = codes.map((code, i) => ({
-    name: names.get(code.body) ?? "",
-    function: functionIndex.get(code.body) ?? 0,
-    tasks: code.tasks,
-    waits: waits[i],
-    buffers: code.buffers,
-  }));
-  return { text, scratchBytes, kernels };
-}
-
-/** Words of a kernel's entry in the table: function, tasks, whether to wait first, address of its buffers' addresses, tasks taken. */
-export const ENTRY_WORDS = 5;
-export const TAKEN_WORD = 4;
-
-function runFunction(scratchBytes: number): Code {
-  const word = (i: number): Code => `(i32.load offset=${4 * i} (local.get $entry))`;
-  return `(func (export "run") (param $thread i32) (param $threads i32) (param $scratches i32) (param $entry i32) (param $end i32) (local $task i32)
-(global.set $scratch (i32.add (local.get $scratches) (i32.mul (local.get $thread) ${i32(scratchBytes)})))
-(block $finished (loop $kernels
-(br_if $finished (i32.ge_u (local.get $entry) (local.get $end)))
-(if ${word(2)} (then (call $barrier (local.get $threads))))
-(block $done (loop $next
-(br_if $done (i32.ge_u (local.tee $task (call $take (local.get $entry))) ${word(1)}))
-(call_indirect (type $kernel) (local.get $task) ${word(3)} ${word(0)})
-(br $next)))
-(local.set $entry (i32.add (local.get $entry) ${i32(4 * ENTRY_WORDS)}))
-(br $kernels)))
-(call $barrier (local.get $threads)))`;
-}
-
-function nameFunctions(kernels: readonly Kernel[], codes: readonly KernelCode[]): Map<string, string> {
-  const names = new Map<string, string>();
-  codes.forEach((code, i) => {
-    if (!names.has(code.body)) names.set(code.body, `$${kernels[i].kind}_${names.size}`);
+  const entryOf = ({ code: { body, tasks, buffers }, place, stepOf, own }: Emitted): KernelEntry => ({
+    name: names.get(body) ?? "",
+    function: functionIndex.get(body) ?? 0,
+    tasks,
+    operands: buffers.map((buffer): Operand => {
+      const offset = own.get(buffer);
+      return offset === undefined ? { buffer, step: stepOf(buffer) } : { own: ownAt + offset };
+    }),
+    place,
   });
+  const waits = barriersBefore(steps, offsets);
+  const table = steps.map((step, i) => ({
+    slices: step.kind === "chain" ? step.slices : 0,
+    waits: waits[i],
+    kernels: emitted[i].map(entryOf),
+  }));
+  return { text, scratchBytes, steps: table };
+}
+
+const NONE: ReadonlyMap<Buffer, number> = new Map();
+
+function largest(numbers: readonly number[]): number {
+  return numbers.reduce((most, n) => Math.max(most, n), 0);
+}
+
+/** Where the buffers lie of which each thread has its own. */
+function planOwn({ members, own }: Chain): ReturnType<typeof planMemory> {
+  return planMemory({ kernels: members.map(({ kernel }) => kernel), outputs: [], buffers: own });
+}
+
+function emitStep(step: Step, own: ReadonlyMap<Buffer, number>, { wide }: Features): Emitted[] {
+  if (step.kind === "single") {
+    const { kernel, place } = step;
+    return [{ code: emitKernel(kernel, { wide, runs: 1 }), kernel, place, stepOf: () => 0, own }];
+  }
+  const { slices, members } = step;
+  return members.map(({ kernel, sliced, place }) => ({
+    code: emitKernel(kernel, { wide, runs: slices }),
+    kernel,
+    place,
+    stepOf: (buffer) => (sliced.has(buffer) ? (4 * buffer.length) / slices : 0),
+    own,
+  }));
+}
+
+function nameFunctions(codes: readonly Emitted[]): Map<string, string> {
+  const names = new Map<string, string>();
+  for (const { code, kernel } of codes)
+    if (!names.has(code.body)) names.set(code.body, `$${kernel.kind}_${names.size}`);
   return names;
 }
 
@@ -169,8 +206,8 @@ interface Span {
   readonly end: number;
 }
 
-/** Before which kernels all threads have to meet: where memory that an unfinished kernel uses is written or read. */
-function barriersBefore(kernels: readonly Kernel[], offsets: ReadonlyMap<Buffer, number>): boolean[] {
+/** Before which steps all threads have to meet: where memory that an unfinished step uses is written or read. */
+function barriersBefore(steps: readonly Step[], offsets: ReadonlyMap<Buffer, number>): boolean[] {
   let written: Span[] = [];
   let read: Span[] = [];
   const spanOf = (buffer: Buffer): Span => {
@@ -180,9 +217,15 @@ function barriersBefore(kernels: readonly Kernel[], offsets: ReadonlyMap<Buffer,
   };
   const meet = (a: readonly Span[], b: readonly Span[]): boolean =>
     a.some((x) => b.some((y) => x.space === y.space && x.start < y.end && y.start < x.end));
-  return kernels.map((kernel) => {
-    const writes = writesOf(kernel).map(spanOf);
-    const reads = [...readsOf(kernel)].map(spanOf);
+  return steps.map((step) => {
+    const own = new Set(step.kind === "chain" ? step.own : []);
+    const spansOf = (buffersOf: (kernel: Kernel) => Iterable<Buffer>): Span[] => {
+      const buffers = new Set<Buffer>();
+      for (const kernel of kernelsOf(step))
+        for (const buffer of buffersOf(kernel)) if (!own.has(buffer)) buffers.add(buffer);
+      return Array.from(buffers, spanOf);
+    };
+    const [reads, writes] = [spansOf(readsOf), spansOf(writesOf)];
     const conflict = meet(reads, written) || meet(writes, written) || meet(writes, read);
     if (conflict) {
       written = [];

@@ -6,7 +6,7 @@ import { Evaluator, countUses, registerIndices } from "./evaluator.ts";
 import type { Sources } from "./evaluator.ts";
 import { Inductions } from "./inductions.ts";
 import { KernelWriter, splitTasks } from "./kernel.ts";
-import type { AxisRange, KernelCode } from "./kernel.ts";
+import type { AxisRange, Emission, KernelCode } from "./kernel.ts";
 import { Lanes } from "./lanes.ts";
 import { emitOp } from "./scalar-ops.ts";
 import { canVectorize } from "./vectorize.ts";
@@ -26,21 +26,22 @@ const combine: Readonly<Record<Reduction, ScalarOp>> = {
 };
 
 /** Reductions whose results lie next to each other are vectorised over the results, others over the terms. */
-export function emitReduce(kernel: ReduceKernel): KernelCode {
-  return new ReduceEmitter(kernel).emit();
+export function emitReduce(kernel: ReduceKernel, emission: Emission): KernelCode {
+  return new ReduceEmitter(kernel, emission).emit();
 }
 
 class ReduceEmitter {
   readonly #kernel: ReduceKernel;
   readonly #accumulators: readonly Accumulator[];
-  readonly #target = new KernelWriter();
+  readonly #target: KernelWriter;
   readonly #inductions: Inductions;
   readonly #lastKept: number;
   readonly #lastReduced: number;
   readonly #uses: ReadonlyMap<Expression, number>;
 
-  constructor(kernel: ReduceKernel) {
+  constructor(kernel: ReduceKernel, emission: Emission) {
     this.#kernel = kernel;
+    this.#target = new KernelWriter(emission);
     this.#accumulators = kernel.stages.flatMap((stage) => stage.accumulators);
     this.#lastKept = kernel.kept - 1;
     this.#lastReduced = kernel.axes.length - 1;
@@ -181,6 +182,7 @@ class ReduceEmitter {
   #evaluator({ point, results }: Pick<Copy, "point" | "results">): Evaluator {
     const { writer } = this.#target;
     const sources: Sources = {
+      runs: this.#target.runs,
       baseOf: (buffer) => this.#target.baseOf(buffer),
       resultOf: (slot) => ({ local: results[slot] }),
     };

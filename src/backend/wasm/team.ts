@@ -1,3 +1,4 @@
+import type { TableSpan } from "./kernel-table.ts";
 import { ABORT_ADDRESS } from "./module.ts";
 
 /** Sent to a worker; each is answered once. */
@@ -8,13 +9,10 @@ export type Command =
   | { readonly kind: "profile"; readonly program: number; readonly args: RunArguments }
   | { readonly kind: "unload"; readonly program: number };
 
-export interface RunArguments {
+export interface RunArguments extends TableSpan {
   readonly thread: number;
   readonly threads: number;
   readonly scratches: number;
-  /** Where the table of kernels lies. */
-  readonly table: number;
-  readonly kernels: number;
 }
 
 export type Answer = { readonly error?: string; readonly seconds?: readonly number[] };
@@ -58,14 +56,15 @@ export class Team {
     await this.#all((thread) => ({ kind: "run", program, args: { ...args, thread, threads: this.size } }));
   }
 
-  /** Runs kernel by kernel; resolves with the seconds that each took. */
+  /** Runs step by step; resolves with the seconds that each kernel took, on average over the threads. */
   async profile(program: number, args: Omit<RunArguments, "thread" | "threads">): Promise<readonly number[]> {
     const answers = await this.#all((thread) => ({
       kind: "profile",
       program,
       args: { ...args, thread, threads: this.size },
     }));
-    return answers[0].seconds ?? [];
+    const seconds = answers.map((answer) => answer.seconds ?? []);
+    return seconds[0].map((_, i) => seconds.reduce((sum, own) => sum + own[i], 0) / this.size);
   }
 
   async stop(): Promise<void> {

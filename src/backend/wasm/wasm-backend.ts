@@ -4,6 +4,7 @@ import type { Backend, ByteCache } from "../backend.ts";
 import { checkGraph } from "../checks.ts";
 import { variablesOf } from "../remote/graph-record.ts";
 import type { Assemble } from "./assembler.ts";
+import type { ChainLimits } from "./chains.ts";
 import { compileProgram } from "./compiled-program.ts";
 import type { CompiledProgram, Target } from "./compiled-program.ts";
 import { SharedBlock, WasmExecutable } from "./executable.ts";
@@ -25,6 +26,8 @@ export interface WasmOptions {
   readonly reason?: string | undefined;
   /** Where compiled programs are kept for the next process; nowhere unless given. */
   readonly cache?: ByteCache | undefined;
+  /** Which kernels run slice by slice of a batch: for tests, the results are the same. */
+  readonly chains?: ChainLimits | undefined;
 }
 
 /** What the backend needs of the platform that it runs on. */
@@ -71,6 +74,7 @@ export class WasmBackend implements Backend {
       features,
       sharesMemory: heap.shared,
       assemble: platform.assemble,
+      chains: options.chains,
       dump: platform.environment("UNNOISE_DUMP") === undefined ? undefined : (text) => console.error(text),
     };
     this.#cache = options.cache;

@@ -1,7 +1,7 @@
 import type { ConvolutionShape, Expression, FilterGradientKernel } from "../../compiler/program.ts";
 import { emitStrip } from "./convolution.ts";
 import { KernelWriter } from "./kernel.ts";
-import type { KernelCode } from "./kernel.ts";
+import type { Emission, KernelCode } from "./kernel.ts";
 import { paddedColumns, planPanels } from "./micro-kernel.ts";
 import { blockLength, emitProduct } from "./tiles.ts";
 import { cotangentTransform, emitTransform, tapTransform, windowTransform } from "./winograd-transform.ts";
@@ -27,13 +27,13 @@ const TAPS = 9;
  * The gradient of what emitWinograd computes: transformed windows times transformed cotangents, summed over the tiles of
  * each part of the batch and transformed back to the filters' gradient.
  */
-export function emitWinogradFilterGradient(kernel: FilterGradientKernel, wide: boolean): KernelCode {
-  const target = new KernelWriter();
+export function emitWinogradFilterGradient(kernel: FilterGradientKernel, emission: Emission): KernelCode {
+  const target = new KernelWriter(emission);
   const { writer } = target;
   const { shape, parts } = kernel;
   const { inChannels, outChannels } = shape;
   const [height] = shape.output;
-  const panels = planPanels(outChannels, wide, "filter");
+  const panels = planPanels(outChannels, emission.wide, "filter");
   const padded = paddedColumns(panels);
   const perPart = shape.batch / parts;
   const block = planTiles({ ...shape, batch: perPart }, BLOCK_TILES, 1);

@@ -1,7 +1,7 @@
 import type { ConvolutionKernel, ConvolutionShape } from "../../compiler/program.ts";
 import { emitStrip } from "./convolution.ts";
 import { KernelWriter } from "./kernel.ts";
-import type { KernelCode } from "./kernel.ts";
+import type { Emission, KernelCode } from "./kernel.ts";
 import { emitElements } from "./map.ts";
 import { paddedColumns, planPanels } from "./micro-kernel.ts";
 import { addressAt, blockLength, emitProduct, isPlainStore } from "./tiles.ts";
@@ -103,15 +103,15 @@ export function pointBytes(channels: number): number {
  * `weight` holds the transformed filters, [16, in, out]. A pixel that is not finite makes NaN of all results that share a
  * window with it.
  */
-export function emitWinograd(kernel: ConvolutionKernel, wide: boolean): KernelCode {
-  const target = new KernelWriter();
+export function emitWinograd(kernel: ConvolutionKernel, emission: Emission): KernelCode {
+  const target = new KernelWriter(emission);
   const { writer } = target;
   const { shape, stores, axes } = kernel;
   const { inChannels, outChannels } = shape;
   const [height, width] = shape.output;
-  const panels = planPanels(outChannels, wide);
+  const panels = planPanels(outChannels, emission.wide);
   const padded = paddedColumns(panels);
-  const block = planTiles(shape, TASK_TILES, FEWEST_TASKS);
+  const block = planTiles(shape, TASK_TILES, Math.ceil(FEWEST_TASKS / emission.runs));
   const { images, columns } = block;
   const mostTiles = images * block.rows * columns;
   const most = 2 * block.rows;

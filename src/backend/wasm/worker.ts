@@ -1,13 +1,16 @@
-import { ABORT_ADDRESS, ENTRY_WORDS } from "./module.ts";
+import { readEntries } from "./kernel-table.ts";
+import { ABORT_ADDRESS } from "./module.ts";
 import type { Answer, Command, RunArguments } from "./team.ts";
 
-type Run = (thread: number, threads: number, scratches: number, entry: number, end: number) => void;
+type Run = (thread: number, threads: number, scratches: number, step: number, end: number, timed: number) => void;
 
 /** What a worker does with commands, whatever brings them. */
 export class WorkerProgram {
   #memory: WebAssembly.Memory | undefined;
   readonly #arrivals = new WebAssembly.Global({ value: "i32", mutable: true }, 0);
   readonly #programs = new Map<number, Run>();
+  /** Is told of kernels of a slice as they end, by their places in the table. */
+  #tick: (kernel: number) => void = () => undefined;
 
   async answer(command: Command): Promise<Answer> {
     try {
@@ -25,7 +28,12 @@ export class WorkerProgram {
         return {};
       case "load": {
         const imports = {
-          unnoise: { memory: this.#memory, pow: Math.pow, arrivals: this.#arrivals },
+          unnoise: {
+            memory: this.#memory,
+            pow: Math.pow,
+            tick: (kernel: number) => this.#tick(kernel),
+            arrivals: this.#arrivals,
+          },
         } as unknown as WebAssembly.Imports;
         const instance = await WebAssembly.instantiate(command.module, imports);
         this.#programs.set(command.program, instance.exports["run"] as unknown as Run);
@@ -35,7 +43,7 @@ export class WorkerProgram {
         this.#programs.delete(command.program);
         return {};
       case "run":
-        runKernels(this.#run(command.program), command.args, 0, command.args.kernels);
+        runSteps(this.#run(command.program), command.args, command.args.table, command.args.tableEnd, false);
         return {};
       case "profile":
         return { seconds: this.#profile(command.program, command.args) };
@@ -50,18 +58,29 @@ export class WorkerProgram {
 
   #profile(program: number, args: RunArguments): number[] {
     const run = this.#run(program);
-    const seconds: number[] = [];
+    const seconds = new Map<number, number>();
     let before = performance.now();
-    for (let kernel = 0; kernel < args.kernels; kernel++) {
-      runKernels(run, args, kernel, kernel + 1);
+    this.#tick = (kernel) => {
       const now = performance.now();
-      seconds.push((now - before) / 1000);
+      seconds.set(kernel, (seconds.get(kernel) ?? 0) + (now - before) / 1000);
       before = now;
+    };
+    const entries = this.#memory ? readEntries(new Uint32Array(this.#memory.buffer), args) : [];
+    for (const { start, end, isChain, kernels } of entries) {
+      runSteps(run, args, start, end, true);
+      if (isChain) before = performance.now();
+      else this.#tick(kernels[0]);
     }
-    return seconds;
+    return entries.flatMap(({ kernels }) => kernels.map((kernel) => seconds.get(kernel) ?? 0));
   }
 }
 
-function runKernels(run: Run, { thread, threads, scratches, table }: RunArguments, from: number, to: number): void {
-  run(thread, threads, scratches, table + 4 * ENTRY_WORDS * from, table + 4 * ENTRY_WORDS * to);
+function runSteps(
+  run: Run,
+  { thread, threads, scratches }: RunArguments,
+  from: number,
+  to: number,
+  timed: boolean,
+): void {
+  run(thread, threads, scratches, from, to, timed ? 1 : 0);
 }
