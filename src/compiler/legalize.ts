@@ -18,8 +18,8 @@ const MOST_PARTS = 8;
  * - dot_general becomes batches of [rows, inner] x [inner, columns];
  * - a 1x1 convolution is such a product, one of patches too, and others have no dilation and no negative padding;
  * - scatter_add becomes a reduction; interior padding becomes movement; empty contractions become constants;
- * - long sums with few results are taken in a fixed number of parts, so that they run in parallel and do not
- *   depend on the number of threads.
+ * - long sums with few results are taken in parts, whatever the number of threads, so that they run in parallel; sums
+ *   over images, image by image where what is left of each is small.
  */
 export function legalize(graph: Graph): Graph {
   const nodes = new HashConsing();
@@ -84,7 +84,7 @@ const rewrites: { readonly [K in OpKind]?: Rewrite<K> } = {
   dot_general: (op, [a, b]) => {
     const inner = sizeOf(op.lhsContract.map((axis) => a.shape[axis]));
     if (inner === 0) return full(new Tensor(op, [a, b]).shape, 0);
-    return isCanonicalDot(op, a, b) ? splitDot(a, b) : canonicalDot(op, a, b);
+    return isCanonicalDot(op, a, b) ? splitDot(a, b) : (dotByImage(op, a, b) ?? canonicalDot(op, a, b));
   },
   convolution: (op, [x, w]) => {
     const shape = new Tensor(op, [x, w]).shape;
@@ -121,14 +121,12 @@ const rewrites: { readonly [K in OpKind]?: Rewrite<K> } = {
         .reshape(shape);
     }
     if (isPointwise(op, op.kernel)) {
-      const pixels = x.size / x.shape[3];
-      const product = x
-        .reshape([1, pixels, x.shape[3]])
-        .transpose([0, 2, 1])
-        .matmul(dy.reshape([1, pixels, dy.shape[3]]));
-      return product.reshape(shape);
+      const pixels = { lhsBatch: [], rhsBatch: [], lhsContract: [0, 1, 2], rhsContract: [0, 1, 2] };
+      return dotGeneral(x, dy, pixels).reshape(shape);
     }
-    return new Tensor({ ...op, parts: divisorUpTo(x.shape[0], MOST_PARTS) }, [x, dy]).sum(0);
+    const images = x.shape[0];
+    const parts = isSmallBeside(images * sizeOf(shape), [x, dy]) ? images : divisorUpTo(images, MOST_PARTS);
+    return new Tensor({ ...op, parts }, [x, dy]).sum(0);
   },
 };
 
@@ -181,6 +179,21 @@ function canonicalDot(op: OpOf<"dot_general">, a: Tensor, b: Tensor): Tensor {
   const lhs = a.transpose([...op.lhsBatch, ...lhsFree, ...op.lhsContract]).reshape([batch, size(a, lhsFree), inner]);
   const rhs = b.transpose([...op.rhsBatch, ...op.rhsContract, ...rhsFree]).reshape([batch, inner, size(b, rhsFree)]);
   return matrixProduct(lhs, rhs).reshape(new Tensor(op, [a, b]).shape);
+}
+
+/** Whether so many partial sums cost little beside what they are taken of. */
+function isSmallBeside(partialSums: number, operands: readonly Tensor[]): boolean {
+  return 3 * partialSums <= operands.reduce((size, operand) => size + operand.size, 0);
+}
+
+/** A sum over images and more, as a product for each image: these can run where the image's other work does. */
+function dotByImage(op: OpOf<"dot_general">, a: Tensor, b: Tensor): Tensor | undefined {
+  const [images, ...rest] = op.lhsContract;
+  const isOutermost = images === 0 && op.rhsContract[0] === 0 && op.lhsBatch.length === 0 && rest.length > 0;
+  const partialSums = a.shape[0] * sizeOf(new Tensor(op, [a, b]).shape);
+  if (!isOutermost || a.shape[0] < MOST_PARTS || !isSmallBeside(partialSums, [a, b])) return undefined;
+  const contract = { lhsContract: rest, rhsContract: op.rhsContract.slice(1) };
+  return dotGeneral(a, b, { lhsBatch: [0], rhsBatch: [0], ...contract }).sum(0);
 }
 
 /** A long inner axis with few results is summed in parts, each part a batch of its own. */

@@ -20,6 +20,13 @@ function mayReshape(result: Tensor, before: Tensor, after: Tensor): boolean {
   return result.op.kind === "dot_general" || (result.op.kind === "reduce" && isReframed(before, after));
 }
 
+/** Whether a tensor is a product with its rows in another order, but whole. */
+function movesRows(result: Tensor, { op, shape }: Tensor): boolean {
+  if (result.op.kind !== "dot_general" || op.kind !== "transpose") return false;
+  const last = shape.length - 1;
+  return op.permutation[last] === last && shape[last] === result.shape[2];
+}
+
 /** Whether a reshape only adds or drops axes of 1. */
 function isReframed(before: Tensor, after: Tensor): boolean {
   return sameShape(
@@ -84,7 +91,7 @@ class Scheduler {
         const [user] = users;
         if (users.length !== 1 || user.size !== result.size || this.#inTail.has(user)) break;
         const reshapes = user.op.kind === "reshape" && mayReshape(result, node, user);
-        if (!reshapes && !isElementwise(user.op)) break;
+        if (!reshapes && !isElementwise(user.op) && !movesRows(result, user)) break;
         if (result.op.kind === "convolution_filter_gradient") break;
         node = user;
         tail.push(node);

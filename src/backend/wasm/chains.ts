@@ -50,7 +50,7 @@ export interface ChainLimits {
 export const CHAIN_LIMITS: ChainLimits = { fewestSlices: 16, leastBytes: 40 * 1024 };
 
 /** What a chain's kernels leave for kernels that run after it, at most, in bytes. */
-const MOST_DEFERRED_BYTES = 8 * 1024 * 1024;
+const MOST_DEFERRED_BYTES = 32 * 1024 * 1024;
 
 /** Finds chains of kernels, image by image of a network's batch. Kernels keep their order but for those that do not depend on each other. */
 export function chainKernels({ kernels, outputs }: Program, limits: ChainLimits): Step[] {
@@ -67,7 +67,7 @@ export function chainKernels({ kernels, outputs }: Program, limits: ChainLimits)
     const { kernel } = single;
     const slice = sliceKernel(kernel, slices);
     const isLarge = slice !== undefined && bytesPerSlice(slice, slices) >= limits.leastBytes;
-    const suits = slice && (isLarge || (!isContraction(kernel) && open.feeds(kernel)));
+    const suits = slice && (isLarge || (open.feeds(kernel) && !rereadsMore(slice, slices)));
     if (suits && open.accepts(slice)) open.add({ ...slice, place: single.place }, single);
     else if (open.isIndependent(kernel)) steps.push(single);
     else if (!isLarge && open.mayDefer(kernel)) open.defer(single);
@@ -89,6 +89,12 @@ function batchOf(kernels: readonly Kernel[]): number {
     if (kernel.kind === "convolution") counts.set(kernel.shape.batch, (counts.get(kernel.shape.batch) ?? 0) + 1);
   const [most] = [...counts].toSorted(([, a], [, b]) => b - a);
   return most?.[0] ?? 0;
+}
+
+/** Whether what a kernel reads again for each slice is larger than a slice: weights, at low resolutions. */
+function rereadsMore(slice: KernelSlice, slices: number): boolean {
+  const whole = [...readsOf(slice.kernel)].filter((buffer) => !slice.sliced.has(buffer));
+  return isContraction(slice.kernel) && whole.some(({ length }) => 4 * length > bytesPerSlice(slice, slices));
 }
 
 function isContraction({ kind }: Kernel): boolean {

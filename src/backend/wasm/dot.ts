@@ -124,7 +124,8 @@ function turn(kernel: DotKernel, { wide, runs }: Emission): DotKernel | undefine
   const [rows, columns, inner] = axes.slice(-3);
   const isAdjacent = batch === axes.length - 3 && lhs.index.coefficients[batch] === 1;
   const fits = rows * columns <= RESULT_FLOATS && columns * pieceOf(inner) <= LHS_FLOATS;
-  if (!isAdjacent || !fits || runs * sizeOf(axes.slice(0, batch)) < FEWEST_TASKS || columns < ROW_UNIT) return undefined;
+  if (!isAdjacent || !fits || runs * sizeOf(axes.slice(0, batch)) < FEWEST_TASKS || columns < ROW_UNIT)
+    return undefined;
   const filled = (n: number): number => n / paddedColumns(planPanels(n, wide));
   if (filled(rows) <= filled(columns)) return undefined;
   const swap = (list: readonly number[]): number[] => list.with(batch, list[batch + 1]).with(batch + 1, list[batch]);

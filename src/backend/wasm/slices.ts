@@ -1,6 +1,15 @@
 import type { Affine } from "../../compiler/affine.ts";
 import { childrenOf, writesOf } from "../../compiler/program.ts";
-import type { Buffer, Expression, Kernel, Store, View } from "../../compiler/program.ts";
+import type {
+  Buffer,
+  DotKernel,
+  Expression,
+  Kernel,
+  MapKernel,
+  ReduceKernel,
+  Store,
+  View,
+} from "../../compiler/program.ts";
 import { beyond, boundsIn, narrow, rangesOf } from "../../compiler/ranges.ts";
 import type { KnownRanges } from "../../compiler/ranges.ts";
 
@@ -20,11 +29,11 @@ interface Domain {
   readonly views: readonly View[];
 }
 
-/** One of `slices` equal parts of a kernel along its outermost axis, unless parts depend on more than a part each. */
+/** One of `slices` equal parts of a kernel, along the outermost axis of its results, unless parts depend on more than a part each. */
 export function sliceKernel(kernel: Kernel, slices: number): KernelSlice | undefined {
-  const domains = domainsOf(kernel);
   const cut = cutKernel(kernel, slices);
-  if (!domains || !cut) return undefined;
+  const domains = cut && domainsOf(kernel);
+  if (!cut || !domains) return undefined;
   const uses = new SliceUses(slices);
   for (const domain of domains) uses.add(domain);
   if (kernel.kind === "filterGradient") for (const buffer of [kernel.cotangent, kernel.result]) uses.slice(buffer);
@@ -32,12 +41,17 @@ export function sliceKernel(kernel: Kernel, slices: number): KernelSlice | undef
   return { kernel: cut, sliced: uses.sliced };
 }
 
-/** The outermost axis that is longer than 1. */
-function outermost(axes: readonly number[]): number {
-  return Math.max(
-    0,
-    axes.findIndex((n) => n > 1),
-  );
+/** The axis over which a kernel's first result lies in equal parts one after another, if there is one. */
+function outermost(axes: readonly number[], { index, buffer }: Store): number {
+  return axes.findIndex((n, axis) => n > 1 && index.coefficients[axis] * n === buffer.length);
+}
+
+/** The axis that slices cut. */
+function axisOf(kernel: MapKernel | ReduceKernel | DotKernel): number {
+  if (kernel.kind !== "reduce") return outermost(kernel.axes, kernel.stores[0]);
+  const { axes, kept, stages, stores } = kernel;
+  const [store] = [...stores, ...stages.flatMap((stage) => stage.stores)];
+  return outermost(axes.slice(0, kept), store);
 }
 
 function cutKernel(kernel: Kernel, slices: number): Kernel | undefined {
@@ -46,9 +60,9 @@ function cutKernel(kernel: Kernel, slices: number): Kernel | undefined {
     case "map":
     case "reduce":
     case "dot": {
-      const axis = outermost(kernel.axes);
-      const n = kernel.axes[axis];
-      return divides(n) ? { ...kernel, axes: kernel.axes.with(axis, n / slices) } : undefined;
+      const axis = axisOf(kernel);
+      if (axis === -1 || !divides(kernel.axes[axis])) return undefined;
+      return { ...kernel, axes: kernel.axes.with(axis, kernel.axes[axis] / slices) };
     }
     case "convolution": {
       const batch = kernel.shape.batch / slices;
@@ -72,11 +86,10 @@ function domainsOf(kernel: Kernel): Domain[] | undefined {
   });
   switch (kernel.kind) {
     case "map":
-      return [storing(kernel.axes, outermost(kernel.axes), kernel.stores)];
+      return [storing(kernel.axes, axisOf(kernel), kernel.stores)];
     case "reduce": {
       const { axes, kept, stages } = kernel;
-      const axis = outermost(axes);
-      if (axis >= kept) return undefined;
+      const axis = axisOf(kernel);
       const results = axes.map((n, i) => (i < kept ? n : 1));
       const terms = stages.map((stage) => storing(axes, axis, stage.stores));
       const values = stages.flatMap(({ accumulators }) => accumulators.map(({ value }) => value));
@@ -84,7 +97,7 @@ function domainsOf(kernel: Kernel): Domain[] | undefined {
     }
     case "dot": {
       const { axes, lhs, rhs, stores } = kernel;
-      const axis = outermost(axes);
+      const axis = axisOf(kernel);
       if (axis >= axes.length - 2) return undefined;
       return [{ axes, axis, values: [], views: [lhs, rhs] }, storing([...axes.slice(0, -1), 1], axis, stores)];
     }
