@@ -1,13 +1,5 @@
-import * as z from "zod/mini";
 import type { ByteCache } from "../backend.ts";
 import { digestOf } from "../digest.ts";
-
-const choicesFile = z.object({
-  /** What they were measured on. */
-  adapter: z.string(),
-  /** Names of tiles, by the digests of kernels. */
-  tiles: z.record(z.string(), z.string()),
-});
 
 /** Which tiles were the fastest on an adapter, kept in a cache from process to process. */
 export class TileChoices {
@@ -38,8 +30,8 @@ export class TileChoices {
   async #read(): Promise<Map<string, string>> {
     const bytes = await this.#cache?.read(await this.#name());
     if (!bytes) return new Map();
-    const { success, data } = z.safeParse(choicesFile, parsed(bytes));
-    if (success && data.adapter === this.#adapter) return new Map(Object.entries(data.tiles));
+    const tiles = tilesIn(parsed(bytes), this.#adapter);
+    if (tiles) return tiles;
     this.#log(`webgpu: passed over the kept choices of tiles for ${this.#adapter}: they are not what was written`);
     return new Map();
   }
@@ -47,6 +39,21 @@ export class TileChoices {
   async #name(): Promise<string> {
     return `${(await digestOf(new TextEncoder().encode(this.#adapter))).slice(0, 16)}.json`;
   }
+}
+
+/** What a file says of an adapter, if it has the right form; a schema library would add 5 kB to a page. */
+function tilesIn(file: unknown, adapter: string): Map<string, string> | undefined {
+  if (!isRecord(file) || file.adapter !== adapter || !isRecord(file.tiles)) return undefined;
+  const tiles = new Map<string, string>();
+  for (const [kernel, tile] of Object.entries(file.tiles)) {
+    if (typeof tile !== "string") return undefined;
+    tiles.set(kernel, tile);
+  }
+  return tiles;
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function parsed(bytes: Uint8Array): unknown {
