@@ -3,12 +3,12 @@ import { compile } from "../src/backend/compile.ts";
 import { createWasmBackend } from "../src/backend/wasm/wasm-backend.node.ts";
 import type { WorkloadName } from "../src/bench/workload-names.ts";
 import { GaussianDiffusion } from "../src/diffusion/gaussian-diffusion.ts";
-import { linearBetaSchedule } from "../src/diffusion/schedules.ts";
+import { linearBetaSchedule } from "../src/diffusion/process/schedules.ts";
 import { grad } from "../src/tensor/grad.ts";
 import { ndarray } from "../src/tensor/ndarray.ts";
 import type { NdArray } from "../src/tensor/ndarray.ts";
 import { valueOf } from "../src/tensor/tensor.ts";
-import { Adam } from "../src/training/adam.ts";
+import { Adam } from "../src/optim/adam.ts";
 import { COMPARED_IMAGES, COMPARED_LOSSES, TIMESTEPS, referenceBatch, referenceModel } from "./reference.ts";
 import type { Batch } from "./reference.ts";
 

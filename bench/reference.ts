@@ -1,7 +1,7 @@
 import { writeSafetensors } from "../src/io/safetensors.node.ts";
 import type { SafeTensor } from "../src/io/safetensors.ts";
 import { Random } from "../src/nn/init.ts";
-import { Unet } from "../src/nn/unet.ts";
+import { Unet } from "../src/models/unet/unet.ts";
 import { nhwcToNchw } from "../src/parity/layout.ts";
 import { ndarray } from "../src/tensor/ndarray.ts";
 import type { NdArray } from "../src/tensor/ndarray.ts";

@@ -5,18 +5,18 @@ import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import sharp from "sharp";
 import { defaultBackend } from "../src/backend/default.ts";
-import { evaluationReport } from "../src/cli/evaluation-report.ts";
-import type { EvaluationRow } from "../src/cli/evaluation-report.ts";
-import { SHIPPED_MODEL } from "../src/cli/runs.ts";
+import { evaluationReport } from "../src/cli/commands/evaluate/report.ts";
+import type { EvaluationRow } from "../src/cli/commands/evaluate/report.ts";
+import { SHIPPED_MODEL } from "../src/cli/runs/runs.ts";
 import { samplerNames } from "../src/diffusion/samplers/plan.ts";
 import type { SamplerName } from "../src/diffusion/samplers/plan.ts";
-import type { TimestepSpacing } from "../src/diffusion/timestep-spacing.ts";
+import type { TimestepSpacing } from "../src/diffusion/process/timestep-spacing.ts";
 import { writeFileAtomic } from "../src/io/atomic.node.ts";
 import { layoutGrid } from "../src/io/grid.ts";
 import { toBytes } from "../src/io/pixels.ts";
-import { diffusionFromCheckpoint, modelFromCheckpoint } from "../src/training/from-checkpoint.ts";
-import { check } from "../src/training/rules.ts";
-import { readCheckpoint } from "../src/training/run-directory.node.ts";
+import { diffusionFromCheckpoint, modelFromCheckpoint } from "../src/checkpoint/from-checkpoint.ts";
+import { check } from "../src/config/rules.ts";
+import { readCheckpoint } from "../src/checkpoint/run-directory.node.ts";
 
 /** Evaluations of the network, and what counts as about as many: heun takes two a step but for the last. */
 const EVALUATIONS = [5, 10, 20, 50, 300];

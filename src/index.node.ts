@@ -2,24 +2,24 @@
 export * from "./index.ts";
 
 // Data
-export { cifar10 } from "./data/cifar10.node.ts";
-export { fashionMnist } from "./data/fashion-mnist.node.ts";
-export { mnist } from "./data/mnist.node.ts";
-export type { DownloadProgress } from "./data/download.node.ts";
-export type { PublishedOptions, Split } from "./data/published.node.ts";
+export { cifar10 } from "./data/published/cifar10.node.ts";
+export { fashionMnist } from "./data/published/fashion-mnist.node.ts";
+export { mnist } from "./data/published/mnist.node.ts";
+export type { DownloadProgress } from "./data/published/download.node.ts";
+export type { PublishedOptions, Split } from "./data/published/published.node.ts";
 export { idxPair } from "./data/idx.node.ts";
 export type { IdxPairOptions } from "./data/idx.node.ts";
 export { imageFolder } from "./data/image-folder.node.ts";
 export type { ImageFolderOptions } from "./data/image-folder.node.ts";
 
 // Runs
-export { RunDirectory, latestCheckpoint, openCheckpoint, readCheckpoint } from "./training/run-directory.node.ts";
-export type { LatestCheckpoint, RunDirectoryOptions } from "./training/run-directory.node.ts";
+export { RunDirectory, latestCheckpoint, openCheckpoint, readCheckpoint } from "./checkpoint/run-directory.node.ts";
+export type { LatestCheckpoint, RunDirectoryOptions } from "./checkpoint/run-directory.node.ts";
 
 // Evaluation
-export { fashionMnistClassifier, readClassifier, writeClassifier } from "./evaluation/classifier-file.node.ts";
-export { cachedReference } from "./evaluation/feature-cache.node.ts";
-export type { CachedReferenceOptions } from "./evaluation/feature-cache.node.ts";
+export { fashionMnistClassifier, readClassifier, writeClassifier } from "./evaluation/features/classifier-file.node.ts";
+export { cachedReference } from "./evaluation/features/feature-cache.node.ts";
+export type { CachedReferenceOptions } from "./evaluation/features/feature-cache.node.ts";
 
 // Files
 export { readSafetensors, readSafetensorsHeader, writeSafetensors } from "./io/safetensors.node.ts";

@@ -1,11 +1,11 @@
 // Everything that runs in a browser as well as in Node. In Node the package's entry is index.node.ts, which adds files.
 
 // Models
-export { Unet } from "./nn/unet.ts";
-export type { UnetOptions } from "./nn/unet-options.ts";
-export { UnetClassifier } from "./nn/unet-classifier.ts";
-export type { UnetClassifierOptions } from "./nn/unet-classifier.ts";
-export type { Conditions } from "./nn/conditions.ts";
+export { Unet } from "./models/unet/unet.ts";
+export type { UnetOptions } from "./models/unet/options.ts";
+export { UnetClassifier } from "./models/unet/classifier.ts";
+export type { UnetClassifierOptions } from "./models/unet/classifier.ts";
+export type { Conditions } from "./models/conditions.ts";
 export { Module } from "./nn/module.ts";
 export type { Layer } from "./nn/module.ts";
 export { GELU, SiLU } from "./nn/activations.ts";
@@ -23,8 +23,8 @@ export { Downsample, Upsample } from "./nn/resample.ts";
 export { Block, ResnetBlock } from "./nn/resnet-block.ts";
 export type { BlockOptions, ResnetBlockOptions } from "./nn/resnet-block.ts";
 export { Residual, Sequential } from "./nn/sequential.ts";
-export { formatSummary, summary } from "./nn/summary.ts";
-export type { LayerSummary, ModelSummary } from "./nn/summary.ts";
+export { formatSummary, summary } from "./models/summary.ts";
+export type { LayerSummary, ModelSummary } from "./models/summary.ts";
 
 // Diffusion
 export { GaussianDiffusion } from "./diffusion/gaussian-diffusion.ts";
@@ -33,30 +33,30 @@ export { ElucidatedDiffusion } from "./diffusion/elucidated-diffusion.ts";
 export type { ElucidatedDiffusionOptions } from "./diffusion/elucidated-diffusion.ts";
 export { Diffusion } from "./diffusion/diffusion.ts";
 export type { InversionOptions, SampleOptions, SamplerSettings } from "./diffusion/diffusion.ts";
-export { interpolationMethods } from "./diffusion/interpolation.ts";
-export type { InterpolationMethod, InterpolationOptions } from "./diffusion/interpolation.ts";
-export type { LossType } from "./diffusion/loss-type.ts";
-export { classGradient, logLikelihood } from "./diffusion/classifier.ts";
-export type { NoisyClassifier } from "./diffusion/classifier.ts";
-export type { LowresOptions } from "./diffusion/cascade.ts";
-export type { Classes, ConditioningOptions } from "./diffusion/conditioning.ts";
-export type { GuidanceOptions } from "./diffusion/guidance.ts";
-export { DiffusionProcess } from "./diffusion/process.ts";
-export type { DiffusionProcessOptions } from "./diffusion/process.ts";
+export { interpolationMethods } from "./diffusion/sampling/interpolation.ts";
+export type { InterpolationMethod, InterpolationOptions } from "./diffusion/sampling/interpolation.ts";
+export type { LossType } from "./diffusion/objectives/loss-type.ts";
+export { classGradient, logLikelihood } from "./diffusion/sampling/classifier.ts";
+export type { NoisyClassifier } from "./diffusion/sampling/classifier.ts";
+export type { LowresOptions } from "./diffusion/sampling/cascade.ts";
+export type { Classes, ConditioningOptions } from "./diffusion/sampling/conditioning.ts";
+export type { GuidanceOptions } from "./diffusion/sampling/guidance.ts";
+export { DiffusionProcess } from "./diffusion/process/process.ts";
+export type { DiffusionProcessOptions } from "./diffusion/process/process.ts";
 export type { Denoiser, ModelOutput, Objective, Predictions, ReverseStep, VarianceType } from "./diffusion/denoiser.ts";
-export { bitsPerDim } from "./diffusion/bits-per-dim.ts";
-export type { BitsPerDim, BitsPerDimOptions } from "./diffusion/bits-per-dim.ts";
-export { ContinuousLevels, NoiseLevels, ScheduleLevels } from "./diffusion/noise-level.ts";
-export type { NoiseLevel } from "./diffusion/noise-level.ts";
+export { bitsPerDim } from "./diffusion/objectives/bits-per-dim.ts";
+export type { BitsPerDim, BitsPerDimOptions } from "./diffusion/objectives/bits-per-dim.ts";
+export { ContinuousLevels, NoiseLevels, ScheduleLevels } from "./diffusion/process/noise-level.ts";
+export type { NoiseLevel } from "./diffusion/process/noise-level.ts";
 export { samplerNames, samplingPlan } from "./diffusion/samplers/plan.ts";
 export type { LevelOptions, PlanOptions, SamplerName, SamplingPlan } from "./diffusion/samplers/plan.ts";
 export type { SamplerOptions, SamplerStep } from "./diffusion/samplers/sampler.ts";
-export { sectionedTimesteps, timestepSpacingNames } from "./diffusion/timestep-spacing.ts";
-export type { TimestepSpacing } from "./diffusion/timestep-spacing.ts";
-export { rescaleZeroTerminalSnr } from "./diffusion/zero-terminal-snr.ts";
-export { noiseSchedule } from "./diffusion/noise-schedule.ts";
-export type { NoiseSchedule } from "./diffusion/noise-schedule.ts";
-export type { Samples, SamplingOptions, SamplingProgress } from "./diffusion/sampling.ts";
+export { sectionedTimesteps, timestepSpacingNames } from "./diffusion/process/timestep-spacing.ts";
+export type { TimestepSpacing } from "./diffusion/process/timestep-spacing.ts";
+export { rescaleZeroTerminalSnr } from "./diffusion/process/zero-terminal-snr.ts";
+export { noiseSchedule } from "./diffusion/process/noise-schedule.ts";
+export type { NoiseSchedule } from "./diffusion/process/noise-schedule.ts";
+export type { Samples, SamplingOptions, SamplingProgress } from "./diffusion/sampling/sampling.ts";
 export {
   betaSchedule,
   betaScheduleNames,
@@ -66,52 +66,56 @@ export {
   quadraticBetaSchedule,
   scaledLinearBetaSchedule,
   sigmoidBetaSchedule,
-} from "./diffusion/schedules.ts";
-export type { BetaRange, BetaSchedule, Betas, LaplaceOptions } from "./diffusion/schedules.ts";
+} from "./diffusion/process/schedules.ts";
+export type { BetaRange, BetaSchedule, Betas, LaplaceOptions } from "./diffusion/process/schedules.ts";
 
 // Training
 export { Trainer } from "./training/trainer.ts";
 export type { RunLength, RunOptions, TrainerOptions, TrainingProgress } from "./training/trainer.ts";
-export { Adam } from "./training/adam.ts";
-export type { AdamOptions } from "./training/adam.ts";
-export { decodeCheckpoint, encodeCheckpoint } from "./training/checkpoint.ts";
-export type { Checkpoint } from "./training/checkpoint.ts";
+export { Adam } from "./optim/adam.ts";
+export type { AdamOptions } from "./optim/adam.ts";
+export { decodeCheckpoint, encodeCheckpoint } from "./checkpoint/checkpoint.ts";
+export type { Checkpoint } from "./checkpoint/checkpoint.ts";
 export { classifierAccuracy } from "./training/classifier-accuracy.ts";
 export type { ClassifierAccuracyOptions } from "./training/classifier-accuracy.ts";
-export { classifierFromCheckpoint, diffusionFromCheckpoint, modelFromCheckpoint } from "./training/from-checkpoint.ts";
-export type { ModelFromCheckpointOptions } from "./training/from-checkpoint.ts";
-export type { MetricsLine } from "./training/metrics.ts";
-export type { RunConfig } from "./training/run-config.ts";
-export type { FoundCheckpoint, RunStore } from "./training/run-store.ts";
-export type { TrainingSettings, TrainingSettingsInput } from "./training/settings.ts";
-export type { Architecture, TrainedModel } from "./training/trained-model.ts";
-export type { State } from "./training/state.ts";
+export {
+  classifierFromCheckpoint,
+  diffusionFromCheckpoint,
+  modelFromCheckpoint,
+} from "./checkpoint/from-checkpoint.ts";
+export type { ModelFromCheckpointOptions } from "./checkpoint/from-checkpoint.ts";
+export type { MetricsLine } from "./checkpoint/metrics.ts";
+export type { RunConfig } from "./checkpoint/run-config.ts";
+export type { FoundCheckpoint, RunStore } from "./checkpoint/run-store.ts";
+export type { TrainingSettings, TrainingSettingsInput } from "./config/training-settings.ts";
+export type { Architecture, TrainedModel } from "./checkpoint/trained-model.ts";
+export type { State } from "./optim/state.ts";
 
 // Evaluation
 export { evaluateSamples } from "./evaluation/evaluate-samples.ts";
 export type { Evaluation } from "./evaluation/evaluate-samples.ts";
 export { referenceOf } from "./evaluation/reference.ts";
 export type { Reference } from "./evaluation/reference.ts";
-export { FeatureExtractor } from "./evaluation/feature-extractor.ts";
-export type { FeatureNetwork } from "./evaluation/feature-network.ts";
-export { Classifier } from "./evaluation/classifier.ts";
-export type { Classification } from "./evaluation/classifier.ts";
-export { ImageClassifier } from "./evaluation/image-classifier.ts";
-export type { ImageClassifierOptions } from "./evaluation/image-classifier.ts";
-export { InceptionV3 } from "./evaluation/inception.ts";
-export { trainClassifier } from "./evaluation/train-classifier.ts";
-export type { ClassifierTrainingOptions, ClassifierTrainingProgress } from "./evaluation/train-classifier.ts";
-export { decodeClassifier, encodeClassifier } from "./evaluation/classifier-file.ts";
-export type { ClassifierNotes } from "./evaluation/classifier-file.ts";
-export { fitGaussian, frechetDistance } from "./evaluation/frechet-distance.ts";
-export type { Gaussian } from "./evaluation/frechet-distance.ts";
-export type { SquareMatrix } from "./evaluation/symmetric-matrix.ts";
-export { kernelDistance } from "./evaluation/kernel-distance.ts";
-export type { KernelDistance, KernelDistanceOptions } from "./evaluation/kernel-distance.ts";
-export type { PrecisionRecall } from "./evaluation/precision-recall.ts";
-export type { InBothSpaces } from "./evaluation/memorisation.ts";
-export type { NearestNeighbours } from "./evaluation/nearest-neighbours.ts";
-export { neighbourImages } from "./evaluation/neighbour-images.ts";
+export { FeatureExtractor } from "./evaluation/features/feature-extractor.ts";
+export type { FeatureNetwork } from "./evaluation/features/feature-network.ts";
+export { Classifier } from "./evaluation/features/classifier.ts";
+export type { Classification } from "./evaluation/features/classifier.ts";
+export { ImageClassifier } from "./evaluation/features/image-classifier.ts";
+export type { ImageClassifierOptions } from "./evaluation/features/image-classifier.ts";
+export { InceptionV3 } from "./evaluation/features/inception.ts";
+export { trainClassifier } from "./evaluation/features/train-classifier.ts";
+export type { ClassifierTrainingOptions, ClassifierTrainingProgress } from "./evaluation/features/train-classifier.ts";
+export { decodeClassifier, encodeClassifier } from "./evaluation/features/classifier-file.ts";
+export type { ClassifierNotes } from "./evaluation/features/classifier-file.ts";
+export { fitGaussian, frechetDistance } from "./evaluation/metrics/frechet-distance.ts";
+export type { Gaussian } from "./evaluation/metrics/frechet-distance.ts";
+export type { SquareMatrix } from "./evaluation/metrics/symmetric-matrix.ts";
+export { kernelDistance } from "./evaluation/metrics/kernel-distance.ts";
+export type { KernelDistance, KernelDistanceOptions } from "./evaluation/metrics/kernel-distance.ts";
+export type { PrecisionRecall } from "./evaluation/metrics/precision-recall.ts";
+export type { InBothSpaces } from "./evaluation/metrics/memorisation.ts";
+export type { NearestNeighbours } from "./evaluation/metrics/nearest-neighbours.ts";
+export { neighbourImages } from "./evaluation/metrics/neighbour-images.ts";
 export type { Images } from "./evaluation/byte-images.ts";
 
 // Data
@@ -162,10 +166,10 @@ export type { Graph, Update } from "./tensor/graph.ts";
 export type { Comparison, Op } from "./tensor/op.ts";
 export type { Shape } from "./tensor/shape.ts";
 export type { Backend, BackendOptions, ByteCache, Executable } from "./backend/backend.ts";
-export type { Precision } from "./backend/precision.ts";
+export type { Precision } from "./backend/common/precision.ts";
 export { compile } from "./backend/compile.ts";
 export type { Compiled, Traced } from "./backend/compile.ts";
 export { createBackend, defaultBackend } from "./backend/default.ts";
-export { DeviceLost } from "./backend/device-lost.ts";
-export { OutOfMemory } from "./backend/out-of-memory.ts";
+export { DeviceLost } from "./backend/common/device-lost.ts";
+export { OutOfMemory } from "./backend/common/out-of-memory.ts";
 export { ReferenceBackend } from "./backend/reference/backend.ts";

@@ -11,18 +11,22 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   compiler: ["tensor"],
   backend: ["tensor", "compiler"],
   nn: ["tensor"],
-  diffusion: ["nn", "tensor", "compiler", "backend"],
+  models: ["nn", "tensor"],
+  diffusion: ["models", "nn", "tensor", "compiler", "backend"],
   io: ["tensor"],
   data: ["io", "tensor"],
-  training: ["data", "io", "diffusion", "nn", "compiler", "backend", "tensor"],
-  evaluation: ["training", "data", "io", "nn", "backend", "tensor"],
-  parity: ["training", "io", "diffusion", "nn", "compiler", "backend", "tensor"],
-  bench: ["training", "data", "diffusion", "nn", "compiler", "backend", "tensor"],
-  cli: ["bench", "parity", "evaluation", "training", "data", "io", "diffusion", "nn", "compiler", "backend", "tensor"],
+  config: [],
+  optim: ["tensor"],
+  checkpoint: ["config", "optim", "data", "io", "diffusion", "models", "tensor"],
+  training: ["checkpoint", "config", "optim", "data", "diffusion", "models", "nn", "backend", "tensor"],
+  evaluation: ["training", "checkpoint", "config", "optim", "data", "io", "nn", "backend", "tensor"],
+  parity: ["training", "config", "optim", "io", "diffusion", "models", "nn", "compiler", "backend", "tensor"],
+  bench: ["training", "config", "data", "diffusion", "models", "nn", "compiler", "backend", "tensor"],
+  cli: "bench parity evaluation training checkpoint config data io diffusion models nn backend tensor".split(" "),
 };
 
 /** Run unchanged in a browser, so nothing in them loads a `*.node.ts` file unless it asked where it runs. */
-const BROWSER_FOLDERS = ["tensor", "compiler", "backend", "nn", "diffusion", "evaluation", "parity"];
+const BROWSER_FOLDERS = ["tensor", "compiler", "backend", "nn", "models", "diffusion", "optim", "evaluation", "parity"];
 
 /** Run in a browser as well as in Node. Every other package needs a `*.node.ts` file, as Node's own modules do. */
 const BROWSER_PACKAGES = ["wabt", "zod/mini"];

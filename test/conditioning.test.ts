@@ -5,14 +5,14 @@ import { contextBatch, vectorBatch } from "../src/data/conditions.ts";
 import { memoryDataset } from "../src/data/dataset.ts";
 import { ReferenceBackend } from "../src/backend/reference/backend.ts";
 import { GaussianDiffusion } from "../src/diffusion/gaussian-diffusion.ts";
-import { Unet } from "../src/nn/unet.ts";
-import { UnetClassifier } from "../src/nn/unet-classifier.ts";
+import { Unet } from "../src/models/unet/unet.ts";
+import { UnetClassifier } from "../src/models/unet/classifier.ts";
 import { classifierAccuracy } from "../src/training/classifier-accuracy.ts";
 import {
   classifierFromCheckpoint,
   diffusionFromCheckpoint,
   modelFromCheckpoint,
-} from "../src/training/from-checkpoint.ts";
+} from "../src/checkpoint/from-checkpoint.ts";
 import { Trainer } from "../src/training/trainer.ts";
 import { largestDifference } from "./support/evaluate.ts";
 import { Random } from "./support/random.ts";

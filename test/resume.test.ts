@@ -3,10 +3,10 @@ import type { Backend } from "../src/backend/backend.ts";
 import { createWasmBackend } from "../src/backend/wasm/wasm-backend.node.ts";
 import { memoryDataset } from "../src/data/dataset.ts";
 import { GaussianDiffusion } from "../src/diffusion/gaussian-diffusion.ts";
-import { Unet } from "../src/nn/unet.ts";
-import type { UnetOptions } from "../src/nn/unet-options.ts";
-import { decodeCheckpoint, encodeCheckpoint } from "../src/training/checkpoint.ts";
-import type { Checkpoint } from "../src/training/checkpoint.ts";
+import { Unet } from "../src/models/unet/unet.ts";
+import type { UnetOptions } from "../src/models/unet/options.ts";
+import { decodeCheckpoint, encodeCheckpoint } from "../src/checkpoint/checkpoint.ts";
+import type { Checkpoint } from "../src/checkpoint/checkpoint.ts";
 import { Trainer } from "../src/training/trainer.ts";
 import type { TrainerOptions } from "../src/training/trainer.ts";
 

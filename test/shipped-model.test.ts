@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import { defaultBackend } from "../src/backend/default.ts";
-import { SHIPPED_MODEL } from "../src/cli/runs.ts";
-import { Classifier } from "../src/evaluation/classifier.ts";
-import { fashionMnistClassifier } from "../src/evaluation/classifier-file.node.ts";
-import { diffusionFromCheckpoint, modelFromCheckpoint } from "../src/training/from-checkpoint.ts";
-import { readCheckpoint } from "../src/training/run-directory.node.ts";
+import { SHIPPED_MODEL } from "../src/cli/runs/runs.ts";
+import { Classifier } from "../src/evaluation/features/classifier.ts";
+import { fashionMnistClassifier } from "../src/evaluation/features/classifier-file.node.ts";
+import { diffusionFromCheckpoint, modelFromCheckpoint } from "../src/checkpoint/from-checkpoint.ts";
+import { readCheckpoint } from "../src/checkpoint/run-directory.node.ts";
 
 const CLASSES = 10;
 const PER_CLASS = 6;

@@ -1,6 +1,6 @@
 import type { Graph } from "../tensor/graph.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
-import type { Precision } from "./precision.ts";
+import type { Precision } from "./common/precision.ts";
 
 /** A device that runs graphs. One program runs at a time; calls made meanwhile queue up. */
 export interface Backend {

@@ -1,5 +1,5 @@
 import type { Backend, BackendOptions } from "./backend.ts";
-import { requireSingle } from "./precision.ts";
+import { requireSingle } from "./common/precision.ts";
 
 /** What createBackend does in Node. */
 export async function openBackend(options: BackendOptions): Promise<Backend> {

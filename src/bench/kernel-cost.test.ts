@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { compileGraph } from "../compiler/compiler.ts";
 import type { Kernel } from "../compiler/program.ts";
-import { Unet } from "../nn/unet.ts";
+import { Unet } from "../models/unet/unet.ts";
 import { conv2d } from "../tensor/functions.ts";
 import { grad } from "../tensor/grad.ts";
 import { Tensor } from "../tensor/tensor.ts";

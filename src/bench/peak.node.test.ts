@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { hasRelaxedSimd } from "../backend/wasm/self-check.ts";
+import { hasRelaxedSimd } from "../backend/wasm/runtime/self-check.ts";
 import { measurePeak } from "./peak.node.ts";
 
 test("the peak is more than one multiply-add at a time, and no more than a processor can", async () => {

@@ -1,8 +1,8 @@
-import { assemble } from "../backend/wasm/assembler.ts";
-import { Heap } from "../backend/wasm/heap.ts";
-import type { Features } from "../backend/wasm/module.ts";
-import { Team } from "../backend/wasm/team.ts";
-import { startWorker } from "../backend/wasm/platform.node.ts";
+import { assemble } from "../backend/wasm/runtime/assembler.ts";
+import { Heap } from "../backend/wasm/runtime/heap.ts";
+import type { Features } from "../backend/wasm/program/module.ts";
+import { Team } from "../backend/wasm/runtime/team.ts";
+import { startWorker } from "../backend/wasm/runtime/platform.node.ts";
 
 /** Accumulators in rows of adjacent vectors: enough to keep two multiply-add units busy, few enough for 15 registers. */
 interface Tile {

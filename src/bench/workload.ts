@@ -1,12 +1,12 @@
 import type { Backend } from "../backend/backend.ts";
 import { compile } from "../backend/compile.ts";
-import { programOf } from "../backend/wasm/compiled-program.ts";
+import { programOf } from "../backend/wasm/program/compiled-program.ts";
 import { memoryDataset } from "../data/dataset.ts";
 import { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
-import { linearBetaSchedule } from "../diffusion/schedules.ts";
+import { linearBetaSchedule } from "../diffusion/process/schedules.ts";
 import { Random } from "../nn/init.ts";
-import { summary } from "../nn/summary.ts";
-import { Unet } from "../nn/unet.ts";
+import { summary } from "../models/summary.ts";
+import { Unet } from "../models/unet/unet.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
 import { Tensor } from "../tensor/tensor.ts";

@@ -11,51 +11,51 @@ export const commands: readonly CommandEntry[] = [
   {
     name: "train",
     summary: "train a model on images",
-    load: async () => (await import("./train.ts")).trainCommand(),
+    load: async () => (await import("./commands/train/command.ts")).trainCommand(),
   },
   {
     name: "sample",
     summary: "draw images with a trained model",
-    load: async () => (await import("./sample.ts")).sampleCommand(),
+    load: async () => (await import("./commands/sample/command.ts")).sampleCommand(),
   },
   {
     name: "interpolate",
     summary: "draw what lies between two images",
-    load: async () => (await import("./interpolate.ts")).interpolateCommand(),
+    load: async () => (await import("./commands/interpolate/command.ts")).interpolateCommand(),
   },
   {
     name: "evaluate",
     summary: "measure how good samples are: FID, KID, precision, recall, copies",
-    load: async () => (await import("./evaluate.ts")).evaluateCommand(),
+    load: async () => (await import("./commands/evaluate/command.ts")).evaluateCommand(),
   },
   {
     name: "noise",
     summary: "show an image at several timesteps of the forward process",
-    load: async () => (await import("./noise.ts")).noiseCommand(),
+    load: async () => (await import("./commands/noise/command.ts")).noiseCommand(),
   },
   {
     name: "info",
     summary: "describe a model: layers, parameters, operations, memory",
-    load: async () => (await import("./info.ts")).infoCommand(),
+    load: async () => (await import("./commands/info/command.ts")).infoCommand(),
   },
   {
     name: "train-classifier",
     summary: "train the classifier whose features evaluate compares",
-    load: async () => (await import("./train-classifier.ts")).trainClassifierCommand(),
+    load: async () => (await import("./commands/train-classifier/command.ts")).trainClassifierCommand(),
   },
   {
     name: "export",
     summary: "write a model's weights alone, small enough to hand on",
-    load: async () => (await import("./export.ts")).exportCommand(),
+    load: async () => (await import("./commands/export/command.ts")).exportCommand(),
   },
   {
     name: "bench",
     summary: "time training, prediction and sampling on this machine",
-    load: async () => (await import("./bench.ts")).benchCommand(),
+    load: async () => (await import("./commands/bench/command.ts")).benchCommand(),
   },
   {
     name: "parity",
     summary: "compare with what PyTorch computed",
-    load: async () => (await import("./parity.ts")).parityCommand(),
+    load: async () => (await import("./commands/parity/command.ts")).parityCommand(),
   },
 ];

@@ -10,7 +10,7 @@ import { commandEnvironment, commandPath, runUnnoise } from "../../test/support/
 import type { Outcome } from "../../test/support/command.ts";
 import { idxImages } from "../../test/support/idx-images.ts";
 import { loadSharp } from "../io/images.node.ts";
-import { metricsLine } from "../training/metrics.ts";
+import { metricsLine } from "../checkpoint/metrics.ts";
 
 const parityFixtures = fileURLToPath(new URL("../../test/fixtures/parity", import.meta.url));
 const imageFixtures = fileURLToPath(new URL("../../test/fixtures/images", import.meta.url));

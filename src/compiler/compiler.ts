@@ -1,15 +1,15 @@
 import type { Graph } from "../tensor/graph.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Variable } from "../tensor/variable.ts";
-import { legalize } from "./legalize.ts";
-import { BufferTable } from "./buffers.ts";
-import { lower } from "./lower.ts";
+import { legalize } from "./passes/legalize.ts";
+import { BufferTable } from "./lower/buffers.ts";
+import { lower } from "./lower/lower.ts";
 import type { Buffer, Kernel, Program } from "./program.ts";
-import { mergeKernels } from "./merge.ts";
-import { schedule } from "./schedule.ts";
-import { isStoredLeaf } from "./scheduled-kernel.ts";
-import { simplify } from "./simplify.ts";
-import { commitUpdates, copyKernel } from "./updates.ts";
+import { mergeKernels } from "./passes/merge.ts";
+import { schedule } from "./passes/schedule.ts";
+import { isStoredLeaf } from "./passes/scheduled-kernel.ts";
+import { simplify } from "./passes/simplify.ts";
+import { commitUpdates, copyKernel } from "./passes/updates.ts";
 
 /**
  * From a graph to kernels:

@@ -1,4 +1,4 @@
-import type { Conditions } from "../nn/conditions.ts";
+import type { Conditions } from "../models/conditions.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
 import type { Shape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";

@@ -1,22 +1,22 @@
 import { defaultBackend } from "../backend/default.ts";
-import type { Conditions } from "../nn/conditions.ts";
+import type { Conditions } from "../models/conditions.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
 import type { RandomStream } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { givenLowres, refuseLowres } from "./cascade.ts";
-import { conditioningOf } from "./conditioning.ts";
-import type { Conditioning, ConditioningOptions } from "./conditioning.ts";
+import { givenLowres, refuseLowres } from "./sampling/cascade.ts";
+import { conditioningOf } from "./sampling/conditioning.ts";
+import type { Conditioning, ConditioningOptions } from "./sampling/conditioning.ts";
 import type { Denoiser, ModelOutput } from "./denoiser.ts";
-import { interpolate } from "./interpolation.ts";
-import type { InterpolationOptions } from "./interpolation.ts";
-import type { NoiseLevel, NoiseLevels } from "./noise-level.ts";
+import { interpolate } from "./sampling/interpolation.ts";
+import type { InterpolationOptions } from "./sampling/interpolation.ts";
+import type { NoiseLevel, NoiseLevels } from "./process/noise-level.ts";
 import { inversionPlan } from "./samplers/plan.ts";
 import type { LevelOptions, PlanOptions, SamplingPlan } from "./samplers/plan.ts";
 import { RESAMPLES } from "./samplers/repaint.ts";
-import { checkGiven, checkImages, checkedSeed, imagesShape, runPlan } from "./sampling.ts";
-import type { Samples, SamplingOptions } from "./sampling.ts";
-import { StepProgram } from "./step-program.ts";
-import type { StepLayout } from "./step-program.ts";
+import { checkGiven, checkImages, checkedSeed, imagesShape, runPlan } from "./sampling/sampling.ts";
+import type { Samples, SamplingOptions } from "./sampling/sampling.ts";
+import { StepProgram } from "./sampling/step-program.ts";
+import type { StepLayout } from "./sampling/step-program.ts";
 
 /** How to sample; what is left out follows from the diffusion's own options. */
 export type SamplerSettings = Partial<PlanOptions>;

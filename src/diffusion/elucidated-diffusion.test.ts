@@ -3,7 +3,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { evaluate, largestDifference } from "../../test/support/evaluate.ts";
 import { GaussianMixture, kolmogorovSmirnov } from "../../test/support/gaussian-mixture.ts";
 import { arraysOf, tensorOf } from "../../test/support/reference.ts";
-import type { Conditions } from "../nn/conditions.ts";
+import type { Conditions } from "../models/conditions.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import { RandomStream } from "../tensor/random.ts";
 import { scalar } from "../tensor/tensor.ts";
@@ -12,7 +12,7 @@ import { createWasmBackend } from "../backend/wasm/wasm-backend.node.ts";
 import type { Denoiser } from "./denoiser.ts";
 import type { SamplerSettings } from "./diffusion.ts";
 import { ElucidatedDiffusion } from "./elucidated-diffusion.ts";
-import { rhoOf } from "./noise-level.ts";
+import { rhoOf } from "./process/noise-level.ts";
 
 /** What test/fixtures/edm/generate.py recorded of k-diffusion. */
 interface Recorded {

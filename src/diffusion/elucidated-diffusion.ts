@@ -1,12 +1,12 @@
-import type { Conditions } from "../nn/conditions.ts";
+import type { Conditions } from "../models/conditions.ts";
 import type { RandomStream } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkedOutput } from "./denoiser.ts";
 import type { Denoiser, ModelOutput } from "./denoiser.ts";
 import { Diffusion } from "./diffusion.ts";
 import type { SamplerSettings } from "./diffusion.ts";
-import { ContinuousLevels, rhoOf } from "./noise-level.ts";
-import type { NoiseLevel } from "./noise-level.ts";
+import { ContinuousLevels, rhoOf } from "./process/noise-level.ts";
+import type { NoiseLevel } from "./process/noise-level.ts";
 import { samplingPlan } from "./samplers/plan.ts";
 import type { SamplingPlan } from "./samplers/plan.ts";
 

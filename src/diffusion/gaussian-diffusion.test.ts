@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { evaluate, largestDifference } from "../../test/support/evaluate.ts";
 import { Random } from "../../test/support/random.ts";
-import { Unet } from "../nn/unet.ts";
+import { Unet } from "../models/unet/unet.ts";
 import { grad } from "../tensor/grad.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import { concatenate, valueOf } from "../tensor/tensor.ts";
@@ -9,7 +9,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { Variable } from "../tensor/variable.ts";
 import type { Denoiser, Objective } from "./denoiser.ts";
 import { GaussianDiffusion } from "./gaussian-diffusion.ts";
-import type { LossType } from "./loss-type.ts";
+import type { LossType } from "./objectives/loss-type.ts";
 
 const zero: Denoiser = { channels: 1, forward: (x) => x.multiply(0) };
 const t = ndarray([0, 9], [2], "i32");

@@ -1,31 +1,31 @@
 import type { Backend } from "../backend/backend.ts";
 import { defaultBackend } from "../backend/default.ts";
-import type { Conditions } from "../nn/conditions.ts";
+import type { Conditions } from "../models/conditions.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
 import type { RandomStream } from "../tensor/random.ts";
 import { literal } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { refuseLowres } from "./cascade.ts";
-import { conditioningOf } from "./conditioning.ts";
-import type { ConditioningOptions } from "./conditioning.ts";
+import { refuseLowres } from "./sampling/cascade.ts";
+import { conditioningOf } from "./sampling/conditioning.ts";
+import type { ConditioningOptions } from "./sampling/conditioning.ts";
 import type { Denoiser, ModelOutput } from "./denoiser.ts";
 import type { SampleOptions, SamplerSettings } from "./diffusion.ts";
-import { errors, lossTypes } from "./loss-type.ts";
-import type { LossType } from "./loss-type.ts";
-import { minSnrWeights, p2Weights } from "./loss-weight.ts";
-import { ScheduleLevels } from "./noise-level.ts";
-import type { NoiseLevels } from "./noise-level.ts";
-import { DiffusionProcess } from "./process.ts";
-import type { DiffusionProcessOptions } from "./process.ts";
+import { errors, lossTypes } from "./objectives/loss-type.ts";
+import type { LossType } from "./objectives/loss-type.ts";
+import { minSnrWeights, p2Weights } from "./objectives/loss-weight.ts";
+import { ScheduleLevels } from "./process/noise-level.ts";
+import type { NoiseLevels } from "./process/noise-level.ts";
+import { DiffusionProcess } from "./process/process.ts";
+import type { DiffusionProcessOptions } from "./process/process.ts";
 import { samplingPlan } from "./samplers/plan.ts";
 import type { SamplingPlan } from "./samplers/plan.ts";
-import { checkImages, checkedSeed, noiseKey } from "./sampling.ts";
-import type { Samples, SamplingOptions } from "./sampling.ts";
-import { betaSchedule } from "./schedules.ts";
-import type { Betas, BetaSchedule } from "./schedules.ts";
-import { boundTerm } from "./variational-bound.ts";
-import { rescaleZeroTerminalSnr } from "./zero-terminal-snr.ts";
+import { checkImages, checkedSeed, noiseKey } from "./sampling/sampling.ts";
+import type { Samples, SamplingOptions } from "./sampling/sampling.ts";
+import { betaSchedule } from "./process/schedules.ts";
+import type { Betas, BetaSchedule } from "./process/schedules.ts";
+import { boundTerm } from "./objectives/variational-bound.ts";
+import { rescaleZeroTerminalSnr } from "./process/zero-terminal-snr.ts";
 
 export interface GaussianDiffusionOptions extends Omit<DiffusionProcessOptions, "betas"> {
   /** Variance of the noise that each timestep adds, all within (0, 1). */

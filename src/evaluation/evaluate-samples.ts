@@ -1,13 +1,13 @@
 import { byteImages } from "./byte-images.ts";
 import type { Images } from "./byte-images.ts";
-import type { FeatureExtractor } from "./feature-extractor.ts";
-import { fitGaussian, frechetDistance } from "./frechet-distance.ts";
-import { kernelDistance } from "./kernel-distance.ts";
-import { medians, nearestImages } from "./memorisation.ts";
-import type { InBothSpaces } from "./memorisation.ts";
-import type { NearestNeighbours } from "./nearest-neighbours.ts";
-import { distancesOn, randomVectors } from "./pairwise.ts";
-import { precisionRecall } from "./precision-recall.ts";
+import type { FeatureExtractor } from "./features/feature-extractor.ts";
+import { fitGaussian, frechetDistance } from "./metrics/frechet-distance.ts";
+import { kernelDistance } from "./metrics/kernel-distance.ts";
+import { medians, nearestImages } from "./metrics/memorisation.ts";
+import type { InBothSpaces } from "./metrics/memorisation.ts";
+import type { NearestNeighbours } from "./metrics/nearest-neighbours.ts";
+import { distancesOn, randomVectors } from "./metrics/pairwise.ts";
+import { precisionRecall } from "./metrics/precision-recall.ts";
 import type { Reference } from "./reference.ts";
 
 /** How samples compare with a dataset. Numbers of different sample counts or features do not compare with each other. */

@@ -1,11 +1,11 @@
 import type { ImageDataset } from "../data/dataset.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
-import type { FeatureExtractor } from "./feature-extractor.ts";
-import { fitGaussian } from "./frechet-distance.ts";
-import type { Gaussian } from "./frechet-distance.ts";
-import { medianSpread } from "./memorisation.ts";
-import type { InBothSpaces } from "./memorisation.ts";
-import { distancesOn } from "./pairwise.ts";
+import type { FeatureExtractor } from "./features/feature-extractor.ts";
+import { fitGaussian } from "./metrics/frechet-distance.ts";
+import type { Gaussian } from "./metrics/frechet-distance.ts";
+import { medianSpread } from "./metrics/memorisation.ts";
+import type { InBothSpaces } from "./metrics/memorisation.ts";
+import { distancesOn } from "./metrics/pairwise.ts";
 
 /** What samples are compared with. */
 export interface Reference {

@@ -2,9 +2,9 @@ import * as z from "zod/mini";
 import type { Safetensors } from "../io/safetensors.ts";
 import { toFloat32 } from "../io/safetensors.ts";
 import type { WeightStandardization } from "../nn/conv2d.ts";
-import { Unet } from "../nn/unet.ts";
+import { Unet } from "../models/unet/unet.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
-import { check, withDefault } from "../training/rules.ts";
+import { check, withDefault } from "../config/rules.ts";
 import { nchwToNhwc } from "./layout.ts";
 
 /** The files of one case, read: meta.json, unet.safetensors and unet_io.safetensors. */

@@ -1,13 +1,13 @@
 import type { Backend } from "../backend/backend.ts";
 import { compile } from "../backend/compile.ts";
 import { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
-import type { LossType } from "../diffusion/loss-type.ts";
-import { linearBetaSchedule } from "../diffusion/schedules.ts";
+import type { LossType } from "../diffusion/objectives/loss-type.ts";
+import { linearBetaSchedule } from "../diffusion/process/schedules.ts";
 import type { WeightStandardization } from "../nn/conv2d.ts";
 import { grad } from "../tensor/grad.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
 import { valueOf } from "../tensor/tensor.ts";
-import { Adam } from "../training/adam.ts";
+import { Adam } from "../optim/adam.ts";
 import { absolute, gradientShares, images, normShares, relative } from "./check.ts";
 import type { ParityCheck } from "./check.ts";
 import { ParityCase, variants } from "./parity-case.ts";

@@ -1,8 +1,8 @@
 import type { Backend } from "../backend/backend.ts";
 import { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
-import { linearBetaSchedule } from "../diffusion/schedules.ts";
+import { linearBetaSchedule } from "../diffusion/process/schedules.ts";
 import type { WeightStandardization } from "../nn/conv2d.ts";
-import type { Unet } from "../nn/unet.ts";
+import type { Unet } from "../models/unet/unet.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
 import { images } from "./check.ts";
 import type { ParityCheck } from "./check.ts";

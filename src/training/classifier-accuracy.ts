@@ -1,8 +1,8 @@
 import type { Backend } from "../backend/backend.ts";
 import { compile } from "../backend/compile.ts";
 import type { ImageDataset } from "../data/dataset.ts";
-import type { NoisyClassifier } from "../diffusion/classifier.ts";
-import type { NoiseLevel } from "../diffusion/noise-level.ts";
+import type { NoisyClassifier } from "../diffusion/sampling/classifier.ts";
+import type { NoiseLevel } from "../diffusion/process/noise-level.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import { RandomStream } from "../tensor/random.ts";
 import { iota, scalar } from "../tensor/tensor.ts";

@@ -1,9 +1,9 @@
-import { lowresConditions } from "../diffusion/cascade.ts";
-import { logLikelihood } from "../diffusion/classifier.ts";
+import { lowresConditions } from "../diffusion/sampling/cascade.ts";
+import { logLikelihood } from "../diffusion/sampling/classifier.ts";
 import type { Denoiser } from "../diffusion/denoiser.ts";
 import type { Diffusion } from "../diffusion/diffusion.ts";
-import type { Conditions } from "../nn/conditions.ts";
-import { UnetClassifier } from "../nn/unet-classifier.ts";
+import type { Conditions } from "../models/conditions.ts";
+import { UnetClassifier } from "../models/unet/classifier.ts";
 import { RandomStream } from "../tensor/random.ts";
 import type { Shape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Backend } from "../../src/backend/backend.ts";
-import { DeviceLost } from "../../src/backend/device-lost.ts";
-import { OutOfMemory } from "../../src/backend/out-of-memory.ts";
+import { DeviceLost } from "../../src/backend/common/device-lost.ts";
+import { OutOfMemory } from "../../src/backend/common/out-of-memory.ts";
 import { ReferenceBackend } from "../../src/backend/reference/backend.ts";
 import { RemoteBackend } from "../../src/backend/remote/remote-backend.ts";
 import { valueOf } from "../../src/tensor/tensor.ts";

@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { ByteCache } from "../../src/backend/backend.ts";
 import { ReferenceBackend } from "../../src/backend/reference/backend.ts";
-import { candidateTiles, invocationsOf, nameOfTile } from "../../src/backend/webgpu/tile.ts";
-import type { Tile } from "../../src/backend/webgpu/tile.ts";
-import { TileChoices } from "../../src/backend/webgpu/tile-choices.ts";
+import { candidateTiles, invocationsOf, nameOfTile } from "../../src/backend/webgpu/kernels/tile.ts";
+import type { Tile } from "../../src/backend/webgpu/kernels/tile.ts";
+import { TileChoices } from "../../src/backend/webgpu/tuning/tile-choices.ts";
 import { createWebGpuBackend } from "../../src/backend/webgpu/webgpu-backend.node.ts";
 import type { WebGpuBackend, WebGpuOptions } from "../../src/backend/webgpu/webgpu-backend.ts";
 import { conv2d } from "../../src/tensor/functions.ts";

@@ -6,8 +6,8 @@ import { createWasmBackend } from "../../src/backend/wasm/wasm-backend.node.ts";
 import { layoutGrid } from "../../src/io/grid.ts";
 import { encodePng } from "../../src/io/images.node.ts";
 import { toBytes } from "../../src/io/pixels.ts";
-import { diffusionFromCheckpoint, modelFromCheckpoint } from "../../src/training/from-checkpoint.ts";
-import { readCheckpoint } from "../../src/training/run-directory.node.ts";
+import { diffusionFromCheckpoint, modelFromCheckpoint } from "../../src/checkpoint/from-checkpoint.ts";
+import { readCheckpoint } from "../../src/checkpoint/run-directory.node.ts";
 import { findChromium, launchChromium } from "./chromium.ts";
 import { ISOLATION, Site } from "./site.ts";
 

@@ -1,6 +1,6 @@
 import type { Denoiser } from "../../src/diffusion/denoiser.ts";
-import { noiseSchedule } from "../../src/diffusion/noise-schedule.ts";
-import type { Conditions } from "../../src/nn/conditions.ts";
+import { noiseSchedule } from "../../src/diffusion/process/noise-schedule.ts";
+import type { Conditions } from "../../src/models/conditions.ts";
 import { literal } from "../../src/tensor/tensor.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
 

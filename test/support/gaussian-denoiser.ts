@@ -1,5 +1,5 @@
 import type { Denoiser } from "../../src/diffusion/denoiser.ts";
-import { noiseSchedule } from "../../src/diffusion/noise-schedule.ts";
+import { noiseSchedule } from "../../src/diffusion/process/noise-schedule.ts";
 import { literal } from "../../src/tensor/tensor.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
 

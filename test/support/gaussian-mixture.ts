@@ -1,4 +1,4 @@
-import type { NoiseLevel } from "../../src/diffusion/noise-level.ts";
+import type { NoiseLevel } from "../../src/diffusion/process/noise-level.ts";
 
 export interface Component {
   readonly weight: number;

@@ -1,4 +1,4 @@
-import type { NoiseLevel } from "../../src/diffusion/noise-level.ts";
+import type { NoiseLevel } from "../../src/diffusion/process/noise-level.ts";
 import { factors } from "../../src/diffusion/samplers/combination.ts";
 import type { SamplerStep } from "../../src/diffusion/samplers/sampler.ts";
 

@@ -1,6 +1,6 @@
-import type { NoisyClassifier } from "../../src/diffusion/classifier.ts";
+import type { NoisyClassifier } from "../../src/diffusion/sampling/classifier.ts";
 import type { Denoiser } from "../../src/diffusion/denoiser.ts";
-import { noiseSchedule } from "../../src/diffusion/noise-schedule.ts";
+import { noiseSchedule } from "../../src/diffusion/process/noise-schedule.ts";
 import { softmax } from "../../src/tensor/functions.ts";
 import { ndarray } from "../../src/tensor/ndarray.ts";
 import { literal } from "../../src/tensor/tensor.ts";

@@ -1,5 +1,5 @@
 import type { Backend, Executable } from "../../src/backend/backend.ts";
-import { OutOfMemory } from "../../src/backend/out-of-memory.ts";
+import { OutOfMemory } from "../../src/backend/common/out-of-memory.ts";
 import type { Graph } from "../../src/tensor/graph.ts";
 import { sizeOf } from "../../src/tensor/shape.ts";
 

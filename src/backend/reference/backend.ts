@@ -3,9 +3,9 @@ import type { Graph } from "../../tensor/graph.ts";
 import { rootsOf, topologicalOrder } from "../../tensor/graph.ts";
 import type { NdArray } from "../../tensor/ndarray.ts";
 import type { Variable, VariableStorage } from "../../tensor/variable.ts";
-import { Arrivals } from "../arrivals.ts";
+import { Arrivals } from "../common/arrivals.ts";
 import type { Backend, Executable } from "../backend.ts";
-import { checkGraph, checkInputs } from "../checks.ts";
+import { checkGraph, checkInputs } from "../common/checks.ts";
 import { interpret, planOf } from "./interpreter.ts";
 
 /**

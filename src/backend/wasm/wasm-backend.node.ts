@@ -1,4 +1,4 @@
-import * as platform from "./platform.node.ts";
+import * as platform from "./runtime/platform.node.ts";
 import { WasmBackend } from "./wasm-backend.ts";
 import type { WasmOptions } from "./wasm-backend.ts";
 

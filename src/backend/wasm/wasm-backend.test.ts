@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { WasmBackend } from "./wasm-backend.ts";
-import * as platform from "./platform.node.ts";
+import * as platform from "./runtime/platform.node.ts";
 
 describe("the number of threads", () => {
   test.each([0, -1, 1.5, Number.NaN, 100_000])("%d is refused", async (threads) => {

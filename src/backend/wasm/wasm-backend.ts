@@ -1,21 +1,21 @@
 import type { Graph } from "../../tensor/graph.ts";
-import { Arrivals } from "../arrivals.ts";
+import { Arrivals } from "../common/arrivals.ts";
 import type { Backend, ByteCache } from "../backend.ts";
-import { checkGraph } from "../checks.ts";
+import { checkGraph } from "../common/checks.ts";
 import { variablesOf } from "../remote/graph-record.ts";
-import type { Assemble } from "./assembler.ts";
-import type { ChainLimits } from "./chains.ts";
-import { compileProgram } from "./compiled-program.ts";
-import type { CompiledProgram, Target } from "./compiled-program.ts";
-import { SharedBlock, WasmExecutable } from "./executable.ts";
-import type { Site } from "./executable.ts";
-import { Heap } from "./heap.ts";
-import type { Features } from "./module.ts";
-import { decodeProgram, encodeProgram, programKey } from "./program-file.ts";
-import { computesRightly, hasRelaxedSimd } from "./self-check.ts";
-import { Team } from "./team.ts";
-import type { TeamWorker } from "./team.ts";
-import { VariableStore } from "./variable-store.ts";
+import type { Assemble } from "./runtime/assembler.ts";
+import type { ChainLimits } from "./program/chains.ts";
+import { compileProgram } from "./program/compiled-program.ts";
+import type { CompiledProgram, Target } from "./program/compiled-program.ts";
+import { SharedBlock, WasmExecutable } from "./runtime/executable.ts";
+import type { Site } from "./runtime/executable.ts";
+import { Heap } from "./runtime/heap.ts";
+import type { Features } from "./program/module.ts";
+import { decodeProgram, encodeProgram, programKey } from "./program/program-file.ts";
+import { computesRightly, hasRelaxedSimd } from "./runtime/self-check.ts";
+import { Team } from "./runtime/team.ts";
+import type { TeamWorker } from "./runtime/team.ts";
+import { VariableStore } from "./runtime/variable-store.ts";
 
 export interface WasmOptions {
   /** Worker threads; all hardware threads unless given. */

@@ -1,4 +1,4 @@
-import type { RunSettingsInput } from "../run-settings.ts";
+import type { RunSettingsInput } from "../runs/run-settings.ts";
 
 /** Settings with a name, all of which a flag can change. */
 export interface Preset {

@@ -1,4 +1,4 @@
-import type { NoiseLevel } from "../noise-level.ts";
+import type { NoiseLevel } from "../process/noise-level.ts";
 import { epsilon, sum, x0, z } from "./combination.ts";
 import { checkEta, intervalsOf } from "./sampler.ts";
 import type { SamplerOptions, SamplerStep } from "./sampler.ts";

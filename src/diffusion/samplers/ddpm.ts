@@ -2,7 +2,7 @@ import { varianceTypes } from "../denoiser.ts";
 import { sum, x, x0, z } from "./combination.ts";
 import { intervalsOf } from "./sampler.ts";
 import type { SamplerOptions, SamplerStep } from "./sampler.ts";
-import type { NoiseLevel } from "../noise-level.ts";
+import type { NoiseLevel } from "../process/noise-level.ts";
 
 /**
  * Algorithm 2 of Ho et al. (2020, 2006.11239), ancestral sampling. From timestep t to the next one s that is visited,

@@ -2,10 +2,10 @@ import { describe, expect, test } from "vitest";
 import { GaussianMixture, kolmogorovSmirnov, normalDistribution } from "../../../test/support/gaussian-mixture.ts";
 import { sampleOnHost } from "../../../test/support/host-sampling.ts";
 import { Random } from "../../../test/support/random.ts";
-import { ScheduleLevels } from "../noise-level.ts";
-import type { NoiseLevel } from "../noise-level.ts";
-import { noiseSchedule } from "../noise-schedule.ts";
-import { linearBetaSchedule } from "../schedules.ts";
+import { ScheduleLevels } from "../process/noise-level.ts";
+import type { NoiseLevel } from "../process/noise-level.ts";
+import { noiseSchedule } from "../process/noise-schedule.ts";
+import { linearBetaSchedule } from "../process/schedules.ts";
 import { samplerNames, samplingPlan } from "./plan.ts";
 import type { PlanOptions } from "./plan.ts";
 

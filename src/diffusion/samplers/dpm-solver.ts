@@ -1,5 +1,5 @@
-import { lambdaOf } from "../noise-level.ts";
-import type { NoiseLevel } from "../noise-level.ts";
+import { lambdaOf } from "../process/noise-level.ts";
+import type { NoiseLevel } from "../process/noise-level.ts";
 import { history, sum, x, x0, z } from "./combination.ts";
 import type { Combination } from "./combination.ts";
 import { checkEta, intervalsOf, ordersOf } from "./sampler.ts";

@@ -1,5 +1,5 @@
-import { rhoOf } from "../noise-level.ts";
-import type { NoiseLevel } from "../noise-level.ts";
+import { rhoOf } from "../process/noise-level.ts";
+import type { NoiseLevel } from "../process/noise-level.ts";
 import { epsilon, sum, unscaled, z } from "./combination.ts";
 import { checkEta, intervalsOf } from "./sampler.ts";
 import type { SamplerOptions, SamplerStep } from "./sampler.ts";

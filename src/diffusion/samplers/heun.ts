@@ -1,5 +1,5 @@
-import { hasSignal, rhoOf } from "../noise-level.ts";
-import type { NoiseLevel } from "../noise-level.ts";
+import { hasSignal, rhoOf } from "../process/noise-level.ts";
+import type { NoiseLevel } from "../process/noise-level.ts";
 import { epsilon, memory, sum, unscaled } from "./combination.ts";
 import type { Combination } from "./combination.ts";
 import { intervalsOf } from "./sampler.ts";

@@ -1,5 +1,5 @@
-import { rhoOf } from "../noise-level.ts";
-import type { NoiseLevel } from "../noise-level.ts";
+import { rhoOf } from "../process/noise-level.ts";
+import type { NoiseLevel } from "../process/noise-level.ts";
 import { epsilon, history, sum, unscaled } from "./combination.ts";
 import { lagrangeIntegrals } from "./lagrange.ts";
 import { checkOrder, intervalsOf } from "./sampler.ts";

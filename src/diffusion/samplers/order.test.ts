@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { GaussianMixture } from "../../../test/support/gaussian-mixture.ts";
 import { sampleOnHost } from "../../../test/support/host-sampling.ts";
-import type { NoiseLevel } from "../noise-level.ts";
+import type { NoiseLevel } from "../process/noise-level.ts";
 import { ddim } from "./ddim.ts";
 import { deis } from "./deis.ts";
 import { dpmSolver2M, dpmSolver2MSde, dpmSolver3M } from "./dpm-solver.ts";

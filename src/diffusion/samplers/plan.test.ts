@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { ScheduleLevels } from "../noise-level.ts";
-import { noiseSchedule } from "../noise-schedule.ts";
-import { cosineBetaSchedule, linearBetaSchedule } from "../schedules.ts";
-import { sectionedTimesteps } from "../timestep-spacing.ts";
-import { rescaleZeroTerminalSnr } from "../zero-terminal-snr.ts";
+import { ScheduleLevels } from "../process/noise-level.ts";
+import { noiseSchedule } from "../process/noise-schedule.ts";
+import { cosineBetaSchedule, linearBetaSchedule } from "../process/schedules.ts";
+import { sectionedTimesteps } from "../process/timestep-spacing.ts";
+import { rescaleZeroTerminalSnr } from "../process/zero-terminal-snr.ts";
 import { factors, sum } from "./combination.ts";
 import { lagrangeIntegrals } from "./lagrange.ts";
 import { samplerNames, samplingPlan } from "./plan.ts";

@@ -1,7 +1,7 @@
-import { CLEAN } from "../noise-level.ts";
-import type { NoiseLevel, NoiseLevels } from "../noise-level.ts";
-import { timestepSpacingNames, timestepsOf } from "../timestep-spacing.ts";
-import type { TimestepSpacing } from "../timestep-spacing.ts";
+import { CLEAN } from "../process/noise-level.ts";
+import type { NoiseLevel, NoiseLevels } from "../process/noise-level.ts";
+import { timestepSpacingNames, timestepsOf } from "../process/timestep-spacing.ts";
+import type { TimestepSpacing } from "../process/timestep-spacing.ts";
 import { factors } from "./combination.ts";
 import { ddim } from "./ddim.ts";
 import { ddimInverse } from "./ddim-inverse.ts";

@@ -1,4 +1,4 @@
-import type { NoiseLevel } from "../noise-level.ts";
+import type { NoiseLevel } from "../process/noise-level.ts";
 import { sum } from "./combination.ts";
 import type { SamplerStep } from "./sampler.ts";
 

@@ -1,5 +1,5 @@
 import type { VarianceType } from "../denoiser.ts";
-import type { NoiseLevel } from "../noise-level.ts";
+import type { NoiseLevel } from "../process/noise-level.ts";
 import type { Combination } from "./combination.ts";
 
 /**

@@ -1,5 +1,5 @@
-import { lambdaOf } from "../noise-level.ts";
-import type { NoiseLevel } from "../noise-level.ts";
+import { lambdaOf } from "../process/noise-level.ts";
+import type { NoiseLevel } from "../process/noise-level.ts";
 import { memory, sum, x, x0 } from "./combination.ts";
 import type { Combination } from "./combination.ts";
 import { checkOrder, ordersOf } from "./sampler.ts";

@@ -3,7 +3,9 @@ declare const deliver: (message: unknown) => void;
 /** Starts the worker that backends live in; the test outside is who it answers. */
 function startHost(): (message: unknown) => void {
   // Vite sees a worker only where these are one expression.
-  const worker = new Worker(new URL("../../../src/backend/host-entry.browser.ts", import.meta.url), { type: "module" });
+  const worker = new Worker(new URL("../../../src/backend/remote/host-entry.browser.ts", import.meta.url), {
+    type: "module",
+  });
   worker.addEventListener("message", ({ data }) => deliver(data));
   return (message) => worker.postMessage(message);
 }

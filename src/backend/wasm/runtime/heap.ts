@@ -1,0 +1,101 @@
+import { OutOfMemory } from "../../common/out-of-memory.ts";
+import { FIRST_ADDRESS } from "../program/module.ts";
+
+const PAGE = 65536;
+const LIMIT = 65536 * PAGE;
+/** Kernels may read (never write) so far past a buffer's end. */
+const SLACK = 4096;
+
+/** Pages, 256 MiB. */
+const LEAST_MAXIMUM = 4096;
+
+interface Block {
+  start: number;
+  bytes: number;
+}
+
+/** Hands out pieces of one memory, first fit, and grows it. */
+export class Heap {
+  readonly memory: WebAssembly.Memory;
+  /** Whether threads share the memory. */
+  readonly shared: boolean;
+  #free: Block[] = [];
+  #top = FIRST_ADDRESS;
+
+  constructor(shared: boolean) {
+    this.shared = shared;
+    this.memory = growableMemory(shared);
+  }
+
+  /** @throws at once if so many bytes fit into no memory */
+  static check(bytes: number): void {
+    if (bytes + FIRST_ADDRESS + SLACK > LIMIT) throw outOfMemory(bytes + FIRST_ADDRESS + SLACK);
+  }
+
+  /** @throws if wasm32's 4 GiB do not suffice */
+  allocate(bytes: number): number {
+    const size = Math.max(64, Math.ceil(bytes / 64) * 64);
+    const at = this.#free.findIndex((block) => block.bytes >= size);
+    if (at !== -1) {
+      const block = this.#free[at];
+      const { start } = block;
+      block.start += size;
+      block.bytes -= size;
+      if (block.bytes === 0) this.#free.splice(at, 1);
+      return start;
+    }
+    const start = this.#top;
+    const end = start + size;
+    if (end + SLACK > LIMIT) throw outOfMemory(end + SLACK);
+    this.#growTo(end + SLACK);
+    this.#top = end;
+    return start;
+  }
+
+  free(start: number, bytes: number): void {
+    const size = Math.max(64, Math.ceil(bytes / 64) * 64);
+    this.#free.push({ start, bytes: size });
+    this.#free.sort((a, b) => a.start - b.start);
+    this.#free = this.#free.reduce<Block[]>((merged, block) => {
+      const last = merged.at(-1);
+      if (last && last.start + last.bytes === block.start) last.bytes += block.bytes;
+      else merged.push(block);
+      return merged;
+    }, []);
+    const last = this.#free.at(-1);
+    if (last && last.start + last.bytes === this.#top) {
+      this.#top = last.start;
+      this.#free.pop();
+    }
+  }
+
+  #growTo(bytes: number): void {
+    const missing = Math.ceil((bytes - this.memory.buffer.byteLength) / PAGE);
+    if (missing <= 0) return;
+    try {
+      this.memory.grow(missing);
+    } catch {
+      throw outOfMemory(bytes);
+    }
+  }
+}
+
+/** Up to 4 GiB; less where an engine sets all of it aside at once, as on phones, and cannot. */
+function growableMemory(shared: boolean, maximum = LIMIT / PAGE): WebAssembly.Memory {
+  try {
+    return new WebAssembly.Memory({ initial: 16, maximum, shared });
+  } catch (error) {
+    if (maximum <= LEAST_MAXIMUM) throw error;
+    return growableMemory(shared, maximum / 2);
+  }
+}
+
+function outOfMemory(neededBytes: number): OutOfMemory {
+  const gib = (neededBytes / 2 ** 30).toFixed(1);
+  const share = Math.floor((LIMIT / neededBytes) * 100);
+  const message =
+    share < 100
+      ? `wasm: the program needs ${gib} GiB, and WebAssembly addresses 4 GiB; a batch of ${share} % of this size would fit`
+      : `wasm: the machine has no ${gib} GiB of memory to give; use a smaller batch`;
+  return new OutOfMemory(message, neededBytes);
+}

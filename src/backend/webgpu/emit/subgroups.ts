@@ -1,0 +1,39 @@
+import { MAP_READ, USAGE } from "../runtime/device.ts";
+import type { Device } from "../runtime/device.ts";
+
+const WORKGROUP = 256;
+
+/**
+ * How many invocations exchange values without memory, if that number is fixed, and neighbours by number are neighbours
+ * there: no specification says so, but kernels that add up rows rely on it.
+ */
+export async function subgroupSizeOf({ gpu, info }: Device): Promise<number | undefined> {
+  const { subgroupMinSize: size, subgroupMaxSize } = info;
+  if (!gpu.features.has("subgroups") || size < 2 || size !== subgroupMaxSize) return undefined;
+  const module = gpu.createShaderModule({ code: PLACES });
+  const pipeline = await gpu.createComputePipelineAsync({ layout: "auto", compute: { module } });
+  const places = gpu.createBuffer({ size: 4 * WORKGROUP, usage: USAGE.storage | USAGE.copySource });
+  const staging = gpu.createBuffer({ size: 4 * WORKGROUP, usage: USAGE.mapRead | USAGE.copyTarget });
+  const encoder = gpu.createCommandEncoder();
+  const pass = encoder.beginComputePass();
+  pass.setPipeline(pipeline);
+  const entries = [{ binding: 0, resource: { buffer: places } }];
+  pass.setBindGroup(0, gpu.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
+  pass.dispatchWorkgroups(1);
+  pass.end();
+  encoder.copyBufferToBuffer(places, 0, staging, 0, staging.size);
+  gpu.queue.submit([encoder.finish()]);
+  await staging.mapAsync(MAP_READ);
+  const firsts = new Uint32Array(staging.getMappedRange().slice(0));
+  for (const buffer of [places, staging]) buffer.destroy();
+  return firsts.every((first, i) => first === i - (i % size)) ? size : undefined;
+}
+
+/** For every invocation the first of its subgroup, if the others follow it in order. */
+const PLACES = `enable subgroups;
+@group(0) @binding(0) var<storage, read_write> firsts: array<u32>;
+@compute @workgroup_size(${WORKGROUP})
+fn main(@builtin(local_invocation_index) local: u32, @builtin(subgroup_invocation_id) place: u32) {
+  let first = subgroupBroadcastFirst(local);
+  firsts[local] = select(0xffffffffu, first, first + place == local);
+}`;

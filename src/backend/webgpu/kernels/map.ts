@@ -1,0 +1,28 @@
+import type { MapKernel } from "../../../compiler/program.ts";
+import { sizeOf } from "../../../tensor/shape.ts";
+import { Evaluator, countUses } from "../emit/evaluator.ts";
+import { decode } from "../emit/grid.ts";
+import { ShaderWriter } from "../emit/shader.ts";
+import type { Dispatch, ShaderBuffers } from "../emit/shader.ts";
+import { storedAxis, vectorBuffers } from "../emit/vectors.ts";
+
+const WORKGROUP = 256;
+
+/** One invocation for every element, or for four of them. */
+export function emitMap(kernel: MapKernel, buffers: ShaderBuffers): Dispatch {
+  const { axes, stores } = kernel;
+  const last = storedAxis(kernel);
+  const vectors = vectorBuffers([], stores, axes, last);
+  const shader = new ShaderWriter(buffers, vectors);
+  const vectorAxis = vectors ? last : undefined;
+  const units = vectors ? axes.with(last, axes[last] / 4) : axes;
+  const count = sizeOf(units);
+  shader.line(`let unit = group * ${WORKGROUP} + local;`);
+  // Kernels that differ in nothing but their size share a pipeline. Rounding up ends in the padding of all buffers.
+  const limit = axes.length === 1 ? shader.lengthOf(stores[0].buffer) : String(count);
+  if (axes.length === 1 || count % WORKGROUP !== 0) shader.line(`if (unit >= ${limit}) { return; }`);
+  const at = decode(shader, units, "unit");
+  if (vectors && at[last] !== "0") at[last] = shader.bind("i", `${at[last]} * 4`);
+  new Evaluator(shader, countUses(stores.map((store) => store.value)), { at, vectorAxis }).store(stores);
+  return shader.finish("map", WORKGROUP, Math.ceil(count / WORKGROUP));
+}

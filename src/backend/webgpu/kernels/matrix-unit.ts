@@ -1,0 +1,48 @@
+import type { Precision } from "../../common/precision.ts";
+import type { Device } from "../runtime/device.ts";
+
+/** Not in WebGPU's specification: an experiment of Dawn's. */
+export const SUBGROUP_MATRIX = "chromium-experimental-subgroup-matrix";
+
+/** A product of matrices that the invocations of a subgroup compute together: [rows, inner] x [inner, columns], in float32. */
+export interface MatrixUnit {
+  /** What the factors are of. */
+  readonly component: "f16" | "f32";
+  readonly rows: number;
+  readonly columns: number;
+  readonly inner: number;
+  readonly subgroupSize: number;
+}
+
+/** What `GPUAdapterInfo.subgroupMatrixConfigs` lists of a device with the feature. */
+export interface SubgroupMatrixConfig {
+  readonly componentType: string;
+  readonly resultComponentType: string;
+  readonly M: number;
+  readonly N: number;
+  readonly K: number;
+}
+
+/** What a device offers; those without the feature know nothing of it. */
+export function subgroupMatrixConfigs({ gpu, info }: Device): readonly SubgroupMatrixConfig[] {
+  if (!gpu.features.has(SUBGROUP_MATRIX) || !("subgroupMatrixConfigs" in info)) return [];
+  return info.subgroupMatrixConfigs as readonly SubgroupMatrixConfig[];
+}
+
+/** The matrix unit that fits a precision; only those that add up in float32 do. */
+export function chooseMatrixUnit(
+  configs: readonly SubgroupMatrixConfig[],
+  precision: Precision,
+  subgroupSize: number | undefined,
+): MatrixUnit | undefined {
+  if (subgroupSize === undefined) return undefined;
+  const components = precision === "f16" ? (["f16", "f32"] as const) : (["f32"] as const);
+  for (const component of components) {
+    const config = configs.find(
+      ({ componentType, resultComponentType, M, N, K }) =>
+        componentType === component && resultComponentType === "f32" && [M, N, K].every((n) => 16 % n === 0),
+    );
+    if (config) return { component, rows: config.M, columns: config.N, inner: config.K, subgroupSize };
+  }
+  return undefined;
+}

@@ -1,0 +1,230 @@
+import type { Buffer, Program } from "../../../compiler/program.ts";
+import type { TypedArray } from "../../../tensor/dtype.ts";
+import type { Graph } from "../../../tensor/graph.ts";
+import type { NdArray } from "../../../tensor/ndarray.ts";
+import type { Variable } from "../../../tensor/variable.ts";
+import type { Executable } from "../../backend.ts";
+import type { Arrivals } from "../../common/arrivals.ts";
+import { checkInputs } from "../../common/checks.ts";
+import { variablesOf } from "../../remote/graph-record.ts";
+import type { Device } from "./device.ts";
+import { bytesFor } from "./memory.ts";
+import type { Memory } from "./memory.ts";
+import type { Kernel, Pipelines } from "./pipelines.ts";
+import { Profiler } from "./profiler.ts";
+import { gridOf } from "../emit/shader.ts";
+import type { Dispatch } from "../emit/shader.ts";
+import type { SlotPlan } from "../emit/slots.ts";
+import { WORD_BYTES } from "../emit/storage.ts";
+import type { Storage } from "../emit/storage.ts";
+import type { VariableStore } from "./variable-store.ts";
+import type { Workspace } from "./workspace.ts";
+
+/** One kernel of a profiled run. */
+export interface KernelProfile {
+  readonly name: string;
+  readonly seconds: number;
+}
+
+/** What programs of one backend share. */
+export interface Site {
+  readonly device: Device;
+  readonly memory: Memory;
+  readonly pipelines: Pipelines;
+  readonly variables: VariableStore;
+  readonly arrivals: Arrivals;
+  readonly workspace: Workspace;
+  /** Runs a job after those that were given before it. */
+  exclusively<T>(job: () => T | Promise<T>): Promise<T>;
+}
+
+export interface LoadedProgram {
+  readonly graph: Graph;
+  readonly program: Program;
+  readonly storage: Storage;
+  readonly dispatches: readonly Dispatch[];
+  readonly kernels: readonly Kernel[];
+  readonly plan: SlotPlan;
+  /** A buffer for every slot of the plan. */
+  readonly slots: readonly GPUBuffer[];
+}
+
+/** A program that is ready to run: pipelines, buffers, and bind groups that last. */
+export class WebGpuExecutable implements Executable {
+  readonly program: Program;
+  readonly workspaceBytes: number;
+  readonly #site: Site;
+  readonly #loaded: LoadedProgram;
+  readonly #variables: readonly Variable[];
+  readonly #literals = new Map<Buffer, GPUBuffer>();
+  readonly #inputs: readonly (Buffer | undefined)[];
+  readonly #groups: GPUBindGroup[] = [];
+  /** The variables' buffers that the bind groups were made for. */
+  readonly #bound = new Map<Buffer, GPUBuffer>();
+  #disposed = false;
+
+  private constructor(site: Site, loaded: LoadedProgram) {
+    const { graph, program, plan } = loaded;
+    this.program = program;
+    this.workspaceBytes = plan.sizes.reduce((sum, size) => sum + size, 0);
+    this.#site = site;
+    this.#loaded = loaded;
+    this.#variables = variablesOf(graph);
+    this.#inputs = graph.inputs.map((_, index) =>
+      program.buffers.find((buffer) => {
+        const { source } = buffer;
+        return source.kind === "input" && source.index === index && plan.slotOf.has(buffer);
+      }),
+    );
+  }
+
+  /** @throws OutOfMemory where its buffers do not fit; then it has none */
+  static async create(site: Site, program: Omit<LoadedProgram, "slots">): Promise<WebGpuExecutable> {
+    const slots = await site.workspace.take(program.plan.sizes);
+    try {
+      const executable = new WebGpuExecutable(site, { ...program, slots });
+      await executable.#writeLiterals();
+      return executable;
+    } catch (error) {
+      site.workspace.release(slots);
+      throw error;
+    }
+  }
+
+  async run(inputs: readonly NdArray[]): Promise<NdArray[]> {
+    const arrived = await this.#start(inputs);
+    const outputs = await arrived();
+    const { graph, program } = this.#loaded;
+    return program.outputs.map(({ dtype }, i) => ({ shape: graph.outputs[i].shape, dtype, data: outputs[i] }));
+  }
+
+  elementBytes(buffer: Buffer): number {
+    return this.#loaded.storage.isHalf(buffer) ? 2 : 4;
+  }
+
+  /** Runs once and times each kernel on the GPU's clock. */
+  async profile(inputs: readonly NdArray[]): Promise<KernelProfile[]> {
+    const { dispatches } = this.#loaded;
+    const profiler = new Profiler(this.#site.device, dispatches.length);
+    const arrived = await this.#start(inputs, profiler);
+    const [seconds] = await Promise.all([profiler.finish(), arrived()]);
+    const texts = [...new Set(dispatches.map(({ wgsl }) => wgsl))];
+    return dispatches.map(({ name, wgsl }, i) => ({ name: `${name}_${texts.indexOf(wgsl)}`, seconds: seconds[i] }));
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    const { memory, workspace } = this.#site;
+    const free = (): void => {
+      for (const buffer of this.#literals.values()) memory.free(buffer);
+      workspace.release(this.#loaded.slots);
+    };
+    // A device that closed or was lost meanwhile has freed it all.
+    this.#site.exclusively(free).catch(() => undefined);
+  }
+
+  #start(inputs: readonly NdArray[], profiler?: Profiler): Promise<() => Promise<TypedArray[]>> {
+    const { arrivals, variables } = this.#site;
+    return arrivals.begin(this.#variables, async () => {
+      if (this.#disposed) throw new Error("run: the program was disposed of");
+      checkInputs(this.#loaded.graph, inputs);
+      const places = new Map(this.#variables.map((variable) => [variable, variables.bufferOf(variable)]));
+      return this.#site.exclusively(() => this.#submit(inputs, places, profiler));
+    });
+  }
+
+  /** Encodes and submits everything at once; what is returned waits for the outputs. */
+  async #submit(
+    inputs: readonly NdArray[],
+    places: ReadonlyMap<Variable, GPUBuffer>,
+    profiler: Profiler | undefined,
+  ): Promise<() => Promise<TypedArray[]>> {
+    const { program } = this.#loaded;
+    const { device, memory } = this.#site;
+    this.#bind(places);
+    this.#inputs.forEach((buffer, i) => {
+      if (buffer) memory.write(this.#gpuBufferOf(buffer), inputs[i].data);
+    });
+    const encoder = device.gpu.createCommandEncoder();
+    this.#encode(encoder, profiler);
+    profiler?.resolve(encoder);
+    const arrived = await memory.read(
+      encoder,
+      program.outputs.map((buffer) => ({
+        buffer: this.#gpuBufferOf(buffer),
+        dtype: buffer.dtype,
+        length: buffer.length,
+      })),
+    );
+    device.gpu.queue.submit([encoder.finish()]);
+    return arrived;
+  }
+
+  #encode(encoder: GPUCommandEncoder, profiler?: Profiler): void {
+    const { dispatches, kernels, storage } = this.#loaded;
+    let pass: GPUComputePassEncoder | undefined;
+    dispatches.forEach(({ workgroups, pack }, i) => {
+      if (pack) {
+        // Copies stand between passes.
+        pass?.end();
+        pass = undefined;
+        for (const [buffer, offset] of pack.offsets)
+          if (buffer.length > 0)
+            encoder.copyBufferToBuffer(
+              this.#gpuBufferOf(buffer),
+              0,
+              this.#gpuBufferOf(pack.buffer),
+              WORD_BYTES * offset,
+              storage.bytesOf(buffer),
+            );
+      }
+      if (profiler) {
+        pass?.end();
+        pass = encoder.beginComputePass({ timestampWrites: profiler.timestamps(i) });
+      }
+      pass ??= encoder.beginComputePass();
+      pass.setPipeline(kernels[i].pipeline);
+      pass.setBindGroup(0, this.#groups[i]);
+      pass.dispatchWorkgroups(...gridOf(workgroups));
+    });
+    pass?.end();
+  }
+
+  /** Binds variables that are at another place than before. */
+  #bind(places: ReadonlyMap<Variable, GPUBuffer>): void {
+    const moved = new Set<Buffer>();
+    for (const buffer of this.program.buffers) {
+      const place = buffer.source.kind === "variable" && places.get(buffer.source.variable);
+      if (!place || this.#bound.get(buffer) === place) continue;
+      this.#bound.set(buffer, place);
+      moved.add(buffer);
+    }
+    this.#loaded.dispatches.forEach(({ bindings }, i) => {
+      if (this.#groups[i] && !bindings.some(({ buffer }) => moved.has(buffer))) return;
+      const entries = bindings.map(({ buffer }, binding) => ({
+        binding,
+        resource: { buffer: this.#gpuBufferOf(buffer), size: this.#loaded.storage.bytesOf(buffer) },
+      }));
+      this.#groups[i] = this.#site.device.gpu.createBindGroup({ layout: this.#loaded.kernels[i].layout, entries });
+    });
+  }
+
+  #gpuBufferOf(buffer: Buffer): GPUBuffer {
+    const slot = this.#loaded.plan.slotOf.get(buffer);
+    const place = this.#bound.get(buffer) ?? this.#literals.get(buffer) ?? this.#loaded.slots[slot ?? -1];
+    if (!place) throw new Error(`internal: buffer ${buffer.id} has no place`);
+    return place;
+  }
+
+  async #writeLiterals(): Promise<void> {
+    const { memory } = this.#site;
+    const literals = this.program.buffers.filter(({ source }) => source.kind === "literal");
+    const sizes = literals.map(({ length }) => bytesFor(length));
+    (await memory.allocate(sizes, "the program's constants")).forEach((place, i) => {
+      const { source } = literals[i];
+      this.#literals.set(literals[i], place);
+      if (source.kind === "literal") memory.write(place, source.data);
+    });
+  }
+}

@@ -1,0 +1,68 @@
+import type { Device } from "./device.ts";
+import type { Dispatch } from "../emit/shader.ts";
+
+export interface Kernel {
+  readonly pipeline: GPUComputePipeline;
+  readonly layout: GPUBindGroupLayout;
+}
+
+/** Compiled shaders: kernels with one text share one, in all programs of a device. */
+export class Pipelines {
+  readonly #device: Device;
+  readonly #layouts = new Map<string, GPUBindGroupLayout>();
+  readonly #kernels = new Map<string, Promise<Kernel>>();
+
+  constructor(device: Device) {
+    this.#device = device;
+  }
+
+  /** Compiles what is not compiled yet, all at once. */
+  compile(dispatches: readonly Dispatch[]): Promise<Kernel[]> {
+    return Promise.all(dispatches.map((dispatch) => this.#kernel(dispatch)));
+  }
+
+  #kernel(dispatch: Dispatch): Promise<Kernel> {
+    const known = this.#kernels.get(dispatch.wgsl);
+    if (known) return known;
+    const kernel = this.#build(dispatch);
+    this.#kernels.set(dispatch.wgsl, kernel);
+    kernel.catch(() => this.#kernels.delete(dispatch.wgsl));
+    return kernel;
+  }
+
+  async #build({ name, wgsl, bindings }: Dispatch): Promise<Kernel> {
+    const { gpu } = this.#device;
+    const layout = this.#layout(bindings);
+    // What is wrong with a shader is told by its pipeline; its own complaint would come unasked.
+    gpu.pushErrorScope("validation");
+    const module = gpu.createShaderModule({ label: name, code: wgsl });
+    const pipeline = gpu.createComputePipelineAsync({
+      label: name,
+      layout: gpu.createPipelineLayout({ bindGroupLayouts: [layout] }),
+      compute: { module, entryPoint: "main" },
+    });
+    const complaint = gpu.popErrorScope();
+    try {
+      return { pipeline: await this.#device.wait(pipeline), layout };
+    } catch (error) {
+      this.#device.check();
+      const message = (await complaint)?.message ?? String(error);
+      throw new Error(`internal: webgpu: ${name}: ${message}\n${wgsl}`, { cause: error });
+    }
+  }
+
+  #layout(bindings: Dispatch["bindings"]): GPUBindGroupLayout {
+    const key = bindings.map(({ isWritten }) => (isWritten ? "w" : "r")).join("");
+    const layout =
+      this.#layouts.get(key) ??
+      this.#device.gpu.createBindGroupLayout({
+        entries: bindings.map(({ isWritten }, binding) => ({
+          binding,
+          visibility: 4, // GPUShaderStage.COMPUTE
+          buffer: { type: isWritten ? "storage" : "read-only-storage" },
+        })),
+      });
+    this.#layouts.set(key, layout);
+    return layout;
+  }
+}

@@ -1,0 +1,85 @@
+import type { Buffer } from "../../../compiler/program.ts";
+import { OutOfMemory } from "../../common/out-of-memory.ts";
+import type { Device } from "../runtime/device.ts";
+import { emitKernel } from "../kernels/kernels.ts";
+import type { Memory } from "../runtime/memory.ts";
+import { Pipelines } from "../runtime/pipelines.ts";
+import type { Kernel } from "../runtime/pipelines.ts";
+import type { ProductKernel } from "../kernels/product-size.ts";
+import type { AdapterTraits, Dispatch } from "../emit/shader.ts";
+import type { Storage } from "../emit/storage.ts";
+import { timeRuns } from "../runtime/stopwatch.ts";
+import type { Tile } from "../kernels/tile.ts";
+
+/** The tile by size stays unless another one takes less than this share of its time: clocks are not exact. */
+const CLEARLY_FASTER = 0.95;
+
+export interface TrialSite {
+  readonly device: Device;
+  readonly memory: Memory;
+  readonly adapter: AdapterTraits;
+  /** Of the program that the kernel is in. */
+  readonly storage: Storage;
+  /** Runs a job after those that were given before it. */
+  exclusively<T>(job: () => T | Promise<T>): Promise<T>;
+}
+
+interface Trial extends Kernel {
+  readonly tile: Tile;
+  readonly dispatch: Dispatch;
+}
+
+/**
+ * The tile that computes a kernel in the least time, on zeros.
+ *
+ * @param tiles the usual one first
+ * @returns undefined if none compiles, or there is no memory to try
+ */
+export async function fastestTile(
+  site: TrialSite,
+  kernel: ProductKernel,
+  tiles: readonly Tile[],
+): Promise<Tile | undefined> {
+  const { device } = site;
+  const pipelines = new Pipelines(device);
+  const compiled = await Promise.allSettled(
+    tiles.map(async (tile): Promise<Trial> => {
+      const dispatch = emitKernel(kernel, site.storage, site.adapter, tile);
+      const [{ pipeline, layout }] = await pipelines.compile([dispatch]);
+      return { tile, dispatch, pipeline, layout };
+    }),
+  );
+  device.check();
+  const trials = compiled.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+  const seconds = await site.exclusively(() => timeTrials(site, trials));
+  if (!seconds) return undefined;
+  const usual = trials.findIndex(({ tile }) => tile === tiles[0]);
+  const fastest = seconds.indexOf(Math.min(...seconds));
+  const isClear = usual === -1 || seconds[fastest] < CLEARLY_FASTER * seconds[usual];
+  return trials.at(isClear ? fastest : usual)?.tile;
+}
+
+/** Seconds of each; undefined without memory to try. */
+async function timeTrials(
+  { device, memory, storage }: TrialSite,
+  trials: readonly Trial[],
+): Promise<number[] | undefined> {
+  if (trials.length === 0) return undefined;
+  const buffers = [...new Set(trials.flatMap(({ dispatch }) => dispatch.bindings.map(({ buffer }) => buffer)))];
+  const sizes = buffers.map((buffer) => storage.bytesOf(buffer));
+  const places = await memory.allocate(sizes, "tuning").catch((error: unknown) => {
+    if (error instanceof OutOfMemory) return undefined;
+    throw error;
+  });
+  if (!places) return undefined;
+  const placeOf = (buffer: Buffer): GPUBuffer => places[buffers.indexOf(buffer)];
+  try {
+    const runs = trials.map(({ pipeline, layout, dispatch: { bindings, workgroups } }) => {
+      const entries = bindings.map(({ buffer }, binding) => ({ binding, resource: { buffer: placeOf(buffer) } }));
+      return { pipeline, group: device.gpu.createBindGroup({ layout, entries }), workgroups };
+    });
+    return await timeRuns(device, runs);
+  } finally {
+    for (const place of places) memory.free(place);
+  }
+}

@@ -1,0 +1,49 @@
+import { describe, expect, test } from "vitest";
+import { Diffusion } from "../diffusion/diffusion.ts";
+import { ElucidatedDiffusion } from "../diffusion/elucidated-diffusion.ts";
+import { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
+import { betasOf, diffusionConfigOf, diffusionOfConfig, diffusionSettings } from "./diffusion-config.ts";
+import { check } from "../config/rules.ts";
+
+describe("the settings of a diffusion", () => {
+  test.each([
+    ["gaussian", new GaussianDiffusion({ timesteps: 20, betaSchedule: "cosine", objective: "predV", minSnrGamma: 3 })],
+    [
+      "gaussian",
+      new GaussianDiffusion({ timesteps: 9, varianceType: "learnedRange", lossType: "vlb", vbLossWeight: 0.1 }),
+    ],
+    [
+      "gaussian",
+      new GaussianDiffusion({ timesteps: 9, samplingTimesteps: 5, ddimSamplingEta: 0.5, clipDenoised: false }),
+    ],
+    ["edm", new ElucidatedDiffusion({ sigmaData: 0.3, pMean: -0.4, pStd: 1, sigmaMax: 60, samplingTimesteps: 25 })],
+  ] as const)("make the same %s one again", (kind, diffusion) => {
+    const config = diffusionConfigOf(diffusion);
+    expect(config.kind).toBe(kind);
+    const read = check(diffusionSettings, JSON.parse(JSON.stringify(config)), "config");
+    expect(diffusionOfConfig(read, betasOf(diffusion))).toEqual(diffusion);
+  });
+
+  test("are read from files of the time when there was one kind with a fixed variance", () => {
+    const old = {
+      timesteps: 10,
+      lossType: "huber",
+      objective: "predNoise",
+      clipDenoised: true,
+      samplingTimesteps: 10,
+      ddimSamplingEta: 0,
+    };
+    const config = check(diffusionSettings, old, "config");
+    const diffusion = new GaussianDiffusion({ timesteps: 10, lossType: "huber" });
+    expect(diffusionOfConfig(config, diffusion.schedule.betas)).toEqual(diffusion);
+  });
+
+  test("of one kind are none of another", () => {
+    const read = (value: unknown) => () => check(diffusionSettings, value, "config");
+    expect(read({ kind: "edm", timesteps: 10 })).toThrow("config: unknown setting timesteps");
+    expect(read({ kind: "flow" })).toThrow("config: kind");
+    expect(() => diffusionConfigOf(Object.create(Diffusion.prototype) as Diffusion)).toThrow(
+      "Trainer: can keep runs of a GaussianDiffusion or an ElucidatedDiffusion, got another",
+    );
+  });
+});

@@ -1,0 +1,58 @@
+import type { Diffusion } from "../diffusion/diffusion.ts";
+import { Unet } from "../models/unet/unet.ts";
+import { UnetClassifier } from "../models/unet/classifier.ts";
+import type { Checkpoint } from "./checkpoint.ts";
+import { diffusionOfConfig } from "./diffusion-config.ts";
+import { stateProblems, writeState } from "../optim/state.ts";
+import { newModel } from "./trained-model.ts";
+import type { TrainedModel } from "./trained-model.ts";
+
+export interface ModelFromCheckpointOptions {
+  /** The averages of the parameters, if there are any; default true. */
+  readonly ema?: boolean | undefined;
+}
+
+/**
+ * The trained model of a checkpoint.
+ *
+ * @throws Error of one line if it is a classifier's
+ */
+export async function modelFromCheckpoint(
+  checkpoint: Checkpoint,
+  options: ModelFromCheckpointOptions = {},
+): Promise<Unet> {
+  const model = await trainedModelFromCheckpoint(checkpoint, options);
+  if (model instanceof Unet) return model;
+  throw new Error("checkpoint: a classifier's, which draws no images but guides another model's samples");
+}
+
+/**
+ * The trained classifier of noisy images of a checkpoint.
+ *
+ * @throws Error of one line if it is not a classifier's
+ */
+export async function classifierFromCheckpoint(
+  checkpoint: Checkpoint,
+  options: ModelFromCheckpointOptions = {},
+): Promise<UnetClassifier> {
+  const model = await trainedModelFromCheckpoint(checkpoint, options);
+  if (model instanceof UnetClassifier) return model;
+  throw new Error("checkpoint: not a classifier's, but that of a model that draws images");
+}
+
+async function trainedModelFromCheckpoint(
+  { config, model, ema }: Checkpoint,
+  options: ModelFromCheckpointOptions,
+): Promise<TrainedModel> {
+  const trained = newModel(config.model.architecture, config.model);
+  const state = (options.ema ?? true) ? (ema ?? model) : model;
+  const [problem] = stateProblems(trained.parameters(), state);
+  if (problem !== undefined) throw new Error(`checkpoint: ${problem}`);
+  await writeState(trained.parameters(), state);
+  return trained;
+}
+
+/** The diffusion that a checkpoint's model was trained for, with the settings for sampling that it was given. */
+export function diffusionFromCheckpoint({ config, betas }: Checkpoint): Diffusion {
+  return diffusionOfConfig(config.diffusion, betas);
+}

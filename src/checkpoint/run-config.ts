@@ -1,0 +1,132 @@
+import * as z from "zod/mini";
+import type { ImageDataset } from "../data/dataset.ts";
+import type { Diffusion } from "../diffusion/diffusion.ts";
+import { diffusionConfigOf, diffusionSettings } from "./diffusion-config.ts";
+import { flag, oneOf, wholeNumber, withDefault } from "../config/rules.ts";
+import { trainingSettings } from "../config/training-settings.ts";
+import type { TrainingSettings } from "../config/training-settings.ts";
+import { architectureOf, architectures } from "./trained-model.ts";
+import type { TrainedModel } from "./trained-model.ts";
+
+/** What a model is and every option of it, as `Unet.options` gives them. */
+export const unetSettings = z.strictObject({
+  architecture: withDefault(oneOf(architectures), "unet"),
+  dim: wholeNumber(4, 4096),
+  initDim: wholeNumber(1),
+  outDim: wholeNumber(1),
+  dimMults: z.array(wholeNumber(1)).check(z.minLength(1)),
+  channels: wholeNumber(1),
+  selfCondition: flag(),
+  lowresCond: withDefault(flag(), false),
+  numClasses: withDefault(wholeNumber(0), 0),
+  vectorDim: withDefault(wholeNumber(0), 0),
+  contextDim: withDefault(wholeNumber(0), 0),
+  resnetBlockGroups: wholeNumber(1),
+  attentionHeads: wholeNumber(1, 256),
+  attentionDimHead: wholeNumber(1, 1024),
+  weightStandardization: oneOf(["standardized", "printed"]),
+  seed: wholeNumber(0, 2 ** 32 - 1),
+});
+
+/** The images that a model was trained on. */
+const datasetSettings = z.strictObject({
+  name: z.string(),
+  length: wholeNumber(1),
+  height: wholeNumber(1),
+  width: wholeNumber(1),
+  channels: wholeNumber(1),
+  /** What a class-conditional model's classes are called. */
+  classNames: z.optional(z.array(z.string())),
+  /** Tokens of the sequences that a model with `contextDim` is told. */
+  contextLength: z.optional(wholeNumber(1)),
+});
+
+/** What a run is: enough to build its model again, to go on with its training, and to sample. */
+export const runConfig = z.strictObject({
+  model: unetSettings,
+  diffusion: diffusionSettings,
+  training: trainingSettings,
+  dataset: datasetSettings,
+});
+
+export type RunConfig = z.infer<typeof runConfig>;
+
+/** The config of a run with these parts. */
+export function configOf(
+  model: TrainedModel,
+  diffusion: Diffusion,
+  training: TrainingSettings,
+  dataset: ImageDataset,
+): RunConfig {
+  const { name, length, height, width, channels, contexts } = dataset;
+  // What other models are trained on may change its names.
+  const classNames = model.numClasses > 0 ? classNamesOf(dataset, model.numClasses) : undefined;
+  return {
+    model: { architecture: architectureOf(model), ...model.options, dimMults: [...model.options.dimMults] },
+    diffusion: diffusionConfigOf(diffusion),
+    training,
+    dataset: {
+      name,
+      length,
+      height,
+      width,
+      channels,
+      ...(classNames && { classNames }),
+      ...(model.options.contextDim > 0 && { contextLength: contexts?.length }),
+    },
+  };
+}
+
+/** Names for a dataset's classes, their numbers where it has none. */
+function classNamesOf({ classNames }: ImageDataset, count: number): string[] {
+  return Array.from({ length: count }, (_, i) => classNames?.[i] ?? String(i));
+}
+
+/** Settings that another run may not differ in if it goes on from a checkpoint, as paths into the config. */
+const FIXED = {
+  model: [
+    "architecture",
+    "dim",
+    "initDim",
+    "outDim",
+    "dimMults",
+    "channels",
+    "selfCondition",
+    "lowresCond",
+    "numClasses",
+    "vectorDim",
+    "contextDim",
+    "resnetBlockGroups",
+    "attentionHeads",
+    "attentionDimHead",
+    "weightStandardization",
+  ],
+  diffusion: ["kind", "timesteps", "lossType", "objective", "varianceType", "sigmaData", "pMean", "pStd"],
+  training: [
+    "batchSize",
+    "gradientAccumulateEvery",
+    "randomHorizontalFlip",
+    "condDropProb",
+    "lowresFactor",
+    "scheduleSampler",
+    "seed",
+  ],
+  dataset: ["height", "width", "channels", "classNames"],
+} as const;
+
+/** Where a run and a checkpoint differ in what must not: one line per setting. */
+export function configProblems(own: RunConfig, checkpoint: RunConfig): string[] {
+  const problems = Object.entries(FIXED).flatMap(([section, names]) =>
+    names.flatMap((name) => {
+      const [here, there] = [own, checkpoint].map((config) => {
+        return JSON.stringify((config[section as keyof RunConfig] as Record<string, unknown>)[name]);
+      });
+      return here === there ? [] : [`${section}.${name} is ${there} there and ${here} here`];
+    }),
+  );
+  const [here, there] = [own.dataset, checkpoint.dataset];
+  // A dataset may have got or lost images since, such as a directory. One of another name and length is another one.
+  if (here.name !== there.name && here.length !== there.length)
+    problems.push(`dataset is ${there.name} of ${there.length} there and ${here.name} of ${here.length} here`);
+  return problems;
+}

@@ -1,0 +1,26 @@
+import type { SamplerName } from "../../../diffusion/samplers/plan.ts";
+import type { TimestepSpacing } from "../../../diffusion/process/timestep-spacing.ts";
+import type { DeviceName } from "../../flags/device.ts";
+
+/** What `unnoise evaluate` is told. */
+export interface EvaluateFlags {
+  readonly checkpoint?: string;
+  readonly images?: string;
+  readonly data?: string;
+  readonly split?: "train" | "test";
+  readonly features?: string;
+  /** Images whose likelihood is measured instead; true for a usual number. */
+  readonly nll?: number | true;
+  readonly number: number;
+  readonly seed: number;
+  readonly sampler?: readonly SamplerName[];
+  readonly steps?: readonly number[];
+  readonly timestepSpacing?: TimestepSpacing;
+  readonly eta?: number;
+  readonly guidance?: number;
+  /** True prints JSON; a name is a file that is written. */
+  readonly json?: string | true;
+  readonly out?: string;
+  readonly ema: boolean;
+  readonly device: DeviceName;
+}

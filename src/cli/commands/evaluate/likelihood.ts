@@ -1,0 +1,117 @@
+import { bitsPerDim } from "../../../diffusion/objectives/bits-per-dim.ts";
+import type { BitsPerDim } from "../../../diffusion/objectives/bits-per-dim.ts";
+import { GaussianDiffusion } from "../../../diffusion/gaussian-diffusion.ts";
+import { representativeImages } from "../../../evaluation/dataset-batches.ts";
+import { writeFileAtomic } from "../../../io/atomic.node.ts";
+import { fromBytes } from "../../../io/pixels.ts";
+import { ndarray } from "../../../tensor/ndarray.ts";
+import { diffusionFromCheckpoint, modelFromCheckpoint } from "../../../checkpoint/from-checkpoint.ts";
+import { describeDevice, withDevice } from "../../flags/device.ts";
+import type { EvaluateFlags } from "./flags.ts";
+import { formatCount } from "../../output/format.ts";
+import { EXIT_INTERRUPTED, catchInterrupt } from "../../interrupt.ts";
+import { print } from "../../output/print.ts";
+import { progressBar } from "../../output/progress.ts";
+import { openReferenceData } from "./reference-data.ts";
+import { announcedCheckpoint } from "../../runs/runs.ts";
+import { checkPlace } from "../../output/targets.ts";
+
+/** What is said of the likelihood of images, in bits per dimension. */
+interface LikelihoodReport {
+  readonly bitsPerDim: number;
+  /** Of the mean over the images. */
+  readonly standardError: number;
+  readonly prior: number;
+  /** L_t by timestep; the first is the likelihood of the bytes. */
+  readonly terms: readonly number[];
+  readonly images: number;
+  readonly dataset: string;
+}
+
+/**
+ * Measures how likely a model makes images that it has not learned from.
+ *
+ * @returns the exit code
+ */
+export async function likelihoodRun(flags: EvaluateFlags, count: number): Promise<number> {
+  const say = flags.json === true ? (): void => {} : print;
+  for (const name of ["images", "sampler", "steps", "out", "guidance", "eta", "timestepSpacing", "features"] as const) {
+    if (flags[name] !== undefined) throw new Error("--nll draws no samples: leave the flags for them away");
+  }
+  if (typeof flags.json === "string") await checkPlace(flags.json);
+  const found = await announcedCheckpoint(flags.checkpoint, { say });
+  const diffusion = diffusionFromCheckpoint(found.checkpoint);
+  if (!(diffusion instanceof GaussianDiffusion))
+    throw new Error("--nll: needs a model with timesteps, this one is of edm");
+  const model = await modelFromCheckpoint(found.checkpoint, { ema: flags.ema });
+  const dataset = await openReferenceData({ ...flags, split: flags.split ?? "test" }, found, say);
+  const { indices, images } = await representativeImages(dataset, count);
+  const classes = model.numClasses > 0 && dataset.labels ? indicesOf(dataset.labels, indices) : undefined;
+  say(`data    ${dataset.name}: ${formatCount(indices.length)} images of ${formatCount(dataset.length)}`);
+
+  const interrupt = catchInterrupt(() => say("Stopping after this step."));
+  const measured = await withDevice(flags, async (backend) => {
+    say(`device  ${describeDevice(backend)}`);
+    const bar =
+      flags.json === true ? undefined : await progressBar(diffusion.timesteps * Math.ceil(indices.length / BATCH));
+    try {
+      const values = new Float32Array(images.data.length);
+      fromBytes(images.data, values);
+      const onStep = ({ step }: { readonly step: number }): void => bar?.show(step);
+      const { signal } = interrupt;
+      return await bitsPerDim(diffusion, model, ndarray(values, images.shape), {
+        batchSize: BATCH,
+        classes,
+        seed: flags.seed,
+        backend,
+        onStep,
+        signal,
+      });
+    } catch (error) {
+      if (interrupt.signal.aborted) return undefined;
+      throw error;
+    } finally {
+      bar?.stop();
+      interrupt.release();
+    }
+  });
+  if (!measured) return EXIT_INTERRUPTED;
+  await tell(reportOf(measured, dataset.name), flags, say);
+  return 0;
+}
+
+/** Images that go through the network at a time. */
+const BATCH = 64;
+
+function reportOf({ total, prior, terms }: BitsPerDim, dataset: string): LikelihoodReport {
+  const mean = (values: Float64Array): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const average = mean(total);
+  const variance = mean(total.map((value) => (value - average) ** 2));
+  return {
+    bitsPerDim: average,
+    standardError: Math.sqrt(variance / Math.max(1, total.length - 1)),
+    prior: mean(prior),
+    terms: [...terms],
+    images: total.length,
+    dataset,
+  };
+}
+
+async function tell(report: LikelihoodReport, { json }: EvaluateFlags, say: (line: string) => void): Promise<void> {
+  const { bitsPerDim, standardError, prior, terms } = report;
+  const steps = terms.slice(1).reduce((sum, term) => sum + term, 0);
+  say(`
+${bitsPerDim.toFixed(3)} ± ${standardError.toFixed(3)} bits per dimension at most, of which
+  ${terms[0].toFixed(3)} the bytes, given the least noisy images
+  ${steps.toFixed(3)} the steps to those from noise
+  ${prior.toFixed(3)} what the noisiest images still show`);
+  const text = JSON.stringify(report, undefined, 2);
+  if (json === true) print(text);
+  if (typeof json !== "string") return;
+  await writeFileAtomic(json, `${text}\n`);
+  say(`wrote ${json}, with the share of every timestep`);
+}
+
+function indicesOf(labels: ArrayLike<number>, indices: Uint32Array): number[] {
+  return Array.from(indices, (index) => labels[index]);
+}

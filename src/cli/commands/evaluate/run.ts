@@ -1,0 +1,194 @@
+import type { Backend } from "../../../backend/backend.ts";
+import type { ImageDataset } from "../../../data/dataset.ts";
+import { evaluateSamples } from "../../../evaluation/evaluate-samples.ts";
+import type { Evaluation } from "../../../evaluation/evaluate-samples.ts";
+import { cachedReference } from "../../../evaluation/features/feature-cache.node.ts";
+import { FeatureExtractor } from "../../../evaluation/features/feature-extractor.ts";
+import { fingerprint } from "../../../evaluation/fingerprint.ts";
+import { neighbourImages } from "../../../evaluation/metrics/neighbour-images.ts";
+import type { Reference } from "../../../evaluation/reference.ts";
+import { fromBytes } from "../../../io/pixels.ts";
+import type { ImageBatch } from "../../../io/pixels.ts";
+import { ndarray } from "../../../tensor/ndarray.ts";
+import { classShares } from "./class-shares.ts";
+import { describeDevice, withDevice } from "../../flags/device.ts";
+import type { EvaluateFlags } from "./flags.ts";
+import { EvaluationReport } from "./report.ts";
+import type { EvaluationRow, EvaluationSettings } from "./report.ts";
+import { EvaluationTable } from "./table.ts";
+import { openFeatures } from "./feature-file.ts";
+import { formatCount } from "../../output/format.ts";
+import { givenImages } from "./given-images.ts";
+import type { GivenImages } from "./given-images.ts";
+import { EXIT_INTERRUPTED, catchInterrupt } from "../../interrupt.ts";
+import { writeGrid } from "../../output/pictures.ts";
+import { print } from "../../output/print.ts";
+import { progressBar } from "../../output/progress.ts";
+import { openReferenceData } from "./reference-data.ts";
+import { SampleSource } from "./sample-source.ts";
+import type { SampleWay } from "./sample-source.ts";
+import { checkPlace, pictureTarget } from "../../output/targets.ts";
+
+/** @returns the exit code */
+export async function evaluateRun(flags: EvaluateFlags): Promise<number> {
+  const say = flags.json === true ? (): void => {} : print;
+  await checkFlags(flags);
+  const source = flags.images === undefined ? await SampleSource.open(flags, say) : undefined;
+  const dataset = await openReferenceData({ ...flags, split: flags.split ?? "train" }, source?.found, say);
+  say(`data    ${dataset.name}: ${formatCount(dataset.length)} images from ${dataset.source}`);
+  const images = flags.images === undefined ? undefined : await givenImages(flags.images, dataset);
+  return withDevice(flags, async (backend) => {
+    const extractor = new FeatureExtractor(await openFeatures(flags.features, dataset), backend);
+    say(`device  ${describeDevice(backend)}`);
+    say(`compare ${extractor.network.featureCount} features of the ${extractor.network.name}`);
+    const reference = await openReference(dataset, extractor, flags, say);
+    const run: Run = { flags, reference, extractor, say };
+    if (images) return evaluateImages(run, images);
+    if (source) return evaluateModel(run, source, backend);
+    throw new Error("internal: nothing to evaluate");
+  });
+}
+
+/** Everything that an evaluation works with. */
+interface Run {
+  readonly flags: EvaluateFlags;
+  readonly reference: Reference;
+  readonly extractor: FeatureExtractor;
+  readonly say: (line: string) => void;
+}
+
+/** Refuses at once what cannot end well. */
+async function checkFlags({ images, checkpoint, sampler, steps, out, json }: EvaluateFlags): Promise<void> {
+  if (images !== undefined && (checkpoint ?? sampler ?? steps) !== undefined) {
+    throw new Error("--images evaluates pictures that are there: leave --checkpoint, --sampler and --steps away");
+  }
+  const pairs = (sampler?.length ?? 1) * (steps?.length ?? 1);
+  if (out !== undefined && pairs > 1) {
+    throw new Error(`--out shows the samples of one sampler and number of steps, got ${pairs} pairs of them`);
+  }
+  if (out !== undefined) await checkPlace(pictureTarget(out));
+  if (typeof json === "string") await checkPlace(json);
+}
+
+async function openReference(
+  dataset: ImageDataset,
+  extractor: FeatureExtractor,
+  flags: EvaluateFlags,
+  say: (line: string) => void,
+): Promise<Reference> {
+  const bar = flags.json === true ? undefined : await progressBar(dataset.length, "image");
+  try {
+    return await cachedReference(dataset, extractor, { onProgress: (done) => bar?.show(done), log: say });
+  } finally {
+    bar?.stop();
+  }
+}
+
+async function evaluateModel(run: Run, source: SampleSource, backend: Backend): Promise<number> {
+  const { flags, say } = run;
+  const ways = source.ways(flags);
+  const settings = await settingsOf(run, await source.fingerprint(), flags.number);
+  const report = await EvaluationReport.open(settings, fileOf(flags));
+  const table = new EvaluationTable(say);
+  const interrupt = catchInterrupt(() => say("Stopping after this step."));
+  try {
+    for (const way of ways) {
+      const known = report.find(way.sampler, way.steps);
+      if (known === undefined) await report.add(await evaluateWay(run, source, way, backend, interrupt.signal));
+      table.add(known ?? report.rows[report.rows.length - 1]);
+    }
+  } catch (error) {
+    if (!interrupt.signal.aborted) throw error;
+    if (typeof flags.json === "string") say(`Stopped. The same command goes on with what is not in ${flags.json} yet.`);
+    return EXIT_INTERRUPTED;
+  } finally {
+    interrupt.release();
+  }
+  if (flags.json === true) print(report.toJson());
+  return 0;
+}
+
+async function evaluateWay(
+  run: Run,
+  source: SampleSource,
+  way: SampleWay,
+  backend: Backend,
+  signal: AbortSignal,
+): Promise<EvaluationRow> {
+  const { number, seed, json } = run.flags;
+  const classes = classesLike(run.reference.dataset, source.numClasses, number);
+  const bar = json === true ? undefined : await progressBar(source.evaluations(way, number), `${way.sampler} step`);
+  const drawn = await source
+    .draw(way, { number, seed, classes, backend, signal, onStep: (done) => bar?.show(done) })
+    .finally(() => bar?.stop());
+  const evaluation = await evaluateSamples(drawn.images, run.reference, run.extractor);
+  await writePicture(run, drawn.images, evaluation);
+  const { sampler, steps, evaluations } = way;
+  const { network } = run.extractor;
+  const shares = await classShares(network, backend, drawn.images, classes, run.reference.dataset.classNames);
+  const { secondsFor64 } = drawn;
+  return { sampler, steps, evaluations, secondsFor64, ...numbersOf(evaluation), classShares: shares };
+}
+
+async function evaluateImages(run: Run, { path, images }: GivenImages): Promise<number> {
+  const { reference, extractor, flags, say } = run;
+  const evaluation = await evaluateSamples(images, reference, extractor);
+  await writePicture(run, images, evaluation);
+  const row = { sampler: null, steps: null, evaluations: null, secondsFor64: null, ...numbersOf(evaluation) };
+  const settings = await settingsOf(run, path, images.shape[0]);
+  const report = EvaluationReport.begin(settings, fileOf(flags));
+  await report.add(row);
+  if (flags.json === true) print(report.toJson());
+  new EvaluationTable(say).add(row);
+  return 0;
+}
+
+function fileOf({ json }: EvaluateFlags): string | undefined {
+  return typeof json === "string" ? json : undefined;
+}
+
+/** A class for each sample, in the proportions of the dataset; undefined for a model without classes. */
+function classesLike({ labels, name }: ImageDataset, numClasses: number, number: number): number[] | undefined {
+  if (numClasses === 0) return undefined;
+  if (labels === undefined) throw new Error(`the model draws classes, and ${name} has no labels`);
+  const sorted = labels.toSorted();
+  const classes = Array.from({ length: number }, (_, i) => sorted[Math.floor(((i + 0.5) * sorted.length) / number)]);
+  const largest = classes[classes.length - 1];
+  if (largest < numClasses) return classes;
+  throw new Error(`the model draws ${numClasses} classes, ${name} has a label ${largest}`);
+}
+
+function numbersOf({ images, fid, kid, kidStd, precision, recall, novelty }: Evaluation) {
+  return { images, fid, kid, kidStd, precision, recall, novelty };
+}
+
+async function settingsOf(
+  { flags, reference, extractor }: Run,
+  samples: string,
+  number: number,
+): Promise<EvaluationSettings> {
+  const { dataset } = reference;
+  return {
+    samples,
+    reference: dataset.name,
+    referenceImages: dataset.length,
+    features: `${extractor.network.name} ${await fingerprint(extractor.network)}`,
+    number,
+    seed: flags.seed,
+    timestepSpacing: flags.timestepSpacing ?? null,
+    eta: flags.eta ?? null,
+    guidance: flags.guidance ?? null,
+    device: extractor.backend.description,
+  };
+}
+
+async function writePicture(
+  { flags, reference, say }: Run,
+  images: ImageBatch<Uint8Array>,
+  evaluation: Evaluation,
+): Promise<void> {
+  if (flags.out === undefined) return;
+  const { data, shape } = await neighbourImages(images, evaluation, reference.dataset);
+  await writeGrid(flags.out, ndarray(fromBytes(data) as Float32Array<ArrayBuffer>, shape), { columns: shape[0] / 3 });
+  say(`wrote ${flags.out}: samples, under each the image nearest to it by its features, and by its pixels`);
+}

@@ -1,0 +1,24 @@
+import { Command } from "commander";
+import type { ExportFlags } from "./run.ts";
+
+const EXAMPLES = `
+Examples:
+  $ unnoise export                                        the latest run's averages, as model.safetensors
+  $ unnoise export runs/photos --f32 --out photos.safetensors
+  $ unnoise sample --checkpoint model.safetensors
+
+The file draws images, here and in a browser, and has PyTorch's names. Training goes on from checkpoints alone.`;
+
+export function exportCommand(): Command {
+  return new Command("export")
+    .description("Write the weights of a trained model alone, in half precision: an eighth of a checkpoint's bytes.")
+    .argument("[checkpoint]", "a checkpoint file or a run directory (default: the latest run)")
+    .option("--out <file>", "where to write", "model.safetensors")
+    .option("--f32", "write single precision, bit for bit", false)
+    .option("--no-ema", "take the model itself instead of its average")
+    .addHelpText("after", EXAMPLES)
+    .action(async (checkpoint: string | undefined, flags: ExportFlags) => {
+      const { exportRun } = await import("./run.ts");
+      await exportRun(checkpoint, flags);
+    });
+}

@@ -1,0 +1,134 @@
+import type { Diffusion } from "../../../diffusion/diffusion.ts";
+import { formatSummary, summary } from "../../../models/summary.ts";
+import type { DiffusionConfig } from "../../../checkpoint/diffusion-config.ts";
+import { diffusionFromCheckpoint } from "../../../checkpoint/from-checkpoint.ts";
+import { check } from "../../../config/rules.ts";
+import { openCheckpoint } from "../../../checkpoint/run-directory.node.ts";
+import type { TrainingSettings } from "../../../config/training-settings.ts";
+import { modelLike, newModel } from "../../../checkpoint/trained-model.ts";
+import type { TrainedModel } from "../../../checkpoint/trained-model.ts";
+import { TrainingProgram } from "../../../training/training-program.ts";
+import { withDevice } from "../../flags/device.ts";
+import type { DeviceName } from "../../flags/device.ts";
+import { formatBytes, formatCount, formatScaled } from "../../output/format.ts";
+import { presetNamed } from "../../presets/all.ts";
+import { print } from "../../output/print.ts";
+import { diffusionOf, modelOf } from "../../runs/run-parts.ts";
+import { runSettings } from "../../runs/run-settings.ts";
+import type { RunSettings } from "../../runs/run-settings.ts";
+import { usualCheckpoint } from "../../runs/runs.ts";
+
+export interface InfoFlags {
+  readonly preset?: string;
+  readonly batchSize?: number;
+  readonly device: DeviceName;
+}
+
+/** What a description is made of, from wherever it comes. */
+interface Subject {
+  readonly title: string;
+  /** Lines of their own below the title. */
+  readonly facts: readonly string[];
+  readonly model: TrainedModel;
+  readonly diffusion: Diffusion;
+  readonly training: TrainingSettings;
+  readonly imageSize: readonly [number, number];
+  /** Of a model that is told sequences. */
+  readonly contextLength?: number | undefined;
+}
+
+/** Bytes of a float32. */
+const FLOAT = 4;
+
+/** Prints the description of a checkpoint or of a preset's model. */
+export async function describe(path: string | undefined, flags: InfoFlags): Promise<void> {
+  if (path !== undefined && flags.preset !== undefined)
+    throw new Error("give either a checkpoint or --preset, not both");
+  const subject =
+    flags.preset === undefined
+      ? await fromCheckpoint(path ?? (await usualCheckpoint({ withClassifiers: true })))
+      : fromPreset(flags.preset);
+  const { model, imageSize } = subject;
+  const layers = summary(model, imageSize);
+  const batchSize = flags.batchSize ?? subject.training.batchSize;
+  const memory = await trainingMemory(subject, batchSize, flags);
+  const copies = subject.training.emaDecay > 0 ? 4 : 3;
+  const lines = [
+    subject.title,
+    ...subject.facts,
+    "",
+    formatSummary(layers),
+    "",
+    `parameters     ${formatCount(layers.parameters)}, ${formatBytes(layers.parameters * FLOAT)}; while training ${formatBytes(layers.parameters * FLOAT * copies)}`,
+    `forward pass   ${formatScaled(layers.flops, "FLOP")} an image of ${imageSize.join(" x ")}`,
+    `training step  about ${formatScaled(layers.flops * batchSize * 3, "FLOP")} for ${formatCount(batchSize)} images`,
+    `               ${memory}`,
+  ];
+  print(lines.join("\n"));
+}
+
+async function fromCheckpoint(path: string): Promise<Subject> {
+  const { checkpoint, path: file, faults } = await openCheckpoint(path);
+  const { config, step, position } = checkpoint;
+  const { dataset, training, diffusion } = config;
+  return {
+    title: `checkpoint ${file}`,
+    facts: [
+      ...faults.map((fault) => `passed over ${fault}`),
+      `trained    ${formatCount(step)} steps of ${training.batchSize * training.gradientAccumulateEvery} images, epoch ${position.epoch + 1}`,
+      `images     ${dataset.name}: ${formatCount(dataset.length)} of ${dataset.height} x ${dataset.width}, channels ${dataset.channels}`,
+      ...(dataset.classNames ? [`classes    ${dataset.classNames.length}: ${dataset.classNames.join(", ")}`] : []),
+      diffusionFact(diffusion),
+      `optimizer  Adam, learning rate ${training.learningRate} (${training.learningRateSchedule}), seed ${training.seed}`,
+    ],
+    model: newModel(config.model.architecture, config.model),
+    diffusion: diffusionFromCheckpoint(checkpoint),
+    training,
+    imageSize: [dataset.height, dataset.width],
+    contextLength: dataset.contextLength,
+  };
+}
+
+function fromPreset(name: string): Subject {
+  const preset = presetNamed(name);
+  const settings = check(runSettings, { preset: preset.name, ...preset.settings }, "preset");
+  const diffusion = diffusionOf(settings);
+  const { training, imageSize } = settings;
+  return {
+    title: `preset ${preset.name}: ${preset.summary}`,
+    facts: [
+      diffusionFact(settings.diffusion),
+      `optimizer  Adam, learning rate ${training.learningRate} (${training.learningRateSchedule})`,
+    ],
+    model: modelOf(settings, settings.channels),
+    diffusion,
+    training,
+    imageSize: [imageSize, imageSize],
+  };
+}
+
+/** One line about what a model was trained for; a checkpoint does not name its schedule. */
+function diffusionFact(diffusion: RunSettings["diffusion"] | DiffusionConfig): string {
+  if (diffusion.kind === "edm") {
+    const { sigmaData, pMean, pStd, samplingTimesteps: steps } = diffusion;
+    return `diffusion  EDM, sigmaData ${sigmaData}, ln sigma ~ N(${pMean}, ${pStd}^2); sampling over ${steps} levels`;
+  }
+  const { timesteps, objective, lossType, varianceType, samplingTimesteps: steps = timesteps } = diffusion;
+  const schedule = "betaSchedule" in diffusion ? `, ${diffusion.betaSchedule}` : "";
+  const variance = varianceType === "learnedRange" ? " and its variance" : "";
+  return `diffusion  ${timesteps} timesteps${schedule}, ${objective}${variance}, loss ${lossType}; sampling in ${steps} steps`;
+}
+
+/** What the memory plan of the training step asks for on a device. */
+async function trainingMemory(subject: Subject, batchSize: number, { device }: InfoFlags): Promise<string> {
+  const { model, diffusion, training, imageSize, contextLength } = subject;
+  return withDevice({ device }, async (backend) => {
+    const settings = { ...training, batchSize };
+    const emaModel = training.emaDecay > 0 ? modelLike(model) : undefined;
+    const program = new TrainingProgram({ backend, model, emaModel, diffusion, settings, contextLength });
+    const { workspaceBytes, parts } = await program.prepare([batchSize, ...imageSize, model.channels]);
+    program.dispose();
+    const split = parts > 1 ? `, in ${parts} parts of ${formatCount(batchSize / parts)} images` : "";
+    return `${formatBytes(workspaceBytes)} of memory besides the parameters (plan of ${backend.name})${split}`;
+  });
+}

@@ -1,0 +1,85 @@
+import { Command, Option } from "commander";
+import { samplerNames } from "../../../diffusion/samplers/plan.ts";
+import { timestepSpacingNames } from "../../../diffusion/process/timestep-spacing.ts";
+import { numberWithin, wholeNumber } from "../../../config/rules.ts";
+import { deviceNames, precisionOption } from "../../flags/device.ts";
+import { addEditingFlags } from "../../flags/editing.ts";
+import { numberFlag } from "../../flags/flags.ts";
+import { addGuidingFlags } from "../../flags/guiding.ts";
+import type { SampleFlags } from "./run.ts";
+
+const EXAMPLES = `
+Examples:
+  $ unnoise sample                                     images from the latest run
+  $ unnoise sample -n 64 --seed 7 --gif
+  $ unnoise sample --checkpoint runs/fashion-mnist/checkpoints/step-500.safetensors --out early.png
+  $ unnoise sample --class "ankle boot" --guidance 3
+  $ unnoise sample --classifier runs/fashion-mnist-noisy-classifier --class bag --guidance 3
+  $ unnoise sample --class trouser,dress,bag -n 30     a column for each class
+  $ unnoise sample --sampler dpmSolver++2M --steps 10  ten evaluations of the model
+  $ unnoise sample --sampler ddim --steps 100 --eta 0.5
+  $ unnoise sample --init boot.png --strength 0.6      variations of an image
+  $ unnoise sample --inpaint boot.png --mask sole.png  paint a part of it anew
+  $ unnoise sample -n 100 --no-grid --out garments/    one file per image
+
+The same checkpoint, seed and device give the same images.`;
+
+export function sampleCommand(): Command {
+  const count = wholeNumber(1);
+  const command = new Command("sample")
+    .description("Draw images with a trained model.")
+    .option(
+      "--checkpoint <path>",
+      "a checkpoint file or a run directory (default: the latest run, with --class the latest that knows classes, or else the model that comes with unnoise)",
+    )
+    .option(
+      "-n, --number <n>",
+      "images to draw (default: about 16, the same number of each class)",
+      numberFlag(wholeNumber(1, 100_000)),
+    )
+    .option(
+      "--seed <n>",
+      "draw the same images again (default: different ones each time)",
+      numberFlag(wholeNumber(0, 2 ** 32 - 1)),
+    )
+    .option(
+      "--steps <n>",
+      "noise levels to visit, with one evaluation of the model at each; with heun and edm about two (default: as trained)",
+      numberFlag(count),
+    )
+    .addOption(
+      new Option(
+        "--sampler <name>",
+        "how to get from noise to images (default: ddpm, ddim with fewer steps than timesteps, heun for edm)",
+      ).choices(samplerNames),
+    )
+    .addOption(
+      new Option(
+        "--timestep-spacing <name>",
+        "how its steps are spread over the timesteps (default: depends on the sampler)",
+      ).choices(timestepSpacingNames),
+    )
+    .option(
+      "--eta <x>",
+      "noise that ddim and similar samplers add, from 0 (none) to 1 (as much as ddpm)",
+      numberFlag(numberWithin(0, 1)),
+    )
+    .option(
+      "--grid <columns>",
+      "images per row of the picture (default: about as many as there are rows)",
+      numberFlag(count),
+    )
+    .option("--no-grid", "write every image to a file of its own, in the directory --out")
+    .option("--gif [file]", "also write an animation of the denoising")
+    .option("--scale <n>", "enlarge every pixel to a square of n x n", numberFlag(wholeNumber(1, 64)))
+    .option("--out <path>", "where to write: .png, .jpg or .webp (default: samples-<seed>.png)")
+    .option("--no-ema", "draw with the weights themselves instead of their average")
+    .addOption(new Option("--device <name>", "what to compute on").choices(deviceNames).default("auto"))
+    .addOption(precisionOption());
+  addGuidingFlags(command);
+  addEditingFlags(command);
+  return command.addHelpText("after", EXAMPLES).action(async (flags: SampleFlags) => {
+    const { sampleRun } = await import("./run.ts");
+    await sampleRun(flags);
+  });
+}

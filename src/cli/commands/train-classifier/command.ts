@@ -1,0 +1,36 @@
+import { Command, Option } from "commander";
+import { numberWithin, wholeNumber } from "../../../config/rules.ts";
+import { deviceNames } from "../../flags/device.ts";
+import { numberFlag } from "../../flags/flags.ts";
+import type { TrainClassifierFlags } from "./run.ts";
+
+const EXAMPLES = `
+Examples:
+  $ unnoise train-classifier                       the one that comes with unnoise, made again
+  $ unnoise train-classifier --data mnist --out digits.safetensors
+  $ unnoise evaluate --features digits.safetensors
+
+The dataset needs labels: a published one, an IDX pair, or a directory with one directory of images
+per class. The same data, seed and device give the same file.`;
+
+export function trainClassifierCommand(): Command {
+  const count = wholeNumber(1, 1_000_000);
+  return new Command("train-classifier")
+    .description(
+      "Train a small classifier of images on their labels. What it sees in images is what unnoise evaluate compares.",
+    )
+    .option("--data <name>", "fashion-mnist, mnist, cifar10, or a path", "fashion-mnist")
+    .option("--image-size <pixels>", "height and width of the images of a directory", numberFlag(count), 28)
+    .option("--channels <n>", "1 gray or 3 RGB, of the images of a directory", numberFlag(wholeNumber(1, 3)), 1)
+    .option("--epochs <n>", "how often it sees every image", numberFlag(count), 6)
+    .option("--batch-size <n>", "images per step", numberFlag(count), 64)
+    .option("--lr <x>", "highest learning rate of Adam", numberFlag(numberWithin(1e-8, 1)), 2e-3)
+    .option("--seed <n>", "all randomness follows from it", numberFlag(wholeNumber(0, 2 ** 32 - 1)), 0)
+    .option("--out <file>", "where to write it", "classifier.safetensors")
+    .addOption(new Option("--device <name>", "what to compute on").choices(deviceNames).default("auto"))
+    .addHelpText("after", EXAMPLES)
+    .action(async (flags: TrainClassifierFlags) => {
+      const { trainClassifierRun } = await import("./run.ts");
+      process.exitCode = await trainClassifierRun(flags);
+    });
+}

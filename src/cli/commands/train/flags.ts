@@ -1,0 +1,235 @@
+import { Option } from "commander";
+import type { Command } from "commander";
+import type * as z from "zod/mini";
+import { varianceTypes } from "../../../diffusion/denoiser.ts";
+import { lossTypes } from "../../../diffusion/objectives/loss-type.ts";
+import { betaScheduleNames } from "../../../diffusion/process/schedules.ts";
+import { check, wholeNumber } from "../../../config/rules.ts";
+import { elucidatedSettings, gaussianSettings } from "../../../checkpoint/diffusion-config.ts";
+import { trainingSettings } from "../../../config/training-settings.ts";
+import { numberFlag, numbersFlag } from "../../flags/flags.ts";
+import { defaultPreset, presetNamed } from "../../presets/all.ts";
+import { runSettings } from "../../runs/run-settings.ts";
+import type { RunSettings } from "../../runs/run-settings.ts";
+
+/** What a setting of a run is on the command line. */
+interface SettingFlag {
+  readonly option: Option;
+  /** Where the value goes in the settings: training.batchSize */
+  readonly path: string;
+}
+
+const count = wholeNumber(1);
+const training = trainingSettings.shape;
+const diffusion = gaussianSettings.shape;
+
+/** A setting of a schema as the rule that a flag is checked by. */
+type NumberRule = z.ZodMiniType<number>;
+
+function number(flags: string, path: string, help: string, rule: NumberRule): SettingFlag {
+  const parse = numberFlag(rule);
+  return { path, option: new Option(flags, help).argParser((text: string) => parse(text)) };
+}
+
+function word(flags: string, path: string, help: string, choices?: readonly string[]): SettingFlag {
+  const option = new Option(flags, help);
+  return { path, option: choices ? option.choices(choices) : option };
+}
+
+const steps = number("--steps <n>", "length.steps", "train up to this many steps, those already done included", count);
+steps.option.conflicts("epochs");
+
+const groups: Readonly<Record<string, readonly SettingFlag[]>> = {
+  "Length:": [
+    steps,
+    number("--epochs <n>", "length.epochs", "train up to this many passes over the data instead", count),
+  ],
+  "Data:": [
+    word(
+      "--data <name|path>",
+      "data",
+      "fashion-mnist, mnist, cifar10, an IDX file, or a directory of IDX files or of images",
+    ),
+    number("--image-size <n>", "imageSize", "side that a directory's images are scaled and cut to", count),
+    number(
+      "--channels <n>",
+      "channels",
+      "1 to read a directory's images in gray, 3 in colour",
+      runSettings.shape.channels,
+    ),
+    word("--flip", "training.randomHorizontalFlip", "mirror half of the images, picked at random"),
+    word("--no-flip", "training.randomHorizontalFlip", "leave all images as they are"),
+  ],
+  "Model:": [
+    number("--dim <n>", "model.dim", "channels of the U-Net's first resolution", runSettings.shape.model.shape.dim),
+    {
+      path: "model.dimMults",
+      option: new Option("--dim-mults <n,...>", "channels of each resolution in multiples of --dim").argParser(
+        (text: string) => numbersFlag(count)(text),
+      ),
+    },
+    number("--attention-heads <n>", "model.attentionHeads", "heads of every attention layer", count),
+    number(
+      "--num-classes <n>",
+      "model.numClasses",
+      "classes of the data (subdirectories of images) that the model is told; 0 for none",
+      runSettings.shape.model.shape.numClasses,
+    ),
+    word("--self-condition", "model.selfCondition", "feed the model's own estimate back to it"),
+  ],
+  "Diffusion:": [
+    word(
+      "--diffusion <name>",
+      "diffusion.kind",
+      "gaussian: timesteps of a schedule; edm: any noise level, by Karras et al. (2022)",
+      ["gaussian", "edm"],
+    ),
+    word("--schedule <name>", "diffusion.betaSchedule", "how noise grows with time", betaScheduleNames),
+    number("--timesteps <n>", "diffusion.timesteps", "timesteps of the schedule", count),
+    word("--objective <name>", "diffusion.objective", "what the model predicts", ["predNoise", "predX0", "predV"]),
+    word(
+      "--loss <name>",
+      "diffusion.lossType",
+      "how its error is measured; vlb: by the bound on the likelihood, with a learned variance",
+      lossTypes,
+    ),
+    word("--min-snr-loss-weight", "diffusion.minSnrLossWeight", "weight the loss by Min-SNR-5"),
+    word(
+      "--variance-type <name>",
+      "diffusion.varianceType",
+      "noise of ddpm's steps; learnedRange learns it beside the objective",
+      varianceTypes,
+    ),
+    number(
+      "--vb-loss-weight <x>",
+      "diffusion.vbLossWeight",
+      "what the bound that teaches it counts in the loss",
+      diffusion.vbLossWeight,
+    ),
+    number(
+      "--sampling-timesteps <n>",
+      "diffusion.samplingTimesteps",
+      "steps of sampling; fewer than --timesteps use DDIM, edm by default 18",
+      count,
+    ),
+    number(
+      "--sigma-data <x>",
+      "diffusion.sigmaData",
+      "deviation of the images' values within [-1, 1], for edm (default: 0.5)",
+      elucidatedSettings.shape.sigmaData,
+    ),
+    number(
+      "--p-mean <x>",
+      "diffusion.pMean",
+      "mean of the logarithm of the noise levels that edm trains on (default: -1.2)",
+      elucidatedSettings.shape.pMean,
+    ),
+    number("--p-std <x>", "diffusion.pStd", "its deviation (default: 1.2)", elucidatedSettings.shape.pStd),
+    number("--eta <x>", "diffusion.ddimSamplingEta", "noise that DDIM adds, 0 to 1", diffusion.ddimSamplingEta),
+  ],
+  "Training:": [
+    number("--batch-size <n>", "training.batchSize", "images per step", training.batchSize),
+    number(
+      "--gradient-accumulate-every <n>",
+      "training.gradientAccumulateEvery",
+      "batches per step",
+      training.gradientAccumulateEvery,
+    ),
+    number(
+      "--cond-drop-prob <x>",
+      "training.condDropProb",
+      "share of images whose class is withheld, for guidance; 0 for none",
+      training.condDropProb,
+    ),
+    word(
+      "--schedule-sampler <name>",
+      "training.scheduleSampler",
+      "how timesteps are drawn; importance: by their losses",
+      ["uniform", "importance"],
+    ),
+    number("--lr <x>", "training.learningRate", "learning rate of Adam", training.learningRate),
+    word("--lr-schedule <name>", "training.learningRateSchedule", "how it moves after the warm-up", [
+      "constant",
+      "cosine",
+    ]),
+    number("--warmup-steps <n>", "training.warmupSteps", "steps in which it rises to --lr", training.warmupSteps),
+    number(
+      "--max-grad-norm <x>",
+      "training.maxGradNorm",
+      "clip gradients to this norm; 0 clips nothing",
+      training.maxGradNorm,
+    ),
+    number(
+      "--ema-decay <x>",
+      "training.emaDecay",
+      "decay of the averaged model that draws the samples; 0 for none",
+      training.emaDecay,
+    ),
+    number("--ema-update-every <n>", "training.emaUpdateEvery", "steps between its updates", training.emaUpdateEvery),
+    number("--seed <n>", "training.seed", "all randomness follows from it", training.seed),
+  ],
+  "Output:": [
+    number("--save-every <n>", "saveEvery", "steps between checkpoints", count),
+    number("--keep <n>", "keep", "checkpoints that stay", count),
+    number(
+      "--sample-every <n>",
+      "sampleEvery",
+      "steps between grids of samples; 0 draws none before the end",
+      wholeNumber(0),
+    ),
+    number("--samples <n>", "samples", "images of the grid at the end", count),
+  ],
+};
+
+/** Adds a flag for every setting of a run. */
+export function addSettingFlags(command: Command): void {
+  for (const [heading, flags] of Object.entries(groups)) {
+    for (const { option } of flags) command.addOption(option.helpGroup(heading));
+  }
+}
+
+export type FlagValues = Readonly<Record<string, unknown>>;
+
+/**
+ * The settings of a run: a preset's or those that the run was started with, changed by flags.
+ *
+ * @param recorded the settings of the run to go on with, if there is one
+ */
+export function resolveSettings(flags: FlagValues, recorded?: RunSettings): RunSettings {
+  const preset = typeof flags.preset === "string" ? presetNamed(flags.preset) : defaultPreset;
+  const settings: Record<string, unknown> = structuredClone(recorded ?? { preset: preset.name, ...preset.settings });
+  if (flags.steps !== undefined && flags.epochs !== undefined)
+    throw new Error("give either --steps or --epochs, not both");
+  if (flags.steps !== undefined || flags.epochs !== undefined) settings.length = {};
+  const kind = kindOf(settings);
+  if (flags.diffusion !== undefined && flags.diffusion !== kind) settings.diffusion = freshDiffusion(flags.diffusion);
+  for (const { option, path } of Object.values(groups).flat()) {
+    const value = flags[option.attributeName()];
+    if (value === undefined) continue;
+    checkIsFor(kindOf(settings), option, path);
+    assign(settings, path.split("."), value);
+  }
+  return check(runSettings, settings, "settings");
+}
+
+function kindOf(settings: Readonly<Record<string, unknown>>): "gaussian" | "edm" {
+  return (settings.diffusion as { readonly kind?: "gaussian" | "edm" }).kind ?? "gaussian";
+}
+
+/** Where settings of another kind of diffusion are of no use. */
+function freshDiffusion(kind: unknown): unknown {
+  return kind === "edm" ? { kind } : structuredClone(defaultPreset.settings.diffusion);
+}
+
+/** @throws one line, if a flag is for another kind of diffusion */
+function checkIsFor(kind: "gaussian" | "edm", option: Option, path: string): void {
+  const [section, name] = path.split(".");
+  if (section !== "diffusion") return;
+  const shape = kind === "edm" ? elucidatedSettings.shape : { ...gaussianSettings.shape, betaSchedule: undefined };
+  if (!Object.hasOwn(shape, name)) throw new Error(`${option.long}: is not for --diffusion ${kind}`);
+}
+
+function assign(target: Record<string, unknown>, [key, ...rest]: readonly string[], value: unknown): void {
+  if (rest.length === 0) target[key] = value;
+  else assign(target[key] as Record<string, unknown>, rest, value);
+}

@@ -1,0 +1,77 @@
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { ImageDataset } from "../../data/dataset.ts";
+import type { PublishedOptions, Split } from "../../data/published/published.node.ts";
+import { formatBytes } from "../output/format.ts";
+
+export interface DataSettings {
+  /** fashion-mnist, mnist, cifar10, or a path. */
+  readonly data: string;
+  readonly imageSize: number;
+  readonly channels: number;
+  /** Of a published dataset; "train" by default. */
+  readonly split?: Split;
+}
+
+type Open = (options: PublishedOptions) => Promise<ImageDataset>;
+
+/** What opens a published dataset, fetched when it is asked for. */
+const published = {
+  "fashion-mnist": async (): Promise<Open> => (await import("../../data/published/fashion-mnist.node.ts")).fashionMnist,
+  mnist: async (): Promise<Open> => (await import("../../data/published/mnist.node.ts")).mnist,
+  cifar10: async (): Promise<Open> => (await import("../../data/published/cifar10.node.ts")).cifar10,
+} as const;
+
+const publishedNames = Object.keys(published);
+
+/** Whether this names a published dataset, which has a test split. */
+export function isPublished(data: string): data is keyof typeof published {
+  return publishedNames.includes(data);
+}
+
+/** Opens what --data names: a published dataset, a directory of images, of an IDX pair or of CIFAR-10, or an IDX file. */
+export async function openData(settings: DataSettings, say: (line: string) => void): Promise<ImageDataset> {
+  const { data, imageSize, channels, split } = settings;
+  if (isPublished(data)) {
+    const open = await published[data]();
+    return open({ split, onProgress: downloadNotes(say) });
+  }
+  const status = await stat(data).catch(() => undefined);
+  if (status === undefined) {
+    throw new Error(`--data must be ${publishedNames.join(", ")}, or a path that exists, got ${data}`);
+  }
+  const { idxPair } = await import("../../data/idx.node.ts");
+  if (!status.isDirectory()) return idxPair({ images: data });
+  const pair = await findIdxPair(data);
+  if (pair !== undefined) return idxPair({ ...pair, name: data });
+  const { cifar10, hasCifar10 } = await import("../../data/published/cifar10.node.ts");
+  if (hasCifar10(data)) return cifar10({ directory: data, split });
+  const { imageFolder } = await import("../../data/image-folder.node.ts");
+  return imageFolder({ directory: data, width: imageSize, height: imageSize, channels });
+}
+
+/** The IDX files of a directory, those of the training split if there are several. */
+async function findIdxPair(directory: string): Promise<{ images: string; labels: string | undefined } | undefined> {
+  const names = (await readdir(directory)).toSorted();
+  const of = (kind: "images-idx3" | "labels-idx1"): string | undefined => {
+    const found = names.filter((name) => name.includes(`${kind}-ubyte`) && !name.startsWith("."));
+    const name = found.find((candidate) => candidate.startsWith("train")) ?? found[0];
+    return name && join(directory, name);
+  };
+  const images = of("images-idx3");
+  if (images === undefined) return undefined;
+  const labels = of("labels-idx1");
+  const isPair = labels === images.replace("images-idx3", "labels-idx1");
+  return { images, labels: isPair ? labels : undefined };
+}
+
+/** Says once for each file that it is being downloaded. */
+function downloadNotes(say: (line: string) => void): PublishedOptions["onProgress"] {
+  let file = "";
+  return (progress) => {
+    if (progress.file === file) return;
+    file = progress.file;
+    const size = progress.totalBytes === undefined ? "" : ` (${formatBytes(progress.totalBytes)})`;
+    say(`Downloading ${file}${size} ...`);
+  };
+}

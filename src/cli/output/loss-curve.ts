@@ -1,0 +1,86 @@
+import type { MetricsLine } from "../../checkpoint/metrics.ts";
+
+const [WIDTH, HEIGHT] = [720, 360];
+const [LEFT, RIGHT, TOP, BOTTOM] = [56, WIDTH - 20, 36, HEIGHT - 32];
+/** The blue line is a mean over this share of the run. */
+const SMOOTHING = 1 / 40;
+/** Above this ratio of largest to smallest loss, ticks follow the logarithm. */
+const WIDE_RANGE = 5;
+
+type Scale = (value: number) => number;
+
+/**
+ * The losses of a run as an SVG picture on a logarithmic scale: every step in gray, their mean in blue.
+ *
+ * @param lines at least one, of ascending steps
+ */
+export function lossCurve(lines: readonly Pick<MetricsLine, "step" | "loss">[], title: string): string {
+  const steps = lines.map(({ step }) => step);
+  // A loss of 0 has no logarithm.
+  const losses = lines.map(({ loss }) => Math.max(loss, 1e-9));
+  const [low, high] = [0.95 * least(losses), 1.05 * most(losses)];
+  const x = linear([steps[0] - 1, most(steps)], [LEFT, RIGHT]);
+  const logarithmic = linear([Math.log(low), Math.log(high)], [BOTTOM, TOP]);
+  const y: Scale = (loss) => logarithmic(Math.log(loss));
+  const lossTicks = high / low > WIDE_RANGE ? logarithmicTicks(low, high) : linearTicks(low, high);
+  const stepTicks = linearTicks(steps[0] - 1, most(steps)).filter(Number.isInteger);
+  const path = (values: readonly number[]): string =>
+    `M${values.map((value, i) => `${x(steps[i]).toFixed(1)} ${y(value).toFixed(1)}`).join("L")}`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${HEIGHT}" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12" fill="none">
+<rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>
+<path stroke="#e5e5e5" d="${lossTicks.map((tick) => `M${LEFT} ${y(tick).toFixed(1)}H${RIGHT}`).join("")}"/>
+<path stroke="#c4c4c4" d="${path(losses)}"/>
+<path stroke="#2563eb" stroke-width="2" d="${path(smoothed(losses, Math.ceil(losses.length * SMOOTHING)))}"/>
+<g fill="#444">
+<text x="${LEFT}" y="22" font-size="14">${escaped(title)}</text>
+${lossTicks.map((tick) => `<text x="${LEFT - 8}" y="${(y(tick) + 4).toFixed(1)}" text-anchor="end">${tick}</text>`).join("\n")}
+${stepTicks.map((tick) => `<text x="${x(tick).toFixed(1)}" y="${BOTTOM + 20}" text-anchor="middle">${tick}</text>`).join("\n")}
+</g>
+</svg>
+`;
+}
+
+function linear([from, to]: readonly [number, number], [first, last]: readonly [number, number]): Scale {
+  return (value) => first + ((value - from) / (to - from)) * (last - first);
+}
+
+/** The mean of each value and those before it, `window` in all or as many as there are. */
+function smoothed(values: readonly number[], window: number): number[] {
+  let sum = 0;
+  return values.map((value, i) => {
+    sum += value - (i < window ? 0 : values[i - window]);
+    return sum / Math.min(i + 1, window);
+  });
+}
+
+/** Up to ten multiples of 1, 2 or 5 times a power of ten. */
+function linearTicks(low: number, high: number): number[] {
+  const power = 10 ** Math.floor(Math.log10((high - low) / 10));
+  const gap = [1, 2, 5, 10].map((n) => n * power).find((candidate) => (high - low) / candidate <= 10) ?? high - low;
+  const count = Math.floor(high / gap) - Math.ceil(low / gap) + 1;
+  return Array.from({ length: count }, (_, i) => rounded((Math.ceil(low / gap) + i) * gap));
+}
+
+/** 1, 2 and 5 times powers of ten. */
+function logarithmicTicks(low: number, high: number): number[] {
+  const powers = Array.from({ length: 24 }, (_, i) => 10 ** (i - 12));
+  const ticks = powers.flatMap((power) => [1, 2, 5].map((n) => rounded(n * power)));
+  return ticks.filter((tick) => tick >= low && tick <= high);
+}
+
+function rounded(value: number): number {
+  return Number(value.toPrecision(6));
+}
+
+/** Not Math.min(...values), which takes only so many arguments. */
+function least(values: readonly number[]): number {
+  return values.reduce((a, b) => Math.min(a, b));
+}
+
+function most(values: readonly number[]): number {
+  return values.reduce((a, b) => Math.max(a, b));
+}
+
+function escaped(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+}

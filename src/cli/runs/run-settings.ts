@@ -1,0 +1,54 @@
+import * as z from "zod/mini";
+import { betaScheduleNames } from "../../diffusion/process/schedules.ts";
+import { elucidatedSettings, gaussianSettings } from "../../checkpoint/diffusion-config.ts";
+import { unetSettings } from "../../checkpoint/run-config.ts";
+import { oneOf, wholeNumber, withDefault } from "../../config/rules.ts";
+import { trainingSettings } from "../../config/training-settings.ts";
+
+const [firstSchedule, ...otherSchedules] = betaScheduleNames;
+const unet = unetSettings.shape;
+
+/** Everything that `unnoise train` is told, by a preset and by flags. It is kept in a run's config.json. */
+export const runSettings = z.strictObject({
+  preset: z.string(),
+  /** fashion-mnist, mnist, cifar10, or a path. */
+  data: z.string(),
+  /** Height and width of the images of a directory. */
+  imageSize: withDefault(wholeNumber(1), 28),
+  /** Channels of the images of a directory. */
+  channels: withDefault(wholeNumber(1, 3), 1),
+  model: z.strictObject({
+    architecture: unet.architecture,
+    dim: unet.dim,
+    dimMults: unet.dimMults,
+    selfCondition: withDefault(unet.selfCondition, false),
+    numClasses: unet.numClasses,
+    resnetBlockGroups: withDefault(unet.resnetBlockGroups, 4),
+    attentionHeads: withDefault(unet.attentionHeads, 4),
+    attentionDimHead: withDefault(unet.attentionDimHead, 32),
+    weightStandardization: withDefault(unet.weightStandardization, "standardized"),
+  }),
+  diffusion: z.discriminatedUnion("kind", [
+    z.strictObject({
+      ...gaussianSettings.shape,
+      betaSchedule: oneOf([firstSchedule, ...otherSchedules]),
+      /** Evaluations of the network per sample; all timesteps without it. */
+      samplingTimesteps: z.optional(wholeNumber(1)),
+      ddimSamplingEta: withDefault(gaussianSettings.shape.ddimSamplingEta, 0),
+    }),
+    elucidatedSettings,
+  ]),
+  training: trainingSettings,
+  length: z.union([z.strictObject({ steps: wholeNumber(1) }), z.strictObject({ epochs: wholeNumber(1) })]),
+  /** Steps between checkpoints. */
+  saveEvery: wholeNumber(1),
+  /** Steps between grids of samples; 0 draws none before the end. */
+  sampleEvery: wholeNumber(0),
+  /** Checkpoints that stay. */
+  keep: withDefault(wholeNumber(1), 3),
+  /** Images of the grid at the end. */
+  samples: withDefault(wholeNumber(1), 64),
+});
+
+export type RunSettings = z.infer<typeof runSettings>;
+export type RunSettingsInput = z.input<typeof runSettings>;

@@ -1,0 +1,44 @@
+import { flatten } from "../affine.ts";
+import type { Loops } from "./axes.ts";
+import type { BufferTable } from "./buffers.ts";
+import { ExpressionBuilder } from "../expression.ts";
+import type { Space } from "../expression.ts";
+import type { Store } from "../program.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import type { ScheduledKernel } from "../passes/scheduled-kernel.ts";
+
+/** A store whose buffer is not made yet. */
+export type PendingStore = Omit<Store, "buffer">;
+
+/** Expressions of one kernel: what it stores itself is computed, what others stored is loaded. */
+export function builderFor(axes: readonly number[], kernel: ScheduledKernel, table: BufferTable): ExpressionBuilder {
+  return new ExpressionBuilder({
+    axes,
+    bufferOf: (tensor) => table.of(tensor),
+    slotOf: (tensor) => {
+      const slot = kernel.results.indexOf(tensor);
+      return slot === -1 ? undefined : slot;
+    },
+  });
+}
+
+export function storesOf(
+  kernel: ScheduledKernel,
+  builder: ExpressionBuilder,
+  space: Space,
+  rank: number,
+): PendingStore[] {
+  return kernel.stores.map((tensor) => {
+    const coordinates = space.coordinates.slice(0, tensor.rank);
+    return { index: flatten(coordinates, tensor.shape, rank), value: builder.at(tensor, coordinates) };
+  });
+}
+
+/** Buffers appear only after all expressions were built, so that none reads its own kernel's. */
+export function withBuffers(tensors: readonly Tensor[], stores: readonly PendingStore[], table: BufferTable): Store[] {
+  return stores.map(({ index, value }, i) => ({ index, value, buffer: table.add(tensors[i]) }));
+}
+
+export function loops(axes: readonly number[], groups: readonly number[], parts: Partial<Loops>): Loops {
+  return { axes, groups, stores: [], values: [], views: [], ...parts };
+}

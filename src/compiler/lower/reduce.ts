@@ -1,0 +1,159 @@
+import type { OpOf } from "../../tensor/op.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { constantAffine, flatten, sameAffine } from "../affine.ts";
+import type { Affine } from "../affine.ts";
+import { coalesce, permuteAxes } from "./axes.ts";
+import type { BufferTable } from "./buffers.ts";
+import { buildOver } from "../expression.ts";
+import type { Coordinates, Space } from "../expression.ts";
+import { builderFor, loops, withBuffers } from "./lowering.ts";
+import type { PendingStore } from "./lowering.ts";
+import { costOf } from "../passes/cost.ts";
+import { mapExpression, visitExpression } from "../program.ts";
+import type { Accumulator, Expression, Kernel, Stage } from "../program.ts";
+import type { ScheduledKernel } from "../passes/scheduled-kernel.ts";
+
+/** Thrown where stacked kernels do not read each other's results at the place where they are made. */
+export class NeedsOwnKernels extends Error {
+  constructor() {
+    super("internal: stacked kernels have to run one by one");
+  }
+}
+
+interface Reduction {
+  readonly op: OpOf<"reduce">;
+  readonly input: Tensor;
+}
+
+/** Reductions of one shape over the same axes, what follows from their results, and work over all terms that uses them. */
+export function lowerReduce(kernel: ScheduledKernel, table: BufferTable): Kernel {
+  const reductions = kernel.results.map(({ op, inputs: [input] }): Reduction => ({ op: op as OpOf<"reduce">, input }));
+  const [{ op, input }] = reductions;
+  const termShape = input.shape;
+  const keptShape = termShape.filter((_, axis) => !op.axes.includes(axis));
+  const isOverTerms = (store: Tensor): boolean => (kernel.overTerms ?? []).includes(store);
+  const built = buildOver([...keptShape, ...op.axes.map((axis) => termShape[axis])], (space) => {
+    const builder = builderFor(space.axes, kernel, table);
+    const rank = space.axes.length;
+    const kept = space.coordinates.slice(0, keptShape.length);
+    const reduced = space.coordinates.slice(keptShape.length);
+    const terms = interleave(kept, reduced, op.axes);
+    const stores = kernel.stores.map((store): PendingStore => {
+      const at = isOverTerms(store) ? terms : reframe(kept, keptShape, store.shape, rank);
+      return { index: flatten(at, store.shape, rank), value: builder.at(store, at) };
+    });
+    const values = reductions.map((reduction) => builder.at(reduction.input, terms));
+    for (const at of builder.resultCoordinates.values()) if (!sameCoordinates(at, kept)) throw new NeedsOwnKernels();
+    return { axes: space.axes, stores, values, isKept: keptAxes(space, reduced) };
+  });
+  const axesWhere = (isKept: boolean): number[] =>
+    built.axes.flatMap((_, axis) => (built.isKept[axis] === isKept ? [axis] : []));
+  const [kept, reduced] = [axesWhere(true), axesWhere(false)];
+  const stores = withBuffers(kernel.stores, built.stores, table);
+  const whole = loops(built.axes, [], { stores, values: built.values });
+  const result = coalesce(permuteAxes(whole, [...kept, ...reduced], [kept.length, reduced.length]));
+  const accumulators = reductions.map((reduction, i): Accumulator => ({
+    slot: i,
+    reduction: reduction.op.reduction,
+    dtype: reduction.input.dtype,
+    value: result.values[i],
+  }));
+  const overTerms = result.stores.filter((_, i) => isOverTerms(kernel.stores[i]));
+  return {
+    kind: "reduce",
+    axes: result.axes,
+    kept: result.groups[0],
+    stages: keepTerms(stagesOf(accumulators, overTerms)),
+    stores: result.stores.filter((_, i) => !isOverTerms(kernel.stores[i])),
+  };
+}
+
+/** Each accumulator and store goes into the first pass over the terms in which all that it uses is known. */
+function stagesOf(accumulators: readonly Accumulator[], stores: Stage["stores"]): Stage[] {
+  const stageOf = new Map<number, number>();
+  const firstStage = (value: Expression): number => {
+    let stage = 0;
+    visitExpression(value, (node) => {
+      if (node.kind === "result") stage = Math.max(stage, (stageOf.get(node.slot) ?? 0) + 1);
+    });
+    return stage;
+  };
+  const stages: { accumulators: Accumulator[]; stores: Stage["stores"][number][] }[] = [];
+  const at = (stage: number): (typeof stages)[number] => (stages[stage] ??= { accumulators: [], stores: [] });
+  for (const accumulator of accumulators) {
+    const stage = firstStage(accumulator.value);
+    stageOf.set(accumulator.slot, stage);
+    at(stage).accumulators.push(accumulator);
+  }
+  for (const store of stores) at(firstStage(store.value)).stores.push(store);
+  return stages;
+}
+
+/**
+ * What a store over the terms shares with a sum before it, if it is expensive, is stored there already and read back:
+ * softmax takes its exponentials once.
+ */
+function keepTerms(stages: readonly Stage[]): Stage[] {
+  const kept = stages.map(({ accumulators, stores }) => ({ accumulators, stores: [...stores] }));
+  kept.forEach((stage, i) => {
+    stage.stores = stage.stores.map((store) => {
+      for (const before of kept.slice(0, i)) {
+        const shared = sharedTerm(store.value, before.accumulators);
+        if (!shared) continue;
+        const { buffer, index } = store;
+        before.stores.push({ buffer, index, value: shared });
+        const again: Expression = { kind: "load", dtype: shared.dtype, buffer, index };
+        return { buffer, index, value: mapExpression(store.value, (node) => (node === shared ? again : undefined)) };
+      }
+      return store;
+    });
+  });
+  return kept;
+}
+
+/** The largest part of a value that some accumulator computes too, if taking it again would cost. */
+function sharedTerm(value: Expression, accumulators: readonly Accumulator[]): Expression | undefined {
+  const known = new Set<Expression>();
+  for (const accumulator of accumulators) visitExpression(accumulator.value, (node) => known.add(node), known);
+  let shared: Expression | undefined;
+  visitExpression(value, (node) => {
+    if (!shared && known.has(node) && node.dtype === value.dtype && isExpensive(node)) shared = node;
+  });
+  return shared;
+}
+
+function isExpensive(root: Expression): boolean {
+  let cost = 0;
+  visitExpression(root, (node) => {
+    if (node.kind === "apply") cost += costOf(node.op);
+  });
+  return cost >= EXPENSIVE;
+}
+
+/** Cost, in additions, above which reading a value back is cheaper than computing it again. */
+const EXPENSIVE = 10;
+
+function keptAxes(space: Space, reduced: Coordinates): boolean[] {
+  return space.axes.map((_, axis) => reduced.every(({ coefficients }) => coefficients[axis] === 0));
+}
+
+function sameCoordinates(a: Coordinates, b: Coordinates): boolean {
+  return a.length === b.length && a.every((c, i) => sameAffine(c, b[i]));
+}
+
+/** Coordinates in a shape that differs by axes of 1. */
+function reframe(at: Coordinates, shape: readonly number[], to: readonly number[], rank: number): Coordinates {
+  const rest = at.filter((_, i) => shape[i] !== 1);
+  let next = 0;
+  return to.map((n) => (n === 1 ? constantAffine(0, rank) : rest[next++]));
+}
+
+function interleave(kept: Coordinates, reduced: Coordinates, axes: readonly number[]): Coordinates {
+  const coordinates: Affine[] = [];
+  let next = 0;
+  for (let axis = 0; axis < kept.length + reduced.length; axis++) {
+    const at = axes.indexOf(axis);
+    coordinates.push(at === -1 ? kept[next++] : reduced[at]);
+  }
+  return coordinates;
+}

@@ -1,0 +1,27 @@
+import type { OpKind } from "../../tensor/op.ts";
+
+/**
+ * Operations that take about as long as reading or writing the same number of elements once, for tensors
+ * that do not fit into the caches.
+ */
+export const COST_PER_PASS = 30;
+
+const COSTS: { readonly [K in OpKind]?: number } = {
+  exponential: 16,
+  log: 20,
+  tanh: 24,
+  logistic: 20,
+  erf: 30,
+  sine: 20,
+  cosine: 20,
+  power: 60,
+  divide: 3,
+  sqrt: 4,
+  rsqrt: 6,
+  convert: 1,
+};
+
+/** Rough cost of an elementwise op per element, in additions. */
+export function costOf(op: { readonly kind: OpKind }): number {
+  return COSTS[op.kind] ?? 1;
+}

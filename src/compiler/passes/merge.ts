@@ -1,0 +1,114 @@
+import { formatShape, sameShape, sizeOf } from "../../tensor/shape.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { reductionKey } from "./scheduled-kernel.ts";
+import type { ScheduledKernel } from "./scheduled-kernel.ts";
+
+const MOST_STORES = 6;
+/** Terms of a result that several passes may go over: they should still be in a cache at the next. */
+const LONGEST_ROW = 2048;
+/** Results below which one pass with more parallel work is better than several with less. */
+const FEWEST_ROWS = 64;
+
+/** Joins kernels that read the same memory: side by side, then one after the other. */
+export function mergeKernels(kernels: readonly ScheduledKernel[]): ScheduledKernel[] {
+  return merge(merge(kernels, sideBySide), stacked);
+}
+
+/** Gives the joined kernel, or nothing. `kernel` comes after `into` and everything else that it reads is ready before. */
+type Join = (into: ScheduledKernel, kernel: ScheduledKernel) => ScheduledKernel | undefined;
+
+interface Joining {
+  /** Kernels are candidates only for those with the same key. */
+  readonly keyOf: (kernel: ScheduledKernel) => string | undefined;
+  /** Whether `into` may make what `kernel` reads. */
+  readonly mayFeed: boolean;
+  readonly join: Join;
+}
+
+function merge(kernels: readonly ScheduledKernel[], { keyOf, mayFeed, join }: Joining): ScheduledKernel[] {
+  const position = new Map<Tensor, number>();
+  const merged: ScheduledKernel[] = [];
+  const open = new Map<string, number[]>();
+  const place = (kernel: ScheduledKernel): number => {
+    const key = keyOf(kernel);
+    const candidates = key === undefined ? [] : (open.get(key) ?? []);
+    const positions = [...kernel.reads].map((tensor) => position.get(tensor) ?? -1);
+    for (const at of candidates) {
+      const isReady = positions.every((made) => made < at || (mayFeed && made === at));
+      const joined = isReady ? join(merged[at], kernel) : undefined;
+      if (!joined) continue;
+      merged[at] = joined;
+      return at;
+    }
+    if (key !== undefined) open.set(key, [...candidates, merged.length]);
+    return merged.push(kernel) - 1;
+  };
+  for (const kernel of kernels) {
+    const at = place(kernel);
+    for (const store of kernel.stores) position.set(store, at);
+  }
+  return merged;
+}
+
+function union(a: ReadonlySet<Tensor>, b: ReadonlySet<Tensor>): Set<Tensor> {
+  return new Set([...a, ...b]);
+}
+
+/** Kernels of one shape that read the same large tensor become one kernel with several stores. */
+const sideBySide: Joining = {
+  keyOf(kernel) {
+    const [store] = kernel.stores;
+    if (kernel.kind === "map") return `map ${formatShape(store.shape)}`;
+    if (kernel.kind !== "reduce") return undefined;
+    return reductionKey(kernel.results[0]);
+  },
+  mayFeed: false,
+  join(into, kernel) {
+    if (into.stores.length >= MOST_STORES || !sharesLarge(into, kernel)) return undefined;
+    return {
+      kind: into.kind,
+      results: [...into.results, ...kernel.results],
+      stores: [...into.stores, ...kernel.stores],
+      reads: union(into.reads, kernel.reads),
+    };
+  },
+};
+
+function sharesLarge(a: ScheduledKernel, b: ScheduledKernel): boolean {
+  const space = a.results[0]?.inputs[0] ?? a.stores[0];
+  for (const tensor of b.reads) if (tensor.size >= space.size && a.reads.has(tensor)) return true;
+  return false;
+}
+
+/** What uses a reduction's results along with its terms follows it row by row: softmax and its like become one kernel. */
+const stacked: Joining = {
+  keyOf(kernel) {
+    const shape = termShapeOf(kernel);
+    return shape ? `terms ${formatShape(shape)}` : undefined;
+  },
+  mayFeed: true,
+  join(into, kernel) {
+    const [first] = into.results;
+    if (into.kind !== "reduce" || first.op.kind !== "reduce" || into.stores.length + kernel.stores.length > MOST_STORES)
+      return undefined;
+    const feeds = into.stores.some((store) => kernel.reads.has(store));
+    const rowLength = sizeOf(first.op.axes.map((axis) => first.inputs[0].shape[axis]));
+    if (!feeds || rowLength > LONGEST_ROW || first.size < FEWEST_ROWS) return undefined;
+    if (kernel.kind === "reduce" && reductionKey(kernel.results[0]) !== reductionKey(first)) return undefined;
+    return {
+      kind: "reduce",
+      results: [...into.results, ...kernel.results],
+      stores: [...into.stores, ...kernel.stores],
+      overTerms: [...(into.overTerms ?? []), ...(kernel.kind === "map" ? kernel.stores : [])],
+      reads: union(into.reads, kernel.reads),
+      parts: [...(into.parts ?? [into]), ...(kernel.parts ?? [kernel])],
+    };
+  },
+};
+
+/** The shape that a reduction or map runs over. */
+function termShapeOf(kernel: ScheduledKernel): readonly number[] | undefined {
+  if (kernel.kind === "reduce") return kernel.results[0].inputs[0].shape;
+  const [{ shape }] = kernel.stores;
+  return kernel.kind === "map" && kernel.stores.every((store) => sameShape(store.shape, shape)) ? shape : undefined;
+}

@@ -1,0 +1,43 @@
+import type { Objective } from "../denoiser.ts";
+import type { NoiseSchedule } from "../process/noise-schedule.ts";
+import type { Betas } from "../process/schedules.ts";
+
+/** abar / (1 - abar) at each timestep, the signal-to-noise ratio. */
+function snrOf({ alphasCumprod }: NoiseSchedule): Betas {
+  return alphasCumprod.map((abar) => abar / (1 - abar));
+}
+
+/**
+ * What a squared error of an objective counts if that of the clean images counts `ofStart`. As epsilon's error is
+ * sqrt(SNR) times that of x_0, and v's is sqrt(SNR + 1) times it, the weights are divided by SNR and SNR + 1.
+ */
+function weightOf(objective: Objective, ofStart: number, snr: number): number {
+  if (objective === "predX0") return ofStart;
+  return ofStart / (objective === "predNoise" ? snr : snr + 1);
+}
+
+/**
+ * Min-SNR-gamma of Hang et al. (2023, 2303.09556): the error of x_0 counts min(SNR, gamma), so that of the noise counts
+ * min(SNR, gamma) / SNR and that of v min(SNR, gamma) / (SNR + 1).
+ *
+ * @param gamma above 0; the paper recommends 5
+ * @returns a weight for each timestep
+ */
+export function minSnrWeights(schedule: NoiseSchedule, objective: Objective, gamma: number): Betas {
+  if (!(gamma > 0)) throw new Error(`minSnrGamma: must be above 0, got ${gamma}`);
+  return snrOf(schedule).map((snr) => weightOf(objective, Math.min(snr, gamma), snr));
+}
+
+/**
+ * P2 weighting of Choi et al. (2022, 2204.00227): the error of the noise counts 1 / (k + SNR)^gamma, and that of x_0
+ * and of v accordingly.
+ *
+ * @param gamma above 0; the paper uses 0.5 and 1
+ * @param k above 0; the paper uses 1
+ * @returns a weight for each timestep
+ */
+export function p2Weights(schedule: NoiseSchedule, objective: Objective, gamma: number, k: number): Betas {
+  if (!(gamma > 0)) throw new Error(`p2LossWeightGamma: must be above 0, got ${gamma}`);
+  if (!(k > 0)) throw new Error(`p2LossWeightK: must be above 0, got ${k}`);
+  return snrOf(schedule).map((snr) => weightOf(objective, snr / (k + snr) ** gamma, snr));
+}

@@ -1,0 +1,114 @@
+import { describe, expect, test } from "vitest";
+import { evaluate, largestDifference } from "../../../test/support/evaluate.ts";
+import { Random } from "../../../test/support/random.ts";
+import { ReferenceBackend } from "../../backend/reference/backend.ts";
+import type { Conditions } from "../../models/conditions.ts";
+import { ndarray } from "../../tensor/ndarray.ts";
+import { resizeBilinear } from "../../tensor/resize.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import type { Denoiser } from "../denoiser.ts";
+import { ElucidatedDiffusion } from "../elucidated-diffusion.ts";
+import { GaussianDiffusion } from "../gaussian-diffusion.ts";
+
+const backend = ReferenceBackend.create();
+const random = new Random(3);
+const small = random.array([2, 3, 3, 1]);
+const options = { lowresCondImg: small, imageSize: 6, steps: 2, sampler: "ddim", seed: 4, backend } as const;
+
+/** What a stage is shown besides the noisy images. */
+interface Shown {
+  readonly lowresCondImg: Tensor;
+  readonly lowresNoiseTimes: Tensor;
+}
+
+/** Sees in noise what it is shown in less resolution, or what it is told of that. */
+class Stage implements Denoiser {
+  readonly channels = 1;
+  readonly lowresCond = true;
+  readonly numClasses = 3;
+  readonly #answer: (shown: Shown) => Tensor;
+
+  constructor(answer = ({ lowresCondImg }: Shown): Tensor => lowresCondImg) {
+    this.#answer = answer;
+  }
+
+  forward(x: Tensor, _t: Tensor, { lowresCondImg, lowresNoiseTimes }: Conditions = {}): Tensor {
+    if (!lowresCondImg || !lowresNoiseTimes) throw new Error("Stage: is shown nothing");
+    return this.#answer({ lowresCondImg, lowresNoiseTimes }).broadcastTo(x.shape);
+  }
+}
+
+const diffusion = () => new GaussianDiffusion({ timesteps: 101, objective: "predX0", clipDenoised: false });
+
+describe("a stage of a cascade", () => {
+  test("is shown images of less resolution, scaled up, in the noise that it is told", async () => {
+    const scaled = await evaluate((x) => resizeBilinear(x, 6, 6), small);
+    const { schedule } = diffusion();
+    const noiseAt = async (level: number | undefined): Promise<number[]> => {
+      const shown = await diffusion().sample(new Stage(), { ...options, lowresSampleNoiseLevel: level });
+      expect(shown.shape).toEqual([2, 6, 6, 1]);
+      const abar = schedule.alphasCumprod[Math.round(100 * (level ?? 0.2))];
+      return Array.from(shown.data, (value, i) => (value - Math.sqrt(abar) * scaled.data[i]) / Math.sqrt(1 - abar));
+    };
+    const [little, usual, much] = [await noiseAt(0), await noiseAt(undefined), await noiseAt(0.7)];
+    // The same normal numbers at each level.
+    expect(largestDifference(little, usual)).toBeLessThan(1e-3);
+    expect(largestDifference(much, usual)).toBeLessThan(1e-4);
+    const deviation = Math.sqrt(usual.reduce((sum, z) => sum + z * z, 0) / usual.length);
+    expect(Math.abs(deviation - 1)).toBeLessThan(0.25);
+    // They are not those of the start.
+    const [{ images: start }] = (await diffusion().sample(new Stage(), { ...options, returnSteps: [0] })).steps;
+    expect(largestDifference(usual, start.data)).toBeGreaterThan(0.5);
+  });
+
+  test("is told the noise of that", async () => {
+    const times = new Stage((told) => told.lowresNoiseTimes.convert("f32").reshape([2, 1, 1, 1]));
+    const told = async (level: number) =>
+      (await diffusion().sample(times, { ...options, lowresSampleNoiseLevel: level })).data;
+    expect(new Set(await told(0))).toEqual(new Set([0]));
+    expect(new Set(await told(0.7))).toEqual(new Set([70]));
+  });
+
+  test("is shown the same where it is guided to a class", async () => {
+    const plain = await diffusion().sample(new Stage(), options);
+    const guided = await diffusion().sample(new Stage(), { ...options, classes: [1, 2], condScale: 3 });
+    expect(largestDifference(guided.data, plain.data)).toBeLessThan(1e-6);
+  });
+
+  test("has levels without timesteps too", async () => {
+    const edm = new ElucidatedDiffusion({ clipDenoised: false });
+    // F of D(X) = c_skip X + c_out F with rho = 80 is about 2 x_0, where sigmaData is 0.5.
+    const { data } = await edm.sample(new Stage(), {
+      ...options,
+      steps: 1,
+      sampler: "euler",
+      lowresSampleNoiseLevel: 0,
+    });
+    const scaled = await evaluate((x) => resizeBilinear(x, 6, 6), small);
+    expect(
+      largestDifference(
+        data,
+        scaled.data.map((x) => x / 2),
+      ),
+    ).toBeLessThan(0.02);
+  });
+
+  test("draws from nothing else, and others take no such images, in one line", async () => {
+    const stage = new Stage();
+    const plain: Denoiser = { channels: 1, forward: (x) => x };
+    const sample = (model: Denoiser, more: object) => diffusion().sample(model, { ...options, ...more });
+    await expect(sample(plain, {})).rejects.toThrow("got a lowresCondImg, but the model was made without lowresCond");
+    await expect(sample(stage, { lowresCondImg: undefined })).rejects.toThrow(
+      "sample: a model with lowresCond needs a lowresCondImg",
+    );
+    await expect(sample(stage, { batchSize: 3 })).rejects.toThrow(
+      "sample: lowresCondImg must be f32 [3,height,width,1], got f32 [2,3,3,1]",
+    );
+    await expect(sample(stage, { lowresSampleNoiseLevel: 1.5 })).rejects.toThrow(
+      "sample: lowresSampleNoiseLevel must be from 0 to 1, got 1.5",
+    );
+    const images = ndarray(new Float32Array(16), [1, 4, 4, 1]);
+    await expect(diffusion().invert(stage, images)).rejects.toThrow("invert: is not for a model with lowresCond");
+    await expect(diffusion().pSample(stage, images, 3)).rejects.toThrow("pSample: is not for a model with lowresCond");
+  });
+});

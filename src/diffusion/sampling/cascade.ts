@@ -1,0 +1,90 @@
+import type { Backend } from "../../backend/backend.ts";
+import { compile } from "../../backend/compile.ts";
+import type { Conditions } from "../../models/conditions.ts";
+import { ndarray } from "../../tensor/ndarray.ts";
+import type { NdArray } from "../../tensor/ndarray.ts";
+import type { RandomStream } from "../../tensor/random.ts";
+import { meanOfBlocks, resizeBilinear } from "../../tensor/resize.ts";
+import { formatShape } from "../../tensor/shape.ts";
+import type { Shape } from "../../tensor/shape.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import type { ConditionArrays } from "./conditioning.ts";
+import type { Denoiser } from "../denoiser.ts";
+import type { Diffusion } from "../diffusion.ts";
+import type { NoiseLevels } from "../process/noise-level.ts";
+import { LOWRES_NOISE, noisedImages } from "./starting-images.ts";
+
+/** What a stage of a cascade starts from: images of less resolution, such as those that the stage before has drawn. */
+export interface LowresOptions {
+  /** f32 [batchSize, height, width, channels], about [-1, 1], of any size; for a model with `lowresCond`. */
+  readonly lowresCondImg?: NdArray | undefined;
+  /**
+   * How noisy the model is shown these, from 0, the least noise that it knows, to 1, the most: noise hides what the stage
+   * before did wrong. Default 0.2, as in imagen-pytorch.
+   */
+  readonly lowresSampleNoiseLevel?: number | undefined;
+}
+
+/**
+ * What a stage of a cascade is shown in training, Algorithm 1 of Ho et al. (2021, 2106.15282): the images in less
+ * resolution, scaled up again and in noise of any level, which the network is told.
+ *
+ * @param xStart [batch, height, width, channels]
+ * @param factor how many times smaller they are in each side
+ */
+export function lowresConditions(
+  diffusion: Diffusion,
+  xStart: Tensor,
+  factor: number,
+  random: RandomStream,
+): Pick<Conditions, "lowresCondImg" | "lowresNoiseTimes"> {
+  const [batch, height, width] = xStart.shape;
+  const scaled = resizeBilinear(meanOfBlocks(xStart, factor), height, width);
+  const lowresNoiseTimes = diffusion.drawTimes(random, batch);
+  const noise = random.normal(xStart.shape);
+  return { lowresCondImg: diffusion.qSample(scaled, lowresNoiseTimes, noise), lowresNoiseTimes };
+}
+
+/**
+ * What it is shown when it draws, Algorithm 2 there: the given images, scaled up and in noise of one level.
+ *
+ * @param shape of the images that are drawn
+ * @throws one line if the model is no stage of a cascade, or is given none or other images
+ */
+export async function givenLowres(
+  { lowresCond = false }: Denoiser,
+  levels: NoiseLevels,
+  { lowresCondImg, lowresSampleNoiseLevel: share = 0.2 }: LowresOptions,
+  backend: Backend,
+  shape: Shape,
+  seed: number,
+): Promise<ConditionArrays> {
+  if (!lowresCond && !lowresCondImg) return {};
+  if (!lowresCond) throw new Error("sample: got a lowresCondImg, but the model was made without lowresCond");
+  if (!lowresCondImg) throw new Error("sample: a model with lowresCond needs a lowresCondImg");
+  if (!(share >= 0 && share <= 1)) {
+    throw new Error(`sample: lowresSampleNoiseLevel must be from 0 to 1, got ${share}`);
+  }
+  const [batch, height, width, channels] = shape;
+  const { shape: given, dtype } = lowresCondImg;
+  if (dtype !== "f32" || given.length !== 4 || given[0] !== batch || given[3] !== channels || given.includes(0)) {
+    const need = `f32 [${batch},height,width,${channels}]`;
+    throw new Error(`sample: lowresCondImg must be ${need}, got ${dtype} ${formatShape(given)}`);
+  }
+  const scale = compile(backend, (images) => ({ outputs: { scaled: resizeBilinear(images, height, width) } }));
+  const { scaled } = await scale(lowresCondImg);
+  scale.dispose();
+  const level = levels.part(share);
+  const noisy = await noisedImages(backend, shape, seed, scaled, level, LOWRES_NOISE);
+  const times = ndarray(
+    Array.from({ length: batch }, () => level.timestep),
+    [batch],
+    levels.timesteps > 0 ? "i32" : "f32",
+  );
+  return { lowresCondImg: noisy, lowresNoiseTimes: times };
+}
+
+/** @throws one line if the model is a stage of a cascade, which draws from images of less resolution alone */
+export function refuseLowres(what: string, { lowresCond = false }: Denoiser): void {
+  if (lowresCond) throw new Error(`${what}: is not for a model with lowresCond`);
+}

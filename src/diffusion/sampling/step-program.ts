@@ -1,0 +1,225 @@
+import type { Backend } from "../../backend/backend.ts";
+import { compile } from "../../backend/compile.ts";
+import type { Compiled } from "../../backend/compile.ts";
+import type { Conditions } from "../../models/conditions.ts";
+import { ndarray } from "../../tensor/ndarray.ts";
+import type { NdArray } from "../../tensor/ndarray.ts";
+import { RandomStream } from "../../tensor/random.ts";
+import { sameShape, sizeOf } from "../../tensor/shape.ts";
+import type { Shape } from "../../tensor/shape.ts";
+import { valueOf } from "../../tensor/tensor.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { Variable } from "../../tensor/variable.ts";
+import { classGradient } from "./classifier.ts";
+import type { ConditionArrays, Conditioning } from "./conditioning.ts";
+import type { Denoiser, ModelOutput } from "../denoiser.ts";
+import type { Diffusion } from "../diffusion.ts";
+import { NO_GUIDANCE, gradientFactor, guidanceKind, guidedPrediction } from "./guidance.ts";
+import type { Guidance } from "./guidance.ts";
+import { factors } from "../samplers/combination.ts";
+import type { SamplerStep } from "../samplers/sampler.ts";
+
+/** What a program is compiled for. Samplers that agree in it share one. */
+export interface StepLayout extends Conditioning {
+  readonly diffusion: Diffusion;
+  readonly model: Denoiser;
+  readonly backend: Backend;
+  /** [batch, height, width, channels] */
+  readonly shape: Shape;
+  /** Keeps the clean images that the network sees within [-1, 1]. */
+  readonly clipDenoised: boolean;
+  /** Images kept from step to step besides x. */
+  readonly memory: number;
+  readonly isStochastic: boolean;
+  /** Whether it puts known parts into images. */
+  readonly isInpainting: boolean;
+  /** f32 if the network is asked between timesteps. */
+  readonly timestepType: "i32" | "f32";
+}
+
+/** What a walk starts from. Its conditioning may have other numbers than the layout's, in the same places. */
+export interface StartOfSteps extends Partial<Conditioning> {
+  readonly x: NdArray;
+  /** An estimate of the clean images for a network with self-condition; zeros without it. */
+  readonly xStart?: NdArray | undefined;
+  /** When inpainting: images that come in at every step, where the mask is 0. */
+  readonly known?: { readonly images: NdArray; readonly mask: NdArray } | undefined;
+}
+
+/**
+ * One step of any sampler as one program: the network, and the combinations that follow. Images and memory stay on the
+ * device; timestep, coefficients and random key come in as numbers, so that every step runs the same program.
+ */
+export class StepProgram {
+  readonly layout: StepLayout;
+  readonly #x: Variable;
+  readonly #xStart: Variable;
+  readonly #memory: readonly Variable[];
+  readonly #conditions: ReadonlyMap<keyof ConditionArrays, Variable>;
+  /** What inpainting knows of the images, and where: 0 in the mask, [batch, height, width, 1]. */
+  readonly #known: { readonly images: Variable; readonly mask: Variable } | undefined;
+  readonly #program: Compiled<never>;
+  #guidance: Guidance = NO_GUIDANCE;
+
+  constructor(layout: StepLayout) {
+    this.layout = layout;
+    this.#x = new Variable("x", layout.shape);
+    this.#xStart = new Variable("xStart", layout.shape);
+    this.#memory = Array.from({ length: layout.memory }, (_, i) => new Variable(`memory ${i}`, layout.shape));
+    this.#conditions = variablesLike(layout.conditions);
+    if (layout.isInpainting) {
+      const mask = new Variable("mask", [...layout.shape.slice(0, -1), 1]);
+      this.#known = { images: new Variable("known", layout.shape), mask };
+    }
+    this.#program = compile(layout.backend, (t, coefficients, keyOrNoise) => ({
+      outputs: {},
+      updates: this.#updates(t, coefficients, keyOrNoise),
+    }));
+  }
+
+  fits({ shape, conditions, guidance, ...layout }: StepLayout): boolean {
+    const names = Object.keys(layout) as readonly (keyof typeof layout)[];
+    return (
+      names.every((name) => this.layout[name] === layout[name]) &&
+      sameShape(this.layout.shape, shape) &&
+      sameShapes(this.layout.conditions, conditions) &&
+      guidanceKind(this.layout.guidance) === guidanceKind(guidance)
+    );
+  }
+
+  /** Begins with these images, and nothing in memory. */
+  async begin({ x, xStart, known, conditions = {}, guidance = NO_GUIDANCE }: StartOfSteps): Promise<void> {
+    this.#guidance = guidance;
+    const zeros = new Float32Array(sizeOf(this.layout.shape));
+    await this.#x.write(x.data);
+    await this.#xStart.write(xStart?.data ?? zeros);
+    for (const variable of this.#memory) await variable.write(zeros);
+    for (const [name, variable] of this.#conditions) {
+      const value = conditions[name];
+      if (!value) throw new Error(`internal: the program needs ${name}`);
+      await variable.write(value.data);
+    }
+    if (!this.#known) return;
+    if (!known) throw new Error("internal: the program needs what inpainting knows");
+    await this.#known.images.write(known.images.data);
+    await this.#known.mask.write(known.mask.data);
+  }
+
+  /** @param keyOrNoise u32 [2] to draw the noise from, or the noise itself, f32 shaped as the images */
+  async step({ level, x, memory = [], varianceSpread = 0, known }: SamplerStep, keyOrNoise: NdArray): Promise<void> {
+    const places = this.layout.memory;
+    const rows = [x, ...Array.from({ length: places }, (_, i) => memory[i] ?? {})];
+    const { condScale, rescaledPhi } = this.#guidance;
+    // #updates takes them in this order.
+    const numbers = [
+      ...this.layout.diffusion.xStartFactors(level),
+      varianceSpread,
+      condScale,
+      rescaledPhi,
+      gradientFactor(this.#guidance, level),
+      ...rows.flatMap((row) => factors(row, places)),
+      ...(known ? [known.alpha, known.sigma] : []),
+    ];
+    const t = ndarray([level.timestep], [], this.layout.timestepType);
+    await this.#program(t, ndarray(numbers, [numbers.length]), keyOrNoise);
+  }
+
+  /** The images now. */
+  async images(): Promise<NdArray> {
+    return ndarray(await this.#x.read(), this.layout.shape);
+  }
+
+  /** The clean images that the network saw in those of the last step. */
+  async xStart(): Promise<NdArray> {
+    return ndarray(await this.#xStart.read(), this.layout.shape);
+  }
+
+  dispose(): void {
+    this.#program.dispose();
+    // Frees the device's memory. A device that closed meanwhile has freed it.
+    const known = this.#known ? [this.#known.images, this.#known.mask] : [];
+    for (const variable of [this.#x, this.#xStart, ...this.#memory, ...this.#conditions.values(), ...known])
+      variable.moveToHost().catch(() => undefined);
+  }
+
+  #updates(t: Tensor, coefficients: Tensor, keyOrNoise: Tensor): { variable: Variable; value: Tensor }[] {
+    const { clipDenoised, shape, isStochastic } = this.layout;
+    const x = valueOf(this.#x);
+    const take = inTurn(coefficients);
+    const [ofImages, ofOutput, varianceSpread, condScale, rescaledPhi, ofGradient] = Array.from({ length: 6 }, take);
+    const { prediction, variance } = this.#output(x, t, condScale, rescaledPhi);
+    const unguided = x.multiply(ofImages).add(prediction.multiply(ofOutput));
+    const gradient = this.#classGradient(x, t);
+    const predicted = gradient ? unguided.add(gradient.multiply(ofGradient)) : unguided;
+    const xStart = clipDenoised ? predicted.clamp(-1, 1) : predicted;
+
+    const noise = isStochastic ? noiseOf(keyOrNoise, shape) : undefined;
+    const z = variance ? noise?.multiply(variance.multiply(varianceSpread).exp()) : noise;
+    const atHand = [x, xStart, z, ...this.#memory.map(valueOf)];
+    const next = [this.#x, ...this.#memory].map((variable) => {
+      const factors = atHand.map(take);
+      const terms = atHand.map((value, column) => value?.multiply(factors[column]));
+      return { variable, value: terms.filter((term) => term !== undefined).reduce((a, b) => a.add(b)) };
+    });
+    if (this.#known && noise) {
+      const known = valueOf(this.#known.images).multiply(take()).add(noise.multiply(take()));
+      const isUnknown = valueOf(this.#known.mask).compare("gt", 0).broadcastTo(shape);
+      next[0].value = isUnknown.select(next[0].value, known);
+    }
+    return [...next, { variable: this.#xStart, value: xStart }];
+  }
+
+  /** What the network says of x, under guidance. */
+  #output(x: Tensor, t: Tensor, condScale: Tensor, rescaledPhi: Tensor): ModelOutput {
+    const { diffusion, model, guidance } = this.layout;
+    const told = [...this.#conditions].filter(([name]) => name !== "classes" || (model.numClasses ?? 0) > 0);
+    const conditions: Conditions = Object.fromEntries(told.map(([name, variable]) => [name, valueOf(variable)]));
+    const { lowresCondImg, lowresNoiseTimes } = conditions;
+    const selfCondition = model.selfCondition ? valueOf(this.#xStart) : undefined;
+    const conditional = diffusion.modelOutput(model, x, t, { ...conditions, selfCondition });
+    const kind = guidanceKind(guidance);
+    if (kind === "none") return conditional;
+    // Guidance leads away from images of any kind, but of the same in less resolution.
+    const always = { selfCondition, lowresCondImg, lowresNoiseTimes };
+    const unconditional = diffusion.modelOutput(model, x, t, always);
+    const phi = kind === "rescaled" ? rescaledPhi : undefined;
+    return {
+      ...conditional,
+      prediction: guidedPrediction(conditional.prediction, unconditional.prediction, condScale, phi),
+    };
+  }
+
+  #classGradient(x: Tensor, t: Tensor): Tensor | undefined {
+    const [{ classifier }, classes] = [this.layout, this.#conditions.get("classes")];
+    return classifier && classes && classGradient(classifier, x, t, valueOf(classes));
+  }
+}
+
+/** Gives the numbers of a step as scalars one by one, in the order in which `step` lists them. */
+function inTurn(numbers: Tensor): () => Tensor {
+  let place = 0;
+  return () => numbers.slice(0, place, ++place).reshape([]);
+}
+
+type ConditionNames = readonly (keyof ConditionArrays)[];
+
+function variablesLike(conditions: ConditionArrays): Map<keyof ConditionArrays, Variable> {
+  const names = Object.keys(conditions) as ConditionNames;
+  return new Map(
+    names.flatMap((name) => {
+      const value = conditions[name];
+      return value ? [[name, new Variable(name, value.shape, { dtype: value.dtype })] as const] : [];
+    }),
+  );
+}
+
+function sameShapes(a: ConditionArrays, b: ConditionArrays): boolean {
+  const names = Object.keys({ ...a, ...b }) as ConditionNames;
+  return names.every((name) => a[name]?.shape.join() === b[name]?.shape.join());
+}
+
+function noiseOf(keyOrNoise: Tensor, shape: Shape): Tensor {
+  if (keyOrNoise.dtype === "f32") return keyOrNoise;
+  const word = (i: number): Tensor => keyOrNoise.slice(0, i, i + 1).reshape([]);
+  return new RandomStream([word(0), word(1)]).normal(shape);
+}
