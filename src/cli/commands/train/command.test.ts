@@ -1,0 +1,108 @@
+import { existsSync } from "node:fs";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { describe, expect, test } from "vitest";
+import { Workspace, expectOneLine, tinyTraining } from "../../../../test/support/workspace.ts";
+import type { WrongLine } from "../../../../test/support/workspace.ts";
+import { loadSharp } from "../../../io/images.node.ts";
+
+const workspace = new Workspace("train");
+
+const wrong: WrongLine[] = [
+  ["train --sedd 3", 2, /unknown option '--sedd' \(Did you mean --seed\?\)/],
+  ["train --steps 0", 2, /'--steps <n>' argument '0' is invalid. It must be a whole number of at least 1/],
+  ["train --steps many", 2, /'--steps <n>' argument 'many' is invalid/],
+  ["train --lr NaN", 2, /'--lr <x>' argument 'NaN' is invalid. It must be a number above 0/],
+  ["train --steps 2 --epochs 2", 2, /cannot be used with/],
+  ["train --device gpu", 2, /Allowed choices are auto, webgpu, wasm, reference/],
+  ["train --data nowhere", 1, /--data must be fashion-mnist, mnist, cifar10, or a path that exists, got nowhere/],
+  [
+    "train --data ramps-idx3-ubyte --batch-size 99 --device reference",
+    1,
+    /batchSize 99 needs as many images, .* has 16/,
+  ],
+  [
+    "train --data ramps-idx3-ubyte --batch-size 4 --dim-mults 1,2,4,8,16 --device reference",
+    1,
+    /must be divisible by 16 .* got 8 x 8/,
+  ],
+  [
+    "train --data ramps-idx3-ubyte --timesteps 10 --device reference",
+    1,
+    /steps must be a whole number from 1 to 10, got 40/,
+  ],
+];
+
+describe("unnoise train", { timeout: 60_000 }, () => {
+  test.for(wrong)("answers `unnoise %s` with exit code %i and one line", async (line) => {
+    await expectOneLine(workspace, line);
+    expect(existsSync(workspace.file("runs"))).toBe(false);
+  });
+
+  test("trains, draws, and says where everything is", async () => {
+    const { code, stdout, stderr } = await workspace.unnoise("train", tinyTraining, "--steps 5 --out whole");
+    expect(stderr).toBe("");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/data {4}ramps-idx3-ubyte: 16 images of 8 x 8 from the file ramps-idx3-ubyte/);
+    expect(stdout).toMatch(/step 5\/5 {2}loss \d\.\d{4} {2}[\d.]+ images\/s {2}0s left/);
+    expect(stdout).toContain("sample --checkpoint whole -n 16");
+    expect(await workspace.losses("whole")).toHaveLength(5);
+    expect(await readdir(workspace.file("whole", "checkpoints"))).toEqual(["step-3.safetensors", "step-5.safetensors"]);
+    expect(await readdir(workspace.file("whole", "samples"))).toEqual(["step-2.png", "step-4.png"]);
+    // Two rows of two images of 8 pixels and three gaps of 2, so large that an image has 128.
+    const grid = { width: 16 * 22, height: 16 * 22 };
+    expect(await workspace.pictureSize("whole", "samples.png")).toEqual({ ...grid, pages: 1 });
+    expect(await workspace.pictureSize("whole", "denoising.gif")).toEqual({ ...grid, pages: 4 });
+    expect(await workspace.pictureSize("whole", "loss.svg")).toEqual({ width: 720, height: 360, pages: 1 });
+  });
+
+  test("trains a diffusion without timesteps, whose checkpoint draws by its own defaults", async () => {
+    const edm = tinyTraining.replace("--timesteps 20", "");
+    const trained = await workspace.unnoise("train", edm, "--diffusion edm --steps 2 --out edm");
+    expect([trained.stderr, trained.code]).toEqual(["", 0]);
+    // Three levels by Heun's method.
+    expect(trained.stdout).toContain("Drawing 4 images in 3 steps");
+    const of = "--checkpoint edm --device reference -n 2";
+    expect((await workspace.unnoise("sample", `${of} --out edm.png`)).stderr).toBe("");
+    expect((await workspace.pictureSize("edm.png")).pages).toBe(1);
+    const spaced = await workspace.unnoise("sample", `${of} --sampler ddim --timestep-spacing leading`);
+    expect(spaced.stderr).toBe(
+      "unnoise: ddim: takes timestepSpacing karras alone where the model knows no timesteps, got leading\n",
+    );
+    const described = await workspace.unnoise("info", "edm", "--device", "reference");
+    expect(described.stdout).toContain("diffusion  EDM, sigmaData 0.5");
+    const likelihood = await workspace.unnoise("evaluate", "--nll --checkpoint edm --device reference");
+    expect(likelihood.stderr).toBe("unnoise: --nll: needs a model with timesteps, this one is of edm\n");
+  });
+
+  test("keeps what it learned up to a broken image, and goes on without it", async () => {
+    const sharp = await loadSharp();
+    await mkdir(workspace.file("pictures"));
+    const picture = await sharp({ create: { width: 8, height: 8, channels: 3, background: "red" } })
+      .png()
+      .toBuffer();
+    for (const name of "abcdefgh") await writeFile(workspace.file("pictures", `${name}.png`), picture);
+    // The order of a seed's first epoch is fixed: a comes in the second batch.
+    await writeFile(workspace.file("pictures", "a.png"), picture.subarray(0, 40));
+    const settings = "--image-size 8 --steps 4 --save-every 100 --sample-every 0 --samples 1 --out pictured";
+    const command = ["train", tinyTraining, "--data pictures", settings];
+    const broken = await workspace.unnoise(...command);
+    expect(broken.stderr).toMatch(/^unnoise: pictures\/a.png: cannot decode this image: [^\n]*\n$/);
+    expect(broken.code).toBe(1);
+    expect(broken.stdout).toContain("Stopped at step 1 with a checkpoint in pictured.\n");
+    await rm(workspace.file("pictures", "a.png"));
+    const mended = await workspace.unnoise(...command);
+    expect(mended.stderr).toBe("");
+    expect(mended.stdout).toContain("pictures has 7 images, 8 at the checkpoint: the next epoch begins\n");
+    expect(await workspace.losses("pictured")).toHaveLength(4);
+  });
+
+  test("stops in one line when training diverges, and keeps the checkpoint before", async () => {
+    const { code, stderr } = await workspace.unnoise(
+      "train",
+      tinyTraining,
+      "--steps 50 --save-every 1 --sample-every 0 --warmup-steps 0 --lr 1e30 --out diverged",
+    );
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^unnoise: training diverged at step \d+: .*Try a lower learning rate[^\n]*\n$/);
+  });
+});
