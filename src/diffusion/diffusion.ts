@@ -13,8 +13,9 @@ import type { NoiseLevel, NoiseLevels } from "./process/noise-level.ts";
 import { inversionPlan } from "./samplers/plan.ts";
 import type { LevelOptions, PlanOptions, SamplingPlan } from "./samplers/plan.ts";
 import { RESAMPLES } from "./samplers/repaint.ts";
-import { checkGiven, checkImages, checkedSeed, imagesShape, runPlan } from "./sampling/sampling.ts";
+import { checkGiven, checkImages, imagesShape, runPlan } from "./sampling/sampling.ts";
 import type { Samples, SamplingOptions } from "./sampling/sampling.ts";
+import { checkedImageSeed } from "./sampling/noise.ts";
 import { StepProgram } from "./sampling/step-program.ts";
 import type { StepLayout } from "./sampling/step-program.ts";
 
@@ -77,7 +78,8 @@ export abstract class Diffusion {
   abstract plan(options?: SamplerSettings): SamplingPlan;
 
   /**
-   * Makes images from noise. The same seed gives the same images on the same kind of backend.
+   * Makes images from noise. Image k of a seed is the same however many are drawn at a time (see `firstIndex`), on the
+   * same kind of backend.
    *
    * @returns f32 [batchSize, height, width, channels], about [-1, 1]; within it if predictions are clipped
    */
@@ -90,12 +92,12 @@ export abstract class Diffusion {
       throw new Error(`sample: strength below 1 leaves no noise to start from: give init, got strength ${strength}`);
     }
     const told = conditioningOf(model, shape[0], options);
-    const seed = checkedSeed(options.seed);
+    const seed = checkedImageSeed(options, shape[0]);
     const backend = options.backend ?? (await defaultBackend());
     const lowres = await givenLowres(model, this.levels, options, backend, shape, seed);
     const conditioning = { ...told, conditions: { ...told.conditions, ...lowres } };
     const layout = this.layout({ model, backend, shape, ...conditioning }, plan);
-    return this.lend(layout, (program) => runPlan(program, plan, conditioning, { ...options, seed }));
+    return this.lend(layout, (program) => runPlan(program, plan, conditioning, { ...options, ...seed }));
   }
 
   /**

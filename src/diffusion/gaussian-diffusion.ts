@@ -20,7 +20,8 @@ import { DiffusionProcess } from "./process/process.ts";
 import type { DiffusionProcessOptions } from "./process/process.ts";
 import { samplingPlan } from "./samplers/plan.ts";
 import type { SamplingPlan } from "./samplers/plan.ts";
-import { checkImages, checkedSeed, noiseKey } from "./sampling/sampling.ts";
+import { checkedImageSeed, noiseKey } from "./sampling/noise.ts";
+import { checkImages } from "./sampling/sampling.ts";
 import type { Samples, SamplingOptions } from "./sampling/sampling.ts";
 import { betaSchedule } from "./process/schedules.ts";
 import type { Betas, BetaSchedule } from "./process/schedules.ts";
@@ -171,7 +172,7 @@ export class GaussianDiffusion extends DiffusionProcess {
     const conditioning = conditioningOf(model, x.shape[0], options);
     return this.lend(this.layout({ model, backend, shape: x.shape, ...conditioning }, plan), async (program) => {
       await program.begin({ x, xStart: selfCondition, ...conditioning });
-      await program.step(plan.steps[index], noise ?? noiseKey(checkedSeed(seed), index));
+      await program.step(plan.steps[index], noise ?? noiseKey(checkedImageSeed({ seed }, x.shape[0]), index));
       return program.images();
     });
   }

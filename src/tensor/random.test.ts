@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { arraysOf, valuesOf } from "../../test/support/reference.ts";
 import { erf } from "../backend/reference/erf.ts";
-import { RandomStream, threefry2x32 } from "./random.ts";
+import { RandomStream, normalRows, threefry2x32 } from "./random.ts";
 import { full, iota, scalar } from "./tensor.ts";
 
 const word = (value: number) => scalar(value, "u32");
@@ -41,6 +41,22 @@ function kolmogorovSmirnov(values: readonly number[], cumulative: (x: number) =>
 /** What the statistic exceeds in one sample of a thousand. */
 const CRITICAL = 1.95;
 const COUNT = 20000;
+
+describe("random rows", () => {
+  const draw = (rows: number, firstRow: number, seed = 1) =>
+    valuesOf(normalRows([word(seed), word(2)], word(firstRow), [rows, 2, 5]));
+
+  test("are standard normal, and the same whichever are drawn with them", async () => {
+    const whole = await draw(2000, 0);
+    expect(kolmogorovSmirnov(whole, (x) => (1 + erf(x * Math.SQRT1_2)) / 2)).toBeLessThan(CRITICAL);
+    expect(await draw(3, 1234)).toEqual(whole.slice(12340, 12370));
+  });
+
+  test("are others for another key, and for any row below 2^32", async () => {
+    const drawn = [await draw(1, 0), await draw(1, 0, 2), await draw(1, 2 ** 31), await draw(1, 2 ** 32 - 1)];
+    expect(new Set(drawn.map(String)).size).toBe(4);
+  });
+});
 
 describe("a random stream", () => {
   test("draws uniform numbers that are multiples of 2^-24 in [0, 1)", async () => {

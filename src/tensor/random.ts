@@ -63,15 +63,9 @@ export class RandomStream {
     return toUnit(this.bits(shape)[0]);
   }
 
-  /** Standard normal numbers by the Box-Muller transform. */
+  /** Standard normal numbers. */
   normal(shape: Shape): Tensor {
-    const [a, b] = this.bits(shape);
-    const radius = toUnit(a).negate().add(1).log().multiply(-2).sqrt();
-    return radius.multiply(
-      toUnit(b)
-        .multiply(2 * Math.PI)
-        .cos(),
-    );
+    return boxMuller(this.bits(shape));
   }
 
   /** i32 numbers, uniform in [0, limit); limit may be at most 2^24. */
@@ -85,6 +79,29 @@ export class RandomStream {
       .convert("i32")
       .minimum(limit - 1);
   }
+}
+
+/**
+ * Standard normal rows (of the first axis): row i follows from the key and `firstRow` + i alone, however many others are
+ * drawn beside it and of whatever number they are.
+ *
+ * @param key two u32 scalars
+ * @param firstRow u32 scalar
+ */
+export function normalRows(key: readonly [Tensor, Tensor], firstRow: Tensor, shape: Shape): Tensor {
+  const flat = [shape[0], sizeOf(shape.slice(1))];
+  const counter = [iota(flat, 1, "u32"), iota(flat, 0, "u32").add(firstRow)] as const;
+  return boxMuller(threefry2x32(key, counter)).reshape(shape);
+}
+
+/** Standard normal numbers from two random words each (Box & Muller 1958). */
+function boxMuller([a, b]: readonly [Tensor, Tensor]): Tensor {
+  const radius = toUnit(a).negate().add(1).log().multiply(-2).sqrt();
+  return radius.multiply(
+    toUnit(b)
+      .multiply(2 * Math.PI)
+      .cos(),
+  );
 }
 
 function toUnit(bits: Tensor): Tensor {

@@ -4,14 +4,13 @@ import type { Compiled } from "../../backend/compile.ts";
 import { defaultBackend } from "../../backend/default.ts";
 import { ndarray } from "../../tensor/ndarray.ts";
 import type { NdArray } from "../../tensor/ndarray.ts";
-import { RandomStream } from "../../tensor/random.ts";
 import { formatShape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { refuseLowres } from "../sampling/cascade.ts";
 import { conditioningOf } from "../sampling/conditioning.ts";
 import type { Denoiser } from "../denoiser.ts";
 import type { DiffusionProcess } from "../process/process.ts";
-import { checkedSeed, noiseKey } from "../sampling/sampling.ts";
+import { checkedImageSeed, keyedNoise, noiseKey } from "../sampling/noise.ts";
 import { boundTerm } from "./variational-bound.ts";
 
 export interface BitsPerDimOptions {
@@ -56,7 +55,7 @@ export async function bitsPerDim(
   const { batchSize = 64, onStep, signal } = options;
   checkArguments(images, model, batchSize);
   refuseLowres("bitsPerDim", model);
-  const seed = checkedSeed(options.seed);
+  const { seed } = checkedImageSeed(options, count);
   const { timesteps } = diffusion;
   const steps = timesteps * Math.ceil(count / batchSize);
   const prior = priorTerms(diffusion, images);
@@ -72,8 +71,8 @@ export async function bitsPerDim(
       const told = classes ? [ndarray(Int32Array.from(classes.data.subarray(first, first + size)), [size])] : [];
       for (let t = timesteps - 1; t >= 0; t--) {
         signal?.throwIfAborted();
-        const [time, place] = [ndarray([t], [], "i32"), ndarray([first], [], "u32")];
-        const { term } = await termOf(batch, time, noiseKey(seed, t), place, ...told);
+        const key = noiseKey({ seed, firstIndex: first }, t);
+        const { term } = await termOf(batch, ndarray([t], [], "i32"), key, ...told);
         for (const [i, value] of term.data.entries()) {
           total[first + i] += value;
           terms[t] += value / count;
@@ -89,10 +88,8 @@ export async function bitsPerDim(
 
 /** L_t of a batch of images at a timestep; the noise of an image follows from its place among all. */
 function termProgram(diffusion: DiffusionProcess, model: Denoiser, backend: Backend): Compiled<"term"> {
-  return compile(backend, (xStart, t, key, first, classes?: Tensor) => {
-    const word = (i: number) => key.slice(0, i, i + 1).reshape([]);
-    const noise = new RandomStream([word(0), word(1)], first).normal(xStart.shape);
-    const x = diffusion.qSample(xStart, t, noise);
+  return compile(backend, (xStart, t, key, classes?: Tensor) => {
+    const x = diffusion.qSample(xStart, t, keyedNoise(key, xStart.shape));
     const output = diffusion.modelOutput(model, x, t, { classes });
     const step = diffusion.reverseStep(output, x, t, { clipDenoised: true });
     return { outputs: { term: boundTerm(diffusion, xStart, x, t, step) } };

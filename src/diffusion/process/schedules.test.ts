@@ -16,7 +16,7 @@ import {
 import type { BetaSchedule } from "./schedules.ts";
 
 const fixture = (name: string): unknown =>
-  JSON.parse(readFileSync(new URL(`../../test/fixtures/parity/${name}.json`, import.meta.url), "utf8"));
+  JSON.parse(readFileSync(new URL(`../../../test/fixtures/parity/${name}.json`, import.meta.url), "utf8"));
 
 describe("the beta schedules", () => {
   const recorded = fixture("schedules") as Record<`${BetaSchedule}_beta_schedule`, Record<string, number[]>>;

@@ -12,7 +12,9 @@ import type { ConditionArrays } from "./conditioning.ts";
 import type { Denoiser } from "../denoiser.ts";
 import type { Diffusion } from "../diffusion.ts";
 import type { NoiseLevels } from "../process/noise-level.ts";
-import { LOWRES_NOISE, noisedImages } from "./starting-images.ts";
+import { LOWRES_NOISE } from "./noise.ts";
+import type { ImageSeed } from "./noise.ts";
+import { noisedImages } from "./starting-images.ts";
 
 /** What a stage of a cascade starts from: images of less resolution, such as those that the stage before has drawn. */
 export interface LowresOptions {
@@ -57,7 +59,7 @@ export async function givenLowres(
   { lowresCondImg, lowresSampleNoiseLevel: share = 0.2 }: LowresOptions,
   backend: Backend,
   shape: Shape,
-  seed: number,
+  seed: ImageSeed,
 ): Promise<ConditionArrays> {
   if (!lowresCond && !lowresCondImg) return {};
   if (!lowresCond) throw new Error("sample: got a lowresCondImg, but the model was made without lowresCond");

@@ -7,7 +7,8 @@ import type { ConditioningOptions } from "./conditioning.ts";
 import type { Denoiser } from "../denoiser.ts";
 import type { Diffusion, SampleOptions } from "../diffusion.ts";
 import type { Samples } from "./sampling.ts";
-import { checkImages, checkedSeed } from "./sampling.ts";
+import { checkImages } from "./sampling.ts";
+import { checkedSeed } from "./noise.ts";
 import { noisedImages } from "./starting-images.ts";
 
 /**
@@ -24,6 +25,7 @@ export interface InterpolationOptions extends Omit<
   SampleOptions,
   | "batchSize"
   | "imageSize"
+  | "firstIndex"
   | "start"
   | "init"
   | "image"
@@ -133,7 +135,8 @@ async function mixing(
   const seed = checkedSeed(options.seed);
   const way = { ...options, sampler, steps, strength, seed };
   const { start } = diffusion.plan(way);
-  const noised = (images: NdArray) => noisedImages(options.backend, images.shape, seed, images, start);
+  const noised = (images: NdArray) =>
+    noisedImages(options.backend, images.shape, { seed, firstIndex: 0 }, images, start);
   const [from, to] = [await noised(ends.from), await noised(ends.to)];
   const classes = classesBetween(ends, lams);
   return diffusion.sample(model, { ...way, classes, start: between(from, to, lams, linear) });

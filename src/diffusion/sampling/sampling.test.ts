@@ -1,11 +1,13 @@
 import { afterAll, describe, expect, test } from "vitest";
-import { largestDifference } from "../../../test/support/evaluate.ts";
+import { evaluate, largestDifference } from "../../../test/support/evaluate.ts";
 import { GaussianDenoiser } from "../../../test/support/gaussian-denoiser.ts";
 import { Random } from "../../../test/support/random.ts";
 import { createWasmBackend } from "../../backend/wasm/wasm-backend.node.ts";
 import { Unet } from "../../models/unet/unet.ts";
 import { ndarray } from "../../tensor/ndarray.ts";
 import type { NdArray } from "../../tensor/ndarray.ts";
+import { RandomStream } from "../../tensor/random.ts";
+import { scalar } from "../../tensor/tensor.ts";
 import type { Denoiser } from "../denoiser.ts";
 import { GaussianDiffusion } from "../gaussian-diffusion.ts";
 import type { SamplingProgress } from "./sampling.ts";
@@ -88,7 +90,8 @@ describe("samples of normal pixels, whose best network is known", () => {
   });
 
   test("by DDIM with a tenth of the steps are close to those with all", async () => {
-    const few = { ...options, batchSize: 1, imageSize: 8 };
+    const stream = new RandomStream([scalar(1, "u32"), scalar(2 ** 32 - 1, "u32")]);
+    const few = { ...options, imageSize: 8, start: await evaluate(() => stream.normal([1, 8, 8, 1])) };
     const all = await unclipped.ddimSample(truth, few);
     const tenth = await unclipped.ddimSample(truth, { ...few, steps: 20 });
     expect(largestDifference(tenth.data, all.data)).toBeLessThan(0.15);

@@ -1,6 +1,5 @@
 import type { Backend } from "../../backend/backend.ts";
 import { allocate } from "../../tensor/dtype.ts";
-import { ndarray } from "../../tensor/ndarray.ts";
 import type { NdArray } from "../../tensor/ndarray.ts";
 import { formatShape, sameShape } from "../../tensor/shape.ts";
 import type { Shape } from "../../tensor/shape.ts";
@@ -8,6 +7,8 @@ import type { LowresOptions } from "./cascade.ts";
 import { countOf } from "./conditioning.ts";
 import type { Conditioning, ConditioningOptions } from "./conditioning.ts";
 import type { SamplingPlan } from "../samplers/plan.ts";
+import { checkedImageSeed, noiseKey } from "./noise.ts";
+import type { ImageSeed } from "./noise.ts";
 import { drawNoise, noisedImages } from "./starting-images.ts";
 import type { StepProgram } from "./step-program.ts";
 
@@ -28,8 +29,13 @@ export interface SamplingOptions extends ConditioningOptions, LowresOptions {
   readonly batchSize?: number;
   /** One side of square images, or [height, width], in pixels. Images that are given know it. */
   readonly imageSize?: number | readonly [number, number];
-  /** A whole number below 2^32; without one, other images each time. Image i does not depend on the batch size. */
+  /** A whole number below 2^32; without one, other images each time. */
   readonly seed?: number;
+  /**
+   * The number of the batch's first image among those of the seed, from 0 (the default). Image k of a seed follows from
+   * the seed and k alone: however many are drawn at a time, and those of no two seeds have noise in common.
+   */
+  readonly firstIndex?: number;
   /** Where to compute; without one, on the default backend. */
   readonly backend?: Backend;
   /** Images of the first noise level to start from instead of noise, [batchSize, height, width, channels]. */
@@ -64,7 +70,7 @@ export async function runPlan(
   options: SamplingOptions,
 ): Promise<Samples> {
   const { backend, shape } = program.layout;
-  const seed = checkedSeed(options.seed);
+  const seed = checkedImageSeed(options, shape[0]);
   const steps = plan.steps.length;
   const wanted = wantedSteps(options.returnSteps, steps);
   const kept: { step: number; images: NdArray }[] = [];
@@ -86,17 +92,6 @@ export async function runPlan(
     await options.onStep({ step, steps, timestep: next.level.timestep, images, xStart });
   }
   return { ...(await program.images()), steps: kept };
-}
-
-/** What the noise of a step follows from. */
-export function noiseKey(seed: number, step: number): NdArray {
-  return ndarray([seed, step], [2], "u32");
-}
-
-/** @throws unless the seed is a whole number below 2^32; without a seed, draws one */
-export function checkedSeed(seed: number = Math.floor(Math.random() * 2 ** 32)): number {
-  if (Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32) return seed;
-  throw new Error(`seed: must be a whole number from 0 to ${2 ** 32 - 1}, got ${seed}`);
 }
 
 /** The shape of the images that are asked for. */
@@ -141,7 +136,7 @@ async function startOf(
   { init }: SamplingOptions,
   backend: Backend,
   shape: Shape,
-  seed: number,
+  seed: ImageSeed,
   { start }: SamplingPlan,
 ): Promise<NdArray> {
   return init ? noisedImages(backend, shape, seed, init, start) : drawNoise(backend, shape, seed);

@@ -6,7 +6,7 @@ import { Random } from "../../../test/support/random.ts";
 import { ReferenceBackend } from "../../backend/reference/backend.ts";
 import { createWasmBackend } from "../../backend/wasm/wasm-backend.node.ts";
 import { ndarray } from "../../tensor/ndarray.ts";
-import { RandomStream } from "../../tensor/random.ts";
+import { normalRows } from "../../tensor/random.ts";
 import { concatenate, scalar } from "../../tensor/tensor.ts";
 import type { Denoiser, Objective } from "../denoiser.ts";
 import { GaussianDiffusion } from "../gaussian-diffusion.ts";
@@ -44,7 +44,7 @@ const modelOnHost = (x: number, { alpha, sigma, timestep }: NoiseLevel): number 
 /** The noise of each step of a seed. */
 async function drawn(steps: number): Promise<readonly ArrayLike<number>[]> {
   const noise = Array.from({ length: steps }, (_, step) =>
-    evaluate(() => new RandomStream([scalar(seed, "u32"), scalar(step, "u32")]).normal(shape)),
+    evaluate(() => normalRows([scalar(seed, "u32"), scalar(step, "u32")], scalar(0, "u32"), shape)),
   );
   return (await Promise.all(noise)).map(({ data }) => data);
 }

@@ -4,7 +4,6 @@ import type { Compiled } from "../../backend/compile.ts";
 import type { Conditions } from "../../models/conditions.ts";
 import { ndarray } from "../../tensor/ndarray.ts";
 import type { NdArray } from "../../tensor/ndarray.ts";
-import { RandomStream } from "../../tensor/random.ts";
 import { sameShape, sizeOf } from "../../tensor/shape.ts";
 import type { Shape } from "../../tensor/shape.ts";
 import { valueOf } from "../../tensor/tensor.ts";
@@ -16,6 +15,7 @@ import type { Denoiser, ModelOutput } from "../denoiser.ts";
 import type { Diffusion } from "../diffusion.ts";
 import { NO_GUIDANCE, gradientFactor, guidanceKind, guidedPrediction } from "./guidance.ts";
 import type { Guidance } from "./guidance.ts";
+import { keyedNoise } from "./noise.ts";
 import { factors } from "../samplers/combination.ts";
 import type { SamplerStep } from "../samplers/sampler.ts";
 
@@ -105,7 +105,7 @@ export class StepProgram {
     await this.#known.mask.write(known.mask.data);
   }
 
-  /** @param keyOrNoise u32 [2] to draw the noise from, or the noise itself, f32 shaped as the images */
+  /** @param keyOrNoise a `noiseKey` to draw the noise from, or the noise itself, f32 shaped as the images */
   async step({ level, x, memory = [], varianceSpread = 0, known }: SamplerStep, keyOrNoise: NdArray): Promise<void> {
     const places = this.layout.memory;
     const rows = [x, ...Array.from({ length: places }, (_, i) => memory[i] ?? {})];
@@ -220,6 +220,5 @@ function sameShapes(a: ConditionArrays, b: ConditionArrays): boolean {
 
 function noiseOf(keyOrNoise: Tensor, shape: Shape): Tensor {
   if (keyOrNoise.dtype === "f32") return keyOrNoise;
-  const word = (i: number): Tensor => keyOrNoise.slice(0, i, i + 1).reshape([]);
-  return new RandomStream([word(0), word(1)]).normal(shape);
+  return keyedNoise(keyOrNoise, shape);
 }
