@@ -1,8 +1,7 @@
 import type { Backend } from "../../backend/backend.ts";
 import { compile } from "../../backend/compile.ts";
 import type { NdArray } from "../../tensor/ndarray.ts";
-import type { Tensor } from "../../tensor/tensor.ts";
-import { dots, norms, randomVectors } from "./pairwise.ts";
+import { centred, dots, meanVector, randomVectors } from "./pairwise.ts";
 
 export interface KernelDistanceOptions {
   /** Pairs of random subsets that are compared; default 100. */
@@ -24,6 +23,9 @@ export interface KernelDistance {
  * The Kernel Inception Distance (Bińkowski et al. 2018, 1801.01401): the unbiased estimate of the squared maximum mean
  * discrepancy (equation 4) with the kernel k(x, y) = (x . y / size + 1)^3, over random subsets of both sets.
  *
+ * The kernel is not the same everywhere, as distances are, but x . y = c . c + c . (x - c) + c . (y - c) + (x - c) . (y - c)
+ * for any centre c: float32 multiplies the small differences alone, and all sums are in float64.
+ *
  * @param a feature vectors [m, size]
  * @param b feature vectors [n, size]
  */
@@ -36,15 +38,31 @@ export async function kernelDistance(
   const { subsets = 100, seed = 0 } = options;
   const subsetSize = Math.min(options.subsetSize ?? 1000, a.shape[0], b.shape[0]);
   if (!(subsetSize >= 2)) throw new Error(`KID needs at least 2 images on both sides, got ${subsetSize}`);
-  const program = compile(backend, (x, y) => ({
-    outputs: { xx: sumOverOthers(x), yy: sumOverOthers(y), xy: kernel(dots(x, y), x).sum(1) },
-  }));
+  const size = a.shape[1];
+  const centre = middle(meanVector(a), meanVector(b));
+  const atCentre = dot(centre, centre) / size + 1;
+  const program = compile(backend, (x, y) => ({ outputs: { products: dots(x, y) } }));
+  /** The kernel of some centred vectors with others, summed over all pairs, but those of a vector with itself. */
+  const sum = async (x: NdArray, y: NdArray): Promise<number> => {
+    const { products } = await program(x, y);
+    const [ofX, ofY] = [x, y].map((vectors) => projections(vectors, centre));
+    let total = 0;
+    for (let row = 0; row < subsetSize; row++) {
+      for (let column = 0; column < subsetSize; column++) {
+        if (x === y && row === column) continue;
+        const product = ofX[row] + ofY[column] + products.data[row * subsetSize + column];
+        total += lessAtCentre(product / size, atCentre);
+      }
+    }
+    return total;
+  };
   const estimates: number[] = [];
   for (let subset = 0; subset < subsets; subset++) {
-    const [x, y] = [a, b].map((vectors, side) => randomVectors(vectors, subsetSize, seed, 2 * subset + side));
-    const { xx, yy, xy } = await program(x, y);
-    const within = (total(xx) + total(yy)) / (subsetSize * (subsetSize - 1));
-    estimates.push(within - (2 * total(xy)) / subsetSize ** 2);
+    const [x, y] = [a, b].map((vectors, side) =>
+      centred(randomVectors(vectors, subsetSize, seed, 2 * subset + side), centre),
+    );
+    const within = ((await sum(x, x)) + (await sum(y, y))) / (subsetSize * (subsetSize - 1));
+    estimates.push(within - (2 * (await sum(x, y))) / subsetSize ** 2);
   }
   program.dispose();
   const mean = estimates.reduce((sum, value) => sum + value, 0) / subsets;
@@ -52,19 +70,27 @@ export async function kernelDistance(
   return { mean, std: Math.sqrt(variance) };
 }
 
-function kernel(products: Tensor, { shape: [, size] }: Tensor): Tensor {
-  const base = products.multiply(1 / size).add(1);
-  return base.square().multiply(base);
+/**
+ * (u + k)^3 - k^3, the kernel less its value between the centre and itself. That counts as much within the sets as
+ * between them, and would take the digits of what is left.
+ */
+function lessAtCentre(u: number, k: number): number {
+  return u * (3 * k * k + u * (3 * k + u));
 }
 
-/** For each vector the sum of the kernel with every other vector of its set. */
-function sumOverOthers(x: Tensor): Tensor {
-  return kernel(dots(x, x), x)
-    .sum(1)
-    .subtract(kernel(norms(x), x).reshape([-1]));
+function middle(a: Float64Array, b: Float64Array): Float64Array {
+  return a.map((value, i) => (value + b[i]) / 2);
 }
 
-/** In float64: what is left of sums that nearly cancel should not be their rounding. */
-function total({ data }: NdArray): number {
-  return (data as Float32Array).reduce((sum, value) => sum + value, 0);
+/** The inner product of each centred vector with the centre. */
+function projections({ data, shape: [count, size] }: NdArray, centre: Float64Array): Float64Array {
+  return Float64Array.from({ length: count }, (_, row) => {
+    let product = 0;
+    for (let i = 0; i < size; i++) product += data[row * size + i] * centre[i];
+    return product;
+  });
+}
+
+function dot(a: Float64Array, b: Float64Array): number {
+  return a.reduce((sum, value, i) => sum + value * b[i], 0);
 }

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Random } from "../../../test/support/random.ts";
 import { ReferenceBackend } from "../../backend/reference/backend.ts";
 import { ndarray } from "../../tensor/ndarray.ts";
@@ -126,4 +126,60 @@ test("tiles cover all pairs of sets that are larger than one", async () => {
     }
   }
   expect(seen).toBe(1100 * 4200);
+});
+
+describe.each([
+  ["offset 100 and deviation 0.1", 100, 0.1],
+  ["offset -3000 and deviation 1", -3000, 1],
+  ["no offset and deviation 1e-4", 0, 1e-4],
+])("features with %s", (_, offset, deviation) => {
+  const random = new Random(8);
+  // Enough for the digits of |a|^2 to matter, and samples that are a little off.
+  const features = (shift: number) => {
+    const { data } = random.array([80, 16]);
+    const values = data.map((value) => offset + deviation * (value + shift));
+    return ndarray(values, [80, 16]);
+  };
+  const [real, fake] = [features(0), features(0.3)];
+  const row = ({ data }: NdArray, i: number) => Array.from(data.subarray(16 * i, 16 * (i + 1)));
+  const rows = (vectors: NdArray) => Array.from({ length: 80 }, (_, i) => row(vectors, i));
+  const squared = (a: readonly number[], b: readonly number[]) => a.reduce((sum, x, k) => sum + (x - b[k]) ** 2, 0);
+
+  test("have the precision and recall that float64 finds", async () => {
+    const radii = (set: readonly number[][]) =>
+      set.map((a) => set.map((b) => squared(a, b)).toSorted((x, y) => x - y)[3]);
+    const covered = (points: readonly number[][], set: readonly number[][]) => {
+      const within = radii(set);
+      return points.filter((a) => set.some((b, i) => squared(a, b) <= within[i])).length / points.length;
+    };
+    const { precision, recall } = await precisionRecall(distances, real, fake);
+    expect(precision).toBe(covered(rows(fake), rows(real)));
+    expect(recall).toBe(covered(rows(real), rows(fake)));
+    expect(precision).toBeGreaterThan(0.1);
+    expect(precision).toBeLessThan(0.99);
+  });
+
+  test("have the nearest neighbours that float64 finds", async () => {
+    const { indices } = await nearestNeighbours(distances, fake, [{ start: 0, vectors: real }]);
+    const expected = rows(fake).map((a) => {
+      const all = rows(real).map((b) => squared(a, b));
+      return all.indexOf(Math.min(...all));
+    });
+    expect(Array.from(indices)).toEqual(expected);
+  });
+
+  test("have the KID that exact arithmetic finds", async () => {
+    // In whole multiples of 2^-60, so that nothing is lost between terms of 10^20.
+    const exact = (vectors: NdArray) => rows(vectors).map((a) => a.map((x) => BigInt(x * 2 ** 60)));
+    const kernel = (a: readonly bigint[], b: readonly bigint[]) =>
+      (a.reduce((sum, x, k) => sum + x * b[k], 0n) + 16n * 2n ** 120n) ** 3n;
+    const total = (a: readonly bigint[][], b: readonly bigint[][]) =>
+      a.reduce((sum, x, i) => b.reduce((sum, y, j) => (a === b && i === j ? sum : sum + kernel(x, y)), sum), 0n);
+    const [x, y] = [exact(real), exact(fake)];
+    // Mean within both less twice the mean between, over 79 * 80 * 80.
+    const difference = 80n * (total(x, x) + total(y, y)) - 2n * 79n * total(x, y);
+    const expected = Number(difference / 2n ** 320n) / 2 ** 40 / 16 ** 3 / (79 * 80 * 80);
+    const { mean } = await kernelDistance(backend, real, fake, { subsets: 1 });
+    expect(Math.abs(mean / expected - 1)).toBeLessThan(1e-4);
+  });
 });

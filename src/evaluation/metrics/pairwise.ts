@@ -26,6 +26,25 @@ export function vectors({ data, shape: [, size] }: NdArray, start: number, end: 
   return ndarray(data.subarray(start * size, end * size), [end - start, size]);
 }
 
+/** The mean of vectors [n, size], in float64. */
+export function meanVector({ data, shape: [count, size] }: NdArray): Float64Array {
+  const mean = new Float64Array(size);
+  for (let row = 0; row < count; row++) {
+    for (let i = 0; i < size; i++) mean[i] += data[row * size + i] / count;
+  }
+  return mean;
+}
+
+/** Vectors [n, size] less another: near 0, float32 keeps the digits that tell them apart. */
+export function centred({ data, shape }: NdArray, centre: Float64Array): NdArray {
+  const size = centre.length;
+  const differences = new Float32Array(data.length);
+  for (let row = 0; row < shape[0]; row++) {
+    for (let i = 0; i < size; i++) differences[row * size + i] = data[row * size + i] - centre[i];
+  }
+  return ndarray(differences, shape);
+}
+
 /** Copies of some vectors of [n, size]. */
 export function vectorsAt({ data, shape: [, size] }: NdArray, indices: Uint32Array): NdArray {
   const some = new Float32Array(indices.length * size);
@@ -40,17 +59,19 @@ export function randomVectors(all: NdArray, length: number, seed: number, draw =
 
 /**
  * Computes squared Euclidean distances between f32 vectors [m, size] and [n, size] as |a|^2 + |b|^2 - 2 a.b, tile by
- * tile. Their error is that of float32 for |a|^2 + |b|^2, so centred vectors give better ones.
+ * tile. Both sets are centred at the mean of the first, for the error is that of float32 for |a|^2 + |b|^2.
  */
 export function distancesOn(backend: Backend): { readonly distances: Distances; readonly dispose: () => void } {
   const program = compile(backend, (a, b) => ({
     outputs: { squared: norms(a).add(norms(b).transpose()).subtract(dots(a, b).multiply(2)).maximum(0) },
   }));
   async function* distances(a: NdArray, b: NdArray): AsyncGenerator<DistanceTile> {
+    const centre = meanVector(a);
+    const [queries, all] = [centred(a, centre), centred(b, centre)];
     for (let row = 0; row < a.shape[0]; row += ROWS) {
-      const some = vectors(a, row, Math.min(row + ROWS, a.shape[0]));
+      const some = vectors(queries, row, Math.min(row + ROWS, a.shape[0]));
       for (let column = 0; column < b.shape[0]; column += COLUMNS) {
-        const others = vectors(b, column, Math.min(column + COLUMNS, b.shape[0]));
+        const others = vectors(all, column, Math.min(column + COLUMNS, b.shape[0]));
         const { squared } = await program(some, others);
         const [rows, columns] = squared.shape;
         yield { firstRow: row, firstColumn: column, rows, columns, distances: Float32Array.from(squared.data) };
