@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { extname } from "node:path";
 import type Sharp from "sharp";
 import { writeFileAtomic } from "./atomic.node.ts";
@@ -16,9 +17,14 @@ export interface DecodeOptions {
   readonly channels: number;
 }
 
-/** sharp is loaded when it is first needed: it takes time, and most commands start without it. */
+const require = createRequire(import.meta.url);
+
+/**
+ * sharp is loaded when it is first needed: it takes time, and most commands start without it. It is required, because
+ * its module for `import` reads JSON in a way that Node has only since 20.10.
+ */
 export async function loadSharp(): Promise<typeof Sharp> {
-  return (await import("sharp")).default;
+  return require("sharp") as typeof Sharp;
 }
 
 /**

@@ -1,17 +1,19 @@
-import { execFile, execFileSync } from "node:child_process";
-import { cp, mkdtemp, readFile, readdir, rm, stat, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { delimiter, dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { cp, readFile, readdir, stat, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { createServer } from "vite";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type * as Unnoise from "../../src/index.ts";
+import { loadSharp } from "../../src/io/images.node.ts";
 import { findChromium, launchChromium } from "../browser/chromium.ts";
 import { Site } from "../browser/site.ts";
+import { OLDEST_NODE, fetchNode, machineNode } from "./nodes.ts";
+import { RegistryUnreachable, shell } from "./npm.ts";
+import { PackedProject, ROOT, readJson } from "./packed-project.ts";
 
 const execute = promisify(execFile);
-const root = fileURLToPath(new URL("../..", import.meta.url));
 const MINUTES = 60_000;
 
 interface Manifest {
@@ -22,39 +24,9 @@ interface Lockfile {
   readonly packages: Record<string, unknown>;
 }
 
-/** The PATH without what npm put before it for its scripts. */
-const machinePath = (process.env.PATH ?? "")
-  .split(delimiter)
-  .filter((folder) => !folder.includes("node_modules"))
-  .join(delimiter);
-
-/** The environment of a stranger's shell whose Node is `node`: nothing of the npm that runs the tests. */
-function shellWith(node: string): NodeJS.ProcessEnv {
-  const own = Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_|VITEST|INIT_CWD)/i.test(name));
-  return { ...Object.fromEntries(own), PATH: [dirname(node), machinePath].join(delimiter) };
-}
-
-/** This Node, and the machine's own where the package supports it. */
-function supportedNodes(): string[] {
-  try {
-    const report = execFileSync("node", ["-p", "process.execPath + '\\n' + process.version"], {
-      env: { ...process.env, PATH: machinePath },
-      encoding: "utf8",
-    });
-    const [path = "", version = ""] = report.trim().split("\n");
-    const [major = 0, minor = 0] = version.slice(1).split(".").map(Number);
-    const isSupported = major > 20 || (major === 20 && minor >= 9);
-    return isSupported && path !== process.execPath ? [process.execPath, path] : [process.execPath];
-  } catch {
-    return [process.execPath];
-  }
-}
-
-const readJson = async <T>(path: string) => JSON.parse(await readFile(path, "utf8")) as T;
-
 /** Compiles a project with our compiler and returns what it complains of. */
 async function compile(project: string): Promise<string> {
-  const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
+  const tsc = join(ROOT, "node_modules", "typescript", "bin", "tsc");
   const end = (error: unknown) => error as { stdout: string };
   const { stdout } = await execute(process.execPath, [tsc, "-p", project]).catch(end);
   return stdout;
@@ -75,6 +47,20 @@ const CONSUMER_CONFIG = {
   compilerOptions: { target: "es2023", module: "nodenext", strict: true, types: [], skipLibCheck: true },
   include: ["main.ts"],
 };
+
+/** Gray levels of an image file. */
+async function pixelsOf(path: string): Promise<Uint8Array> {
+  const sharp = await loadSharp();
+  return new Uint8Array(await sharp(path).toColourspace("b-w").raw().toBuffer());
+}
+
+/** Files that a document of the package links to and the package lacks. */
+async function deadLinks(installed: string, document: string): Promise<string[]> {
+  const text = await readFile(join(installed, document), "utf8");
+  const links = [...text.matchAll(/\]\((?!\w+:|#)([^)#]+)(?:#[^)]*)?\)/g)].map(([, path]) => path);
+  const isDead = (path: string) => !existsSync(join(installed, dirname(document), path));
+  return links.filter(isDead).map((path) => `${document}: ${path}`);
+}
 
 // What a page has as a global, see test/browser/page.
 declare const unnoise: typeof Unnoise;
@@ -99,43 +85,59 @@ async function sampledBy(url: string): Promise<string> {
 }
 
 describe("the packed package in an empty project", () => {
-  let project: string;
+  let project: PackedProject | undefined;
+  let folder: string;
   let installed: string;
   let typeErrors: string;
+  let unreachable = "";
 
   beforeAll(async () => {
-    project = await mkdtemp(join(tmpdir(), "unnoise-package-"));
-    installed = join(project, "node_modules", "unnoise");
-    const env = shellWith(process.execPath);
-    await execute("npm", ["pack", "--pack-destination", project], { cwd: root, env });
-    const tarball = (await readdir(project)).find((name) => name.endsWith(".tgz"));
-    await writeFile(join(project, "package.json"), JSON.stringify({ private: true, type: "module" }));
-    await writeFile(join(project, "main.ts"), CONSUMER);
-    await writeFile(join(project, "tsconfig.json"), JSON.stringify(CONSUMER_CONFIG));
-    const flags = ["--no-audit", "--no-fund", "--prefer-offline"];
-    await execute("npm", ["install", `./${tarball}`, ...flags], { cwd: project, env });
-    typeErrors = await compile(project);
-    await cp(join(root, "test", "browser", "page"), join(project, "page"), { recursive: true });
+    try {
+      project = await PackedProject.create();
+    } catch (error) {
+      if (!(error instanceof RegistryUnreachable)) throw error;
+      unreachable = error.message;
+      return;
+    }
+    ({ folder, installed } = project);
+    await writeFile(join(folder, "main.ts"), CONSUMER);
+    await writeFile(join(folder, "tsconfig.json"), JSON.stringify(CONSUMER_CONFIG));
+    typeErrors = await compile(folder);
+    await cp(join(ROOT, "test", "browser", "page"), join(folder, "page"), { recursive: true });
   }, 5 * MINUTES);
+  afterAll(() => project?.remove());
+  beforeEach(({ skip }) => skip(unreachable !== "", unreachable));
 
-  afterAll(() => rm(project, { recursive: true, force: true }));
-
-  test("is compiled code, a manifest, a README, a licence and the data that it starts from, and small", async () => {
+  test("is compiled code, a manifest, documents, examples, a licence and the data that it starts from, and small", async () => {
     const paths = await readdir(installed, { recursive: true });
     const stats = await Promise.all(paths.map(async (path) => ({ path, stats: await stat(join(installed, path)) })));
     const files = stats.filter((entry) => entry.stats.isFile());
 
     expect(files.map(({ path }) => path)).toEqual(expect.arrayContaining(["LICENSE", "README.md", "package.json"]));
     const allowed =
-      /^(LICENSE|README\.md|package\.json|data[\\/]fashion-mnist(-classes|-classifier)?[\\/].*|dist[\\/].*(?<!\.test)(\.js|\.d\.ts))$/;
+      /^(LICENSE|(README|CONTRIBUTING)\.md|package\.json|(docs|examples)[\\/].*|data[\\/]fashion-mnist(-classes|-classifier)?[\\/].*|dist[\\/].*(?<!\.test)(\.js|\.d\.ts))$/;
     expect(files.map(({ path }) => path).filter((path) => !allowed.test(path))).toEqual([]);
-    expect(files.reduce((bytes, entry) => bytes + entry.stats.size, 0)).toBeLessThan(7_500_000);
+    const [documents, rest] = [true, false].map((wanted) =>
+      files
+        .filter(({ path }) => /^(docs|examples)[\\/]/.test(path) === wanted)
+        .reduce((bytes, entry) => bytes + entry.stats.size, 0),
+    );
+    expect(documents).toBeLessThan(1_000_000);
+    expect(rest).toBeLessThan(7_500_000);
+  });
+
+  test("has every file that its documents link to", async () => {
+    const paths = await readdir(installed, { recursive: true });
+    const documents = paths.filter((path) => path.endsWith(".md"));
+    expect(documents).toEqual(expect.arrayContaining(["README.md", join("docs", "browser.md")]));
+    const dead = await Promise.all(documents.map((document) => deadLinks(installed, document)));
+    expect(dead.flat()).toEqual([]);
   });
 
   test("brings no development tool", async () => {
-    const { devDependencies } = await readJson<Manifest>(join(root, "package.json"));
+    const { devDependencies } = await readJson<Manifest>(join(ROOT, "package.json"));
     const { dependencies } = await readJson<Manifest>(join(installed, "package.json"));
-    const { packages } = await readJson<Lockfile>(join(project, "package-lock.json"));
+    const { packages } = await readJson<Lockfile>(join(folder, "package-lock.json"));
     const tools = Object.keys(devDependencies);
 
     expect(tools.filter((name) => name in dependencies)).toEqual([]);
@@ -147,28 +149,66 @@ describe("the packed package in an empty project", () => {
     expect(typeErrors).toBe("");
   });
 
-  test.for(supportedNodes())("runs on %s", { timeout: MINUTES }, async (node) => {
-    const { stdout } = await execute(node, ["main.js"], { cwd: project, env: shellWith(node) });
-    expect(stdout.trim()).toBe("Unet 2,8,8,1 true");
+  const oldest = OLDEST_NODE.join(".");
+  const nodes: Readonly<Record<string, () => Promise<string | undefined>>> = {
+    "this Node": async () => process.execPath,
+    "the machine's own Node": async () => machineNode(),
+    [`Node ${oldest}, the oldest that is promised`]: () => fetchNode(join(folder, "oldest-node"), `${oldest}.0`),
+  };
+
+  describe.for(Object.entries(nodes))("on %s", { timeout: 4 * MINUTES }, ([, find]) => {
+    let node: string | undefined;
+    let missing = "the machine has no other Node that the package supports";
+
+    beforeAll(async () => {
+      if (project === undefined) return;
+      try {
+        node = await find();
+      } catch (error) {
+        if (!(error instanceof RegistryUnreachable)) throw error;
+        missing = error.message;
+      }
+    }, 4 * MINUTES);
+    beforeEach(({ skip }) => skip(node === undefined, missing));
+
+    const run = (...args: readonly string[]) => execute(node ?? "", args, { cwd: folder, env: shell(node) });
+
+    test("runs a program", async () => {
+      expect((await run("main.js")).stdout.trim()).toBe("Unet 2,8,8,1 true");
+    });
+
+    test("draws the same PNG as this Node, without a warning", async () => {
+      const command = join(installed, "dist", "cli", "main.js");
+      const draw = (path: string) => [command, "sample", "-n", "2", "--steps", "2", "--seed", "3", "--out", path];
+      await execute(process.execPath, draw("expected.png"), { cwd: folder, env: shell(process.execPath) });
+      const { stderr } = await run(...draw("drawn.png"));
+      expect(stderr).not.toContain("Warning");
+      const [drawn, expected] = await Promise.all(
+        ["drawn.png", "expected.png"].map((name) => pixelsOf(join(folder, name))),
+      );
+      expect(drawn).toHaveLength(expected.length);
+      expect(new Set(drawn).size).toBeGreaterThan(20);
+      expect(Math.max(...drawn.map((level, i) => Math.abs(level - expected[i])))).toBeLessThanOrEqual(1);
+    });
+
+    test("answers `npx unnoise --help`", async () => {
+      const { stdout } = await execute("npx", ["unnoise", "--help"], { cwd: folder, env: shell(node) });
+      expect(stdout).toMatch(/^Usage: unnoise/);
+    });
   });
 
   describe.skipIf(findChromium() === undefined)("in a page (skipped without Chromium)", { timeout: MINUTES }, () => {
     test("runs as Vite builds it, without any setting", async () => {
-      const site = await Site.build(join(project, "page"), { resolve: {} });
+      const site = await Site.build(join(folder, "page"), { resolve: {} });
       expect(await sampledBy(await site.serve())).toBe("2,8,8,1 true");
       await site.close();
     });
 
     test("runs as Vite's development server hands it out, without any setting", async () => {
-      const server = await createServer({ root: join(project, "page"), configFile: false, logLevel: "error" });
+      const server = await createServer({ root: join(folder, "page"), configFile: false, logLevel: "error" });
       await server.listen();
       expect(await sampledBy(server.resolvedUrls?.local[0] ?? "")).toBe("2,8,8,1 true");
       await server.close();
     });
-  });
-
-  test.for(supportedNodes())("answers `npx unnoise --help` on %s", { timeout: MINUTES }, async (node) => {
-    const { stdout } = await execute("npx", ["unnoise", "--help"], { cwd: project, env: shellWith(node) });
-    expect(stdout).toMatch(/^Usage: unnoise/);
   });
 });
