@@ -5,7 +5,11 @@ export { Unet } from "./models/unet/unet.ts";
 export type { UnetOptions } from "./models/unet/options.ts";
 export { UnetClassifier } from "./models/unet/classifier.ts";
 export type { UnetClassifierOptions } from "./models/unet/classifier.ts";
-export type { Conditions } from "./models/conditions.ts";
+export { architectureNames, cloneModel, modelLike, newModel, registerModel } from "./models/registry.ts";
+export type { Architecture, ModelConfig } from "./models/registry.ts";
+export { modelOptions } from "./models/model.ts";
+export type { DiffusionModel, ModelOptions } from "./models/model.ts";
+export type { ConditionDeclaration, ConditionDeclarations, Conditions } from "./models/conditions.ts";
 export { Module } from "./nn/module.ts";
 export type { Layer } from "./nn/module.ts";
 export { GELU, SiLU } from "./nn/activations.ts";
@@ -88,7 +92,6 @@ export type { MetricsLine } from "./checkpoint/metrics.ts";
 export type { RunConfig } from "./checkpoint/run-config.ts";
 export type { FoundCheckpoint, RunStore } from "./checkpoint/run-store.ts";
 export type { TrainingSettings, TrainingSettingsInput } from "./config/training-settings.ts";
-export type { Architecture, TrainedModel } from "./checkpoint/trained-model.ts";
 export type { State } from "./optim/state.ts";
 
 // Evaluation

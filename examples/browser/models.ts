@@ -1,11 +1,11 @@
 import { decodeCheckpoint, diffusionFromCheckpoint, modelFromCheckpoint, parseSafetensors } from "unnoise";
-import type { Diffusion, ImageDataset, Unet } from "unnoise";
+import type { Diffusion, DiffusionModel, ImageDataset } from "unnoise";
 
 /** A model and what it takes to draw with it. */
 export interface Drawable {
   /** What it is, for people. */
   readonly description: string;
-  readonly model: Unet;
+  readonly model: DiffusionModel;
   readonly diffusion: Diffusion;
   readonly imageSize: readonly [height: number, width: number];
   readonly classNames: readonly string[];
@@ -30,7 +30,7 @@ export async function readCheckpoint(bytes: Uint8Array, name: string): Promise<D
 /** What a model is, in one line for people. */
 export function describe(
   name: string,
-  model: Unet,
+  model: DiffusionModel,
   steps: number,
   dataset: Pick<ImageDataset, "name" | "length" | "height" | "width">,
 ): string {

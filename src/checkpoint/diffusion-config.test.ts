@@ -40,7 +40,9 @@ describe("the settings of a diffusion", () => {
 
   test("of one kind are none of another", () => {
     const read = (value: unknown) => () => check(diffusionSettings, value, "config");
-    expect(read({ kind: "edm", timesteps: 10 })).toThrow("config: unknown setting timesteps");
+    expect(read({ kind: "edm", timesteps: 10 })).toThrow(
+      "config: has no option timesteps, did you mean samplingTimesteps?",
+    );
     expect(read({ kind: "flow" })).toThrow("config: kind");
     expect(() => diffusionConfigOf(Object.create(Diffusion.prototype) as Diffusion)).toThrow(
       "Trainer: can keep runs of a GaussianDiffusion or an ElucidatedDiffusion, got another",

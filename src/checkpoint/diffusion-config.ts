@@ -3,10 +3,10 @@ import type { Diffusion } from "../diffusion/diffusion.ts";
 import { ElucidatedDiffusion } from "../diffusion/elucidated-diffusion.ts";
 import { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
 import type { Betas } from "../diffusion/process/schedules.ts";
-import { flag, numberWithin, oneOf, positiveNumber, wholeNumber, withDefault } from "../config/rules.ts";
+import { flag, numberWithin, oneOf, options, positiveNumber, wholeNumber, withDefault } from "../config/rules.ts";
 
 /** Every option of a GaussianDiffusion but the betas, which a checkpoint holds as a tensor. */
-export const gaussianSettings = z.strictObject({
+export const gaussianSettings = options({
   kind: withDefault(z.literal("gaussian"), "gaussian"),
   timesteps: wholeNumber(1),
   lossType: oneOf(["l1", "l2", "huber", "vlb"]),
@@ -23,7 +23,7 @@ export const gaussianSettings = z.strictObject({
 });
 
 /** Every option of an ElucidatedDiffusion. */
-export const elucidatedSettings = z.strictObject({
+export const elucidatedSettings = options({
   kind: z.literal("edm"),
   sigmaData: withDefault(positiveNumber(), 0.5),
   pMean: withDefault(numberWithin(-100, 100), -1.2),
@@ -48,7 +48,10 @@ export function diffusionConfigOf(diffusion: Diffusion): DiffusionConfig {
 
 /** @param betas of a `gaussian` one */
 export function diffusionOfConfig(config: DiffusionConfig, betas: Betas | undefined): Diffusion {
-  if (config.kind === "edm") return new ElucidatedDiffusion(config);
+  if (config.kind === "edm") {
+    const { kind: _, ...options } = config;
+    return new ElucidatedDiffusion(options);
+  }
   if (!betas) throw new Error("internal: no betas for a GaussianDiffusion");
   const { kind: _, timesteps: __, ...settings } = config; // as many timesteps as betas
   return new GaussianDiffusion({ ...settings, betas });

@@ -1,11 +1,9 @@
 import type { Diffusion } from "../diffusion/diffusion.ts";
-import { Unet } from "../models/unet/unet.ts";
-import { UnetClassifier } from "../models/unet/classifier.ts";
+import type { DiffusionModel } from "../models/model.ts";
+import { newModel } from "../models/registry.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { diffusionOfConfig } from "./diffusion-config.ts";
 import { stateProblems, writeState } from "../optim/state.ts";
-import { newModel } from "./trained-model.ts";
-import type { TrainedModel } from "./trained-model.ts";
 
 export interface ModelFromCheckpointOptions {
   /** The averages of the parameters, if there are any; default true. */
@@ -20,9 +18,9 @@ export interface ModelFromCheckpointOptions {
 export async function modelFromCheckpoint(
   checkpoint: Checkpoint,
   options: ModelFromCheckpointOptions = {},
-): Promise<Unet> {
+): Promise<DiffusionModel> {
   const model = await trainedModelFromCheckpoint(checkpoint, options);
-  if (model instanceof Unet) return model;
+  if (model.predicts === "images") return model;
   throw new Error("checkpoint: a classifier's, which draws no images but guides another model's samples");
 }
 
@@ -34,17 +32,18 @@ export async function modelFromCheckpoint(
 export async function classifierFromCheckpoint(
   checkpoint: Checkpoint,
   options: ModelFromCheckpointOptions = {},
-): Promise<UnetClassifier> {
+): Promise<DiffusionModel> {
   const model = await trainedModelFromCheckpoint(checkpoint, options);
-  if (model instanceof UnetClassifier) return model;
+  if (model.predicts === "classes") return model;
   throw new Error("checkpoint: not a classifier's, but that of a model that draws images");
 }
 
 async function trainedModelFromCheckpoint(
   { config, model, ema }: Checkpoint,
   options: ModelFromCheckpointOptions,
-): Promise<TrainedModel> {
-  const trained = newModel(config.model.architecture, config.model);
+): Promise<DiffusionModel> {
+  const { architecture, ...modelOptions } = config.model;
+  const trained = newModel(architecture, modelOptions);
   const state = (options.ema ?? true) ? (ema ?? model) : model;
   const [problem] = stateProblems(trained.parameters(), state);
   if (problem !== undefined) throw new Error(`checkpoint: ${problem}`);

@@ -2,34 +2,14 @@ import * as z from "zod/mini";
 import type { ImageDataset } from "../data/dataset.ts";
 import type { Diffusion } from "../diffusion/diffusion.ts";
 import { diffusionConfigOf, diffusionSettings } from "./diffusion-config.ts";
-import { flag, oneOf, wholeNumber, withDefault } from "../config/rules.ts";
+import { options, wholeNumber } from "../config/rules.ts";
 import { trainingSettings } from "../config/training-settings.ts";
 import type { TrainingSettings } from "../config/training-settings.ts";
-import { architectureOf, architectures } from "./trained-model.ts";
-import type { TrainedModel } from "./trained-model.ts";
-
-/** What a model is and every option of it, as `Unet.options` gives them. */
-export const unetSettings = z.strictObject({
-  architecture: withDefault(oneOf(architectures), "unet"),
-  dim: wholeNumber(4, 4096),
-  initDim: wholeNumber(1),
-  outDim: wholeNumber(1),
-  dimMults: z.array(wholeNumber(1)).check(z.minLength(1)),
-  channels: wholeNumber(1),
-  selfCondition: flag(),
-  lowresCond: withDefault(flag(), false),
-  numClasses: withDefault(wholeNumber(0), 0),
-  vectorDim: withDefault(wholeNumber(0), 0),
-  contextDim: withDefault(wholeNumber(0), 0),
-  resnetBlockGroups: wholeNumber(1),
-  attentionHeads: wholeNumber(1, 256),
-  attentionDimHead: wholeNumber(1, 1024),
-  weightStandardization: oneOf(["standardized", "printed"]),
-  seed: wholeNumber(0, 2 ** 32 - 1),
-});
+import type { DiffusionModel } from "../models/model.ts";
+import { architectureNamed, modelConfig, modelConfigOf } from "../models/registry.ts";
 
 /** The images that a model was trained on. */
-const datasetSettings = z.strictObject({
+const datasetSettings = options({
   name: z.string(),
   length: wholeNumber(1),
   height: wholeNumber(1),
@@ -42,8 +22,8 @@ const datasetSettings = z.strictObject({
 });
 
 /** What a run is: enough to build its model again, to go on with its training, and to sample. */
-export const runConfig = z.strictObject({
-  model: unetSettings,
+export const runConfig = options({
+  model: modelConfig,
   diffusion: diffusionSettings,
   training: trainingSettings,
   dataset: datasetSettings,
@@ -53,7 +33,7 @@ export type RunConfig = z.infer<typeof runConfig>;
 
 /** The config of a run with these parts. */
 export function configOf(
-  model: TrainedModel,
+  model: DiffusionModel,
   diffusion: Diffusion,
   training: TrainingSettings,
   dataset: ImageDataset,
@@ -62,7 +42,7 @@ export function configOf(
   // What other models are trained on may change its names.
   const classNames = model.numClasses > 0 ? classNamesOf(dataset, model.numClasses) : undefined;
   return {
-    model: { architecture: architectureOf(model), ...model.options, dimMults: [...model.options.dimMults] },
+    model: modelConfigOf(model),
     diffusion: diffusionConfigOf(diffusion),
     training,
     dataset: {
@@ -72,7 +52,7 @@ export function configOf(
       width,
       channels,
       ...(classNames && { classNames }),
-      ...(model.options.contextDim > 0 && { contextLength: contexts?.length }),
+      ...(model.conditions.context && { contextLength: contexts?.length }),
     },
   };
 }
@@ -82,25 +62,8 @@ function classNamesOf({ classNames }: ImageDataset, count: number): string[] {
   return Array.from({ length: count }, (_, i) => classNames?.[i] ?? String(i));
 }
 
-/** Settings that another run may not differ in if it goes on from a checkpoint, as paths into the config. */
+/** Settings that another run may not differ in if it goes on from a checkpoint, by section; of the model see below. */
 const FIXED = {
-  model: [
-    "architecture",
-    "dim",
-    "initDim",
-    "outDim",
-    "dimMults",
-    "channels",
-    "selfCondition",
-    "lowresCond",
-    "numClasses",
-    "vectorDim",
-    "contextDim",
-    "resnetBlockGroups",
-    "attentionHeads",
-    "attentionDimHead",
-    "weightStandardization",
-  ],
   diffusion: ["kind", "timesteps", "lossType", "objective", "varianceType", "sigmaData", "pMean", "pStd"],
   training: [
     "batchSize",
@@ -116,7 +79,7 @@ const FIXED = {
 
 /** Where a run and a checkpoint differ in what must not: one line per setting. */
 export function configProblems(own: RunConfig, checkpoint: RunConfig): string[] {
-  const problems = Object.entries(FIXED).flatMap(([section, names]) =>
+  const problems = Object.entries({ model: fixedOptions(own, checkpoint), ...FIXED }).flatMap(([section, names]) =>
     names.flatMap((name) => {
       const [here, there] = [own, checkpoint].map((config) => {
         return JSON.stringify((config[section as keyof RunConfig] as Record<string, unknown>)[name]);
@@ -129,4 +92,12 @@ export function configProblems(own: RunConfig, checkpoint: RunConfig): string[] 
   if (here.name !== there.name && here.length !== there.length)
     problems.push(`dataset is ${there.name} of ${there.length} there and ${here.name} of ${here.length} here`);
   return problems;
+}
+
+/** The options of a model that another run may not change. */
+function fixedOptions(own: RunConfig, checkpoint: RunConfig): string[] {
+  if (own.model.architecture !== checkpoint.model.architecture) return ["architecture"];
+  const { adjustable = [] } = architectureNamed(own.model.architecture);
+  const names = Object.keys({ ...own.model, ...checkpoint.model });
+  return names.filter((name) => name !== "seed" && !adjustable.includes(name));
 }

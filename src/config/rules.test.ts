@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { check } from "./rules.ts";
+import { check, checkNames, listOf, options, wholeNumber } from "./rules.ts";
 import { trainingSettings } from "./training-settings.ts";
 
 const given = { batchSize: 128, learningRate: 1e-3 };
@@ -30,7 +30,7 @@ test("a fault is named with the requirement and the value, on one line", () => {
   expect(messageFor({ ...given, learningRate: Infinity })).toContain("learningRate must be");
   expect(messageFor({ batchSize: 1 })).toBe("settings: learningRate must be a number above 0, got nothing");
   expect(messageFor({ ...given, adamBetas: [0.9, 1] })).toBe(
-    "settings: adamBetas.1 must be a number of at least 0 and below 1, got 1",
+    "settings: adamBetas[1] must be a number of at least 0 and below 1, got 1",
   );
   expect(messageFor({ ...given, seed: 2 ** 32 })).toBe(
     "settings: seed must be a whole number from 0 to 4294967295, got 4294967296",
@@ -38,6 +38,31 @@ test("a fault is named with the requirement and the value, on one line", () => {
   expect(messageFor({ ...given, learningRateSchedule: "linear" })).toBe(
     'settings: learningRateSchedule must be one of constant, cosine, got "linear"',
   );
-  expect(messageFor({ ...given, bacthSize: 3 })).toBe("settings: unknown setting bacthSize");
+  expect(messageFor({ ...given, bacthSize: 3 })).toBe("settings: has no option bacthSize, did you mean batchSize?");
   expect(messageFor(null)).not.toContain("\n");
+});
+
+test.each([
+  ["dim_mults", "dimMults"],
+  ["dim-mults", "dimMults"],
+  ["DimMults", "dimMults"],
+  ["dimMult", "dimMults"],
+  ["heads", "attentionHeads"],
+])("of an option %s it says that %s was probably meant", (wrong, meant) => {
+  const names = ["dim", "dimMults", "attentionHeads"];
+  expect(() => checkNames("Unet", { dim: 8, [wrong]: 1 }, names)).toThrow(
+    `Unet: has no option ${wrong}, did you mean ${meant}?`,
+  );
+});
+
+test("what is like no option is refused without a guess", () => {
+  expect(() => checkNames("Unet", { colour: 1 }, ["dim", "dimMults"])).toThrow(/^Unet: has no option colour$/);
+});
+
+test("what is no list and no object is said to be neither", () => {
+  const rule = options({ sizes: listOf(wholeNumber(1), 1, 3) });
+  expect(() => check(rule, { sizes: 4 }, "Thing")).toThrow("Thing: sizes must be a list of 1 to 3 entries, got 4");
+  expect(() => check(rule, { sizes: [] }, "Thing")).toThrow("Thing: sizes must be a list of 1 to 3 entries, got []");
+  expect(() => check(rule, { sizes: [2, 0] }, "Thing")).toThrow("Thing: sizes[1] must be a whole number");
+  expect(() => check(rule, 4, "Thing")).toThrow("Thing: must be an object, got 4");
 });

@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { nearestName } from "./nearest-name.ts";
 
 /** A number that holds to a requirement; the message names the requirement and the value. */
 function numberRule(requirement: string, holds: (value: number) => boolean): z.ZodMiniType<number, number> {
@@ -26,12 +27,53 @@ export function positiveNumber(): z.ZodMiniType<number, number> {
   return numberRule("a number above 0", (x) => x > 0 && Number.isFinite(x));
 }
 
-export function oneOf<const Names extends readonly [string, ...string[]]>(names: Names): z.ZodMiniType<Names[number]> {
+export function oneOf<const Names extends readonly [string, ...string[]]>(
+  names: Names,
+): z.ZodMiniType<Names[number], Names[number]> {
   return z.enum(names, { error: ({ input }) => `must be one of ${names.join(", ")}, got ${show(input)}` });
 }
 
 export function flag(): z.ZodMiniType<boolean, boolean> {
   return z.boolean({ error: ({ input }) => `must be true or false, got ${show(input)}` });
+}
+
+/** A list whose entries all hold to a rule. */
+export function listOf<Value>(
+  rule: z.ZodMiniType<Value, Value>,
+  least = 0,
+  most = Infinity,
+): z.ZodMiniType<readonly Value[], readonly Value[]> {
+  const limits = most < Infinity ? ` of ${least} to ${most} entries` : least > 0 ? ` of at least ${least}` : "";
+  const requirement = `must be a list${limits}`;
+  const error = ({ input }: { readonly input?: unknown }): string => `${requirement}, got ${show(input)}`;
+  const isInLimits = (list: readonly Value[]): boolean => list.length >= least && list.length <= most;
+  return z.readonly(z.array(rule, { error })).check(z.refine(isInLimits, { error }));
+}
+
+/**
+ * Options or settings by name, and no others: of one that does not exist the fault says which was probably meant, in
+ * whatever case it is written.
+ */
+export function options<const Rules extends z.core.$ZodShape>(
+  rules: Rules,
+): z.ZodMiniObject<{ -readonly [Name in keyof Rules]: Rules[Name] }, z.core.$strict> {
+  return z.strictObject(rules, {
+    error: (issue) =>
+      issue.code === "unrecognized_keys"
+        ? unknownNames(issue.keys, Object.keys(rules))
+        : `must be an object, got ${show(issue.input)}`,
+  });
+}
+
+/** @throws one line, if something has other names than these, with the one that was probably meant */
+export function checkNames(label: string, given: object, names: readonly string[]): void {
+  const unknown = Object.keys(given).filter((name) => !names.includes(name));
+  if (unknown.length > 0) throw new Error(`${label}: ${unknownNames(unknown, names)}`);
+}
+
+function unknownNames([first]: readonly string[], names: readonly string[]): string {
+  const meant = nearestName(first, names);
+  return `has no option ${first}${meant === undefined ? "" : `, did you mean ${meant}?`}`;
 }
 
 /** What holds where a setting is left away. */
@@ -59,13 +101,18 @@ export function check<Output>(schema: z.core.$ZodType<Output>, value: unknown, l
 export function firstFault(error: z.core.$ZodError): string {
   const [issue] = error.issues;
   if (issue === undefined) return "not valid";
-  if (issue.code === "unrecognized_keys") {
-    return `unknown setting ${issue.keys.map((key) => [...issue.path, key].join(".")).join(", ")}`;
-  }
-  return [issue.path.join("."), issue.message]
+  return [pathOf(issue.path), issue.message]
     .filter((part) => part !== "")
     .join(" ")
     .replaceAll("\n", " ");
+}
+
+/** training.adamBetas[1] */
+function pathOf(path: readonly PropertyKey[]): string {
+  return path
+    .map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`))
+    .join("")
+    .replace(/^\./, "");
 }
 
 function show(value: unknown): string {

@@ -1,11 +1,11 @@
 import * as z from "zod/mini";
-import { flag, fraction, numberWithin, oneOf, positiveNumber, wholeNumber, withDefault } from "./rules.ts";
+import { flag, fraction, numberWithin, oneOf, options, positiveNumber, wholeNumber, withDefault } from "./rules.ts";
 
 /**
  * How a model is trained. The names are those of denoising-diffusion-pytorch and diffusers where they have the
  * same thing.
  */
-export const trainingSettings = z.strictObject({
+export const trainingSettings = options({
   /** Images per micro-batch. */
   batchSize: wholeNumber(1),
   /** Micro-batches whose gradients are averaged into one step. */

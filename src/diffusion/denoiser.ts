@@ -1,4 +1,4 @@
-import type { Conditions } from "../models/conditions.ts";
+import type { ConditionDeclarations, Conditions } from "../models/conditions.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
 import type { Shape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -7,6 +7,8 @@ import type { Tensor } from "../tensor/tensor.ts";
 export interface Denoiser {
   /** Channels of the images that it takes and returns. */
   readonly channels: number;
+  /** What it may be told of the images besides, by name; nothing without. */
+  readonly conditions?: ConditionDeclarations;
   /** Whether it also takes an estimate of the clean images. */
   readonly selfCondition?: boolean;
   /** Whether it is a stage of a cascade, which takes the images in less resolution. */

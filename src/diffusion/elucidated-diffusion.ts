@@ -1,3 +1,4 @@
+import { checkNames } from "../config/rules.ts";
 import type { Conditions } from "../models/conditions.ts";
 import type { RandomStream } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -27,6 +28,16 @@ export interface ElucidatedDiffusionOptions {
   readonly clipDenoised?: boolean;
 }
 
+const optionNames = [
+  "sigmaData",
+  "pMean",
+  "pStd",
+  "sigmaMin",
+  "sigmaMax",
+  "samplingTimesteps",
+  "clipDenoised",
+] as const satisfies readonly (keyof ElucidatedDiffusionOptions)[];
+
 /**
  * The diffusion of Karras et al. (2022, 2206.00364, "EDM"; `ElucidatedDiffusion` of denoising-diffusion-pytorch): noise of
  * any level rather than timesteps, and a network F whose input and output have about the same size at every level,
@@ -53,6 +64,7 @@ export class ElucidatedDiffusion extends Diffusion {
 
   constructor(options: ElucidatedDiffusionOptions = {}) {
     super();
+    checkNames("ElucidatedDiffusion", options, optionNames);
     const { sigmaData = 0.5, pMean = -1.2, pStd = 1.2, sigmaMin = 0.002, sigmaMax = 80 } = options;
     for (const [name, value] of Object.entries({ sigmaData, pStd, sigmaMin, sigmaMax })) {
       if (value > 0 && value < Infinity) continue;

@@ -1,5 +1,6 @@
 import type { Backend } from "../backend/backend.ts";
 import { defaultBackend } from "../backend/default.ts";
+import { checkNames } from "../config/rules.ts";
 import type { Conditions } from "../models/conditions.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
@@ -55,6 +56,24 @@ export interface GaussianDiffusionOptions extends Omit<DiffusionProcessOptions, 
   readonly ddimSamplingEta?: number;
 }
 
+const optionNames = [
+  "betas",
+  "timesteps",
+  "betaSchedule",
+  "rescaleBetasZeroSnr",
+  "objective",
+  "varianceType",
+  "clipDenoised",
+  "lossType",
+  "vbLossWeight",
+  "minSnrLossWeight",
+  "minSnrGamma",
+  "p2LossWeightGamma",
+  "p2LossWeightK",
+  "samplingTimesteps",
+  "ddimSamplingEta",
+] as const satisfies readonly (keyof GaussianDiffusionOptions)[];
+
 export interface PSampleOptions extends ConditioningOptions {
   /** Standard normal, shaped as x; drawn from the seed without it. */
   readonly noise?: NdArray;
@@ -86,6 +105,7 @@ export class GaussianDiffusion extends DiffusionProcess {
   protected readonly levels: NoiseLevels;
 
   constructor(options: GaussianDiffusionOptions) {
+    checkNames("GaussianDiffusion", options, optionNames);
     super({ ...options, betas: betasOf(options) });
     const { lossType = "l2", vbLossWeight = 0.001, samplingTimesteps = this.timesteps, ddimSamplingEta = 0 } = options;
     if (!lossTypes.includes(lossType)) {

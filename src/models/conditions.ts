@@ -3,6 +3,25 @@ import { formatShape, sameShape } from "../tensor/shape.ts";
 import type { Shape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
+/** One thing that a network may be told about each image. */
+export interface ConditionDeclaration {
+  /** Shape of one image's value; `null` is a length that may differ from batch to batch, `image` the images' own shape. */
+  readonly shape: readonly (number | null)[] | "image";
+  /** `time` is what the diffusion tells times in, i32 or f32. */
+  readonly dtype: DType | "time";
+  /** How many classes the value counts from 0; then shares of them, f32 [batch, numClasses], will do too. */
+  readonly numClasses?: number;
+  /** Whether something learned stands in for it where it is not told: what classifier-free guidance leads away from. */
+  readonly nullable: boolean;
+  /** Where training has it from: the dataset, the images themselves, or the network's own first answer. */
+  readonly source: "dataset" | "images" | "estimate";
+  /** Another condition without which it means nothing. */
+  readonly goesWith?: string;
+}
+
+/** The conditions of a network by their names. */
+export type ConditionDeclarations = Readonly<Record<string, ConditionDeclaration>>;
+
 /** What a network is told about the images besides their noisy pixels and the time; all of it may be left out. */
 export interface Conditions {
   /** An estimate of the clean images, shaped as they are (Chen et al. 2022, 2208.04202). */

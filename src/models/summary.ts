@@ -3,8 +3,7 @@ import { formatShape, sizeOf } from "../tensor/shape.ts";
 import type { Shape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { Module } from "../nn/module.ts";
-import type { Unet } from "./unet/unet.ts";
-import type { UnetClassifier } from "./unet/classifier.ts";
+import type { DiffusionModel } from "./model.ts";
 
 export interface LayerSummary {
   /** Place in the model, as in the names of its parameters. */
@@ -41,11 +40,7 @@ interface Call {
  *
  * @param imageSize one side of square images, or [height, width]
  */
-export function summary(
-  model: Unet | UnetClassifier,
-  imageSize: number | readonly [number, number],
-  batch = 1,
-): ModelSummary {
+export function summary(model: DiffusionModel, imageSize: number | readonly [number, number], batch = 1): ModelSummary {
   const [height, width] = typeof imageSize === "number" ? [imageSize, imageSize] : imageSize;
   const x = new Tensor({ kind: "input", index: 0, shape: [batch, height, width, model.channels], dtype: "f32" });
   const time = new Tensor({ kind: "input", index: 1, shape: [batch], dtype: "i32" });

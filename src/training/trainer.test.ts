@@ -34,7 +34,7 @@ function dataset(length = 10, size = 4): ImageDataset {
   return memoryDataset({ name: "ramps", images, shape: [length, size, size, 1] });
 }
 
-function tinyTrainer(options: Partial<TrainerOptions> = {}, unet: Partial<UnetOptions> = {}): Trainer {
+function tinyTrainer(options: Partial<TrainerOptions<Unet>> = {}, unet: Partial<UnetOptions> = {}): Trainer<Unet> {
   return new Trainer({
     model: new Unet({ ...tinyUnet, ...unet }),
     diffusion: new GaussianDiffusion({ timesteps: 20, lossType: "huber" }),
@@ -205,7 +205,7 @@ describe("the average of the parameters", () => {
 });
 
 describe("going on from a checkpoint", () => {
-  const variants: [string, Partial<TrainerOptions>, Partial<UnetOptions>][] = [
+  const variants: [string, Partial<TrainerOptions<Unet>>, Partial<UnetOptions>][] = [
     ["with averages and flips", { randomHorizontalFlip: true }, {}],
     [
       "with a cosine schedule, clipping and accumulation",

@@ -4,8 +4,8 @@ import type { ImageDataset } from "../data/dataset.ts";
 import { DataLoader } from "../data/loader.ts";
 import type { Diffusion } from "../diffusion/diffusion.ts";
 import { Random } from "../nn/init.ts";
-import type { Unet } from "../models/unet/unet.ts";
-import { UnetClassifier } from "../models/unet/classifier.ts";
+import type { ConditionDeclaration } from "../models/conditions.ts";
+import type { DiffusionModel } from "../models/model.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import { Tensor, iota } from "../tensor/tensor.ts";
 import type { Variable } from "../tensor/variable.ts";
@@ -25,12 +25,11 @@ import { trainingSettings } from "../config/training-settings.ts";
 import type { TrainingSettings, TrainingSettingsInput } from "../config/training-settings.ts";
 import { findNonFinite, readState, stateProblems, writeState } from "../optim/state.ts";
 import type { State } from "../optim/state.ts";
-import { modelLike } from "../checkpoint/trained-model.ts";
-import type { TrainedModel } from "../checkpoint/trained-model.ts";
+import { modelLike } from "../models/registry.ts";
 import { TrainingProgram } from "./training-program.ts";
 import type { MicroBatch } from "./training-program.ts";
 
-export interface TrainerOptions<Model extends TrainedModel = Unet> extends TrainingSettingsInput {
+export interface TrainerOptions<Model extends DiffusionModel = DiffusionModel> extends TrainingSettingsInput {
   readonly model: Model;
   readonly diffusion: Diffusion;
   /** Images as bytes; they are scaled to [-1, 1]. */
@@ -74,7 +73,7 @@ export interface TrainingProgress extends MetricsLine {
  * const trainer = new Trainer({ model, diffusion, dataset, batchSize: 128, learningRate: 1e-3 });
  * for await (const { step, loss } of trainer.run({ epochs: 6 })) console.log(step, loss);
  */
-export class Trainer<Model extends TrainedModel = Unet> {
+export class Trainer<Model extends DiffusionModel = DiffusionModel> {
   readonly model: Model;
   /** Holds averages of the model's parameters, which usually draw better samples; undefined with emaDecay 0. */
   readonly emaModel: Model | undefined;
@@ -362,7 +361,13 @@ export class Trainer<Model extends TrainedModel = Unet> {
       const conditions = { classes, vector, context, contextMask };
       const counter = step * gradientAccumulateEvery + i;
       if (i === gradientAccumulateEvery - 1) drawn();
-      yield { images, conditions, seed, counter, withEstimate: this.model.selfCondition && isHeads(seed, counter) };
+      yield {
+        images,
+        conditions,
+        seed,
+        counter,
+        withEstimate: this.model.conditions.selfCondition !== undefined && isHeads(seed, counter),
+      };
     }
   }
 
@@ -373,16 +378,20 @@ export class Trainer<Model extends TrainedModel = Unet> {
 }
 
 /** Traces the model on one image, so that it says at once what it cannot take or should return. */
-function checkImages(model: TrainedModel, diffusion: Diffusion, { name, height, width, channels }: ImageDataset): void {
+function checkImages(
+  model: DiffusionModel,
+  diffusion: Diffusion,
+  { name, height, width, channels }: ImageDataset,
+): void {
   if (channels !== model.channels) {
     throw new Error(`Trainer: the model takes ${model.channels} channels, the images of ${name} have ${channels}`);
   }
   const image = new Tensor({ kind: "input", index: 0, shape: [1, height, width, channels], dtype: "f32" });
-  if (model instanceof UnetClassifier) model.forward(image, iota([1]));
+  if (model.predicts === "classes") model.forward(image, iota([1]));
   else diffusion.modelOutput(model, image, iota([1]));
 }
 
-function checkClasses({ numClasses }: TrainedModel, { name, labels, classNames }: ImageDataset): void {
+function checkClasses({ numClasses }: DiffusionModel, { name, labels, classNames }: ImageDataset): void {
   if (numClasses === 0) return;
   if (!labels) throw new Error(`Trainer: the model takes ${numClasses} classes, the images of ${name} have none`);
   const count = classNames?.length ?? labels.reduce((most, label) => Math.max(most, label + 1), 0);
@@ -390,8 +399,8 @@ function checkClasses({ numClasses }: TrainedModel, { name, labels, classNames }
   throw new Error(`Trainer: the model takes ${numClasses} classes, the images of ${name} are of ${count}`);
 }
 
-function checkDescriptions({ options }: TrainedModel, { name, vectors, contexts }: ImageDataset): void {
-  const { vectorDim, contextDim } = options;
+function checkDescriptions({ conditions }: DiffusionModel, { name, vectors, contexts }: ImageDataset): void {
+  const [vectorDim, contextDim] = [lastSize(conditions.vector), lastSize(conditions.context)];
   if (vectorDim > 0 && vectors?.dim !== vectorDim) {
     const got = vectors ? `are described by ${vectors.dim}` : "have none";
     throw new Error(`Trainer: the model takes vectors of ${vectorDim} numbers, the images of ${name} ${got}`);
@@ -402,12 +411,17 @@ function checkDescriptions({ options }: TrainedModel, { name, vectors, contexts 
   }
 }
 
-function checkLowres({ options }: TrainedModel, dataset: ImageDataset, { lowresFactor }: TrainingSettings): void {
+function checkLowres({ conditions }: DiffusionModel, dataset: ImageDataset, { lowresFactor }: TrainingSettings): void {
   const { name, height, width } = dataset;
-  if (!options.lowresCond || (height % lowresFactor === 0 && width % lowresFactor === 0)) return;
+  if (!conditions.lowresCondImg || (height % lowresFactor === 0 && width % lowresFactor === 0)) return;
   throw new Error(
     `Trainer: height and width must be divisible by lowresFactor, ${lowresFactor}, those of ${name} are ${height} x ${width}`,
   );
+}
+
+/** Numbers of a vector or a token; 0 of a condition that there is not. */
+function lastSize(condition: ConditionDeclaration | undefined): number {
+  return condition && condition.shape !== "image" ? (condition.shape.at(-1) ?? 0) : 0;
 }
 
 /** A fair coin that depends on the seed and the counter alone: Chen et al. (2022) feed back an estimate half of the time. */

@@ -1,9 +1,9 @@
 import { lowresConditions } from "../diffusion/sampling/cascade.ts";
 import { logLikelihood } from "../diffusion/sampling/classifier.ts";
+import type { NoisyClassifier } from "../diffusion/sampling/classifier.ts";
 import type { Denoiser } from "../diffusion/denoiser.ts";
 import type { Diffusion } from "../diffusion/diffusion.ts";
-import type { Conditions } from "../models/conditions.ts";
-import { UnetClassifier } from "../models/unet/classifier.ts";
+import type { ConditionDeclarations, Conditions } from "../models/conditions.ts";
 import { RandomStream } from "../tensor/random.ts";
 import type { Shape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -26,6 +26,11 @@ export interface TrainingLossOptions {
   readonly scheduleSampler?: ImportanceSampler | undefined;
 }
 
+/** A network to train; one that predicts classes is trained to tell them. */
+type Trained =
+  | Denoiser
+  | (NoisyClassifier & { readonly predicts: "classes"; readonly conditions: ConditionDeclarations });
+
 export interface TrainingLoss {
   /** A scalar, the mean over the batch. */
   readonly loss: Tensor;
@@ -43,7 +48,7 @@ export interface TrainingLoss {
  * @param key u32 [2]
  */
 export function trainingLoss(
-  model: Denoiser | UnetClassifier,
+  model: Trained,
   diffusion: Diffusion,
   bytes: Tensor,
   key: Tensor,
@@ -56,12 +61,12 @@ export function trainingLoss(
   const drawn = options.scheduleSampler?.draw(random, batch);
   const t = drawn?.t ?? diffusion.drawTimes(random, batch);
   const noise = random.normal(xStart.shape);
-  const lowres = isStage(model) && lowresConditions(diffusion, xStart, options.lowresFactor ?? 4, random);
+  const lowres =
+    model.conditions?.lowresCondImg && lowresConditions(diffusion, xStart, options.lowresFactor ?? 4, random);
   const told = { ...conditionsOf(options, t.shape, random), ...lowres };
-  const losses =
-    model instanceof UnetClassifier
-      ? crossEntropies(model, diffusion.qSample(xStart, t, noise), t, told)
-      : denoisingLosses(model, diffusion, { xStart, t, noise }, told, options);
+  const losses = isClassifier(model)
+    ? crossEntropies(model, diffusion.qSample(xStart, t, noise), t, told)
+    : denoisingLosses(model, diffusion, { xStart, t, noise }, told, options);
   return { loss: (drawn ? losses.multiply(drawn.weights) : losses).mean(), t, losses };
 }
 
@@ -84,7 +89,11 @@ function denoisingLosses(
   return diffusion.losses(model, xStart, t, noise, conditions);
 }
 
-function crossEntropies(model: UnetClassifier, x: Tensor, t: Tensor, { classes }: Conditions): Tensor {
+function isClassifier(model: Trained): model is NoisyClassifier & Extract<Trained, { readonly predicts: "classes" }> {
+  return "predicts" in model && model.predicts === "classes";
+}
+
+function crossEntropies(model: NoisyClassifier, x: Tensor, t: Tensor, { classes }: Conditions): Tensor {
   if (!classes) throw new Error("internal: a classifier is trained on classes");
   return logLikelihood(model, x, t, classes).negate();
 }
@@ -98,10 +107,6 @@ function conditionsOf(
   const isTold = Object.values(conditions).some((condition) => condition !== undefined);
   if (!isTold || condDropProb === 0) return conditions;
   return { ...conditions, keepMask: random.uniform(shape).compare("ge", condDropProb) };
-}
-
-function isStage(model: Denoiser | UnetClassifier): boolean {
-  return !(model instanceof UnetClassifier) && model.lowresCond === true;
 }
 
 /** Mirrors each image left to right with probability 1/2. */

@@ -21,7 +21,7 @@ import { ImportanceSampler } from "./importance-sampler.ts";
 import { LossScale, withLossScale } from "../optim/loss-scale.ts";
 import type { TrainingSettings } from "../config/training-settings.ts";
 import type { State } from "../optim/state.ts";
-import type { TrainedModel } from "../checkpoint/trained-model.ts";
+import type { DiffusionModel } from "../models/model.ts";
 import { trainingLoss } from "./training-loss.ts";
 import type { TrainingLoss, TrainingLossOptions } from "./training-loss.ts";
 
@@ -45,9 +45,9 @@ export interface StepRates {
 
 export interface TrainingProgramOptions {
   readonly backend: Backend;
-  readonly model: TrainedModel;
+  readonly model: DiffusionModel;
   /** The model whose parameters are the averages of the other's. */
-  readonly emaModel: TrainedModel | undefined;
+  readonly emaModel: DiffusionModel | undefined;
   readonly diffusion: Diffusion;
   readonly settings: TrainingSettings;
   /** Tokens of the images' contexts, for a model that takes some. */
@@ -207,7 +207,7 @@ export class TrainingProgram {
   async #compile(imagesShape: Shape): Promise<Executable> {
     const { plain, withEstimate } = this.#isAccumulating ? this.#accumulate : this.#step;
     const { model } = this.#options;
-    const program = model.selfCondition ? withEstimate : plain;
+    const program = model.conditions.selfCondition ? withEstimate : plain;
     const scalar = (dtype: DType) => ({ shape: [], dtype });
     const rest = this.#isAccumulating ? [scalar("u32")] : [scalar("f32"), scalar("f32")];
     const [batch] = imagesShape;
@@ -278,16 +278,13 @@ interface ToldCondition {
   readonly dtype: DType;
 }
 
-function conditionsTold(model: TrainedModel, contextLength = 0): ToldCondition[] {
-  const { numClasses, vectorDim, contextDim } = model.options;
-  const told: ToldCondition[] = [];
-  if (numClasses > 0) told.push({ name: "classes", shape: [], dtype: "i32" });
-  if (vectorDim > 0) told.push({ name: "vector", shape: [vectorDim], dtype: "f32" });
-  if (contextDim > 0 && contextLength > 0) {
-    told.push({ name: "context", shape: [contextLength, contextDim], dtype: "f32" });
-    told.push({ name: "contextMask", shape: [contextLength], dtype: "bool" });
-  }
-  return told;
+function conditionsTold(model: DiffusionModel, contextLength = 0): ToldCondition[] {
+  if (model.predicts === "classes") return [{ name: "classes", shape: [], dtype: "i32" }];
+  return Object.entries(model.conditions).flatMap(([name, { shape, dtype, source }]): ToldCondition[] => {
+    if (source !== "dataset" || shape === "image" || dtype === "time") return [];
+    const ofImage = shape.map((size) => size ?? contextLength);
+    return ofImage.includes(0) ? [] : [{ name: name as ToldCondition["name"], shape: ofImage, dtype }];
+  });
 }
 
 function knownCondition(conditions: ConditionArrays, name: ToldCondition["name"]): NdArray {

@@ -1,3 +1,5 @@
+import { nearestName } from "../../config/nearest-name.ts";
+
 /** Columns of a grid beyond which classes get none of their own. */
 const MOST_COLUMNS = 16;
 
@@ -46,26 +48,4 @@ function labelOf(text: string, names: readonly string[]): number | undefined {
 
 function quoted(name: string): string {
   return /^[\w./-]+$/.test(name) ? name : JSON.stringify(name);
-}
-
-/** The name that takes the fewest edits to get to, if at most about a third of its letters, or one that contains the text. */
-function nearestName(text: string, names: readonly string[]): string | undefined {
-  const wanted = text.toLowerCase();
-  const scored = names.map((name) => ({ name, edits: distance(wanted, name.toLowerCase()) }));
-  const [best] = scored.toSorted((a, b) => a.edits - b.edits);
-  if (best !== undefined && best.edits <= Math.round(best.name.length / 3)) return best.name;
-  return names.find((name) => wanted.length > 1 && name.toLowerCase().includes(wanted));
-}
-
-/** Letters to insert, remove or change (Levenshtein). */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const above = row;
-    row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      row[j] = Math.min(above[j] + 1, row[j - 1] + 1, above[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1));
-    }
-  }
-  return row[b.length];
 }

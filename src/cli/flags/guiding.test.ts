@@ -9,7 +9,7 @@ import { Unet } from "../../models/unet/unet.ts";
 import { UnetClassifier } from "../../models/unet/classifier.ts";
 import type { Checkpoint } from "../../checkpoint/checkpoint.ts";
 import { RunDirectory } from "../../checkpoint/run-directory.node.ts";
-import type { TrainedModel } from "../../checkpoint/trained-model.ts";
+import type { DiffusionModel } from "../../models/model.ts";
 import { Trainer } from "../../training/trainer.ts";
 import { endClasses, wantedOf } from "./guiding.ts";
 
@@ -18,7 +18,10 @@ const small = { dim: 4, channels: 1, dimMults: [1], attentionHeads: 1, attention
 const classNames = ["T-shirt", "Bag", "Ankle boot"];
 
 /** A checkpoint from before the first step. */
-function checkpointOf(model: TrainedModel, { timesteps = 10, side = 4, condDropProb = 0.1 } = {}): Promise<Checkpoint> {
+function checkpointOf(
+  model: DiffusionModel,
+  { timesteps = 10, side = 4, condDropProb = 0.1 } = {},
+): Promise<Checkpoint> {
   const images = new Uint8Array(6 * side * side);
   const shape = [6, side, side, 1];
   const dataset = memoryDataset({ name: "things", images, shape, labels: [0, 1, 2, 0, 1, 2], classNames });

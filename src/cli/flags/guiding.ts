@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { Option } from "commander";
-import type { UnetClassifier } from "../../models/unet/classifier.ts";
+import type { NoisyClassifier } from "../../diffusion/sampling/classifier.ts";
 import { sameShape } from "../../tensor/shape.ts";
 import type { Checkpoint } from "../../checkpoint/checkpoint.ts";
 import { classifierFromCheckpoint } from "../../checkpoint/from-checkpoint.ts";
@@ -56,7 +56,7 @@ export interface Wanted {
   readonly guidance: {
     readonly condScale?: number | undefined;
     readonly rescaledPhi?: number | undefined;
-    readonly classifier?: UnetClassifier;
+    readonly classifier?: NoisyClassifier;
     readonly classifierScale?: number | undefined;
   };
 }
@@ -139,7 +139,7 @@ function fewOf(classes: number): number {
 async function openClassifier(
   path: string,
   { config, betas }: Checkpoint,
-): Promise<{ classifier: UnetClassifier; classNames: readonly string[] }> {
+): Promise<{ classifier: NoisyClassifier; classNames: readonly string[] }> {
   const { checkpoint: found } = await openCheckpoint(path);
   const { dataset, model } = found.config;
   if (model.architecture !== "unetClassifier") {

@@ -2,20 +2,24 @@ import type { Diffusion } from "../../diffusion/diffusion.ts";
 import { ElucidatedDiffusion } from "../../diffusion/elucidated-diffusion.ts";
 import { GaussianDiffusion } from "../../diffusion/gaussian-diffusion.ts";
 import { betaSchedule } from "../../diffusion/process/schedules.ts";
-import { newModel } from "../../checkpoint/trained-model.ts";
-import type { TrainedModel } from "../../checkpoint/trained-model.ts";
+import type { DiffusionModel } from "../../models/model.ts";
+import { newModel } from "../../models/registry.ts";
 import type { RunSettings } from "./run-settings.ts";
 
 /** The model of a run's settings, with weights of the seed. */
-export function modelOf({ model, diffusion, training }: RunSettings, channels: number): TrainedModel {
+export function modelOf({ model, diffusion, training }: RunSettings, channels: number): DiffusionModel {
   const learnsVariance = diffusion.kind === "gaussian" && diffusion.varianceType === "learnedRange";
   const outDim = learnsVariance ? 2 * channels : channels;
-  return newModel(model.architecture, { ...model, channels, outDim, seed: training.seed });
+  const { architecture, ...options } = model;
+  return newModel(architecture, { ...options, channels, outDim, seed: training.seed });
 }
 
 /** The diffusion of a run's settings. */
 export function diffusionOf({ diffusion }: RunSettings): Diffusion {
-  if (diffusion.kind === "edm") return new ElucidatedDiffusion(diffusion);
-  const { betaSchedule: schedule, timesteps, ...options } = diffusion;
+  if (diffusion.kind === "edm") {
+    const { kind: _, ...options } = diffusion;
+    return new ElucidatedDiffusion(options);
+  }
+  const { kind: _, betaSchedule: schedule, timesteps, ...options } = diffusion;
   return new GaussianDiffusion({ ...options, betas: betaSchedule(schedule, timesteps) });
 }

@@ -1,15 +1,20 @@
 import * as z from "zod/mini";
 import { betaScheduleNames } from "../../diffusion/process/schedules.ts";
 import { elucidatedSettings, gaussianSettings } from "../../checkpoint/diffusion-config.ts";
-import { unetSettings } from "../../checkpoint/run-config.ts";
-import { oneOf, wholeNumber, withDefault } from "../../config/rules.ts";
+import { modelConfig } from "../../models/registry.ts";
+import { oneOf, options, wholeNumber, withDefault } from "../../config/rules.ts";
 import { trainingSettings } from "../../config/training-settings.ts";
 
 const [firstSchedule, ...otherSchedules] = betaScheduleNames;
-const unet = unetSettings.shape;
+
+/** An architecture with its options, but for those that follow from the data, the diffusion and the training. */
+const modelSettings = z.pipe(
+  modelConfig,
+  z.transform(({ channels: _, outDim: __, seed: ___, ...model }) => model),
+);
 
 /** Everything that `unnoise train` is told, by a preset and by flags. It is kept in a run's config.json. */
-export const runSettings = z.strictObject({
+export const runSettings = options({
   preset: z.string(),
   /** fashion-mnist, mnist, cifar10, or a path. */
   data: z.string(),
@@ -17,19 +22,9 @@ export const runSettings = z.strictObject({
   imageSize: withDefault(wholeNumber(1), 28),
   /** Channels of the images of a directory. */
   channels: withDefault(wholeNumber(1, 3), 1),
-  model: z.strictObject({
-    architecture: unet.architecture,
-    dim: unet.dim,
-    dimMults: unet.dimMults,
-    selfCondition: withDefault(unet.selfCondition, false),
-    numClasses: unet.numClasses,
-    resnetBlockGroups: withDefault(unet.resnetBlockGroups, 4),
-    attentionHeads: withDefault(unet.attentionHeads, 4),
-    attentionDimHead: withDefault(unet.attentionDimHead, 32),
-    weightStandardization: withDefault(unet.weightStandardization, "standardized"),
-  }),
+  model: modelSettings,
   diffusion: z.discriminatedUnion("kind", [
-    z.strictObject({
+    options({
       ...gaussianSettings.shape,
       betaSchedule: oneOf([firstSchedule, ...otherSchedules]),
       /** Evaluations of the network per sample; all timesteps without it. */
@@ -39,7 +34,7 @@ export const runSettings = z.strictObject({
     elucidatedSettings,
   ]),
   training: trainingSettings,
-  length: z.union([z.strictObject({ steps: wholeNumber(1) }), z.strictObject({ epochs: wholeNumber(1) })]),
+  length: z.union([options({ steps: wholeNumber(1) }), options({ epochs: wholeNumber(1) })]),
   /** Steps between checkpoints. */
   saveEvery: wholeNumber(1),
   /** Steps between grids of samples; 0 draws none before the end. */

@@ -2,6 +2,8 @@ import { silu } from "../../tensor/functions.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { GroupNorm } from "../../nn/group-norm.ts";
 import { Linear } from "../../nn/linear.ts";
+import type { ConditionDeclarations } from "../conditions.ts";
+import type { DiffusionModel } from "../model.ts";
 import { UnetEncoder, UnetLayers } from "./encoder.ts";
 import { completeUnetOptions } from "./options.ts";
 import type { UnetOptions } from "./options.ts";
@@ -22,7 +24,7 @@ export interface UnetClassifierOptions extends Omit<
  * @example
  * const classifier = new UnetClassifier({ dim: 16, channels: 1, dimMults: [1, 2, 4], numClasses: 10 });
  */
-export class UnetClassifier extends UnetEncoder {
+export class UnetClassifier extends UnetEncoder implements DiffusionModel {
   readonly outNorm: GroupNorm;
   readonly out: Linear;
 
@@ -35,6 +37,19 @@ export class UnetClassifier extends UnetEncoder {
     this.outNorm = new GroupNorm(resnetBlockGroups, layers.deepest);
     this.out = new Linear(layers.deepest, numClasses, { random: layers.random });
     this.labelParameters();
+  }
+
+  get architecture(): string {
+    return "unetClassifier";
+  }
+
+  get predicts(): "classes" {
+    return "classes";
+  }
+
+  /** Classes are what it is trained for, and nothing that it is told. */
+  get conditions(): ConditionDeclarations {
+    return {};
   }
 
   /**

@@ -11,7 +11,7 @@ import { SinusoidalPositionEmbeddings } from "../../nn/position-embeddings.ts";
 import { Downsample } from "../../nn/resample.ts";
 import { ResnetBlock } from "../../nn/resnet-block.ts";
 import { Residual, Sequential } from "../../nn/sequential.ts";
-import type { UnetOptions } from "./options.ts";
+import type { CompleteUnetOptions } from "./options.ts";
 import { requireImages } from "../../nn/validate.ts";
 
 export type Stage<Resample> = readonly [
@@ -36,9 +36,9 @@ export class UnetLayers {
   /** From the finest resolution. */
   readonly stages: readonly StageWidths[];
   readonly deepest: number;
-  readonly #options: Required<UnetOptions>;
+  readonly #options: CompleteUnetOptions;
 
-  constructor(options: Required<UnetOptions>) {
+  constructor(options: CompleteUnetOptions) {
     const { dim, initDim, dimMults, attentionHeads, attentionDimHead, seed } = options;
     this.#options = options;
     this.random = new Random(seed);
@@ -92,7 +92,7 @@ export interface Encoded {
 
 /** The half of a U-Net that takes images apart, and its middle; a classifier has no more than this and a head. */
 export abstract class UnetEncoder extends Module {
-  readonly options: Required<UnetOptions>;
+  readonly options: CompleteUnetOptions;
   readonly initConv: Conv2d;
   readonly timeMlp: Sequential;
   readonly downs: readonly Stage<Downsample | Conv2d>[];
@@ -100,7 +100,7 @@ export abstract class UnetEncoder extends Module {
   readonly midAttn: Residual;
   readonly midBlock2: ResnetBlock;
 
-  constructor(options: Required<UnetOptions>, layers: UnetLayers) {
+  constructor(options: CompleteUnetOptions, layers: UnetLayers) {
     super();
     this.options = options;
     const { initDim, channels, selfCondition, lowresCond } = options;

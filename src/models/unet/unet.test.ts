@@ -13,7 +13,7 @@ const shapesOf = (model: Unet) =>
   Object.fromEntries([...model.parameters()].map(([name, { shape }]) => [name, [...shape]]));
 
 function recordedShapes(parityCase: string): Record<string, readonly number[]> {
-  const path = new URL(`../../test/fixtures/parity/${parityCase}/unet.safetensors`, import.meta.url);
+  const path = new URL(`../../../test/fixtures/parity/${parityCase}/unet.safetensors`, import.meta.url);
   const { tensors } = parseSafetensors(readFileSync(path));
   return Object.fromEntries([...tensors].map(([name, { shape }]) => [name, shape]));
 }
@@ -139,7 +139,7 @@ describe("the U-Net says in one line", () => {
   test("which options it needs", () => {
     expect(() => new Unet({ dim: 7 })).toThrow("Unet: dim must be even and at least 4, got 7");
     expect(() => new Unet({ dim: 8, dimMults: [] })).toThrow(
-      "Unet: dimMults must name at least one resolution, got []",
+      "Unet: dimMults must be a list of 1 to 12 entries, got []",
     );
     expect(() => new Unet({ dim: 8, dimMults: [1, 1.5] })).toThrow("dimMults[1] must be a whole number");
     expect(() => new Unet({ dim: 10 })).toThrow("must be divisible by resnetBlockGroups, got 10 and 4");
@@ -147,5 +147,14 @@ describe("the U-Net says in one line", () => {
     expect(() => new Unet({ dim: 8, channels: 0 })).toThrow(
       "Unet: channels must be a whole number of at least 1, got 0",
     );
+  });
+
+  test("which options there are, in plain JavaScript too", () => {
+    const make = (options: object) => () => new Unet(options as UnetOptions);
+    expect(make({ dim: 8, dim_mults: [1, 2] })).toThrow("Unet: has no option dim_mults, did you mean dimMults?");
+    expect(make({ dim: 8, numClass: 3 })).toThrow("Unet: has no option numClass, did you mean numClasses?");
+    expect(make({ dim: 8, dimMults: 4 })).toThrow("Unet: dimMults must be a list of 1 to 12 entries, got 4");
+    expect(make({ dim: 8, selfCondition: 1 })).toThrow("Unet: selfCondition must be true or false, got 1");
+    expect(make({})).toThrow("Unet: dim must be a whole number from 1 to 4096, got nothing");
   });
 });

@@ -4,7 +4,9 @@ import type { Variable } from "../../tensor/variable.ts";
 import { CrossAttention } from "../../nn/attention.ts";
 import { ClassEmbedding, VectorEmbedding, contextTokens } from "../condition-embedding.ts";
 import { checkConditions } from "../conditions.ts";
-import type { Conditions } from "../conditions.ts";
+import type { ConditionDeclarations, Conditions } from "../conditions.ts";
+import { unetConditions } from "./conditions.ts";
+import type { DiffusionModel } from "../model.ts";
 import { Conv2d } from "../../nn/conv2d.ts";
 import { standardNormal } from "../../nn/init.ts";
 import type { Module } from "../../nn/module.ts";
@@ -26,7 +28,7 @@ import type { UnetOptions } from "./options.ts";
  * @example
  * const model = new Unet({ dim: 28, channels: 1, dimMults: [1, 2, 4] });
  */
-export class Unet extends UnetEncoder {
+export class Unet extends UnetEncoder implements DiffusionModel {
   readonly ups: readonly Stage<Upsample | Conv2d>[];
   readonly finalResBlock: ResnetBlock;
   readonly finalConv: Conv2d;
@@ -63,6 +65,18 @@ export class Unet extends UnetEncoder {
     }
     if (complete.lowresCond) this.lowresTimeMlp = layers.timeMlp();
     this.labelParameters();
+  }
+
+  get architecture(): string {
+    return "unet";
+  }
+
+  get predicts(): "images" {
+    return "images";
+  }
+
+  get conditions(): ConditionDeclarations {
+    return unetConditions(this.options);
   }
 
   /** Length of the vectors that it takes, 0 if none. */

@@ -5,7 +5,7 @@ import type { SamplerName } from "../../../diffusion/samplers/plan.ts";
 import { fingerprint } from "../../../evaluation/fingerprint.ts";
 import { toBytes } from "../../../io/pixels.ts";
 import type { ImageBatch } from "../../../io/pixels.ts";
-import type { Unet } from "../../../models/unet/unet.ts";
+import type { DiffusionModel } from "../../../models/model.ts";
 import { diffusionFromCheckpoint, modelFromCheckpoint } from "../../../checkpoint/from-checkpoint.ts";
 import type { LatestCheckpoint } from "../../../checkpoint/run-directory.node.ts";
 import type { EvaluateFlags } from "./flags.ts";
@@ -37,10 +37,10 @@ export interface DrawOptions {
 /** A checkpoint's model, ready to draw samples by any sampler. */
 export class SampleSource {
   readonly found: LatestCheckpoint;
-  readonly #model: Unet;
+  readonly #model: DiffusionModel;
   readonly #diffusion: Diffusion;
 
-  private constructor(found: LatestCheckpoint, model: Unet) {
+  private constructor(found: LatestCheckpoint, model: DiffusionModel) {
     this.found = found;
     this.#model = model;
     this.#diffusion = diffusionFromCheckpoint(found.checkpoint);

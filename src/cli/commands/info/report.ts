@@ -5,8 +5,8 @@ import { diffusionFromCheckpoint } from "../../../checkpoint/from-checkpoint.ts"
 import { check } from "../../../config/rules.ts";
 import { openCheckpoint } from "../../../checkpoint/run-directory.node.ts";
 import type { TrainingSettings } from "../../../config/training-settings.ts";
-import { modelLike, newModel } from "../../../checkpoint/trained-model.ts";
-import type { TrainedModel } from "../../../checkpoint/trained-model.ts";
+import type { DiffusionModel } from "../../../models/model.ts";
+import { modelLike, newModel } from "../../../models/registry.ts";
 import { TrainingProgram } from "../../../training/training-program.ts";
 import { withDevice } from "../../flags/device.ts";
 import type { DeviceName } from "../../flags/device.ts";
@@ -29,7 +29,7 @@ interface Subject {
   readonly title: string;
   /** Lines of their own below the title. */
   readonly facts: readonly string[];
-  readonly model: TrainedModel;
+  readonly model: DiffusionModel;
   readonly diffusion: Diffusion;
   readonly training: TrainingSettings;
   readonly imageSize: readonly [number, number];
@@ -71,6 +71,7 @@ async function fromCheckpoint(path: string): Promise<Subject> {
   const { checkpoint, path: file, faults } = await openCheckpoint(path);
   const { config, step, position } = checkpoint;
   const { dataset, training, diffusion } = config;
+  const { architecture, ...options } = config.model;
   return {
     title: `checkpoint ${file}`,
     facts: [
@@ -81,7 +82,7 @@ async function fromCheckpoint(path: string): Promise<Subject> {
       diffusionFact(diffusion),
       `optimizer  Adam, learning rate ${training.learningRate} (${training.learningRateSchedule}), seed ${training.seed}`,
     ],
-    model: newModel(config.model.architecture, config.model),
+    model: newModel(architecture, options),
     diffusion: diffusionFromCheckpoint(checkpoint),
     training,
     imageSize: [dataset.height, dataset.width],

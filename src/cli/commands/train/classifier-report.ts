@@ -3,7 +3,7 @@ import type { Backend } from "../../../backend/backend.ts";
 import type { ImageDataset } from "../../../data/dataset.ts";
 import type { Diffusion } from "../../../diffusion/diffusion.ts";
 import { rhoOf } from "../../../diffusion/process/noise-level.ts";
-import type { UnetClassifier } from "../../../models/unet/classifier.ts";
+import type { DiffusionModel } from "../../../models/model.ts";
 import { classifierAccuracy } from "../../../training/classifier-accuracy.ts";
 import { programName } from "../../program-name.ts";
 
@@ -15,7 +15,7 @@ const LEVELS = 5;
 /** What a trained classifier of noisy images can do, and what to do with it, as lines for people. */
 export async function classifierReport(
   path: string,
-  classifier: UnetClassifier,
+  classifier: DiffusionModel,
   diffusion: Diffusion,
   dataset: ImageDataset,
   backend: Backend,

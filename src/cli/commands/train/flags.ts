@@ -7,6 +7,9 @@ import { betaScheduleNames } from "../../../diffusion/process/schedules.ts";
 import { check, wholeNumber } from "../../../config/rules.ts";
 import { elucidatedSettings, gaussianSettings } from "../../../checkpoint/diffusion-config.ts";
 import { trainingSettings } from "../../../config/training-settings.ts";
+import { modelOptions } from "../../../models/model.ts";
+import { architectureNames } from "../../../models/registry.ts";
+import { unetOptions } from "../../../models/unet/options.ts";
 import { numberFlag, numbersFlag } from "../../flags/flags.ts";
 import { defaultPreset, presetNamed } from "../../presets/all.ts";
 import { runSettings } from "../../runs/run-settings.ts";
@@ -61,7 +64,7 @@ const groups: Readonly<Record<string, readonly SettingFlag[]>> = {
     word("--no-flip", "training.randomHorizontalFlip", "leave all images as they are"),
   ],
   "Model:": [
-    number("--dim <n>", "model.dim", "channels of the U-Net's first resolution", runSettings.shape.model.shape.dim),
+    number("--dim <n>", "model.dim", "channels of the U-Net's first resolution", unetOptions.shape.dim),
     {
       path: "model.dimMults",
       option: new Option("--dim-mults <n,...>", "channels of each resolution in multiples of --dim").argParser(
@@ -73,8 +76,9 @@ const groups: Readonly<Record<string, readonly SettingFlag[]>> = {
       "--num-classes <n>",
       "model.numClasses",
       "classes of the data (subdirectories of images) that the model is told; 0 for none",
-      runSettings.shape.model.shape.numClasses,
+      modelOptions.numClasses,
     ),
+    word("--model <name>", "model.architecture", "the network's architecture", architectureNames()),
     word("--self-condition", "model.selfCondition", "feed the model's own estimate back to it"),
   ],
   "Diffusion:": [
@@ -201,6 +205,7 @@ export function resolveSettings(flags: FlagValues, recorded?: RunSettings): RunS
   if (flags.steps !== undefined && flags.epochs !== undefined)
     throw new Error("give either --steps or --epochs, not both");
   if (flags.steps !== undefined || flags.epochs !== undefined) settings.length = {};
+  if (flags.model !== undefined && flags.model !== architectureOf(settings)) settings.model = {};
   const kind = kindOf(settings);
   if (flags.diffusion !== undefined && flags.diffusion !== kind) settings.diffusion = freshDiffusion(flags.diffusion);
   for (const { option, path } of Object.values(groups).flat()) {
@@ -214,6 +219,10 @@ export function resolveSettings(flags: FlagValues, recorded?: RunSettings): RunS
 
 function kindOf(settings: Readonly<Record<string, unknown>>): "gaussian" | "edm" {
   return (settings.diffusion as { readonly kind?: "gaussian" | "edm" }).kind ?? "gaussian";
+}
+
+function architectureOf(settings: Readonly<Record<string, unknown>>): string {
+  return (settings.model as { readonly architecture?: string }).architecture ?? "unet";
 }
 
 /** Where settings of another kind of diffusion are of no use. */

@@ -6,10 +6,9 @@ import type { ImageDataset } from "../../../data/dataset.ts";
 import type { Diffusion } from "../../../diffusion/diffusion.ts";
 import type { SamplingProgress } from "../../../diffusion/sampling/sampling.ts";
 import { writeFileAtomic } from "../../../io/atomic.node.ts";
-import type { Unet } from "../../../models/unet/unet.ts";
-import { UnetClassifier } from "../../../models/unet/classifier.ts";
+import type { DiffusionModel } from "../../../models/model.ts";
+import { architectureNamed } from "../../../models/registry.ts";
 import { RunDirectory, listCheckpoints } from "../../../checkpoint/run-directory.node.ts";
-import type { TrainedModel } from "../../../checkpoint/trained-model.ts";
 import { Trainer } from "../../../training/trainer.ts";
 import { allClasses, classesInTurn, columnsOfClasses } from "../../flags/classes.ts";
 import { classifierReport } from "./classifier-report.ts";
@@ -38,7 +37,7 @@ interface Run {
   readonly dataset: ImageDataset;
   readonly diffusion: Diffusion;
   readonly backend: Backend;
-  readonly trainer: Trainer<TrainedModel>;
+  readonly trainer: Trainer;
   readonly voice: Voice;
 }
 
@@ -67,7 +66,7 @@ export async function trainRun(
   const isNew = startStep < totalSteps;
   if (!isNew) print(`Finished: ${formatCount(startStep)} steps are done, ${formatCount(totalSteps)} were asked for.`);
   const { samplingModel } = run.trainer;
-  if (samplingModel instanceof UnetClassifier) {
+  if (samplingModel.predicts === "classes") {
     print(await classifierReport(path, samplingModel, run.diffusion, dataset, backend));
     return 0;
   }
@@ -100,9 +99,8 @@ function introduce({ path, settings, directory, dataset, backend, trainer }: Run
   const { name, length, height, width, source } = dataset;
   print(`run     ${path}, preset ${settings.preset}`);
   print(`data    ${name}: ${formatCount(length)} images of ${height} x ${width} from ${source}`);
-  print(
-    `model   ${trainer.model instanceof UnetClassifier ? "classifier" : "U-Net"} of ${formatCount(trainer.model.parameterCount())} parameters`,
-  );
+  const { title } = architectureNamed(trainer.model.architecture);
+  print(`model   ${title} of ${formatCount(trainer.model.parameterCount())} parameters`);
   print(`device  ${describeDevice(backend)}`);
   for (const fault of directory.faults) print(`passed over ${fault}`);
   if (startStep > 0) print(`going on from step ${formatCount(startStep)}`);
@@ -158,7 +156,7 @@ async function drawLoss({ path, directory }: Run): Promise<void> {
 
 async function drawPreview(run: Run, display: ProgressDisplay, { signal }: Interrupt): Promise<void> {
   const { samplingModel } = run.trainer;
-  if (samplingModel instanceof UnetClassifier) return;
+  if (samplingModel.predicts === "classes") return;
   const path = join(run.directory.samplesPath, `step-${run.trainer.step}.png`);
   const batchSize = Math.min(PREVIEW_IMAGES, run.settings.samples);
   display.note("drawing samples");
@@ -183,7 +181,7 @@ async function hasFinalPictures(run: string): Promise<boolean> {
 }
 
 /** @returns false if it was interrupted */
-async function drawFinalPictures(run: Run, model: Unet): Promise<boolean> {
+async function drawFinalPictures(run: Run, model: DiffusionModel): Promise<boolean> {
   const { diffusion, settings, path } = run;
   const { visited, steps } = diffusion.plan();
   let bar: ProgressBar | undefined;
