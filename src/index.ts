@@ -60,6 +60,7 @@ export type { TimestepSpacing } from "./diffusion/process/timestep-spacing.ts";
 export { rescaleZeroTerminalSnr } from "./diffusion/process/zero-terminal-snr.ts";
 export { noiseSchedule } from "./diffusion/process/noise-schedule.ts";
 export type { NoiseSchedule } from "./diffusion/process/noise-schedule.ts";
+export { terminalSignalWarning } from "./diffusion/process/terminal-signal.ts";
 export type { Samples, SamplingOptions, SamplingProgress } from "./diffusion/sampling/sampling.ts";
 export {
   betaSchedule,
@@ -70,8 +71,10 @@ export {
   quadraticBetaSchedule,
   scaledLinearBetaSchedule,
   sigmoidBetaSchedule,
+  sigmoidJabriBetaSchedule,
+  squaredcosCapV2BetaSchedule,
 } from "./diffusion/process/schedules.ts";
-export type { BetaRange, BetaSchedule, Betas, LaplaceOptions } from "./diffusion/process/schedules.ts";
+export type { BetaRange, BetaSchedule, Betas, LaplaceOptions, SigmoidOptions } from "./diffusion/process/schedules.ts";
 
 // Training
 export { Trainer } from "./training/trainer.ts";

@@ -49,6 +49,10 @@ export abstract class Diffusion {
   /** Steps when sampling, unless told otherwise. */
   abstract readonly samplingTimesteps: number;
   protected abstract readonly levels: NoiseLevels;
+  /** What its options lead to that users may not expect, one line each: for training to show once. */
+  get warnings(): readonly string[] {
+    return [];
+  }
   /** The program that no one uses now. */
   #idle: StepProgram | undefined;
 

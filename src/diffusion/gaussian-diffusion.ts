@@ -26,6 +26,7 @@ import { checkImages } from "./sampling/sampling.ts";
 import type { Samples, SamplingOptions } from "./sampling/sampling.ts";
 import { betaSchedule } from "./process/schedules.ts";
 import type { Betas, BetaSchedule } from "./process/schedules.ts";
+import { terminalSignalWarning } from "./process/terminal-signal.ts";
 import { boundTerm } from "./objectives/variational-bound.ts";
 import { rescaleZeroTerminalSnr } from "./process/zero-terminal-snr.ts";
 
@@ -36,6 +37,8 @@ export interface GaussianDiffusionOptions extends Omit<DiffusionProcessOptions, 
   readonly timesteps?: number;
   /** Default `linear`. */
   readonly betaSchedule?: BetaSchedule;
+  /** With timesteps: multiplies the betas by 1000 / timesteps (see `BetaRange`); default false. */
+  readonly scaleBetas?: boolean;
   /** Takes the last signal away from the last timestep (Lin et al. 2023, 2305.08891); default false. */
   readonly rescaleBetasZeroSnr?: boolean;
   /** Default `l2`, L_simple of Ho et al. (2020). */
@@ -126,6 +129,11 @@ export class GaussianDiffusion extends DiffusionProcess {
     this.levels = new ScheduleLevels(this.schedule);
     // Checks both numbers.
     this.plan({ sampler: "ddim" });
+  }
+
+  override get warnings(): readonly string[] {
+    const warning = terminalSignalWarning(this.schedule);
+    return warning === undefined ? [] : [warning];
   }
 
   /** Timesteps for a training step, i32 [batch], uniform as in line 3 of Algorithm 1. */
@@ -247,11 +255,16 @@ function betasOf({ rescaleBetasZeroSnr = false, ...options }: GaussianDiffusionO
   return rescaleBetasZeroSnr ? rescaleZeroTerminalSnr(betas) : betas;
 }
 
-function givenBetas({ betas, timesteps, betaSchedule: name }: GaussianDiffusionOptions): ArrayLike<number> {
-  const isNamed = timesteps !== undefined || name !== undefined;
+function givenBetas({
+  betas,
+  timesteps,
+  betaSchedule: name,
+  scaleBetas: scale = false,
+}: GaussianDiffusionOptions): ArrayLike<number> {
+  const isNamed = timesteps !== undefined || name !== undefined || scale;
   if (betas && !isNamed) return betas;
   if (betas || timesteps === undefined) {
     throw new Error("GaussianDiffusion: needs either betas, or timesteps with a betaSchedule");
   }
-  return betaSchedule(name ?? "linear", timesteps);
+  return betaSchedule(name ?? "linear", timesteps, { scale });
 }

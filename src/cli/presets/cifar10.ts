@@ -14,7 +14,7 @@ export const cifar10Preset: Preset = {
     channels: 3,
     model: { dim: 64, dimMults: [1, 2, 2], resnetBlockGroups: 8, numClasses: 10 },
     diffusion: {
-      betaSchedule: "sigmoid",
+      betaSchedule: "sigmoidJabri",
       timesteps: 1000,
       objective: "predV",
       lossType: "l2",

@@ -14,7 +14,7 @@ export const imageFolderPreset: Preset = {
     channels: 3,
     model: { dim: 32, dimMults: [1, 2, 4, 8], resnetBlockGroups: 8 },
     diffusion: {
-      betaSchedule: "sigmoid",
+      betaSchedule: "sigmoidJabri",
       timesteps: 1000,
       objective: "predV",
       lossType: "l2",

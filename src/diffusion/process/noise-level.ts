@@ -1,3 +1,4 @@
+import { LEAST_ALPHA } from "./noise-schedule.ts";
 import type { NoiseSchedule } from "./noise-schedule.ts";
 
 /** A point on the way from noise to images, where x = alpha x_0 + sigma epsilon with alpha^2 + sigma^2 = 1. */
@@ -13,13 +14,10 @@ export interface NoiseLevel {
 /** The end of the way. The network is not asked here. */
 export const CLEAN: NoiseLevel = { timestep: -1, alpha: 1, sigma: 0 };
 
-/** What a level without any signal counts as where its logarithm is needed. */
-const LEAST_ALPHA = 2 ** -24;
-
 /** sigma_max of Karras et al. (2022): more noise hides images no better. */
 const KARRAS_MOST = 80;
 
-/** sigma / alpha: the noise beside an image that was not scaled. rho of DEIS; sigma of Karras et al. and k-diffusion. */
+/** sigma / alpha, 2^24 at most: the noise beside an image that was not scaled. rho of DEIS; sigma of Karras et al. and k-diffusion. */
 export function rhoOf({ alpha, sigma }: NoiseLevel): number {
   return sigma / Math.max(alpha, LEAST_ALPHA);
 }

@@ -42,12 +42,21 @@ export interface NoiseSchedule {
   readonly betasOverSqrtOneMinusAlphasCumprod: Betas;
 }
 
-/** @throws unless there are betas, all within (0, 1); the last may be 1, which leaves no signal */
+/**
+ * Where sqrt(abar) is at most this, images in float32 are noise alone, and their levels cannot be told apart.
+ */
+export const LEAST_ALPHA = 2 ** -24;
+
+/**
+ * @throws unless there are betas, all within (0, 1), whose alphasCumprod falls at every timestep and leaves some signal
+ *     to all but the last, where beta may also be 1
+ */
 export function noiseSchedule(betaValues: ArrayLike<number>): NoiseSchedule {
   const betas = Float64Array.from(betaValues);
   checkBetas(betas);
   const alphas = betas.map((beta) => 1 - beta);
   const alphasCumprod = cumulativeProduct(alphas);
+  checkSignal(betas, alphasCumprod);
   const alphasCumprodPrev = alphasCumprod.map((_, t) => (t === 0 ? 1 : alphasCumprod[t - 1]));
   const oneMinusAlphasCumprod = alphasCumprod.map((abar) => 1 - abar);
   const posteriorVariance = betas.map((beta, t) => (beta * (1 - alphasCumprodPrev[t])) / oneMinusAlphasCumprod[t]);
@@ -82,6 +91,17 @@ function checkBetas(betas: Betas): void {
   const last = betas.length - 1;
   const t = betas.findIndex((beta, t) => !(beta > 0 && (beta < 1 || (beta === 1 && t === last && t > 0))));
   if (t !== -1) throw new Error(`betas: must lie between 0 and 1, both excluded, got ${betas[t]} at t = ${t}`);
+}
+
+function checkSignal(betas: Betas, alphasCumprod: Betas): void {
+  const still = alphasCumprod.findIndex((abar, t) => abar === (t === 0 ? 1 : alphasCumprod[t - 1]));
+  if (still !== -1) throw new Error(`betas: must each add noise in float64, got ${betas[still]} at t = ${still}`);
+  const last = betas.length - 1;
+  const empty = alphasCumprod.findIndex((abar) => abar <= LEAST_ALPHA ** 2);
+  if (empty === -1 || empty === last) return;
+  throw new Error(
+    `betas: only the last timestep may be without signal, got none from t = ${empty} on, of ${last + 1}: take fewer timesteps or less noise, as by scaling the betas`,
+  );
 }
 
 function cumulativeProduct(values: Betas): Betas {

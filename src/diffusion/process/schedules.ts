@@ -6,40 +6,75 @@ export interface BetaRange {
   readonly betaStart?: number;
   /** Default 0.02. */
   readonly betaEnd?: number;
+  /**
+   * Multiplies both by 1000 / T, as guided-diffusion does (Dhariwal & Nichol 2021, 2105.05233): then any number of
+   * timesteps takes as much of the image as 1,000. Default false.
+   */
+  readonly scale?: boolean;
 }
 
+/** The range of Ho et al. (2020, 2006.11239). */
+const DDPM = { betaStart: 1e-4, betaEnd: 0.02 };
+/** That of latent diffusion (Rombach et al. 2022, 2112.10752). */
+const LATENT = { betaStart: 0.00085, betaEnd: 0.012 };
+
 /** Betas rise by equal steps from `betaStart` to `betaEnd` (Ho et al. 2020, 2006.11239). */
-export function linearBetaSchedule(timesteps: number, { betaStart = 1e-4, betaEnd = 0.02 }: BetaRange = {}): Betas {
-  return spaced("linearBetaSchedule", betaStart, betaEnd, timesteps);
+export function linearBetaSchedule(timesteps: number, range: BetaRange = {}): Betas {
+  return spaced("linearBetaSchedule", timesteps, rangeOf("linearBetaSchedule", timesteps, { ...DDPM, ...range }));
 }
 
 /** The square roots of the betas rise by equal steps. */
-export function quadraticBetaSchedule(timesteps: number, { betaStart = 1e-4, betaEnd = 0.02 }: BetaRange = {}): Betas {
-  const roots = spaced("quadraticBetaSchedule", Math.sqrt(betaStart), Math.sqrt(betaEnd), timesteps);
-  return roots.map((root) => root * root);
+export function quadraticBetaSchedule(timesteps: number, range: BetaRange = {}): Betas {
+  const ends = rangeOf("quadraticBetaSchedule", timesteps, { ...DDPM, ...range });
+  return spaced("quadraticBetaSchedule", timesteps, ends.map(Math.sqrt)).map((root) => root * root);
+}
+
+/** The same rule with the range of latent diffusion: what diffusers calls `scaled_linear`. */
+export function scaledLinearBetaSchedule(timesteps: number, range: BetaRange = {}): Betas {
+  const ends = rangeOf("scaledLinearBetaSchedule", timesteps, { ...LATENT, ...range });
+  return spaced("scaledLinearBetaSchedule", timesteps, ends.map(Math.sqrt)).map((root) => root * root);
 }
 
 /**
- * The same rule with the range of latent diffusion (Rombach et al. 2022, 2112.10752): what diffusers calls
- * `scaled_linear`.
+ * Betas follow the logistic function over [-6, 6], from about `betaStart` to about `betaEnd`, as in the article. The
+ * schedule that denoising-diffusion-pytorch calls sigmoid is {@link sigmoidJabriBetaSchedule}.
  */
-export function scaledLinearBetaSchedule(
-  timesteps: number,
-  { betaStart = 0.00085, betaEnd = 0.012 }: BetaRange = {},
-): Betas {
-  const roots = spaced("scaledLinearBetaSchedule", Math.sqrt(betaStart), Math.sqrt(betaEnd), timesteps);
-  return roots.map((root) => root * root);
+export function sigmoidBetaSchedule(timesteps: number, range: BetaRange = {}): Betas {
+  const [start, end] = rangeOf("sigmoidBetaSchedule", timesteps, { ...DDPM, ...range });
+  return spaced("sigmoidBetaSchedule", timesteps, [-6, 6]).map((place) => start + (end - start) * logistic(place));
 }
 
-/** Betas follow the logistic function over [-6, 6], from about `betaStart` to about `betaEnd`. */
-export function sigmoidBetaSchedule(timesteps: number, { betaStart = 1e-4, betaEnd = 0.02 }: BetaRange = {}): Betas {
-  const places = spaced("sigmoidBetaSchedule", -6, 6, timesteps);
-  return places.map((place) => betaStart + (betaEnd - betaStart) / (1 + Math.exp(-place)));
+export interface SigmoidOptions {
+  /** Where the logistic function begins; default -3. */
+  readonly start?: number;
+  /** Where it ends, above `start`; default 3. */
+  readonly end?: number;
+  /** How gently it falls, above 0; default 1. */
+  readonly tau?: number;
+}
+
+/**
+ * The sigmoid schedule of Jabri et al. (2022, 2212.11972, figure 8), the default of denoising-diffusion-pytorch: what is
+ * left of the image, alphasCumprod, falls along the logistic function from `start` to `end`, scaled to go from 1 to 0.
+ * Betas are kept below 0.999.
+ */
+export function sigmoidJabriBetaSchedule(
+  timesteps: number,
+  { start = -3, end = 3, tau = 1 }: SigmoidOptions = {},
+): Betas {
+  if (!(start < end && Number.isFinite(end - start))) {
+    throw new Error(`sigmoidJabriBetaSchedule: start must be below end, got ${start} and ${end}`);
+  }
+  if (!(tau > 0 && tau < Infinity)) throw new Error(`sigmoidJabriBetaSchedule: tau must be above 0, got ${tau}`);
+  const [first, last] = [logistic(start / tau), logistic(end / tau)];
+  const abar = (share: number): number => (last - logistic((start + share * (end - start)) / tau)) / (last - first);
+  return betasFor("sigmoidJabriBetaSchedule", timesteps, abar);
 }
 
 /**
  * The cosine schedule of Nichol & Dhariwal (2021, 2102.09672): alphasCumprod(t) = f(t) / f(0) with
- * f(t) = cos^2((t / T + s) / (1 + s) * pi / 2). Betas are kept within [1e-4, 0.9999].
+ * f(t) = cos^2((t / T + s) / (1 + s) * pi / 2). Betas are kept within [1e-4, 0.9999], as in the article; the paper's,
+ * at most 0.999 and with no least, are {@link squaredcosCapV2BetaSchedule}.
  *
  * Rounds to float32 where PyTorch code does: near t = T the cosine vanishes, and float64 is 4e-6 away from the betas
  * that models were trained with.
@@ -61,6 +96,18 @@ export function cosineBetaSchedule(timesteps: number, { s = 0.008 }: { readonly 
   });
 }
 
+/**
+ * The cosine schedule of Nichol & Dhariwal as they, diffusers (`squaredcos_cap_v2`) and denoising-diffusion-pytorch clip
+ * it: betas are at most 0.999.
+ *
+ * @param options.s keeps the first betas from vanishing; default 0.008
+ */
+export function squaredcosCapV2BetaSchedule(timesteps: number, { s = 0.008 }: { readonly s?: number } = {}): Betas {
+  if (!(s >= 0)) throw new Error(`squaredcosCapV2BetaSchedule: s must be at least 0, got ${s}`);
+  const f = (share: number): number => Math.cos((((share + s) / (1 + s)) * Math.PI) / 2) ** 2;
+  return betasFor("squaredcosCapV2BetaSchedule", timesteps, f);
+}
+
 export interface LaplaceOptions {
   /** Where most timesteps are, as a logarithm of the signal-to-noise ratio; default 0. */
   readonly mu?: number;
@@ -77,24 +124,22 @@ export interface LaplaceOptions {
  * at t = 1/T, ..., 1. Betas are kept below 0.999: the last would be 1.
  */
 export function laplaceBetaSchedule(timesteps: number, { mu = 0, b = 0.5 }: LaplaceOptions = {}): Betas {
-  checkTimesteps("laplaceBetaSchedule", timesteps);
   if (!Number.isFinite(mu)) throw new Error(`laplaceBetaSchedule: mu must be finite, got ${mu}`);
   if (!(b > 0)) throw new Error(`laplaceBetaSchedule: b must be above 0, got ${b}`);
   const abar = (place: number): number => {
-    const lambda = mu - b * Math.sign(0.5 - place) * Math.log(1 - 2 * Math.abs(place - 0.5));
-    return 1 / (1 + Math.exp(-lambda));
+    if (place === 0) return 1;
+    return logistic(mu - b * Math.sign(0.5 - place) * Math.log(1 - 2 * Math.abs(place - 0.5)));
   };
-  return Float64Array.from({ length: timesteps }, (_, t) => {
-    const before = t === 0 ? 1 : abar(t / timesteps);
-    return Math.min(1 - abar((t + 1) / timesteps) / before, 0.999);
-  });
+  return betasFor("laplaceBetaSchedule", timesteps, abar);
 }
 
 const schedules = {
   linear: linearBetaSchedule,
   cosine: cosineBetaSchedule,
+  squaredcosCapV2: squaredcosCapV2BetaSchedule,
   quadratic: quadraticBetaSchedule,
   sigmoid: sigmoidBetaSchedule,
+  sigmoidJabri: sigmoidJabriBetaSchedule,
   scaledLinear: scaledLinearBetaSchedule,
   laplace: laplaceBetaSchedule,
 } as const;
@@ -103,19 +148,54 @@ export type BetaSchedule = keyof typeof schedules;
 
 export const betaScheduleNames = Object.keys(schedules) as readonly BetaSchedule[];
 
+/** Those with a range of betas, which `scale` multiplies. */
+const scalable: readonly BetaSchedule[] = ["linear", "quadratic", "sigmoid", "scaledLinear"];
+
 /** Betas of a schedule by name, with its default range. */
-export function betaSchedule(name: BetaSchedule, timesteps: number): Betas {
+export function betaSchedule(
+  name: BetaSchedule,
+  timesteps: number,
+  { scale = false }: Pick<BetaRange, "scale"> = {},
+): Betas {
   if (!betaScheduleNames.includes(name)) {
     throw new Error(`betaSchedule: must be one of ${betaScheduleNames.join(", ")}, got ${name}`);
   }
-  return schedules[name](timesteps);
+  if (!scale) return schedules[name](timesteps);
+  if (scalable.includes(name)) return (schedules[name] as typeof linearBetaSchedule)(timesteps, { scale });
+  throw new Error(`betaSchedule: only ${scalable.join(", ")} can be scaled, got ${name}`);
+}
+
+/** Betas that leave abar(t / T) of the image at every t, but are at most 0.999. */
+function betasFor(schedule: string, timesteps: number, abar: (share: number) => number): Betas {
+  checkTimesteps(schedule, timesteps);
+  return Float64Array.from({ length: timesteps }, (_, t) =>
+    Math.min(1 - abar((t + 1) / timesteps) / abar(t / timesteps), 0.999),
+  );
+}
+
+/** The least and the largest beta. */
+function rangeOf(
+  schedule: string,
+  timesteps: number,
+  { betaStart, betaEnd, scale = false }: Required<Pick<BetaRange, "betaStart" | "betaEnd">> & BetaRange,
+): number[] {
+  checkTimesteps(schedule, timesteps);
+  if (!scale) return [betaStart, betaEnd];
+  const factor = 1000 / timesteps;
+  if (factor * Math.max(betaStart, betaEnd) < 1) return [factor * betaStart, factor * betaEnd];
+  const least = Math.floor(1000 * Math.max(betaStart, betaEnd)) + 1;
+  throw new Error(`${schedule}: with scale, needs at least ${least} timesteps, or betas reach 1, got ${timesteps}`);
 }
 
 /** `count` numbers at equal distances, both ends included. */
-function spaced(schedule: string, start: number, end: number, count: number): Betas {
+function spaced(schedule: string, count: number, [start, end]: readonly number[]): Betas {
   checkTimesteps(schedule, count);
   const last = Math.max(1, count - 1);
   return Float64Array.from({ length: count }, (_, i) => start + ((end - start) * i) / last);
+}
+
+function logistic(x: number): number {
+  return 1 / (1 + Math.exp(-x));
 }
 
 function checkTimesteps(schedule: string, timesteps: number): void {
