@@ -40,6 +40,8 @@ export function weightsOnly(checkpoint: Checkpoint, options: { readonly ema?: bo
 /** Keys of a file's metadata: what the file is, as JSON, and the {@link fingerprint} of all that is in it. */
 const HEADER_KEY = "unnoise";
 const FINGERPRINT_KEY = "sha256";
+/** Which dtype the parameters were written in. A file of another one was saved again, and its fingerprint is void. */
+const DTYPE_KEY = "dtype";
 const BETAS = "diffusion.betas";
 const EMA_PREFIX = "ema.";
 const OPTIMIZER_PREFIX = "optimizer.";
@@ -73,30 +75,41 @@ export async function encodeCheckpoint(
   if (betas) tensors.set(BETAS, { dtype: "F64", shape: [betas.length], data: betas });
   const content: z.infer<typeof header> = { format: 1, step, position, config };
   const text = JSON.stringify(content);
-  return { tensors, metadata: { [HEADER_KEY]: text, [FINGERPRINT_KEY]: await fingerprint(text, tensors) } };
+  return {
+    tensors,
+    metadata: {
+      [HEADER_KEY]: text,
+      [FINGERPRINT_KEY]: await fingerprint(text, tensors),
+      [DTYPE_KEY]: options.half === true ? "F16" : "F32",
+    },
+  };
 }
 
 /**
- * Reads what {@link encodeCheckpoint} wrote.
+ * Reads what {@link encodeCheckpoint} wrote, or what other software saved of it in another precision, such as bfloat16.
  *
  * @param source name of the file for messages
  * @throws Error of one line if the file is something else or was changed
  */
 export async function decodeCheckpoint({ tensors, metadata }: Safetensors, source: string): Promise<Checkpoint> {
   const text = metadata[HEADER_KEY];
-  if (text === undefined) throw new Error(`${source}: not a checkpoint of unnoise, but another safetensors file`);
-  if (metadata[FINGERPRINT_KEY] !== (await fingerprint(text, tensors))) {
+  if (text === undefined) {
+    throw new Error(
+      `${source}: not a checkpoint of unnoise, but another safetensors file: \`unnoise import\` makes a checkpoint of weights`,
+    );
+  }
+  const content = parseJson(text, source);
+  if (isClassifier(content)) {
+    throw new Error(`${source}: a classifier whose features evaluate compares, not a checkpoint of a model`);
+  }
+  if (!isConverted(tensors, metadata[DTYPE_KEY]) && metadata[FINGERPRINT_KEY] !== (await fingerprint(text, tensors))) {
     throw new Error(`${source}: damaged checkpoint: its checksum does not fit its content`);
   }
-  const { step, position, config } = check(
-    header,
-    parseJson(text, source),
-    `${source}: not a checkpoint that this version reads`,
-  );
+  const { step, position, config } = check(header, content, `${source}: not a checkpoint that this version reads`);
   const tensor = tensors.get(BETAS);
-  const betas = tensor?.dtype === "F64" ? tensor.data.slice() : undefined;
+  const betas = tensor && readBetas(tensor, `${source}: tensor ${BETAS}`);
   if (!betas && config.diffusion.kind === "gaussian") {
-    throw new Error(`${source}: damaged checkpoint: no F64 ${BETAS}`);
+    throw new Error(`${source}: damaged checkpoint: no ${BETAS}`);
   }
   const model = new Map<string, NdArray>();
   const ema = new Map<string, NdArray>();
@@ -129,11 +142,39 @@ function halved([name, tensor]: [string, SafeTensor]): [string, SafeTensor] {
 
 function fromSafeTensor(tensor: SafeTensor, label: string): NdArray {
   const { dtype, shape, data } = tensor;
-  if (dtype === "F16") return { shape, dtype: "f32", data: toFloat32(tensor) };
+  if (isFloat(tensor) && dtype !== "F32") return { shape, dtype: "f32", data: toFloat32(tensor) };
   const dtypes: Readonly<Record<string, DType>> = { F32: "f32", I32: "i32", U32: "u32" };
   const own = dtypes[dtype];
-  if (own === undefined) throw new Error(`${label}: must be F32, F16, I32 or U32, got ${dtype}`);
+  if (own === undefined) throw new Error(`${label}: must be F32, F16, BF16, F64, I32 or U32, got ${dtype}`);
   return { shape, dtype: own, data: data.slice() as NdArray["data"] };
+}
+
+/** Whether a file's header is that of an ImageClassifier. */
+function isClassifier(content: unknown): boolean {
+  return typeof content === "object" && content !== null && "kind" in content && content.kind === "classifier";
+}
+
+function isFloat({ dtype }: SafeTensor): boolean {
+  return ["F16", "BF16", "F32", "F64"].includes(dtype);
+}
+
+/**
+ * Whether other software changed the precision of the parameters. We write F16 or F32, and files of the time before we
+ * said which one are taken to be as they were.
+ */
+function isConverted(tensors: ReadonlyMap<string, SafeTensor>, written: string | undefined): boolean {
+  const own = written === undefined ? ["F16", "F32"] : [written];
+  return [...tensors].some(([name, tensor]) => {
+    const isParameter = name !== BETAS && !name.startsWith(EMA_PREFIX) && !name.startsWith(OPTIMIZER_PREFIX);
+    return isParameter && isFloat(tensor) && !own.includes(tensor.dtype);
+  });
+}
+
+/** Half precision rounds betas near 1 to 1, which no schedule has; then the largest that the article allows. */
+function readBetas(tensor: SafeTensor, label: string): Float64Array<ArrayBuffer> {
+  if (tensor.dtype === "F64") return tensor.data.slice();
+  if (!isFloat(tensor)) throw new Error(`${label}: must be F64, got ${tensor.dtype}`);
+  return Float64Array.from(toFloat32(tensor), (beta) => (beta === 1 ? 0.9999 : beta));
 }
 
 function parseJson(text: string, source: string): unknown {

@@ -1,7 +1,8 @@
-import { appendFile, mkdir, readFile, readdir, stat, unlink } from "node:fs/promises";
+import { appendFile, mkdir, readdir, stat, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { writeFileAtomic } from "../io/atomic.node.ts";
 import { errorCode, errorLine, fileError } from "../io/file-errors.node.ts";
+import { readRegularText } from "../io/regular-file.node.ts";
 import { readSafetensors, writeSafetensors } from "../io/safetensors.node.ts";
 import { decodeCheckpoint, encodeCheckpoint } from "./checkpoint.ts";
 import type { Checkpoint } from "./checkpoint.ts";
@@ -190,9 +191,9 @@ async function makeDirectoryIn(path: string): Promise<void> {
 
 async function readIfThere(path: string): Promise<string | undefined> {
   try {
-    return await readFile(path, "utf8");
+    return await readRegularText(path);
   } catch (error) {
-    if (errorCode(error) === "ENOENT") return undefined;
-    throw fileError(path, "read", error);
+    if (error instanceof Error && errorCode(error.cause) === "ENOENT") return undefined;
+    throw error;
   }
 }

@@ -1,3 +1,5 @@
+import { butItIs } from "../io/content-kind.ts";
+import type { FileFormat } from "../io/file-format.ts";
 import { memoryDataset } from "./dataset.ts";
 import type { ImageDataset } from "./dataset.ts";
 
@@ -25,28 +27,63 @@ const maxRank = 8;
  * @throws Error if it is no IDX file of unsigned bytes, or its length is not what its header says.
  */
 export function parseIdx(bytes: Uint8Array, source: string): IdxArray {
-  const [first, second, type, rank] = bytes;
-  if (bytes.length < 4 || first !== 0 || second !== 0) throw new Error(`${source}: not an IDX file`);
+  const header = parseIdxHeader(bytes, source, bytes.length);
+  if (header === undefined) throw new Error("internal: an IDX file without a header");
+  return { shape: header.shape, data: bytes.subarray(header.dataStart) };
+}
+
+/** What an IDX file says of itself before its values. */
+export interface IdxHeader {
+  readonly shape: readonly number[];
+  readonly dataStart: number;
+  /** Bytes of the values. */
+  readonly dataBytes: number;
+}
+
+/**
+ * Reads the header of an IDX file.
+ *
+ * @param start The first bytes of the file.
+ * @param fileBytes Length of the whole file, where it is known.
+ * @returns undefined if the header goes on after them
+ * @throws Error if it is no IDX file of unsigned bytes, or the file's length is not what the header says
+ */
+export function parseIdxHeader(start: Uint8Array, source: string, fileBytes?: number): IdxHeader | undefined {
+  const [first, second, type, rank] = start;
+  if (start.length < 4 || first !== 0 || second !== 0 || type === 0)
+    throw new Error(`${source}: not an IDX file${butItIs(start)}`);
   if (type !== 0x08) {
     const found = otherTypes[type] ?? `unknown type ${type}`;
     throw new Error(`${source}: an IDX file must hold unsigned bytes, this one has ${found}`);
   }
   const dataStart = 4 + 4 * rank;
-  if (rank === 0 || rank > maxRank || bytes.length < dataStart) {
-    throw new Error(`${source}: damaged IDX file: ${rank} axes in a file of ${bytes.length} bytes`);
+  if (rank === 0 || rank > maxRank || dataStart > (fileBytes ?? Infinity)) {
+    const length = fileBytes === undefined ? "" : ` in a file of ${fileBytes} bytes`;
+    throw new Error(`${source}: damaged IDX file: ${rank} axes${length}`);
   }
-  const view = new DataView(bytes.buffer, bytes.byteOffset, dataStart);
+  if (start.length < dataStart) return undefined;
+  const view = new DataView(start.buffer, start.byteOffset, dataStart);
   const shape = Array.from({ length: rank }, (_, axis) => view.getUint32(4 + 4 * axis));
   // Beyond 2^53 the product is inexact, but far from any file's length.
-  const size = shape.reduce((product, axis) => product * axis, 1);
-  if (size !== bytes.length - dataStart) {
+  const dataBytes = shape.reduce((product, axis) => product * axis, 1);
+  if (fileBytes !== undefined && dataBytes !== fileBytes - dataStart) {
     throw new Error(
-      `${source}: damaged IDX file: shape [${shape.join(", ")}] needs ${size} bytes, ` +
-        `the file has ${bytes.length - dataStart}`,
+      `${source}: damaged IDX file: shape [${shape.join(", ")}] needs ${dataBytes} bytes, ` +
+        `the file has ${fileBytes - dataStart}`,
     );
   }
-  return { shape, data: bytes.subarray(dataStart) };
+  return { shape, dataStart, dataBytes };
 }
+
+/** What is known of an IDX file before it is read. */
+export const idxFormat: FileFormat = {
+  maxBytes: 2 ** 31,
+  extent: (source) => (start, fileBytes) => {
+    const tooShort = start.length < 4 && fileBytes === undefined;
+    const header = tooShort ? undefined : parseIdxHeader(start, source, fileBytes);
+    return header && header.dataStart + header.dataBytes;
+  },
+};
 
 /** One IDX file and its name for messages. */
 export interface IdxFile {

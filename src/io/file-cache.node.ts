@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { mkdir, readFile, readdir, stat, unlink, utimes } from "node:fs/promises";
+import { mkdir, readdir, stat, unlink, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileAtomic } from "./atomic.node.ts";
+import { readRegularFile } from "./regular-file.node.ts";
 
 const DIGEST_BYTES = 32;
 
@@ -22,7 +23,7 @@ export class FileCache {
   async read(name: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const path = join(this.#directory, name);
     try {
-      const content = new Uint8Array(await readFile(path));
+      const content = await readRegularFile(path);
       const bytes = content.slice(DIGEST_BYTES);
       if (!digestOf(bytes).equals(content.subarray(0, DIGEST_BYTES))) return undefined;
       const now = new Date();

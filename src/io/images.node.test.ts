@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -49,7 +49,7 @@ describe("decoding", () => {
     expect(await imageSize(fixture("turned.jpg"))).toMatchObject({ width: 24, height: 16 });
     expect(await sharp(fixture("turned.jpg")).metadata()).toMatchObject({ width: 16, height: 24 });
     await expect(imageSize(fixture("none.png"))).rejects.toThrow(/none\.png: cannot read: no such file/);
-    await expect(imageSize(fixture("text.png"))).rejects.toThrow(/text\.png: cannot decode this image: /);
+    await expect(imageSize(fixture("text.png"))).rejects.toThrow(/text\.png: not an image, but a text file$/);
   });
 
   test("CMYK becomes RGB: the inks' colours are darker, and keep their strongest channel", async () => {
@@ -93,10 +93,43 @@ describe("decoding", () => {
     expect([...(await decodeImage(path, { width, height: 1, channels: 1 }))]).toEqual(pillow.luma);
   });
 
+  test.each(["gif", "tiff", "avif", "webp", "jpeg"] as const)(
+    "%s is told by its content, not its name",
+    async (format) => {
+      const path = join(folder, "picture.png");
+      const red = sharp({ create: { width: 6, height: 4, channels: 3, background: "#ff0000" } });
+      writeFileSync(path, await red.toFormat(format).toBuffer());
+      const [r, g, b] = await decodeImage(path, { width: 2, height: 2, channels: 3 });
+      expect([r > 240, g < 16, b < 16]).toEqual([true, true, true]);
+      expect(await imageSize(path)).toMatchObject({ width: 6, height: 4 });
+    },
+  );
+
+  test.each([
+    ["an SVG", '<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4"/>', "not an image, but an SVG drawing"],
+    [
+      "an SVG with a comment of its own",
+      `<!--${"x".repeat(600)}--><svg xmlns="http://www.w3.org/2000/svg" width="4" height="4"/>`,
+      "",
+    ],
+    ["a PDF", "%PDF-1.4\n", "not an image, but a PDF"],
+    ["a page", "<!doctype html><html></html>", "not an image, but a web page: the download brought a page"],
+    [
+      "a pointer",
+      "version https://git-lfs.github.com/spec/v1\n",
+      "not an image, but a pointer of git-lfs: `git lfs pull`",
+    ],
+  ])("%s under the name of a PNG is refused", async (_, content, message) => {
+    const path = join(folder, "drawing.png");
+    writeFileSync(path, content);
+    await expect(decodeImage(path, size)).rejects.toThrow(`${path}: ${message}`);
+    await expect(imageSize(path)).rejects.toThrow(`${path}: ${message}`);
+  });
+
   test.each([
     ["cut.png", /cut\.png: cannot decode this image: [^\n]+$/],
     ["cut.jpg", /cut\.jpg: cannot decode this image: [^\n]*premature end[^\n]*$/],
-    ["text.png", /text\.png: cannot decode this image: [^\n]*unsupported image format$/],
+    ["text.png", /text\.png: not an image, but a text file$/],
     ["none.png", /none\.png: cannot read: no such file or directory$/],
   ])("%s gives one line that names it", async (name, message) => {
     await expect(decodeImage(fixture(name), size)).rejects.toThrow(message);

@@ -1,12 +1,14 @@
-import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { extname } from "node:path";
 import type Sharp from "sharp";
+import type { Metadata } from "sharp";
 import { writeFileAtomic } from "./atomic.node.ts";
-import { errorLine, fileError } from "./file-errors.node.ts";
+import { butItIs, contentKind, isPicture, KIND_BYTES } from "./content-kind.ts";
+import { errorLine } from "./file-errors.node.ts";
 import { layoutGrid } from "./grid.ts";
 import type { GridOptions } from "./grid.ts";
 import { toBytes } from "./pixels.ts";
+import { readStart, withRegularFile } from "./regular-file.node.ts";
 import type { ImageBatch, Picture } from "./pixels.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
 
@@ -27,18 +29,22 @@ export async function loadSharp(): Promise<typeof Sharp> {
   return require("sharp") as typeof Sharp;
 }
 
+/** Formats of pictures that are read, by sharp's names, whatever a file is called. Not drawings, such as SVG or PDF. */
+const readable = ["png", "jpeg", "webp", "gif", "tiff", "heif"];
+
 /**
- * Reads a PNG, JPEG, WebP, or any other image that sharp knows, as bytes [height, width, channels]. The image is turned
- * upright as its EXIF orientation says, scaled until it covers width by height, and cut to its centre. Transparency
- * becomes white. Gray is the luma of ITU-R BT.601, as Pillow and torchvision compute it.
+ * Reads a PNG, JPEG, WebP, GIF, TIFF or AVIF file, told by its content, as bytes [height, width, channels]; of an
+ * animation the first frame. The image is turned upright as its EXIF orientation says, scaled until it covers width by
+ * height, and cut to its centre. Transparency becomes white. Gray is the luma of ITU-R BT.601, as Pillow and
+ * torchvision compute it.
  *
- * @throws Error of one line naming the file if it is missing, broken or no image.
+ * @throws Error of one line naming the file if it is missing, broken or no such image.
  */
 export async function decodeImage(path: string, options: DecodeOptions): Promise<Uint8Array> {
   const { width, height, channels } = options;
   if (channels !== 1 && channels !== 3) throw new Error(`decodeImage: channels must be 1 or 3, got ${channels}`);
+  const { encoded } = await openEncoded(path);
   const sharp = await loadSharp();
-  const encoded = await readEncoded(path);
   try {
     const rgb = await sharp(encoded, { failOn: "error", autoOrient: true })
       .resize({ width, height, fit: "cover", position: "centre" })
@@ -54,27 +60,38 @@ export async function decodeImage(path: string, options: DecodeOptions): Promise
 }
 
 /**
- * Height and width of an image as {@link decodeImage} sees it, upright.
+ * Height and width of an image as {@link decodeImage} sees it, upright, from the file's header.
  *
- * @throws Error of one line naming the file if it is missing or no image.
+ * @throws Error of one line naming the file if it is missing or no image that {@link decodeImage} reads.
  */
-export async function imageSize(path: string): Promise<{ readonly height: number; readonly width: number }> {
+export async function imageSize(path: string): Promise<ImageSize> {
+  return (await openEncoded(path)).size;
+}
+
+interface ImageSize {
+  readonly height: number;
+  readonly width: number;
+}
+
+/** A file whose header is that of a readable image. */
+async function openEncoded(path: string): Promise<{ readonly encoded: Uint8Array; readonly size: ImageSize }> {
+  const encoded = await withRegularFile(path, async (file) => {
+    const start = await readStart(file, Math.min(KIND_BYTES, file.bytes));
+    const kind = contentKind(start);
+    if (kind !== undefined && !isPicture(kind)) throw new Error(`${path}: not an image${butItIs(start)}`);
+    return readStart(file, file.bytes);
+  });
   const sharp = await loadSharp();
-  const encoded = await readEncoded(path);
+  let metadata: Metadata;
   try {
-    const { autoOrient } = await sharp(encoded).metadata();
-    return autoOrient;
+    metadata = await sharp(encoded).metadata();
   } catch (error) {
     throw new Error(`${path}: cannot decode this image: ${errorLine(error)}`, { cause: error });
   }
-}
-
-async function readEncoded(path: string): Promise<Uint8Array> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    throw fileError(path, "read", error);
+  if (!readable.includes(metadata.format)) {
+    throw new Error(`${path}: must be a PNG, JPEG, WebP, GIF, TIFF or AVIF image, got ${metadata.format}`);
   }
+  return { encoded, size: metadata.autoOrient };
 }
 
 function lumaOf(rgb: Uint8Array): Uint8Array {

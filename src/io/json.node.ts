@@ -1,5 +1,4 @@
-import { readFile } from "node:fs/promises";
-import { fileError } from "./file-errors.node.ts";
+import { readRegularText } from "./regular-file.node.ts";
 
 /**
  * Reads a JSON file, whose content is still to be checked.
@@ -7,9 +6,7 @@ import { fileError } from "./file-errors.node.ts";
  * @throws Error of one line naming the file if it cannot be read or is not JSON
  */
 export async function readJson(path: string): Promise<unknown> {
-  const text = await readFile(path, "utf8").catch((error: unknown) => {
-    throw fileError(path, "read", error);
-  });
+  const text = await readRegularText(path);
   try {
     return JSON.parse(text);
   } catch (error) {

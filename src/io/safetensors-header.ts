@@ -1,3 +1,4 @@
+import { butItIs, contentKind } from "./content-kind.ts";
 import { JsonCursor } from "./json-cursor.ts";
 
 /**
@@ -55,6 +56,7 @@ export interface SafetensorsHeader {
 
 /** Bytes of the length field. */
 export const lengthBytes = 8;
+const OPENING_BRACE = 0x7b;
 const maxHeaderBytes = 100_000_000;
 /** More than any library has, so that a hostile header cannot ask for a huge list. */
 const maxRank = 1000;
@@ -79,19 +81,22 @@ export function tensorBytes(dtype: SafeDtype, shape: readonly number[]): number 
 /**
  * Bytes of the JSON, read from the first eight bytes of a file.
  *
+ * @param start The first bytes of the file; {@link KIND_BYTES} of them tell what it is if it is something else.
  * @param fileBytes Length of the whole file.
  * @param source Name of the file for messages.
  */
 export function headerBytes(start: Uint8Array, fileBytes: number, source: string): number {
+  const refuse = (problem: string): never => {
+    throw new Error(`${source}: not a safetensors file${butItIs(start) || `: ${problem}`}`);
+  };
   if (fileBytes < lengthBytes || start.length < lengthBytes) {
-    throw new Error(`${source}: not a safetensors file: it has ${fileBytes} bytes and needs at least ${lengthBytes}`);
+    return refuse(`it has ${fileBytes} bytes and needs at least ${lengthBytes}`);
   }
   const length = new DataView(start.buffer, start.byteOffset).getBigUint64(0, true);
-  if (length > maxHeaderBytes) {
-    throw new Error(
-      `${source}: not a safetensors file: a header of ${length} bytes, at most ${maxHeaderBytes} are allowed`,
-    );
-  }
+  if (length > maxHeaderBytes) return refuse(`a header of ${length} bytes, at most ${maxHeaderBytes} are allowed`);
+  // Other formats may begin with what reads as a length, but hardly go on with a brace.
+  if (start.length > lengthBytes && start[lengthBytes] !== OPENING_BRACE && contentKind(start) !== undefined)
+    refuse("");
   if (lengthBytes + Number(length) > fileBytes) {
     throw new Error(`${source}: damaged safetensors file: a header of ${length} bytes in a file of ${fileBytes} bytes`);
   }

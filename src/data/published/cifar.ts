@@ -1,3 +1,5 @@
+import { butItIs } from "../../io/content-kind.ts";
+import type { FileFormat } from "../../io/file-format.ts";
 import { memoryDataset } from "../dataset.ts";
 import type { ImageDataset } from "../dataset.ts";
 
@@ -18,6 +20,17 @@ const SIDE = 32;
 const PIXELS = SIDE * SIDE;
 /** A label, then all red, all green and all blue values. */
 const RECORD = 1 + 3 * PIXELS;
+
+/** What is known of a batch before it is read: a label comes first, and records follow each other. */
+export const cifarFormat: FileFormat = {
+  maxBytes: 50_000 * RECORD,
+  extent: (source) => (start, fileBytes) => {
+    if (start[0] > 99 || (fileBytes ?? RECORD) % RECORD !== 0 || fileBytes === 0) {
+      throw new Error(`${source}: not a CIFAR-10 batch${butItIs(start) || `: no records of ${RECORD} bytes`}`);
+    }
+    return fileBytes;
+  },
+};
 
 /**
  * A dataset of batches in the binary format of CIFAR-10 (Krizhevsky 2009).

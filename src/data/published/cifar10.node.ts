@@ -1,11 +1,11 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { cifarDataset } from "./cifar.ts";
+import { cifarDataset, cifarFormat } from "./cifar.ts";
 import type { ImageDataset } from "../dataset.ts";
-import { readPacked } from "../idx.node.ts";
+import { readPacked } from "../packed-file.node.ts";
 import { openPublished } from "./published.node.ts";
 import type { PublishedDataset, PublishedOptions, Split } from "./published.node.ts";
-import { parseTar } from "./tar.ts";
+import { parseTar, tarFormat } from "./tar.ts";
 
 const batchNames: Readonly<Record<Split, readonly string[]>> = {
   train: [1, 2, 3, 4, 5].map((batch) => `data_batch_${batch}.bin`),
@@ -32,7 +32,7 @@ const cifar10Files: PublishedDataset = {
     });
     return cifarDataset({ ...about, batches });
   },
-  maxFileBytes: 200_000_000,
+  format: tarFormat(200_000_000),
   homes: ["https://www.cs.toronto.edu/~kriz/"],
   systemDirectories: [],
 };
@@ -52,6 +52,6 @@ export async function cifar10(options: PublishedOptions = {}): Promise<ImageData
   const isUnpacked = directory !== undefined && existsSync(join(directory, batchNames[split][0]));
   if (!isUnpacked) return openPublished(cifar10Files, options);
   const { name, classNames } = cifar10Files;
-  const batches = await Promise.all(batchNames[split].map((batch) => readPacked(join(directory, batch))));
+  const batches = await Promise.all(batchNames[split].map((batch) => readPacked(join(directory, batch), cifarFormat)));
   return cifarDataset({ name: `${name} ${split}`, source: `the directory ${directory}`, batches, classNames });
 }

@@ -9,9 +9,10 @@ import type { ImageDataset } from "../dataset.ts";
 import { withDebianPackage } from "./debian-package.node.ts";
 import { download } from "./download.node.ts";
 import type { DownloadProgress } from "./download.node.ts";
-import { idxDataset } from "../idx.ts";
-import { readPacked, unpack } from "../idx.node.ts";
-import type { PackedFile } from "../idx.node.ts";
+import { idxDataset, idxFormat } from "../idx.ts";
+import type { FileFormat } from "../../io/file-format.ts";
+import { readPacked, unpack } from "../packed-file.node.ts";
+import type { PackedFile } from "../packed-file.node.ts";
 
 export type Split = "train" | "test";
 
@@ -33,8 +34,8 @@ export interface PublishedDataset {
   readonly splits: Readonly<Record<Split, Parts<PublishedFile>>>;
   /** Makes a dataset of a split's files; of an IDX pair `images` and `labels` by default. */
   readonly decode?: ((files: Parts<PackedFile>, split: Split, about: Description) => ImageDataset) | undefined;
-  /** Bytes of the largest file, no longer compressed; that of the MNIST family by default. */
-  readonly maxFileBytes?: number | undefined;
+  /** Of the files, no longer compressed; IDX no larger than those of the MNIST family by default. */
+  readonly format?: FileFormat | undefined;
   /** Addresses that the files' names (with .gz) are appended to. */
   readonly homes: readonly string[];
   /** Where an operating system's package installs the files. */
@@ -72,8 +73,8 @@ interface Place {
   readonly open: () => Promise<Parts<PackedFile>>;
 }
 
-/** The largest unpacked file of the MNIST family. */
-const MNIST_FILE_BYTES = 16 + 60_000 * 28 * 28;
+/** The largest unpacked file of the MNIST family has 60,000 images. */
+const mnistFormat: FileFormat = { ...idxFormat, maxBytes: 16 + 60_000 * 28 * 28 };
 
 /**
  * Opens one split of a published dataset. Tried in this order: the directory that the caller names, the cache, the
@@ -86,7 +87,9 @@ const MNIST_FILE_BYTES = 16 + 60_000 * 28 * 28;
 export async function openPublished(dataset: PublishedDataset, options: PublishedOptions = {}): Promise<ImageDataset> {
   const { directory, split = "train", log } = options;
   if (directory !== undefined) {
-    const files = await readFiles(dataset, split, async (file) => readFromDirectory(directory, file));
+    const files = await readFiles(dataset, split, async (file) =>
+      readFromDirectory(directory, file, dataset.format ?? idxFormat),
+    );
     const opened = datasetOf(dataset, split, `the directory ${directory}`, files);
     log?.(usedLine(dataset, opened, split));
     return opened;
@@ -141,7 +144,7 @@ function remotePlaces(dataset: PublishedDataset, split: Split, onProgress: Publi
     keep: true,
     open: async () =>
       readFiles(dataset, split, async (file) => {
-        return checked(file, await fetchFile(home, file, dataset.maxFileBytes ?? MNIST_FILE_BYTES, onProgress));
+        return checked(file, await fetchFile(home, file, dataset.format ?? mnistFormat, onProgress));
       }),
   }));
   const { debianPackage } = dataset;
@@ -175,24 +178,26 @@ async function readCheckedDirectory(
   split: Split,
   directory: string,
 ): Promise<Parts<PackedFile>> {
-  return readFiles(dataset, split, async (file) => checked(file, await readFromDirectory(directory, file)));
+  return readFiles(dataset, split, async (file) =>
+    checked(file, await readFromDirectory(directory, file, dataset.format ?? idxFormat)),
+  );
 }
 
-async function readFromDirectory(directory: string, { name }: PublishedFile): Promise<PackedFile> {
+async function readFromDirectory(directory: string, { name }: PublishedFile, format: FileFormat): Promise<PackedFile> {
   const path = [`${name}.gz`, name].map((file) => join(directory, file)).find((file) => existsSync(file));
   if (path === undefined) throw new Error(`${directory}: no ${name}.gz or ${name} there`);
-  return readPacked(path);
+  return readPacked(path, format);
 }
 
 async function fetchFile(
   home: string,
   { name }: PublishedFile,
-  maxBytes: number,
+  format: FileFormat,
   onProgress: PublishedOptions["onProgress"],
 ): Promise<PackedFile> {
   const source = `${home}${name}.gz`;
-  const packed = await download(source, { maxBytes, onProgress });
-  return { packed, bytes: await unpack(packed, source, maxBytes), source };
+  const packed = await download(source, { maxBytes: format.maxBytes, onProgress });
+  return { packed, bytes: await unpack(packed, source, format), source };
 }
 
 /** The file, if it is the published one. */

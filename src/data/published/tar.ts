@@ -1,3 +1,6 @@
+import { butItIs, contentKind } from "../../io/content-kind.ts";
+import type { Extent, FileFormat } from "../../io/file-format.ts";
+
 const BLOCK = 512;
 
 /** Where a header has its fields, in bytes (POSIX ustar). */
@@ -20,26 +23,63 @@ const fields = {
 export function parseTar(bytes: Uint8Array, source: string): Map<string, Uint8Array> {
   const files = new Map<string, Uint8Array>();
   for (let at = 0; at < bytes.length;) {
-    const header = bytes.subarray(at, at + BLOCK);
-    // Two blocks of zeros are the end; one is enough.
-    if (header.every((byte) => byte === 0)) break;
-    if (header.length < BLOCK || numberOf(header, "checksum") !== checksumOf(header)) {
-      throw new Error(`${source}: damaged tar file: no header at byte ${at}`);
-    }
-    const size = numberOf(header, "size");
-    const start = at + BLOCK;
-    if (Number.isNaN(size) || start + size > bytes.length) {
-      throw new Error(`${source}: damaged tar file: ${JSON.stringify(textOf(header, "name"))} ends after it`);
-    }
-    const prefix = textOf(header, "prefix");
-    const type = textOf(header, "type");
+    const entry = readEntry(bytes, at, source, bytes.length);
+    if (entry === undefined) break;
+    const { name, type, start, size } = entry;
     // A plain file; old archives leave the type empty.
-    if (type === "0" || type === "") {
-      files.set((prefix === "" ? "" : `${prefix}/`) + textOf(header, "name"), bytes.subarray(start, start + size));
-    }
-    at = start + Math.ceil(size / BLOCK) * BLOCK;
+    if (type === "0" || type === "") files.set(name, bytes.subarray(start, start + size));
+    at = entry.next;
   }
   return files;
+}
+
+/** What is known of a tar archive before all of it is there: that it goes on up to its last file and the end after it. */
+export function tarFormat(maxBytes: number): FileFormat {
+  return { maxBytes, extent: (source) => tarExtent(source, maxBytes) };
+}
+
+/** Blocks of zeros that tar appends so that the archive fills whole records; the largest usual record has 1 MiB. */
+const MOST_PADDING = 2 ** 20;
+
+function tarExtent(source: string, maxBytes: number): Extent {
+  let at = 0;
+  return (bytes, fileBytes) => {
+    while (at + BLOCK <= Math.min(bytes.length, fileBytes ?? Infinity)) {
+      const entry = readEntry(bytes, at, source, fileBytes ?? maxBytes);
+      if (entry === undefined) return fileBytes ?? at + MOST_PADDING;
+      at = entry.next;
+    }
+    return undefined;
+  };
+}
+
+interface Entry {
+  readonly name: string;
+  readonly type: string;
+  readonly start: number;
+  readonly size: number;
+  /** Where the next one is. */
+  readonly next: number;
+}
+
+/** The entry whose header is at a byte, or undefined at the end of the archive. */
+function readEntry(bytes: Uint8Array, at: number, source: string, end: number): Entry | undefined {
+  const header = bytes.subarray(at, at + BLOCK);
+  // Two blocks of zeros are the end; one is enough. An archive does not begin with it.
+  if (at > 0 && header.every((byte) => byte === 0)) return undefined;
+  if (header.length < BLOCK || numberOf(header, "checksum") !== checksumOf(header)) {
+    const other = at === 0 && header.length === BLOCK && contentKind(header)?.name !== "a tar archive";
+    if (other && butItIs(header) !== "") throw new Error(`${source}: not a tar archive${butItIs(header)}`);
+    throw new Error(`${source}: damaged tar file: no header at byte ${at}`);
+  }
+  const size = numberOf(header, "size");
+  const start = at + BLOCK;
+  if (Number.isNaN(size) || start + size > end) {
+    throw new Error(`${source}: damaged tar file: ${JSON.stringify(textOf(header, "name"))} ends after it`);
+  }
+  const prefix = textOf(header, "prefix");
+  const name = (prefix === "" ? "" : `${prefix}/`) + textOf(header, "name");
+  return { name, type: textOf(header, "type"), start, size, next: start + Math.ceil(size / BLOCK) * BLOCK };
 }
 
 /** Up to the first zero. */

@@ -69,6 +69,9 @@ export function isClassifierFile({ metadata }: Pick<Safetensors, "metadata">): b
 function readHeader({ metadata }: Safetensors, source: string): z.infer<typeof header> {
   const text = metadata[HEADER_KEY];
   if (text === undefined) throw new Error(`${source}: no classifier of unnoise, but another safetensors file`);
+  if (!isClassifierFile({ metadata })) {
+    throw new Error(`${source}: a checkpoint of a model, not a classifier whose features evaluate compares`);
+  }
   let content: unknown;
   try {
     content = JSON.parse(text);
