@@ -34,6 +34,11 @@ export interface BackendOptions {
   readonly precision?: Precision | undefined;
   /** Threads of the wasm backend; all hardware threads unless given. In a page that is not cross-origin isolated, 1. */
   readonly threads?: number | undefined;
+  /**
+   * In a page: the address of `unnoise/worker`, the script that backends run in, where the page serves it itself; it may
+   * be of another origin. Unless given, it is the one that the bundler found, or the one within `unnoise/browser`.
+   */
+  readonly workerUrl?: string | URL | undefined;
   /** Where the wasm backend keeps compiled programs for the next process; nowhere unless given. */
   readonly cache?: ByteCache | undefined;
   /**

@@ -1,11 +1,5 @@
 import type { Backend, BackendOptions } from "./backend.ts";
-
-interface Opener {
-  readonly openBackend: (options: BackendOptions) => Promise<Backend>;
-}
-
-// No literal in the import: a bundler for browsers would follow it.
-const forNode = "./open.node.ts";
+import { isNode, loadOpener } from "./opener.ts";
 
 /**
  * Opens a device to run programs on; `description` says which one it is. In a browser it works in a Web Worker, so that
@@ -14,9 +8,7 @@ const forNode = "./open.node.ts";
  * @throws Error of one line if this device does not work here
  */
 export async function createBackend(options: BackendOptions = {}): Promise<Backend> {
-  const { openBackend } = isNode()
-    ? ((await import(/* @vite-ignore */ /* webpackIgnore: true */ forNode)) as Opener)
-    : await import("./open.browser.ts");
+  const { openBackend } = await loadOpener();
   return openBackend(options);
 }
 
@@ -29,8 +21,4 @@ let shared: Promise<Backend> | undefined;
 export function defaultBackend(): Promise<Backend> {
   shared ??= createBackend({ device: isNode() ? "wasm" : "auto" });
   return shared;
-}
-
-function isNode(): boolean {
-  return typeof process === "object" && process.versions?.node !== undefined;
 }

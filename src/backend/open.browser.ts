@@ -1,8 +1,11 @@
 import type { Backend, BackendOptions } from "./backend.ts";
+import { startOwnWorker } from "./own-worker.browser.ts";
 import { RemoteBackend } from "./remote/remote-backend.ts";
+import { startWorkerAt } from "./start-worker.browser.ts";
 
-/** What createBackend does in a browser. */
-export async function openBackend({ device, precision, threads, tune }: BackendOptions): Promise<Backend> {
-  const worker = new Worker(new URL("./remote/host-entry.browser.js", import.meta.url), { type: "module" });
+/** What createBackend does in a page. */
+export async function openBackend(options: BackendOptions): Promise<Backend> {
+  const { device, precision, threads, tune, workerUrl } = options;
+  const worker = workerUrl === undefined ? startOwnWorker() : startWorkerAt(new URL(workerUrl, location.href));
   return RemoteBackend.open(worker, { device, precision, threads, tune });
 }

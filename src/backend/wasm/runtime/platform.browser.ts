@@ -2,7 +2,8 @@ import { Caller } from "../../remote/channel.ts";
 import type { AssemblerFunctions } from "./assembler-entry.browser.ts";
 import type { Assemble } from "./assembler.ts";
 import type { TeamWorker } from "./team.ts";
-import type { ThreadFunctions } from "./thread-entry.browser.ts";
+import { THREAD } from "./thread.browser.ts";
+import type { ThreadFunctions } from "./thread.browser.ts";
 import { WorkerProgram } from "./worker.ts";
 
 /** Only pages that are cross-origin isolated may share memory between workers. */
@@ -12,13 +13,16 @@ export function hardwareThreads(): number {
   return sharesMemory ? navigator.hardwareConcurrency : 1;
 }
 
-/** Without shared memory the only thread is the one that the backend is in, which is a worker as well. */
+/**
+ * A thread runs the script that this worker runs. Without shared memory the only thread is the one that the backend is
+ * in, which is a worker as well.
+ */
 export function startWorker(): TeamWorker {
   if (!sharesMemory) {
     const program = new WorkerProgram();
     return { send: (command) => program.answer(command), stop: async () => {} };
   }
-  const worker = new Worker(new URL("./thread-entry.browser.js", import.meta.url), { type: "module" });
+  const worker = new Worker(self.location.href, { type: "module", name: THREAD });
   const caller = new Caller<ThreadFunctions>(worker);
   return { send: (command) => caller.call("answer", command), stop: async () => worker.terminate() };
 }

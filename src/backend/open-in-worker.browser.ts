@@ -1,13 +1,18 @@
-import type { Backend, BackendOptions } from "../backend.ts";
-import { BrowserCache } from "../common/byte-cache.browser.ts";
-import { requireSingle } from "../common/precision.ts";
-import { hostBackend } from "./backend-host.ts";
-import * as platform from "../wasm/runtime/platform.browser.ts";
-import { WasmBackend } from "../wasm/wasm-backend.ts";
-import { WebGpuBackend } from "../webgpu/webgpu-backend.ts";
-import type { WebGpuOptions } from "../webgpu/webgpu-backend.ts";
+import type { Backend, BackendOptions } from "./backend.ts";
+import { BrowserCache } from "./common/byte-cache.browser.ts";
+import { requireSingle } from "./common/precision.ts";
+import * as platform from "./wasm/runtime/platform.browser.ts";
+import { WasmBackend } from "./wasm/wasm-backend.ts";
+import { WebGpuBackend } from "./webgpu/webgpu-backend.ts";
+import type { WebGpuOptions } from "./webgpu/webgpu-backend.ts";
 
-async function open({ device = "auto", precision = "f32", threads, tune }: BackendOptions): Promise<Backend> {
+/** What a page's worker does for createBackend. */
+export async function openInWorker({
+  device = "auto",
+  precision = "f32",
+  threads,
+  tune,
+}: BackendOptions): Promise<Backend> {
   let reason: string | undefined;
   if (device !== "wasm") {
     if (device === "webgpu") return openGpu({ precision, tune });
@@ -27,5 +32,3 @@ async function openGpu(options: WebGpuOptions): Promise<Backend> {
   const platform = { gpu, clearsWorkgroupMemory: true, environment: () => undefined };
   return WebGpuBackend.create(platform, { ...options, tileCache: new BrowserCache("unnoise-tiles") });
 }
-
-hostBackend(self, open);

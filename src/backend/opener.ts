@@ -1,0 +1,19 @@
+import type { Backend, BackendOptions } from "./backend.ts";
+
+export interface Opener {
+  readonly openBackend: (options: BackendOptions) => Promise<Backend>;
+}
+
+// No literal in the import: a bundler for browsers would follow it.
+const forNode = "./open.node.ts";
+
+/** What opens devices where this runs. In `unnoise/browser` it is always the page's (scripts/bundle-browser.ts). */
+export async function loadOpener(): Promise<Opener> {
+  return isNode()
+    ? ((await import(/* @vite-ignore */ /* webpackIgnore: true */ forNode)) as Opener)
+    : import("./open.browser.ts");
+}
+
+export function isNode(): boolean {
+  return typeof process === "object" && process.versions?.node !== undefined;
+}
