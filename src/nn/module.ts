@@ -66,6 +66,11 @@ export abstract class Module {
     }
   }
 
+  /** Frees the memory of every parameter, on the device or the host. The module cannot be used any more. */
+  dispose(): void {
+    for (const variable of this.parameters().values()) variable.dispose();
+  }
+
   /** Gives parameters their names within this module as labels for messages. The outermost module calls it. */
   protected labelParameters(): void {
     for (const [name, variable] of this.parameters()) variable.name = name;

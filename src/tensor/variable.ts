@@ -9,11 +9,16 @@ export interface VariableStorage {
   write(variable: Variable, data: TypedArray): Promise<void>;
   /** Gives the value away, after the programs that have begun with it, and frees its memory. */
   take(variable: Variable): Promise<TypedArray>;
+  /** Frees its memory, after the programs that have begun with it, and forgets it. */
+  free(variable: Variable): void;
 }
 
 /**
  * A tensor that outlives a program: a parameter, an optimizer moment, an average. It lives on one device
  * at a time, and the programs that own it update it in place.
+ *
+ * Its memory is freed by {@link dispose}, and also at some time after the last reference to it is gone: a program that
+ * names it is one.
  */
 export class Variable {
   /** A label for messages; a module names its parameters by their place in it. */
@@ -24,6 +29,7 @@ export class Variable {
   #storage: VariableStorage | undefined;
   /** Settles when the last move that began has ended; moves happen one after the other. */
   #moved: Promise<void> = Promise.resolve();
+  #isDisposed = false;
 
   constructor(name: string, shape: Shape, options: { readonly dtype?: DType; readonly data?: TypedArray } = {}) {
     this.name = name;
@@ -37,16 +43,26 @@ export class Variable {
     return sizeOf(this.shape);
   }
 
-  /** A copy of the present value, row-major. */
+  /**
+   * A copy of the present value, row-major.
+   *
+   * @throws Error of one line if it was disposed of
+   */
   async read(): Promise<TypedArray> {
+    this.#checkUsable();
     await this.#moved;
     if (this.#storage) return this.#storage.read(this);
     if (!this.#data) throw new Error(`internal: variable ${this.name} has neither data nor a device`);
     return this.#data.slice();
   }
 
-  /** Replaces the value; `data` is copied. */
+  /**
+   * Replaces the value; `data` is copied.
+   *
+   * @throws Error of one line if `data` has another size or kind, or the variable was disposed of
+   */
   async write(data: TypedArray): Promise<void> {
+    this.#checkUsable();
     this.#check(data);
     const copy = data.slice();
     await this.#moved;
@@ -59,9 +75,24 @@ export class Variable {
     return this.#storage !== undefined;
   }
 
+  /**
+   * Frees its memory on the device or the host, after the programs that have begun with it. Then it cannot be read or
+   * written, and programs that name it cannot run.
+   */
+  dispose(): void {
+    if (this.#isDisposed) return;
+    this.#isDisposed = true;
+    void this.#afterMoves(async () => {
+      this.#storage?.free(this);
+      this.#storage = undefined;
+      this.#data = undefined;
+    });
+  }
+
   /** Called by a device that takes the variable over; `receive` is given the value to start from, before others can ask for it. */
-  moveTo(storage: VariableStorage, receive: (data: TypedArray) => void): Promise<void> {
-    return this.#afterMoves(async () => {
+  async moveTo(storage: VariableStorage, receive: (data: TypedArray) => void): Promise<void> {
+    this.#checkUsable();
+    await this.#afterMoves(async () => {
       if (this.#storage === storage)
         throw new Error(`internal: variable ${this.name} moves to the device that it is on`);
       this.#data = await this.#leave();
@@ -71,10 +102,15 @@ export class Variable {
     });
   }
 
-  /** Called by a device that closes; the value comes back to the host. */
-  moveToHost(): Promise<void> {
+  /**
+   * Called by a device that closes: the value comes back to the host.
+   *
+   * @param from the value stays where it is if it is no more with this one
+   */
+  moveToHost(from?: VariableStorage): Promise<void> {
     return this.#afterMoves(async () => {
-      this.#data = await this.#leave();
+      const isHere = this.#storage !== undefined && (from === undefined || from === this.#storage);
+      if (isHere) this.#data = await this.#leave();
     });
   }
 
@@ -93,6 +129,10 @@ export class Variable {
     if (!data) throw new Error(`internal: variable ${this.name} has neither data nor a device`);
     this.#storage = undefined;
     return data;
+  }
+
+  #checkUsable(): void {
+    if (this.#isDisposed) throw new Error(`variable ${this.name} was disposed of`);
   }
 
   #check(data: TypedArray): void {

@@ -3,6 +3,7 @@ import { ReferenceBackend } from "../../src/backend/reference/backend.ts";
 import type { Backend } from "../../src/backend/backend.ts";
 import { DEFAULT_TOLERANCES } from "./context.ts";
 import type { Context, Tolerances } from "./context.ts";
+import { describeOwnership } from "./ownership-suite.ts";
 import { describeOps } from "./op-suite.ts";
 import { describePrograms } from "./program-suite.ts";
 import { describeRandomGraphs, describeScenarios } from "./scenario-suite.ts";
@@ -17,6 +18,7 @@ export function describeBackend(
 ): void {
   describeOnBackend(name, createBackend, expectations, (context) => {
     describePrograms(context, createBackend);
+    describeOwnership(context, createBackend);
     describeOps(context);
     describeScenarios(context);
     describeRandomGraphs(context);

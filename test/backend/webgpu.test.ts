@@ -2,6 +2,7 @@ import { test, vi } from "vitest";
 import { createWebGpuBackend } from "../../src/backend/webgpu/webgpu-backend.node.ts";
 import { whyNoWebGpu } from "../support/webgpu.ts";
 import { describeBackend } from "./contract.ts";
+import { describeMemory } from "./ownership-suite.ts";
 
 // A driver in software compiles a shader in a tenth of a second.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
@@ -16,6 +17,7 @@ if (fault === undefined) {
     denormals: false,
     randomGraphs: 60,
   });
+  describeMemory(() => createWebGpuBackend());
 } else {
   test("webgpu backend", ({ skip }) => skip(fault));
 }

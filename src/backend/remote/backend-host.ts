@@ -22,6 +22,8 @@ export interface HostFunctions {
   read(variable: number): Promise<TypedArray>;
   /** Frees the device's memory of a variable that lives elsewhere now. */
   release(variable: number): Promise<void>;
+  /** Frees all memory of a variable that nobody asks for any more. */
+  forget(variable: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -68,7 +70,15 @@ export function hostBackend(scope: WorkerScope, create: (options: BackendOptions
       await ended;
       return known(variables.get(variable)).read();
     },
-    release: async (variable) => known(variables.get(variable)).moveToHost(),
+    async release(variable) {
+      await variables.get(variable)?.moveToHost();
+    },
+    async forget(variable) {
+      const known = variables.get(variable);
+      variables.delete(variable);
+      await ended;
+      known?.dispose();
+    },
     close: async () => backend?.close(),
   });
 }

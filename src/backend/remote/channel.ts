@@ -65,6 +65,16 @@ export class Caller<F extends Functions<F>> {
     return (await answer) as Awaited<ReturnType<F[Name]>>;
   }
 
+  /** Calls a function whose result nobody needs, such as one that frees memory: if the worker is gone, so is what it held. */
+  tell<Name extends keyof F & string>(name: Name, ...args: Parameters<F[Name]>): void {
+    this.call(name, ...args).catch(() => undefined);
+  }
+
+  /** Fails the calls that were not answered, and those that come. */
+  close(reason: Error): void {
+    this.#fail(reason);
+  }
+
   #settle({ id, value, error }: Answer): void {
     const waiting = this.#waiting.get(id);
     this.#waiting.delete(id);

@@ -1,21 +1,24 @@
 import type { Graph } from "../../tensor/graph.ts";
-import { Arrivals } from "../common/arrivals.ts";
 import type { Backend, ByteCache } from "../backend.ts";
 import { checkGraph } from "../common/checks.ts";
+import { JobQueue } from "../common/job-queue.ts";
+import { Lifetime } from "../common/lifetime.ts";
+import { Residency } from "../common/residency.ts";
+import { VariableStore } from "../common/variable-store.ts";
 import { variablesOf } from "../remote/graph-record.ts";
 import type { Assemble } from "./runtime/assembler.ts";
 import type { ChainLimits } from "./program/chains.ts";
 import { compileProgram } from "./program/compiled-program.ts";
 import type { CompiledProgram, Target } from "./program/compiled-program.ts";
 import { SharedBlock, WasmExecutable } from "./runtime/executable.ts";
-import type { Site } from "./runtime/executable.ts";
+import type { ExecutionContext } from "./runtime/executable.ts";
 import { Heap } from "./runtime/heap.ts";
 import type { Features } from "./program/module.ts";
 import { decodeProgram, encodeProgram, programKey } from "./program/program-file.ts";
 import { computesRightly, hasRelaxedSimd } from "./runtime/self-check.ts";
 import { Team } from "./runtime/team.ts";
 import type { TeamWorker } from "./runtime/team.ts";
-import { VariableStore } from "./runtime/variable-store.ts";
+import { HeapVariables } from "./runtime/variable-memory.ts";
 
 export interface WasmOptions {
   /** Worker threads; all hardware threads unless given. */
@@ -49,25 +52,23 @@ export class WasmBackend implements Backend {
   readonly description: string;
   readonly reason: string | undefined;
   readonly features: Features;
-  readonly #site: Site;
+  readonly #context: ExecutionContext;
   readonly #target: Target;
   readonly #cache: ByteCache | undefined;
+  readonly #lifetime = new Lifetime("wasm");
   #loaded = 0;
-  #closed = false;
-  /** The last job; jobs run one after another. */
-  #last: Promise<unknown> = Promise.resolve();
 
   private constructor(heap: Heap, team: Team, features: Features, platform: Platform, options: WasmOptions) {
-    const exclusively = <T>(job: () => Promise<T>): Promise<T> => this.#exclusively(job);
-    const variables = new VariableStore(heap, exclusively);
-    this.#site = {
+    const queue = new JobQueue(this.#lifetime);
+    const variables = new VariableStore(new HeapVariables(heap, queue), this.#lifetime);
+    this.#context = {
       heap,
       team,
+      queue,
       variables,
-      arrivals: new Arrivals(variables),
+      residency: new Residency(variables, this.#lifetime),
       workspace: new SharedBlock(heap),
       scratches: new SharedBlock(heap),
-      exclusively,
     };
     this.features = features;
     this.#target = {
@@ -95,21 +96,26 @@ export class WasmBackend implements Backend {
     return new WasmBackend(heap, team, features, platform, options);
   }
 
+  /** Bytes of memory that variables, programs and their workspace take. */
+  get allocatedBytes(): number {
+    return this.#context.heap.allocatedBytes;
+  }
+
   async load(graph: Graph): Promise<WasmExecutable> {
-    if (this.#closed) throw new Error("wasm: the backend is closed");
+    this.#lifetime.check();
     checkGraph(graph);
     const compiled = await this.#compile(graph);
     Heap.check(compiled.workspaceBytes);
     const code = await WebAssembly.compile(compiled.module);
-    const { workspace, scratches, team, arrivals } = this.#site;
+    const { workspace, scratches, team, queue, residency } = this.#context;
     const install = async (): Promise<WasmExecutable> => {
       workspace.require(compiled.workspaceBytes);
       scratches.require(compiled.scratchBytes * team.size);
       const id = this.#loaded++;
       await team.load(id, code);
-      return new WasmExecutable(this.#site, { graph, compiled, id });
+      return new WasmExecutable(this.#context, { graph, compiled, id });
     };
-    return arrivals.begin(variablesOf(graph), () => this.#exclusively(install));
+    return residency.begin(variablesOf(graph), () => queue.run(install));
   }
 
   /** Compiles, unless an earlier process did. */
@@ -125,18 +131,16 @@ export class WasmBackend implements Backend {
     return compiled;
   }
 
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    await this.#site.variables.moveAllToHost();
-    await this.#exclusively(() => this.#site.team.stop());
-    this.#closed = true;
-  }
-
-  #exclusively<T>(job: () => Promise<T>): Promise<T> {
-    if (this.#closed) return Promise.reject(new Error("wasm: the backend is closed"));
-    const result = this.#last.then(job);
-    this.#last = result.catch(() => undefined);
-    return result;
+  close(): Promise<void> {
+    const { variables, queue, team } = this.#context;
+    return this.#lifetime.end(async () => {
+      try {
+        await variables.moveAllToHost();
+      } finally {
+        await queue.close();
+        await team.stop();
+      }
+    });
   }
 }
 

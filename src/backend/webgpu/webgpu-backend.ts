@@ -1,14 +1,17 @@
 import { compileGraph } from "../../compiler/compiler.ts";
 import { writesOf } from "../../compiler/program.ts";
 import type { Graph } from "../../tensor/graph.ts";
-import { Arrivals } from "../common/arrivals.ts";
 import type { Backend, ByteCache } from "../backend.ts";
 import { checkGraph } from "../common/checks.ts";
+import { JobQueue } from "../common/job-queue.ts";
+import { Lifetime } from "../common/lifetime.ts";
+import { Residency } from "../common/residency.ts";
+import { VariableStore } from "../common/variable-store.ts";
 import type { Precision } from "../common/precision.ts";
 import { variablesOf } from "../remote/graph-record.ts";
 import { Device, identityOf, nameOf } from "./runtime/device.ts";
 import { WebGpuExecutable } from "./runtime/executable.ts";
-import type { Site } from "./runtime/executable.ts";
+import type { ExecutionContext } from "./runtime/executable.ts";
 import { emitKernel } from "./kernels/kernels.ts";
 import { multipliesExactly } from "./kernels/matrix-unit-check.ts";
 import { chooseMatrixUnit, subgroupMatrixConfigs } from "./kernels/matrix-unit.ts";
@@ -22,7 +25,7 @@ import { storageOf } from "./emit/storage.ts";
 import { subgroupSizeOf } from "./emit/subgroups.ts";
 import { TileChoices } from "./tuning/tile-choices.ts";
 import { Tuner } from "./tuning/tuner.ts";
-import { VariableStore } from "./runtime/variable-store.ts";
+import { BufferVariables } from "./runtime/variable-memory.ts";
 import { Workspace } from "./runtime/workspace.ts";
 
 export interface WebGpuOptions {
@@ -51,31 +54,29 @@ export class WebGpuBackend implements Backend {
   readonly name = "webgpu";
   readonly description: string;
   readonly precision: Precision;
-  readonly #site: Site;
+  readonly #context: ExecutionContext;
   readonly #dumps: boolean;
   readonly #adapter: AdapterTraits;
   readonly #tuner: Tuner;
-  #closed = false;
-  /** The last job; jobs run one after another. */
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #lifetime = new Lifetime("webgpu");
 
   private constructor(device: Device, adapter: AdapterTraits, dumps: boolean, options: WebGpuOptions) {
-    const exclusively = <T>(job: () => T | Promise<T>): Promise<T> => this.#exclusively(job);
+    const queue = new JobQueue(this.#lifetime, () => device.check());
     const memory = new Memory(device);
-    const variables = new VariableStore(device, memory, exclusively);
-    this.#site = {
+    const variables = new VariableStore(new BufferVariables(device, memory, queue), this.#lifetime);
+    this.#context = {
       device,
+      queue,
       memory,
       pipelines: new Pipelines(device),
       variables,
-      arrivals: new Arrivals(variables),
+      residency: new Residency(variables, this.#lifetime),
       workspace: new Workspace(memory),
-      exclusively,
     };
     this.#adapter = adapter;
     const { precision = "f32", tune: measures = false, tileCache, log = () => {} } = options;
     const choices = new TileChoices(identityOf(device.info), tileCache, log);
-    this.#tuner = new Tuner({ device, memory, adapter, exclusively }, choices, { measures, log });
+    this.#tuner = new Tuner({ device, memory, adapter, queue }, choices, { measures, log });
     this.#dumps = dumps;
     this.precision = precision;
     const facts = [
@@ -116,18 +117,18 @@ export class WebGpuBackend implements Backend {
 
   /** The device, for code that shares it. */
   get device(): GPUDevice {
-    return this.#site.device.gpu;
+    return this.#context.device.gpu;
   }
 
   /** Bytes of the device's memory that are in use or kept for the next run. */
   get allocatedBytes(): number {
-    return this.#site.memory.bytes;
+    return this.#context.memory.bytes;
   }
 
   async load(graph: Graph): Promise<WebGpuExecutable> {
-    if (this.#closed) throw new Error("webgpu: the backend is closed");
+    this.#lifetime.check();
     checkGraph(graph);
-    const { device, pipelines, arrivals } = this.#site;
+    const { device, pipelines, queue, residency } = this.#context;
     device.check();
     const compiled = compileGraph(graph);
     const work = compiled.kernels.filter((kernel) => writesOf(kernel).some(({ length }) => length > 0));
@@ -139,28 +140,22 @@ export class WebGpuBackend implements Backend {
     const plan = planSlots(program, storage, dispatches);
     const kernels = await pipelines.compile(dispatches);
     const install = (): Promise<WebGpuExecutable> =>
-      WebGpuExecutable.create(this.#site, { graph, program, storage, dispatches, kernels, plan });
-    return arrivals.begin(variablesOf(graph), () => this.#exclusively(install));
+      WebGpuExecutable.create(this.#context, { graph, program, storage, dispatches, kernels, plan });
+    return residency.begin(variablesOf(graph), () => queue.run(install));
   }
 
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    const { device, variables } = this.#site;
-    // With a device that is lost, so are its variables' values: to read one says so.
-    if (!device.isLost) await variables.moveAllToHost();
-    await this.#last;
-    this.#closed = true;
-    device.gpu.destroy();
-  }
-
-  #exclusively<T>(job: () => T | Promise<T>): Promise<T> {
-    if (this.#closed) return Promise.reject(new Error("webgpu: the backend is closed"));
-    const result = this.#last.then(() => {
-      this.#site.device.check();
-      return job();
+  close(): Promise<void> {
+    const { device, variables, queue, memory } = this.#context;
+    return this.#lifetime.end(async () => {
+      try {
+        // With a device that is lost, so are its variables' values: to read one says so.
+        if (!device.isLost) await variables.moveAllToHost();
+      } finally {
+        await queue.close();
+        await memory.arrived();
+        device.gpu.destroy();
+      }
     });
-    this.#last = result.catch(() => undefined);
-    return result;
   }
 }
 

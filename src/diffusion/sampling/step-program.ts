@@ -136,10 +136,9 @@ export class StepProgram {
 
   dispose(): void {
     this.#program.dispose();
-    // Frees the device's memory. A device that closed meanwhile has freed it.
     const known = this.#known ? [this.#known.images, this.#known.mask] : [];
     for (const variable of [this.#x, this.#xStart, ...this.#memory, ...this.#conditions.values(), ...known])
-      variable.moveToHost().catch(() => undefined);
+      variable.dispose();
   }
 
   #updates(t: Tensor, coefficients: Tensor, keyOrNoise: Tensor): { variable: Variable; value: Tensor }[] {

@@ -3,8 +3,12 @@ import type { Graph } from "../../../tensor/graph.ts";
 import type { NdArray } from "../../../tensor/ndarray.ts";
 import type { Variable } from "../../../tensor/variable.ts";
 import type { Executable } from "../../backend.ts";
-import type { Arrivals } from "../../common/arrivals.ts";
 import { checkInputs } from "../../common/checks.ts";
+import { releaseWith } from "../../common/garbage.ts";
+import type { Release } from "../../common/garbage.ts";
+import type { JobQueue } from "../../common/job-queue.ts";
+import type { Residency } from "../../common/residency.ts";
+import type { VariableStore } from "../../common/variable-store.ts";
 import { variablesOf } from "../../remote/graph-record.ts";
 import { programOf } from "../program/compiled-program.ts";
 import type { CompiledOperand, CompiledProgram } from "../program/compiled-program.ts";
@@ -12,7 +16,7 @@ import type { Heap } from "./heap.ts";
 import { spanOf, tableBytes, tableWords } from "../program/kernel-table.ts";
 import type { OperandPlace } from "../program/kernel-table.ts";
 import type { RunArguments, Team } from "./team.ts";
-import type { VariableStore } from "./variable-store.ts";
+import type { Block } from "./variable-memory.ts";
 import { copyOf, viewOf } from "./views.ts";
 
 /** One kernel of a profiled run. */
@@ -22,16 +26,15 @@ export interface KernelProfile {
 }
 
 /** What programs of one backend share. */
-export interface Site {
+export interface ExecutionContext {
   readonly heap: Heap;
   readonly team: Team;
-  readonly variables: VariableStore;
-  readonly arrivals: Arrivals;
+  readonly queue: JobQueue;
+  readonly variables: VariableStore<Block>;
+  readonly residency: Residency;
   /** Memory for intermediate results and for each thread's own use; one program runs at a time. */
   readonly workspace: SharedBlock;
   readonly scratches: SharedBlock;
-  /** Runs a job when no program runs. */
-  exclusively<T>(job: () => Promise<T>): Promise<T>;
 }
 
 /** A block of memory that is replaced by a larger one when some program needs more. */
@@ -63,6 +66,15 @@ export class SharedBlock {
   }
 }
 
+/** What frees a program's memory. It stands apart from the class so that it cannot keep a program alive. */
+function unloading({ queue, team, heap }: ExecutionContext, id: number, blocks: readonly Block[]): () => void {
+  const unload = async (): Promise<void> => {
+    await team.unload(id);
+    for (const { address, bytes } of blocks) heap.free(address, bytes);
+  };
+  return () => queue.free(unload);
+}
+
 export interface LoadedProgram {
   readonly graph: Graph;
   readonly compiled: CompiledProgram;
@@ -73,28 +85,37 @@ export interface LoadedProgram {
 /** A program that is ready to run: its code is with the threads, its constants and its table of kernels in memory. */
 export class WasmExecutable implements Executable {
   readonly workspaceBytes: number;
-  readonly #site: Site;
+  readonly #context: ExecutionContext;
   readonly #loaded: LoadedProgram;
   readonly #variables: readonly Variable[];
   /** Addresses of literals, by their buffers' places. */
   readonly #literals = new Map<number, number>();
   readonly #table: number;
-  readonly #owned: [address: number, bytes: number][] = [];
+  readonly #owned: Block[] = [];
+  readonly #release: Release;
   #disposed = false;
 
-  constructor(site: Site, loaded: LoadedProgram) {
-    const { compiled, graph } = loaded;
+  /** @throws OutOfMemory where its constants do not fit */
+  constructor(context: ExecutionContext, loaded: LoadedProgram) {
+    const { compiled, graph, id } = loaded;
+    const { heap } = context;
+    this.#release = releaseWith(this, unloading(context, id, this.#owned));
     this.workspaceBytes = compiled.workspaceBytes;
-    this.#site = site;
+    this.#context = context;
     this.#loaded = loaded;
     this.#variables = variablesOf(graph);
-    compiled.buffers.forEach(({ dtype, length, place }, i) => {
-      if (place.kind !== "literal") return;
-      const address = this.#own(4 * length);
-      this.#literals.set(i, address);
-      viewOf(site.heap.memory, dtype, address, length).set(place.data);
-    });
-    this.#table = this.#own(tableBytes(compiled.steps));
+    try {
+      compiled.buffers.forEach(({ dtype, length, place }, i) => {
+        if (place.kind !== "literal") return;
+        const address = this.#own(4 * length);
+        this.#literals.set(i, address);
+        viewOf(heap.memory, dtype, address, length).set(place.data);
+      });
+      this.#table = this.#own(tableBytes(compiled.steps));
+    } catch (error) {
+      this.#release();
+      throw error;
+    }
   }
 
   /** The kernels, for people who want to know what takes time; they are not kept. */
@@ -103,12 +124,12 @@ export class WasmExecutable implements Executable {
   }
 
   async run(inputs: readonly NdArray[]): Promise<NdArray[]> {
-    return (await this.#run(inputs, (args) => this.#site.team.run(this.#loaded.id, args))).outputs;
+    return (await this.#run(inputs, (args) => this.#context.team.run(this.#loaded.id, args))).outputs;
   }
 
   /** Runs once, kernel by kernel, and times each. */
   async profile(inputs: readonly NdArray[]): Promise<KernelProfile[]> {
-    const { value } = await this.#run(inputs, (args) => this.#site.team.profile(this.#loaded.id, args));
+    const { value } = await this.#run(inputs, (args) => this.#context.team.profile(this.#loaded.id, args));
     const kernels = this.#loaded.compiled.steps.flatMap((step) => step.kernels);
     const profile: KernelProfile[] = [];
     kernels.forEach(({ name, place }, i) => (profile[place] = { name, seconds: value[i] }));
@@ -116,17 +137,13 @@ export class WasmExecutable implements Executable {
   }
 
   dispose(): void {
-    if (this.#disposed) return;
     this.#disposed = true;
-    void this.#site.exclusively(async () => {
-      await this.#site.team.unload(this.#loaded.id);
-      for (const [address, bytes] of this.#owned) this.#site.heap.free(address, bytes);
-    });
+    this.#release();
   }
 
   #own(bytes: number): number {
-    const address = this.#site.heap.allocate(bytes);
-    this.#owned.push([address, bytes]);
+    const address = this.#context.heap.allocate(bytes);
+    this.#owned.push({ address, bytes });
     return address;
   }
 
@@ -134,7 +151,7 @@ export class WasmExecutable implements Executable {
     inputs: readonly NdArray[],
     start: (args: Omit<RunArguments, "thread" | "threads">) => Promise<T>,
   ): Promise<{ outputs: NdArray[]; value: T }> {
-    return this.#site.arrivals.begin(this.#variables, () => this.#start(inputs, start));
+    return this.#context.residency.begin(this.#variables, () => this.#start(inputs, start));
   }
 
   async #start<T>(
@@ -144,17 +161,17 @@ export class WasmExecutable implements Executable {
     if (this.#disposed) throw new Error("run: the program was disposed of");
     const { graph, compiled } = this.#loaded;
     checkInputs(graph, inputs);
-    const variables = this.#variables.map((variable) => this.#site.variables.addressOf(variable));
-    return this.#site.exclusively(async () => {
+    const variables = this.#variables.map((variable) => this.#context.variables.placeOf(variable).address);
+    return this.#context.queue.run(async () => {
       const addresses = this.#addresses(variables);
-      const { memory } = this.#site.heap;
+      const { memory } = this.#context.heap;
       compiled.buffers.forEach(({ dtype, length, place }, i) => {
         if (place.kind === "workspace" && place.input !== undefined)
           viewOf(memory, dtype, addresses[i], length).set(inputs[place.input].data);
       });
       this.#writeTable(addresses);
       const value = await start({
-        scratches: this.#site.scratches.address,
+        scratches: this.#context.scratches.address,
         ...spanOf(compiled.steps, this.#table),
       });
       const outputs = compiled.outputs.map((at, i) => {
@@ -167,7 +184,7 @@ export class WasmExecutable implements Executable {
 
   /** Where every buffer is now. */
   #addresses(variables: readonly number[]): number[] {
-    const workspace = this.#site.workspace.address;
+    const workspace = this.#context.workspace.address;
     return this.#loaded.compiled.buffers.map(({ place }, i) => {
       if (place.kind === "variable") return variables[place.variable];
       return place.kind === "literal" ? (this.#literals.get(i) ?? 0) : workspace + place.offset;
@@ -187,6 +204,6 @@ export class WasmExecutable implements Executable {
       }),
     }));
     const words = tableWords(steps, this.#table);
-    viewOf(this.#site.heap.memory, "u32", this.#table, words.length).set(words);
+    viewOf(this.#context.heap.memory, "u32", this.#table, words.length).set(words);
   }
 }

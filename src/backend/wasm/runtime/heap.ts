@@ -21,10 +21,16 @@ export class Heap {
   readonly shared: boolean;
   #free: Block[] = [];
   #top = FIRST_ADDRESS;
+  #allocatedBytes = 0;
 
   constructor(shared: boolean) {
     this.shared = shared;
     this.memory = growableMemory(shared);
+  }
+
+  /** Bytes that are handed out now. */
+  get allocatedBytes(): number {
+    return this.#allocatedBytes;
   }
 
   /** @throws at once if so many bytes fit into no memory */
@@ -34,7 +40,7 @@ export class Heap {
 
   /** @throws if wasm32's 4 GiB do not suffice */
   allocate(bytes: number): number {
-    const size = Math.max(64, Math.ceil(bytes / 64) * 64);
+    const size = sizeFor(bytes);
     const at = this.#free.findIndex((block) => block.bytes >= size);
     if (at !== -1) {
       const block = this.#free[at];
@@ -42,6 +48,7 @@ export class Heap {
       block.start += size;
       block.bytes -= size;
       if (block.bytes === 0) this.#free.splice(at, 1);
+      this.#allocatedBytes += size;
       return start;
     }
     const start = this.#top;
@@ -49,11 +56,13 @@ export class Heap {
     if (end + SLACK > LIMIT) throw outOfMemory(end + SLACK);
     this.#growTo(end + SLACK);
     this.#top = end;
+    this.#allocatedBytes += size;
     return start;
   }
 
   free(start: number, bytes: number): void {
-    const size = Math.max(64, Math.ceil(bytes / 64) * 64);
+    const size = sizeFor(bytes);
+    this.#allocatedBytes -= size;
     this.#free.push({ start, bytes: size });
     this.#free.sort((a, b) => a.start - b.start);
     this.#free = this.#free.reduce<Block[]>((merged, block) => {
@@ -78,6 +87,10 @@ export class Heap {
       throw outOfMemory(bytes);
     }
   }
+}
+
+function sizeFor(bytes: number): number {
+  return Math.max(64, Math.ceil(bytes / 64) * 64);
 }
 
 /** Up to 4 GiB; less where an engine sets all of it aside at once, as on phones, and cannot. */

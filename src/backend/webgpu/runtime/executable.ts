@@ -4,8 +4,12 @@ import type { Graph } from "../../../tensor/graph.ts";
 import type { NdArray } from "../../../tensor/ndarray.ts";
 import type { Variable } from "../../../tensor/variable.ts";
 import type { Executable } from "../../backend.ts";
-import type { Arrivals } from "../../common/arrivals.ts";
 import { checkInputs } from "../../common/checks.ts";
+import { releaseWith } from "../../common/garbage.ts";
+import type { Release } from "../../common/garbage.ts";
+import type { JobQueue } from "../../common/job-queue.ts";
+import type { Residency } from "../../common/residency.ts";
+import type { VariableStore } from "../../common/variable-store.ts";
 import { variablesOf } from "../../remote/graph-record.ts";
 import type { Device } from "./device.ts";
 import { bytesFor } from "./memory.ts";
@@ -17,7 +21,6 @@ import type { Dispatch } from "../emit/shader.ts";
 import type { SlotPlan } from "../emit/slots.ts";
 import { WORD_BYTES } from "../emit/storage.ts";
 import type { Storage } from "../emit/storage.ts";
-import type { VariableStore } from "./variable-store.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** One kernel of a profiled run. */
@@ -27,15 +30,14 @@ export interface KernelProfile {
 }
 
 /** What programs of one backend share. */
-export interface Site {
+export interface ExecutionContext {
   readonly device: Device;
+  readonly queue: JobQueue;
   readonly memory: Memory;
   readonly pipelines: Pipelines;
-  readonly variables: VariableStore;
-  readonly arrivals: Arrivals;
+  readonly variables: VariableStore<GPUBuffer>;
+  readonly residency: Residency;
   readonly workspace: Workspace;
-  /** Runs a job after those that were given before it. */
-  exclusively<T>(job: () => T | Promise<T>): Promise<T>;
 }
 
 export interface LoadedProgram {
@@ -49,11 +51,24 @@ export interface LoadedProgram {
   readonly slots: readonly GPUBuffer[];
 }
 
+/** What frees a program's memory. It stands apart from the class so that it cannot keep a program alive. */
+function freeing(
+  { queue, memory, workspace }: ExecutionContext,
+  literals: ReadonlyMap<unknown, GPUBuffer>,
+  slots: readonly GPUBuffer[],
+): () => void {
+  const free = (): void => {
+    for (const buffer of literals.values()) memory.free(buffer);
+    workspace.release(slots);
+  };
+  return () => queue.free(free);
+}
+
 /** A program that is ready to run: pipelines, buffers, and bind groups that last. */
 export class WebGpuExecutable implements Executable {
   readonly program: Program;
   readonly workspaceBytes: number;
-  readonly #site: Site;
+  readonly #context: ExecutionContext;
   readonly #loaded: LoadedProgram;
   readonly #variables: readonly Variable[];
   readonly #literals = new Map<Buffer, GPUBuffer>();
@@ -61,13 +76,15 @@ export class WebGpuExecutable implements Executable {
   readonly #groups: GPUBindGroup[] = [];
   /** The variables' buffers that the bind groups were made for. */
   readonly #bound = new Map<Buffer, GPUBuffer>();
+  readonly #release: Release;
   #disposed = false;
 
-  private constructor(site: Site, loaded: LoadedProgram) {
-    const { graph, program, plan } = loaded;
+  private constructor(context: ExecutionContext, loaded: LoadedProgram) {
+    const { graph, program, plan, slots } = loaded;
+    this.#release = releaseWith(this, freeing(context, this.#literals, slots));
     this.program = program;
     this.workspaceBytes = plan.sizes.reduce((sum, size) => sum + size, 0);
-    this.#site = site;
+    this.#context = context;
     this.#loaded = loaded;
     this.#variables = variablesOf(graph);
     this.#inputs = graph.inputs.map((_, index) =>
@@ -79,14 +96,14 @@ export class WebGpuExecutable implements Executable {
   }
 
   /** @throws OutOfMemory where its buffers do not fit; then it has none */
-  static async create(site: Site, program: Omit<LoadedProgram, "slots">): Promise<WebGpuExecutable> {
-    const slots = await site.workspace.take(program.plan.sizes);
+  static async create(context: ExecutionContext, program: Omit<LoadedProgram, "slots">): Promise<WebGpuExecutable> {
+    const slots = await context.workspace.take(program.plan.sizes);
+    const executable = new WebGpuExecutable(context, { ...program, slots });
     try {
-      const executable = new WebGpuExecutable(site, { ...program, slots });
       await executable.#writeLiterals();
       return executable;
     } catch (error) {
-      site.workspace.release(slots);
+      executable.dispose();
       throw error;
     }
   }
@@ -105,7 +122,7 @@ export class WebGpuExecutable implements Executable {
   /** Runs once and times each kernel on the GPU's clock. */
   async profile(inputs: readonly NdArray[]): Promise<KernelProfile[]> {
     const { dispatches } = this.#loaded;
-    const profiler = new Profiler(this.#site.device, dispatches.length);
+    const profiler = new Profiler(this.#context.device, dispatches.length);
     const arrived = await this.#start(inputs, profiler);
     const [seconds] = await Promise.all([profiler.finish(), arrived()]);
     const texts = [...new Set(dispatches.map(({ wgsl }) => wgsl))];
@@ -113,24 +130,17 @@ export class WebGpuExecutable implements Executable {
   }
 
   dispose(): void {
-    if (this.#disposed) return;
     this.#disposed = true;
-    const { memory, workspace } = this.#site;
-    const free = (): void => {
-      for (const buffer of this.#literals.values()) memory.free(buffer);
-      workspace.release(this.#loaded.slots);
-    };
-    // A device that closed or was lost meanwhile has freed it all.
-    this.#site.exclusively(free).catch(() => undefined);
+    this.#release();
   }
 
   #start(inputs: readonly NdArray[], profiler?: Profiler): Promise<() => Promise<TypedArray[]>> {
-    const { arrivals, variables } = this.#site;
-    return arrivals.begin(this.#variables, async () => {
+    const { residency, variables, queue } = this.#context;
+    return residency.begin(this.#variables, async () => {
       if (this.#disposed) throw new Error("run: the program was disposed of");
       checkInputs(this.#loaded.graph, inputs);
-      const places = new Map(this.#variables.map((variable) => [variable, variables.bufferOf(variable)]));
-      return this.#site.exclusively(() => this.#submit(inputs, places, profiler));
+      const places = new Map(this.#variables.map((variable) => [variable, variables.placeOf(variable)]));
+      return queue.run(() => this.#submit(inputs, places, profiler));
     });
   }
 
@@ -141,7 +151,7 @@ export class WebGpuExecutable implements Executable {
     profiler: Profiler | undefined,
   ): Promise<() => Promise<TypedArray[]>> {
     const { program } = this.#loaded;
-    const { device, memory } = this.#site;
+    const { device, memory } = this.#context;
     this.#bind(places);
     this.#inputs.forEach((buffer, i) => {
       if (buffer) memory.write(this.#gpuBufferOf(buffer), inputs[i].data);
@@ -206,7 +216,7 @@ export class WebGpuExecutable implements Executable {
         binding,
         resource: { buffer: this.#gpuBufferOf(buffer), size: this.#loaded.storage.bytesOf(buffer) },
       }));
-      this.#groups[i] = this.#site.device.gpu.createBindGroup({ layout: this.#loaded.kernels[i].layout, entries });
+      this.#groups[i] = this.#context.device.gpu.createBindGroup({ layout: this.#loaded.kernels[i].layout, entries });
     });
   }
 
@@ -218,7 +228,7 @@ export class WebGpuExecutable implements Executable {
   }
 
   async #writeLiterals(): Promise<void> {
-    const { memory } = this.#site;
+    const { memory } = this.#context;
     const literals = this.program.buffers.filter(({ source }) => source.kind === "literal");
     const sizes = literals.map(({ length }) => bytesFor(length));
     (await memory.allocate(sizes, "the program's constants")).forEach((place, i) => {

@@ -24,6 +24,8 @@ export class Memory {
   readonly #device: Device;
   /** Buffers to read back by, that are not in use, by size. */
   readonly #staging = new Map<number, GPUBuffer[]>();
+  /** Results on their way to the host. */
+  readonly #arriving = new Set<Promise<void>>();
   #bytes = 0;
 
   constructor(device: Device) {
@@ -95,7 +97,7 @@ export class Memory {
       return at;
     });
     return async () => {
-      if (staging) await this.#device.wait(staging.mapAsync(MAP_READ, 0, bytes));
+      if (staging) await this.#device.wait(this.#map(staging, bytes));
       // A copy: the mapped memory goes away.
       const words = staging ? staging.getMappedRange(0, bytes).slice(0) : new ArrayBuffer(0);
       if (staging) this.#keepStaging(staging);
@@ -103,10 +105,26 @@ export class Memory {
     };
   }
 
+  /** Settles when all that was submitted has ended and its results are on the host. */
+  async arrived(): Promise<void> {
+    if (!this.#device.isLost) await this.#device.gpu.queue.onSubmittedWorkDone();
+    await Promise.allSettled(this.#arriving);
+  }
+
   /** Frees what is kept for later. */
   close(): void {
     for (const buffers of this.#staging.values()) for (const buffer of buffers) this.free(buffer);
     this.#staging.clear();
+  }
+
+  async #map(buffer: GPUBuffer, bytes: number): Promise<void> {
+    const mapped = buffer.mapAsync(MAP_READ, 0, bytes);
+    this.#arriving.add(mapped);
+    try {
+      await mapped;
+    } finally {
+      this.#arriving.delete(mapped);
+    }
   }
 
   #create(size: number, usage: number): GPUBuffer {

@@ -1,4 +1,5 @@
 import type { Buffer } from "../../../compiler/program.ts";
+import type { JobQueue } from "../../common/job-queue.ts";
 import { OutOfMemory } from "../../common/out-of-memory.ts";
 import type { Device } from "../runtime/device.ts";
 import { emitKernel } from "../kernels/kernels.ts";
@@ -14,14 +15,14 @@ import type { Tile } from "../kernels/tile.ts";
 /** The tile by size stays unless another one takes less than this share of its time: clocks are not exact. */
 const CLEARLY_FASTER = 0.95;
 
-export interface TrialSite {
+/** What a kernel is tried on. */
+export interface TrialContext {
   readonly device: Device;
+  readonly queue: JobQueue;
   readonly memory: Memory;
   readonly adapter: AdapterTraits;
   /** Of the program that the kernel is in. */
   readonly storage: Storage;
-  /** Runs a job after those that were given before it. */
-  exclusively<T>(job: () => T | Promise<T>): Promise<T>;
 }
 
 interface Trial extends Kernel {
@@ -36,22 +37,22 @@ interface Trial extends Kernel {
  * @returns undefined if none compiles, or there is no memory to try
  */
 export async function fastestTile(
-  site: TrialSite,
+  context: TrialContext,
   kernel: ProductKernel,
   tiles: readonly Tile[],
 ): Promise<Tile | undefined> {
-  const { device } = site;
+  const { device, queue, storage, adapter } = context;
   const pipelines = new Pipelines(device);
   const compiled = await Promise.allSettled(
     tiles.map(async (tile): Promise<Trial> => {
-      const dispatch = emitKernel(kernel, site.storage, site.adapter, tile);
+      const dispatch = emitKernel(kernel, storage, adapter, tile);
       const [{ pipeline, layout }] = await pipelines.compile([dispatch]);
       return { tile, dispatch, pipeline, layout };
     }),
   );
   device.check();
   const trials = compiled.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
-  const seconds = await site.exclusively(() => timeTrials(site, trials));
+  const seconds = await queue.run(() => timeTrials(context, trials));
   if (!seconds) return undefined;
   const usual = trials.findIndex(({ tile }) => tile === tiles[0]);
   const fastest = seconds.indexOf(Math.min(...seconds));
@@ -61,7 +62,7 @@ export async function fastestTile(
 
 /** Seconds of each; undefined without memory to try. */
 async function timeTrials(
-  { device, memory, storage }: TrialSite,
+  { device, memory, storage }: TrialContext,
   trials: readonly Trial[],
 ): Promise<number[] | undefined> {
   if (trials.length === 0) return undefined;

@@ -1,7 +1,7 @@
 import type { Kernel } from "../../../compiler/program.ts";
 import { digestOf } from "../../common/digest.ts";
 import { fastestTile } from "./fastest-tile.ts";
-import type { TrialSite } from "./fastest-tile.ts";
+import type { TrialContext } from "./fastest-tile.ts";
 import { emitKernel } from "../kernels/kernels.ts";
 import { isProduct, productSize } from "../kernels/product-size.ts";
 import type { ProductKernel } from "../kernels/product-size.ts";
@@ -27,14 +27,14 @@ interface Subject {
 
 /** Picks tiles for products: those that were the fastest on this very device. */
 export class Tuner {
-  readonly #site: Omit<TrialSite, "storage">;
+  readonly #context: Omit<TrialContext, "storage">;
   readonly #choices: TileChoices;
   readonly #options: TunerOptions;
   /** The last call; calls wait for each other, so that none measures what another has. */
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(site: Omit<TrialSite, "storage">, choices: TileChoices, options: TunerOptions) {
-    this.#site = site;
+  constructor(context: Omit<TrialContext, "storage">, choices: TileChoices, options: TunerOptions) {
+    this.#context = context;
     this.#choices = choices;
     this.#options = options;
   }
@@ -65,7 +65,7 @@ export class Tuner {
 
   /** A kernel is known by its text with the usual tile: its shape, what is fused with it, and the state of our code. */
   async #subjectOf(kernel: ProductKernel, storage: Storage): Promise<Subject> {
-    const { adapter } = this.#site;
+    const { adapter } = this.#context;
     const tiles = candidateTiles(productSize(kernel), adapter);
     const { wgsl, workgroups } = emitKernel(kernel, storage, adapter, tiles[0]);
     const text = [...tiles.map(nameOfTile), workgroups, wgsl].join("\n");
@@ -77,7 +77,7 @@ export class Tuner {
     const subjects = [...new Map(unknown.map((subject) => [subject.key, subject])).values()];
     const tunable = subjects.filter(({ tiles }) => tiles.length > 1);
     if (tunable.length === 0) return;
-    log(`tuning ${tunable.length} kernels for ${this.#site.device.description}, once`);
+    log(`tuning ${tunable.length} kernels for ${this.#context.device.description}, once`);
     const start = performance.now();
     let told = start;
     for (const [done, { key, kernel, tiles }] of tunable.entries()) {
@@ -85,7 +85,7 @@ export class Tuner {
         told = performance.now();
         log(`tuning: ${done} of ${tunable.length} kernels`);
       }
-      const tile = await fastestTile({ ...this.#site, storage }, kernel, tiles);
+      const tile = await fastestTile({ ...this.#context, storage }, kernel, tiles);
       if (tile) await this.#choices.add(key, nameOfTile(tile));
     }
     log(`tuned in ${((performance.now() - start) / 1000).toFixed(1)} s`);

@@ -1,37 +1,34 @@
 import type { Variable } from "../../tensor/variable.ts";
-
-/** Where a backend keeps the values of variables. */
-export interface Residence {
-  /** Whether a program that begins now finds a variable's value here. */
-  has(variable: Variable): boolean;
-  /** Has a variable's value move here from where it is. */
-  bring(variable: Variable): Promise<void>;
-}
+import type { Lifetime } from "./lifetime.ts";
+import type { VariableStore } from "./variable-store.ts";
 
 /** The last move from one device to another. Were there two at once, each could take for ever what the other needs. */
-let lastMove: Promise<unknown> = Promise.resolve();
+let lastMove: Promise<void> = Promise.resolve();
 
 /**
  * Begins a backend's programs when the values of their variables are there, in the order in which they were asked for.
  * Variables may be in use on another backend: they leave it after the programs that it has begun.
  */
-export class Arrivals {
-  readonly #residence: Residence;
+export class Residency {
+  readonly #variables: Pick<VariableStore<unknown>, "has" | "bring">;
+  readonly #lifetime: Lifetime;
   #waiting = 0;
   /** The last program that has to wait. */
-  #last: Promise<unknown> = Promise.resolve();
+  #last: Promise<void> = Promise.resolve();
 
-  constructor(residence: Residence) {
-    this.#residence = residence;
+  constructor(variables: Pick<VariableStore<unknown>, "has" | "bring">, lifetime: Lifetime) {
+    this.#variables = variables;
+    this.#lifetime = lifetime;
   }
 
   /** @param start begins the program at once, so that whoever takes its variables from then on waits for its end */
   async begin<T>(variables: readonly Variable[], start: () => Promise<T>): Promise<T> {
+    this.#lifetime.check();
     if (this.#waiting === 0 && this.#absent(variables).length === 0) return start();
     this.#waiting++;
     // What is begun is wrapped: its end is not waited for here.
     const begun = this.#last.then(() => this.#gather(variables, () => ({ program: start() })));
-    this.#last = begun.catch(() => undefined);
+    this.#last = begun.then(ignore, ignore);
     const { program } = await begun.finally(() => this.#waiting--);
     return program;
   }
@@ -45,17 +42,19 @@ export class Arrivals {
       while (this.#absent(variables).length > 0) await this.#bring(this.#absent(variables));
       return start();
     });
-    lastMove = moved.catch(() => undefined);
+    lastMove = moved.then(ignore, ignore);
     return moved;
   }
 
   async #bring(variables: readonly Variable[]): Promise<void> {
-    const moves = await Promise.allSettled(variables.map((variable) => this.#residence.bring(variable)));
+    const moves = await Promise.allSettled(variables.map((variable) => this.#variables.bring(variable)));
     const failed = moves.find((move) => move.status === "rejected");
     if (failed) throw failed.reason;
   }
 
   #absent(variables: readonly Variable[]): Variable[] {
-    return variables.filter((variable) => !this.#residence.has(variable));
+    return variables.filter((variable) => !this.#variables.has(variable));
   }
 }
+
+function ignore(): void {}

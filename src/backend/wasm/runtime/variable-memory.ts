@@ -1,0 +1,44 @@
+import type { TypedArray } from "../../../tensor/dtype.ts";
+import type { Variable } from "../../../tensor/variable.ts";
+import type { JobQueue } from "../../common/job-queue.ts";
+import type { VariableMemory } from "../../common/variable-store.ts";
+import type { Heap } from "./heap.ts";
+import { copyOf, viewOf } from "./views.ts";
+
+/** Where a variable's value lies in the heap. */
+export interface Block {
+  readonly address: number;
+  readonly bytes: number;
+}
+
+/** A heap as the memory of variables. */
+export class HeapVariables implements VariableMemory<Block> {
+  readonly #heap: Heap;
+  readonly #queue: JobQueue;
+
+  constructor(heap: Heap, queue: JobQueue) {
+    this.#heap = heap;
+    this.#queue = queue;
+  }
+
+  allocate({ size }: Variable): Promise<Block> {
+    const bytes = 4 * size;
+    return this.#queue.run(() => ({ address: this.#heap.allocate(bytes), bytes }));
+  }
+
+  async initialize({ address }: Block, { dtype, size }: Variable, data: TypedArray): Promise<void> {
+    viewOf(this.#heap.memory, dtype, address, size).set(data);
+  }
+
+  write(block: Block, variable: Variable, data: TypedArray): Promise<void> {
+    return this.#queue.run(() => this.initialize(block, variable, data));
+  }
+
+  read({ address }: Block, { dtype, size }: Variable): Promise<TypedArray> {
+    return this.#queue.run(() => copyOf(this.#heap.memory, dtype, address, size));
+  }
+
+  free({ address, bytes }: Block): void {
+    this.#queue.free(() => this.#heap.free(address, bytes));
+  }
+}

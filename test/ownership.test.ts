@@ -1,0 +1,95 @@
+import { afterEach, describe, expect, test } from "vitest";
+import { createWasmBackend } from "../src/backend/wasm/wasm-backend.node.ts";
+import type { WasmBackend } from "../src/backend/wasm/wasm-backend.ts";
+import { GaussianDiffusion } from "../src/diffusion/gaussian-diffusion.ts";
+import { linearBetaSchedule } from "../src/diffusion/process/schedules.ts";
+import { Unet } from "../src/models/unet/unet.ts";
+import { collectUntil } from "./support/garbage.ts";
+
+const opened: WasmBackend[] = [];
+const open = async (): Promise<WasmBackend> => {
+  const backend = await createWasmBackend({ threads: 2 });
+  opened.push(backend);
+  return backend;
+};
+afterEach(async () => {
+  for (const backend of opened.splice(0)) await backend.close();
+});
+
+const unet = () => new Unet({ dim: 8, channels: 1, dimMults: [1, 2] });
+const diffusionOf = (timesteps: number) => new GaussianDiffusion({ betas: linearBetaSchedule(timesteps) });
+const images = { batchSize: 2, imageSize: 8, seed: 1 };
+const turn = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+describe("a backend that is closed", () => {
+  test("ends the sampling that goes on there, and gives the weights back", async () => {
+    const [backend, model, diffusion] = [await open(), unet(), diffusionOf(10_000)];
+    const before = await model.stateDict();
+    let began = (): void => {};
+    const underway = new Promise<void>((resolve) => (began = resolve));
+    const sampling = diffusion.sample(model, { ...images, backend, onStep: () => began() });
+    const refused = expect(sampling).rejects.toThrow("wasm: the backend is closed");
+    await underway;
+    await backend.close();
+    await refused;
+    expect(await model.stateDict()).toEqual(before);
+  });
+
+  test("ends the sampling that goes on after another one was aborted", async () => {
+    const [backend, model, diffusion] = [await open(), unet(), diffusionOf(10_000)];
+    const abort = new AbortController();
+    const sample = (signal?: AbortSignal) =>
+      diffusion.sample(model, { ...images, backend, ...(signal && { signal }), onStep: () => abort.abort() });
+    const other = sample();
+    const ended = Promise.allSettled([other]);
+    await expect(Promise.all([sample(abort.signal), other])).rejects.toThrow("aborted");
+    await backend.close();
+    expect(await ended).toMatchObject([{ status: "rejected", reason: { message: "wasm: the backend is closed" } }]);
+  });
+
+  test("leaves a diffusion that samples on another one from then on", async () => {
+    const [model, diffusion] = [unet(), diffusionOf(3)];
+    const first = await open();
+    const expected = await diffusion.sample(model, { ...images, backend: first });
+    await first.close();
+    const drawn = await diffusion.sample(model, { ...images, backend: await open() });
+    expect(drawn.data).toEqual(expected.data);
+    for (const backend of opened) await backend.close();
+    diffusion.dispose();
+    // A rejection that nobody handles ends the process, and fails the test.
+    await turn(20);
+  });
+});
+
+describe("the memory of a backend", () => {
+  test("is given back by a diffusion that is disposed of, and by models that are", async () => {
+    const [backend, kept, diffusion] = [await open(), unet(), diffusionOf(2)];
+    await diffusion.sample(kept, { ...images, backend });
+    diffusion.dispose();
+    await kept.stateDict();
+    const before = backend.allocatedBytes;
+    for (let i = 0; i < 3; i++) {
+      const model = unet();
+      await diffusion.sample(model, { ...images, backend });
+      diffusion.dispose();
+      model.dispose();
+      await expect(model.stateDict()).rejects.toThrow(/^variable init_conv\.weight was disposed of$/);
+    }
+    await kept.stateDict();
+    expect(backend.allocatedBytes).toBe(before);
+    await diffusion.sample(kept, { ...images, backend });
+  });
+
+  test("is given back by models and diffusions that nobody has any more", async () => {
+    const backend = await open();
+    const sampleOnce = async (): Promise<void> => {
+      await diffusionOf(2).sample(unet(), { ...images, backend });
+    };
+    await sampleOnce();
+    await collectUntil(() => false, 3);
+    const before = backend.allocatedBytes;
+    for (let i = 0; i < 10; i++) await sampleOnce();
+    expect(backend.allocatedBytes).toBeGreaterThan(before);
+    expect(await collectUntil(() => backend.allocatedBytes <= before)).toBe(true);
+  });
+});
