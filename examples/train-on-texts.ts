@@ -1,6 +1,15 @@
 // Trains a model that is told in letters what to draw, on Fashion-MNIST, and draws what it is asked for in words:
 //   node_modules/.bin/node --conditions unnoise-source examples/train-on-texts.ts "ankle boot" shirt t-shirt/top
-import { GaussianDiffusion, RunDirectory, Trainer, Unet, contextBatch, fashionMnist, saveGrid } from "unnoise";
+import {
+  GaussianDiffusion,
+  RunDirectory,
+  Trainer,
+  Unet,
+  contextBatch,
+  fashionMnist,
+  imageContexts,
+  saveGrid,
+} from "unnoise";
 
 const letters = "abcdefghijklmnopqrstuvwxyz-/ ";
 const length = "t-shirt/top".length;
@@ -21,7 +30,7 @@ const diffusion = new GaussianDiffusion({ betaSchedule: "cosine", timesteps: 100
 const trainer = new Trainer({
   model,
   diffusion,
-  dataset: { ...images, contexts },
+  dataset: { ...images, conditions: [imageContexts(contexts)] },
   batchSize: 32,
   learningRate: 2e-3,
   learningRateSchedule: "cosine",

@@ -7,9 +7,14 @@ export { UnetClassifier } from "./models/unet/classifier.ts";
 export type { UnetClassifierOptions } from "./models/unet/classifier.ts";
 export { architectureNames, cloneModel, modelLike, newModel, registerModel } from "./models/registry.ts";
 export type { Architecture, ModelConfig } from "./models/registry.ts";
+export { classCondition } from "./models/conditions/classes.ts";
+export { contextCondition } from "./models/conditions/context.ts";
+export { lowresCondition } from "./models/conditions/lowres.ts";
+export { selfCondition } from "./models/conditions/self-condition.ts";
+export { vectorCondition } from "./models/conditions/vector.ts";
 export { modelOptions } from "./models/model.ts";
 export type { DiffusionModel, ModelOptions } from "./models/model.ts";
-export type { ConditionDeclaration, ConditionDeclarations, Conditions } from "./models/conditions.ts";
+export type { ConditionDeclaration, ConditionDeclarations, Conditions } from "./models/conditions/declaration.ts";
 export { Module } from "./nn/module.ts";
 export type { Layer } from "./nn/module.ts";
 export { GELU, SiLU } from "./nn/activations.ts";
@@ -125,8 +130,8 @@ export { neighbourImages } from "./evaluation/metrics/neighbour-images.ts";
 export type { Images } from "./evaluation/byte-images.ts";
 
 // Data
-export { contextBatch, vectorBatch } from "./data/conditions.ts";
-export type { ImageContexts, ImageVectors, Tokens } from "./data/conditions.ts";
+export { contextBatch, imageContexts, imageVectors, vectorBatch } from "./data/conditions.ts";
+export type { ConditionArrays, ConditionSource, ImageContexts, ImageVectors, Tokens } from "./data/conditions.ts";
 export { memoryDataset } from "./data/dataset.ts";
 export type { ImageDataset, MemoryDatasetOptions } from "./data/dataset.ts";
 export { idxDataset, parseIdx } from "./data/idx.ts";

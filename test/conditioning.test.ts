@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Backend } from "../src/backend/backend.ts";
 import { createWasmBackend } from "../src/backend/wasm/wasm-backend.node.ts";
-import { contextBatch, vectorBatch } from "../src/data/conditions.ts";
+import { contextBatch, imageContexts, imageVectors, vectorBatch } from "../src/data/conditions.ts";
 import { memoryDataset } from "../src/data/dataset.ts";
 import { ReferenceBackend } from "../src/backend/reference/backend.ts";
 import { GaussianDiffusion } from "../src/diffusion/gaussian-diffusion.ts";
@@ -177,7 +177,7 @@ test("a model is trained on vectors and contexts, and draws what both ask for", 
       seed: 1,
     }),
     diffusion: new GaussianDiffusion({ timesteps: 100, betaSchedule: "cosine", samplingTimesteps: 20 }),
-    dataset: { ...plain, read, vectors, contexts },
+    dataset: { ...plain, read, conditions: [imageVectors(vectors), imageContexts(contexts)] },
     batchSize: 24,
     learningRate: 2e-3,
     emaDecay: 0.9,
@@ -186,7 +186,7 @@ test("a model is trained on vectors and contexts, and draws what both ask for", 
   });
   for await (const _ of trainer.run({ steps: 400 }));
   const checkpoint = await trainer.checkpoint();
-  expect(checkpoint.config.dataset.contextLength).toBe(6);
+  expect(checkpoint.config.dataset.conditions).toEqual({ vector: [1], context: [6, 26], contextMask: [6] });
   const diffusion = diffusionFromCheckpoint(checkpoint);
 
   const asked = Array.from({ length: 30 }, (_, i) => i % 3);

@@ -1,8 +1,9 @@
 import * as z from "zod/mini";
+import { conditionShapes } from "../data/dataset.ts";
 import type { ImageDataset } from "../data/dataset.ts";
 import type { Diffusion } from "../diffusion/diffusion.ts";
 import { diffusionConfigOf, diffusionSettings } from "./diffusion-config.ts";
-import { options, wholeNumber } from "../config/rules.ts";
+import { listOf, options, wholeNumber } from "../config/rules.ts";
 import { trainingSettings } from "../config/training-settings.ts";
 import type { TrainingSettings } from "../config/training-settings.ts";
 import type { DiffusionModel } from "../models/model.ts";
@@ -17,7 +18,9 @@ const datasetSettings = options({
   channels: wholeNumber(1),
   /** What a class-conditional model's classes are called. */
   classNames: z.optional(z.array(z.string())),
-  /** Tokens of the sequences that a model with `contextDim` is told. */
+  /** Shapes of what else the model is told of each image, by name. */
+  conditions: z.optional(z.record(z.string(), listOf(wholeNumber(0)))),
+  /** Tokens of its context, in files from before `conditions` were there. */
   contextLength: z.optional(wholeNumber(1)),
 });
 
@@ -38,7 +41,8 @@ export function configOf(
   training: TrainingSettings,
   dataset: ImageDataset,
 ): RunConfig {
-  const { name, length, height, width, channels, contexts } = dataset;
+  const { name, length, height, width, channels } = dataset;
+  const { classes: _, ...told } = toldShapes(model, dataset);
   // What other models are trained on may change its names.
   const classNames = model.numClasses > 0 ? classNamesOf(dataset, model.numClasses) : undefined;
   return {
@@ -52,9 +56,17 @@ export function configOf(
       width,
       channels,
       ...(classNames && { classNames }),
-      ...(model.conditions.context && { contextLength: contexts?.length }),
+      ...(Object.keys(told).length > 0 && { conditions: told }),
     },
   };
+}
+
+/** Shapes of what a dataset tells a model of each image, by name. */
+export function toldShapes(
+  { conditions }: DiffusionModel,
+  dataset: ImageDataset,
+): Readonly<Record<string, readonly number[]>> {
+  return Object.fromEntries(Object.entries(conditionShapes(dataset)).filter(([name]) => conditions[name]));
 }
 
 /** Names for a dataset's classes, their numbers where it has none. */

@@ -1,5 +1,17 @@
 import { ndarray } from "../tensor/ndarray.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
+import type { Shape } from "../tensor/shape.ts";
+
+/** Values of conditions by the names that models declare, one row for each image. */
+export type ConditionArrays = Readonly<Record<string, NdArray>>;
+
+/** What a dataset tells of its images besides their pixels: a condition, or several that go together. */
+export interface ConditionSource {
+  /** Shapes of one image's values, by the names that models declare. */
+  readonly shapes: Readonly<Record<string, Shape>>;
+  /** Those of some images. */
+  batch(indices: ArrayLike<number>): Promise<ConditionArrays>;
+}
 
 /** As many numbers for each image that describe it, for a model with `vectorDim`. */
 export interface ImageVectors {
@@ -22,13 +34,47 @@ export interface ImageContexts {
   of(index: number): Tokens | Promise<Tokens>;
 }
 
+/** The condition `vector` of a dataset's images. */
+export function imageVectors(vectors: ImageVectors): ConditionSource {
+  const { dim } = vectors;
+  const batch = async (indices: ArrayLike<number>) =>
+    vectorBatch(await all(indices, (index) => vectors.of(index)), dim);
+  return { shapes: { vector: [dim] }, batch };
+}
+
+/** The conditions `context` and `contextMask` of a dataset's images. */
+export function imageContexts(contexts: ImageContexts): ConditionSource {
+  const { dim, length } = contexts;
+  return {
+    shapes: { context: [length, dim], contextMask: [length] },
+    batch: async (indices) => contextBatch(await all(indices, (index) => contexts.of(index)), contexts),
+  };
+}
+
+/** The condition `classes` of images with labels. */
+export function imageClasses(labels: Int32Array): ConditionSource {
+  return {
+    shapes: { classes: [] },
+    batch: async (indices) => ({
+      classes: ndarray(
+        Int32Array.from(indices, (index) => labels[index]),
+        [indices.length],
+      ),
+    }),
+  };
+}
+
+function all<T>(indices: ArrayLike<number>, of: (index: number) => T | Promise<T>): Promise<T[]> {
+  return Promise.all(Array.from(indices, async (index) => of(index)));
+}
+
 /**
  * Vectors as `Diffusion.sample` and the network take them.
  *
  * @returns vector, f32 [vectors, dim]
  * @throws Error of one line if one has more or fewer numbers
  */
-export function vectorBatch(vectors: readonly ArrayLike<number>[], dim: number): { readonly vector: NdArray } {
+export function vectorBatch(vectors: readonly ArrayLike<number>[], dim: number): { vector: NdArray } {
   const data = new Float32Array(vectors.length * dim);
   for (const [row, vector] of vectors.entries()) {
     if (vector.length !== dim) throw new Error(`vectors: each must have ${dim} numbers, got ${vector.length}`);
@@ -46,7 +92,7 @@ export function vectorBatch(vectors: readonly ArrayLike<number>[], dim: number):
 export function contextBatch(
   contexts: readonly Tokens[],
   { dim, length }: Pick<ImageContexts, "dim" | "length">,
-): { readonly context: NdArray; readonly contextMask: NdArray } {
+): { context: NdArray; contextMask: NdArray } {
   const data = new Float32Array(contexts.length * length * dim);
   const mask = new Int32Array(contexts.length * length);
   for (const [row, tokens] of contexts.entries()) {

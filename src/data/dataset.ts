@@ -1,4 +1,5 @@
-import type { ImageContexts, ImageVectors } from "./conditions.ts";
+import { imageClasses } from "./conditions.ts";
+import type { ConditionSource } from "./conditions.ts";
 
 /** A source of images of one size, as bytes NHWC. */
 export interface ImageDataset {
@@ -15,14 +16,24 @@ export interface ImageDataset {
   readonly labels?: Int32Array | undefined;
   /** Names of the classes, by label. */
   readonly classNames?: readonly string[] | undefined;
-  readonly vectors?: ImageVectors | undefined;
-  readonly contexts?: ImageContexts | undefined;
+  /** What else there is to tell of the images, such as {@link imageVectors} or {@link imageContexts}. */
+  readonly conditions?: readonly ConditionSource[] | undefined;
   /**
    * Copies images into `out`, one after the other in the order of `indices`.
    *
    * @param out indices.length x height x width x channels bytes.
    */
   read(indices: ArrayLike<number>, out: Uint8Array): void | Promise<void>;
+}
+
+/** All that a dataset tells of its images, their classes included. */
+export function conditionSources({ labels, conditions = [] }: ImageDataset): readonly ConditionSource[] {
+  return labels ? [imageClasses(labels), ...conditions] : conditions;
+}
+
+/** Shapes of one image's values of all conditions, by name. */
+export function conditionShapes(dataset: ImageDataset): Readonly<Record<string, readonly number[]>> {
+  return Object.assign({}, ...conditionSources(dataset).map(({ shapes }) => shapes)) as Record<string, number[]>;
 }
 
 export interface MemoryDatasetOptions {

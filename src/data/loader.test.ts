@@ -1,4 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { imageContexts, imageVectors } from "./conditions.ts";
+import type { ConditionSource } from "./conditions.ts";
 import { memoryDataset } from "./dataset.ts";
 import type { ImageDataset } from "./dataset.ts";
 import { DataLoader } from "./loader.ts";
@@ -84,20 +86,24 @@ describe("batches", () => {
       length: 3,
       of: async (index: number) => Array.from({ length: index % 4 }, (_, place) => [10 * index + place]),
     };
-    const loader = new DataLoader({ dataset: { ...numbered(6), vectors, contexts }, batchSize: 3, shuffle: false });
+    const conditions = [imageVectors(vectors), imageContexts(contexts)];
+    const loader = new DataLoader({ dataset: { ...numbered(6), conditions }, batchSize: 3, shuffle: false });
     await loader.next();
-    const { vector, context, contextMask } = await loader.next();
+    const { vector, context, contextMask, classes } = (await loader.next()).conditions;
+    expect(classes).toMatchObject({ shape: [3], dtype: "i32" });
     expect(vector).toMatchObject({ shape: [3, 2], data: Float32Array.of(3, -3, 4, -4, 5, -5) });
     expect(context).toMatchObject({ shape: [3, 3, 1], data: Float32Array.of(30, 31, 32, 0, 0, 0, 50, 0, 0) });
     expect(contextMask).toMatchObject({ shape: [3, 3], dtype: "bool", data: Int32Array.of(1, 1, 1, 0, 0, 0, 1, 0, 0) });
     loader.close();
-    const next = (more: Partial<ImageDataset>) =>
-      new DataLoader({ dataset: { ...numbered(6), ...more }, batchSize: 6 }).next();
-    await expect(next({ vectors: { ...vectors, dim: 3 } })).rejects.toThrow("vectors: each must have 3 numbers, got 2");
-    await expect(next({ contexts: { ...contexts, length: 2 } })).rejects.toThrow(
+    const next = (condition: ConditionSource) =>
+      new DataLoader({ dataset: { ...numbered(6), conditions: [condition] }, batchSize: 6 }).next();
+    await expect(next(imageVectors({ ...vectors, dim: 3 }))).rejects.toThrow(
+      "vectors: each must have 3 numbers, got 2",
+    );
+    await expect(next(imageContexts({ ...contexts, length: 2 }))).rejects.toThrow(
       "contexts: each must have up to 2 tokens, got 3",
     );
-    await expect(next({ contexts: { ...contexts, dim: 2 } })).rejects.toThrow(
+    await expect(next(imageContexts({ ...contexts, dim: 2 }))).rejects.toThrow(
       "contexts: each token must have 2 numbers, got 1",
     );
   });

@@ -1,5 +1,5 @@
-import type { NdArray } from "../tensor/ndarray.ts";
-import { contextBatch, vectorBatch } from "./conditions.ts";
+import type { ConditionArrays, ConditionSource } from "./conditions.ts";
+import { conditionSources } from "./dataset.ts";
 import type { ImageDataset } from "./dataset.ts";
 import { randomOrder } from "./random-order.ts";
 
@@ -19,12 +19,8 @@ export interface Batch {
   readonly images: Uint8Array;
   /** Classes of the images, where the dataset has them. */
   readonly labels: Int32Array | undefined;
-  /** Where the dataset has them: f32 [images, dim]. */
-  readonly vector?: NdArray;
-  /** Where the dataset has them: f32 [images, length, dim]. */
-  readonly context?: NdArray;
-  /** Where the tokens of `context` are, bool [images, length]. */
-  readonly contextMask?: NdArray;
+  /** All that the dataset tells of the images, by the names that models declare; not overwritten. */
+  readonly conditions: ConditionArrays;
   /** Where the batch starts: how often the dataset was gone through before, and how many images of the order came before. */
   readonly epoch: number;
   readonly position: number;
@@ -67,6 +63,7 @@ export class DataLoader {
   readonly batchesPerEpoch: number;
   readonly #seed: number;
   readonly #shuffle: boolean;
+  readonly #sources: readonly ConditionSource[];
   readonly #buffers: readonly [Buffers, Buffers];
   #turn = 0;
   #epoch = 0;
@@ -95,6 +92,7 @@ export class DataLoader {
     this.batchesPerEpoch = dropLast ? Math.floor(dataset.length / batchSize) : Math.ceil(dataset.length / batchSize);
     this.#seed = seed;
     this.#shuffle = shuffle;
+    this.#sources = conditionSources(dataset);
     const buffers = (): Buffers => ({
       images: new Uint8Array(batchSize * dataset.height * dataset.width * dataset.channels),
       labels: dataset.labels && new Int32Array(batchSize),
@@ -188,17 +186,8 @@ export class DataLoader {
     const labels = buffers.labels?.subarray(0, indices.length);
     await this.dataset.read(indices, images);
     if (labels) for (const [row, index] of indices.entries()) labels[row] = this.dataset.labels?.[index] ?? 0;
-    return { images, labels, ...(await this.#conditionsOf(indices)), epoch, position };
-  }
-
-  async #conditionsOf(indices: Uint32Array): Promise<Pick<Batch, "vector" | "context" | "contextMask">> {
-    const { vectors, contexts } = this.dataset;
-    const all = <T>(of: (index: number) => T | Promise<T>): Promise<T[]> =>
-      Promise.all(Array.from(indices, async (index) => of(index)));
-    return {
-      ...(vectors && vectorBatch(await all((index) => vectors.of(index)), vectors.dim)),
-      ...(contexts && contextBatch(await all((index) => contexts.of(index)), contexts)),
-    };
+    const told = await Promise.all(this.#sources.map((source) => source.batch(indices)));
+    return { images, labels, conditions: Object.assign({}, ...told) as ConditionArrays, epoch, position };
   }
 
   #orderOf(epoch: number): Uint32Array {

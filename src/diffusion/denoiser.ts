@@ -1,4 +1,4 @@
-import type { ConditionDeclarations, Conditions } from "../models/conditions.ts";
+import type { ConditionDeclarations, Conditions } from "../models/conditions/declaration.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
 import type { Shape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -9,16 +9,6 @@ export interface Denoiser {
   readonly channels: number;
   /** What it may be told of the images besides, by name; nothing without. */
   readonly conditions?: ConditionDeclarations;
-  /** Whether it also takes an estimate of the clean images. */
-  readonly selfCondition?: boolean;
-  /** Whether it is a stage of a cascade, which takes the images in less resolution. */
-  readonly lowresCond?: boolean;
-  /** Number of classes that it may be told; none without it. */
-  readonly numClasses?: number;
-  /** Length of the vectors that it may be told; none without it. */
-  readonly vectorDim?: number;
-  /** Channels of the sequences that it may be told; none without it. */
-  readonly contextDim?: number;
   /**
    * From [batch, height, width, channels] and timesteps [batch] to the objective, shaped as the images; one that learns
    * its variance returns twice the channels, the objective first. Timesteps are i32, or f32 if a sampler asks between

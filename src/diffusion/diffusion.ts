@@ -1,5 +1,5 @@
 import { defaultBackend } from "../backend/default.ts";
-import type { Conditions } from "../models/conditions.ts";
+import type { Conditions } from "../models/conditions/declaration.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
 import type { RandomStream } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -95,7 +95,7 @@ export abstract class Diffusion {
     if (strength < 1 && !start && !init) {
       throw new Error(`sample: strength below 1 leaves no noise to start from: give init, got strength ${strength}`);
     }
-    const told = conditioningOf(model, shape[0], options);
+    const told = conditioningOf(model, shape, options);
     const seed = checkedImageSeed(options, shape[0]);
     const backend = options.backend ?? (await defaultBackend());
     const lowres = await givenLowres(model, this.levels, options, backend, shape, seed);
@@ -115,7 +115,7 @@ export abstract class Diffusion {
     refuseLowres("invert", model);
     checkImages("invert: images", images, [batch, height, width, model.channels]);
     const plan = inversionPlan(this.levels, { ...options, steps: options.steps ?? this.samplingTimesteps });
-    const conditioning = conditioningOf(model, batch, options);
+    const conditioning = conditioningOf(model, images.shape, options);
     const backend = options.backend ?? (await defaultBackend());
     // Clipped predictions would lose what the noise must tell about pixels near -1 and 1.
     const layout = {

@@ -1,9 +1,11 @@
 import { readFileSync } from "node:fs";
 import { afterAll, describe, expect, test } from "vitest";
+import { classCondition } from "../models/conditions/classes.ts";
+import { selfCondition } from "../models/conditions/self-condition.ts";
 import { evaluate, largestDifference } from "../../test/support/evaluate.ts";
 import { GaussianMixture, kolmogorovSmirnov } from "../../test/support/gaussian-mixture.ts";
 import { arraysOf, tensorOf } from "../../test/support/reference.ts";
-import type { Conditions } from "../models/conditions.ts";
+import type { Conditions } from "../models/conditions/declaration.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import { RandomStream } from "../tensor/random.ts";
 import { scalar } from "../tensor/tensor.ts";
@@ -243,8 +245,7 @@ test("a network is told classes and its own estimate too", async () => {
   const seen: Conditions[] = [];
   const spy: Denoiser = {
     channels: 1,
-    numClasses: 3,
-    selfCondition: true,
+    conditions: { ...classCondition(3), ...selfCondition },
     forward(x, _t, conditions = {}) {
       seen.push(conditions);
       return x.multiply(0);

@@ -1,5 +1,5 @@
 import { checkNames } from "../config/rules.ts";
-import type { Conditions } from "../models/conditions.ts";
+import type { Conditions } from "../models/conditions/declaration.ts";
 import type { RandomStream } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkedOutput } from "./denoiser.ts";

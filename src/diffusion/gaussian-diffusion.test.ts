@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { selfCondition } from "../models/conditions/self-condition.ts";
 import { evaluate, largestDifference } from "../../test/support/evaluate.ts";
 import { Random } from "../../test/support/random.ts";
 import { Unet } from "../models/unet/unet.ts";
@@ -41,7 +42,7 @@ describe("the loss", () => {
     const seen: (Tensor | undefined)[] = [];
     const spy: Denoiser = {
       channels: 1,
-      selfCondition: true,
+      conditions: selfCondition,
       forward: (x, t, { selfCondition } = {}) => {
         seen.push(x, t, selfCondition);
         return selfCondition ?? x;
@@ -65,7 +66,7 @@ describe("training with self-condition", () => {
     const factor = new Variable("factor", [], { data: Float32Array.of(0.5) });
     const model: Denoiser = {
       channels: 1,
-      selfCondition: true,
+      conditions: selfCondition,
       forward: (x, _t, { selfCondition = 0 } = {}) => x.add(selfCondition).multiply(valueOf(factor)),
     };
     const run = (x: Tensor, t: Tensor, z: Tensor): [Tensor, Tensor] => {

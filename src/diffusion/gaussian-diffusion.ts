@@ -1,7 +1,7 @@
 import type { Backend } from "../backend/backend.ts";
 import { defaultBackend } from "../backend/default.ts";
 import { checkNames } from "../config/rules.ts";
-import type { Conditions } from "../models/conditions.ts";
+import type { Conditions } from "../models/conditions/declaration.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
 import type { RandomStream } from "../tensor/random.ts";
@@ -197,7 +197,7 @@ export class GaussianDiffusion extends DiffusionProcess {
     }
     const plan = this.plan({ sampler: "ddpm" });
     const index = this.timesteps - 1 - t;
-    const conditioning = conditioningOf(model, x.shape[0], options);
+    const conditioning = conditioningOf(model, x.shape, options);
     return this.lend(this.layout({ model, backend, shape: x.shape, ...conditioning }, plan), async (program) => {
       await program.begin({ x, xStart: selfCondition, ...conditioning });
       await program.step(plan.steps[index], noise ?? noiseKey(checkedImageSeed({ seed }, x.shape[0]), index));

@@ -2,7 +2,7 @@ import * as z from "zod/mini";
 import { wholeNumber, withDefault } from "../config/rules.ts";
 import type { Module } from "../nn/module.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { ConditionDeclarations, Conditions } from "./conditions.ts";
+import type { ConditionDeclarations, Conditions } from "./conditions/declaration.ts";
 
 /** Options that networks of all architectures have; those of one are these and its own. */
 export const modelOptions = {

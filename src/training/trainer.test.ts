@@ -2,6 +2,7 @@ import { describe, expect, test, vi } from "vitest";
 import { SmallBackend } from "../../test/support/small-backend.ts";
 import { ReferenceBackend } from "../backend/reference/backend.ts";
 import type { ImageDataset } from "../data/dataset.ts";
+import { imageContexts } from "../data/conditions.ts";
 import { memoryDataset } from "../data/dataset.ts";
 import { ElucidatedDiffusion } from "../diffusion/elucidated-diffusion.ts";
 import { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
@@ -111,12 +112,12 @@ describe("a trainer", () => {
       "Trainer: the model takes 2 classes, the images of ramps are of 3",
     );
     expect(() => tinyTrainer({}, { vectorDim: 2 })).toThrow(
-      "Trainer: the model takes vectors of 2 numbers, the images of ramps have none",
+      "Trainer: the model takes vector, the images of ramps have none",
     );
     const contexts = { dim: 5, length: 1, of: () => [] };
-    expect(() => tinyTrainer({ dataset: { ...dataset(), contexts } }, { contextDim: 3 })).toThrow(
-      "Trainer: the model takes contexts of 3 numbers a token, the images of ramps have tokens of 5",
-    );
+    expect(() =>
+      tinyTrainer({ dataset: { ...dataset(), conditions: [imageContexts(contexts)] } }, { contextDim: 3 }),
+    ).toThrow("Trainer: the model takes context of [any,3] for each image, those of ramps have [1,5]");
     expect(() => tinyTrainer().totalSteps({ steps: 0 })).toThrow("steps must be a whole number of at least 1, got 0");
     expect(() => tinyTrainer({ saveEvery: 0.5 })).toThrow("saveEvery must be");
   });

@@ -1,12 +1,13 @@
 import type { Backend } from "../backend/backend.ts";
 import { defaultBackend } from "../backend/default.ts";
+import { conditionShapes } from "../data/dataset.ts";
 import type { ImageDataset } from "../data/dataset.ts";
 import { DataLoader } from "../data/loader.ts";
 import type { Diffusion } from "../diffusion/diffusion.ts";
 import { Random } from "../nn/init.ts";
-import type { ConditionDeclaration } from "../models/conditions.ts";
 import type { DiffusionModel } from "../models/model.ts";
 import { ndarray } from "../tensor/ndarray.ts";
+import { formatShape } from "../tensor/shape.ts";
 import { Tensor, iota } from "../tensor/tensor.ts";
 import type { Variable } from "../tensor/variable.ts";
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
@@ -160,9 +161,8 @@ export class Trainer<Model extends DiffusionModel = DiffusionModel> {
     const { model, emaModel, settings } = this;
     const backend = this.#givenBackend ?? (await defaultBackend());
     const found = await this.#store?.latest();
-    const contextLength = this.#dataset.contexts?.length;
-    const parts = { backend, model, emaModel, diffusion: this.#diffusion, settings, contextLength };
-    const program = new TrainingProgram(parts);
+    const parts = { backend, model, emaModel, diffusion: this.#diffusion, settings };
+    const program = new TrainingProgram({ ...parts, conditionShapes: conditionShapes(this.#dataset) });
     if (found) {
       await this.#restoreInto(program, found.checkpoint, `${found.path}: `);
       this.#savedStep = found.checkpoint.step;
@@ -356,9 +356,7 @@ export class Trainer<Model extends DiffusionModel = DiffusionModel> {
       });
       // A copy in float: the loader's bytes and the device's next step come before this one has been uploaded.
       const images = ndarray(Float32Array.from(batch.images), [batchSize, height, width, channels]);
-      const { labels, vector, context, contextMask } = batch;
-      const classes = labels && ndarray(Int32Array.from(labels), [batchSize]);
-      const conditions = { classes, vector, context, contextMask };
+      const { conditions } = batch;
       const counter = step * gradientAccumulateEvery + i;
       if (i === gradientAccumulateEvery - 1) drawn();
       yield {
@@ -399,15 +397,22 @@ function checkClasses({ numClasses }: DiffusionModel, { name, labels, classNames
   throw new Error(`Trainer: the model takes ${numClasses} classes, the images of ${name} are of ${count}`);
 }
 
-function checkDescriptions({ conditions }: DiffusionModel, { name, vectors, contexts }: ImageDataset): void {
-  const [vectorDim, contextDim] = [lastSize(conditions.vector), lastSize(conditions.context)];
-  if (vectorDim > 0 && vectors?.dim !== vectorDim) {
-    const got = vectors ? `are described by ${vectors.dim}` : "have none";
-    throw new Error(`Trainer: the model takes vectors of ${vectorDim} numbers, the images of ${name} ${got}`);
-  }
-  if (contextDim > 0 && contexts?.dim !== contextDim) {
-    const got = contexts ? `have tokens of ${contexts.dim}` : "have none";
-    throw new Error(`Trainer: the model takes contexts of ${contextDim} numbers a token, the images of ${name} ${got}`);
+/** @throws one line, if the dataset tells nothing of what the model takes, or something of another shape */
+function checkDescriptions({ conditions }: DiffusionModel, dataset: ImageDataset): void {
+  const told = conditionShapes(dataset);
+  for (const [name, { shape, source, goesWith }] of Object.entries(conditions)) {
+    if (source !== "dataset" || shape === "image") continue;
+    const given = told[name];
+    if (!given && goesWith === undefined) {
+      throw new Error(`Trainer: the model takes ${name}, the images of ${dataset.name} have none`);
+    }
+    if (!given || (given.length === shape.length && shape.every((size, i) => (size ?? given[i]) === given[i])))
+      continue;
+    const need = `[${shape.map((size) => size ?? "any").join(",")}]`;
+    const have = formatShape(given);
+    throw new Error(
+      `Trainer: the model takes ${name} of ${need} for each image, those of ${dataset.name} have ${have}`,
+    );
   }
 }
 
@@ -417,11 +422,6 @@ function checkLowres({ conditions }: DiffusionModel, dataset: ImageDataset, { lo
   throw new Error(
     `Trainer: height and width must be divisible by lowresFactor, ${lowresFactor}, those of ${name} are ${height} x ${width}`,
   );
-}
-
-/** Numbers of a vector or a token; 0 of a condition that there is not. */
-function lastSize(condition: ConditionDeclaration | undefined): number {
-  return condition && condition.shape !== "image" ? (condition.shape.at(-1) ?? 0) : 0;
 }
 
 /** A fair coin that depends on the seed and the counter alone: Chen et al. (2022) feed back an estimate half of the time. */

@@ -4,7 +4,7 @@ import { ReferenceBackend } from "../backend/reference/backend.ts";
 import type { Denoiser } from "../diffusion/denoiser.ts";
 import { ElucidatedDiffusion } from "../diffusion/elucidated-diffusion.ts";
 import { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
-import type { Conditions } from "../models/conditions.ts";
+import type { Conditions } from "../models/conditions/declaration.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import { full } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";

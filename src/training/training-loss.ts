@@ -3,7 +3,7 @@ import { logLikelihood } from "../diffusion/sampling/classifier.ts";
 import type { NoisyClassifier } from "../diffusion/sampling/classifier.ts";
 import type { Denoiser } from "../diffusion/denoiser.ts";
 import type { Diffusion } from "../diffusion/diffusion.ts";
-import type { ConditionDeclarations, Conditions } from "../models/conditions.ts";
+import type { ConditionDeclarations, Conditions } from "../models/conditions/declaration.ts";
 import { RandomStream } from "../tensor/random.ts";
 import type { Shape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -17,7 +17,7 @@ export interface TrainingLossOptions {
   /** u32 scalar: these images are those from this one on of a larger batch, and get what is random there; 0 without. */
   readonly firstImage?: Tensor | undefined;
   /** What the network is told of the images; for a classifier their classes. */
-  readonly conditions?: Pick<Conditions, "classes" | "vector" | "context" | "contextMask">;
+  readonly conditions?: Readonly<Record<string, Tensor>>;
   /** Share of the images of which it is told nothing, picked at random; 0 without. */
   readonly condDropProb?: number | undefined;
   /** How many times smaller in each side a model with `lowresCond` is shown the images; 4 without. */

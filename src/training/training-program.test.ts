@@ -115,7 +115,14 @@ describe("a micro-batch that does not fit into memory", () => {
         ? [new GaussianDiffusion({ timesteps: 2 }), 8]
         : [new GaussianDiffusion({ timesteps: 10 }), 3];
     const emaModel = newModel({ selfCondition, ...sizes });
-    const program = new TrainingProgram({ backend, model, emaModel, diffusion, settings, contextLength: 4 });
+    const program = new TrainingProgram({
+      backend,
+      model,
+      emaModel,
+      diffusion,
+      settings,
+      conditionShapes: { context: [4, 2], contextMask: [4] },
+    });
     const { parts } = await program.prepare(batch.shape);
     const losses: number[] = [];
     for (let step = 0; step < steps; step++) {

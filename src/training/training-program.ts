@@ -2,7 +2,6 @@ import type { Backend, Executable } from "../backend/backend.ts";
 import { compile } from "../backend/compile.ts";
 import type { Compiled } from "../backend/compile.ts";
 import { OutOfMemory } from "../backend/common/out-of-memory.ts";
-import type { ConditionArrays } from "../diffusion/sampling/conditioning.ts";
 import type { Diffusion } from "../diffusion/diffusion.ts";
 import { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
 import type { DType } from "../tensor/dtype.ts";
@@ -30,7 +29,7 @@ export interface MicroBatch {
   /** f32 [batch, height, width, channels], bytes from 0 to 255 */
   readonly images: NdArray;
   /** What the model is told of the images; it may be told less than there is. */
-  readonly conditions?: ConditionArrays | undefined;
+  readonly conditions?: Readonly<Record<string, NdArray>> | undefined;
   readonly seed: number;
   readonly counter: number;
   /** Whether a model with self-condition gets its own estimate; see {@link trainingLoss}. */
@@ -50,8 +49,8 @@ export interface TrainingProgramOptions {
   readonly emaModel: DiffusionModel | undefined;
   readonly diffusion: Diffusion;
   readonly settings: TrainingSettings;
-  /** Tokens of the images' contexts, for a model that takes some. */
-  readonly contextLength?: number | undefined;
+  /** Shapes of what the dataset tells of each image, by name; a condition of any length is told only if it is here. */
+  readonly conditionShapes?: Readonly<Record<string, Shape>> | undefined;
 }
 
 export interface PreparedStep {
@@ -88,7 +87,7 @@ export class TrainingProgram {
     this.#options = options;
     const { backend, model, settings } = options;
     this.#parameters = model.parameters();
-    this.#told = conditionsTold(model, options.contextLength);
+    this.#told = conditionsTold(model, options.conditionShapes);
     const variables = [...this.#parameters.values()];
     this.#adam = new Adam(variables, { betas: settings.adamBetas, epsilon: settings.adamEpsilon });
     this.#scheduleSampler =
@@ -215,7 +214,7 @@ export class TrainingProgram {
     return program.prepare({ shape: imagesShape, dtype: "f32" }, { shape: [2], dtype: "u32" }, ...rest, ...told);
   }
 
-  #named(told: readonly Tensor[]): Partial<Record<ToldCondition["name"], Tensor>> {
+  #named(told: readonly Tensor[]): Record<string, Tensor> {
     return Object.fromEntries(this.#told.map(({ name }, i) => [name, told[i]]));
   }
 
@@ -272,22 +271,22 @@ export class TrainingProgram {
 
 /** A condition that the programs take, in this order. */
 interface ToldCondition {
-  readonly name: keyof ConditionArrays;
+  readonly name: string;
   /** Of one image. */
   readonly shape: Shape;
   readonly dtype: DType;
 }
 
-function conditionsTold(model: DiffusionModel, contextLength = 0): ToldCondition[] {
+function conditionsTold(model: DiffusionModel, shapes: Readonly<Record<string, Shape>> = {}): ToldCondition[] {
   if (model.predicts === "classes") return [{ name: "classes", shape: [], dtype: "i32" }];
   return Object.entries(model.conditions).flatMap(([name, { shape, dtype, source }]): ToldCondition[] => {
     if (source !== "dataset" || shape === "image" || dtype === "time") return [];
-    const ofImage = shape.map((size) => size ?? contextLength);
-    return ofImage.includes(0) ? [] : [{ name: name as ToldCondition["name"], shape: ofImage, dtype }];
+    const ofImage = shape.map((size, axis) => size ?? shapes[name]?.[axis] ?? 0);
+    return ofImage.includes(0) ? [] : [{ name, shape: ofImage, dtype }];
   });
 }
 
-function knownCondition(conditions: ConditionArrays, name: ToldCondition["name"]): NdArray {
+function knownCondition(conditions: Readonly<Record<string, NdArray>>, name: string): NdArray {
   const condition = conditions[name];
   if (!condition) throw new Error(`internal: a micro-batch without ${name}`);
   return condition;
@@ -297,18 +296,18 @@ interface Part {
   readonly images: NdArray;
   readonly key: NdArray;
   readonly firstImage: NdArray;
-  readonly conditions: ConditionArrays;
+  readonly conditions: Readonly<Record<string, NdArray>>;
 }
 
 function partsOf({ images, conditions = {}, seed, counter }: MicroBatch, parts: number): Part[] {
   const key = ndarray(Uint32Array.of(seed, counter), [2]);
   const count = images.shape[0] / parts;
-  const named = Object.entries(conditions) as [ToldCondition["name"], NdArray | undefined][];
+  const named = Object.entries(conditions);
   return Array.from({ length: parts }, (_, part) => ({
     images: partOf(images, part, parts),
     key,
     firstImage: ndarray(Uint32Array.of(part * count), []),
-    conditions: Object.fromEntries(named.map(([name, rows]) => [name, rows && partOf(rows, part, parts)])),
+    conditions: Object.fromEntries(named.map(([name, rows]) => [name, partOf(rows, part, parts)])),
   }));
 }
 

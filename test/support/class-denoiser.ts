@@ -1,6 +1,7 @@
 import type { Denoiser } from "../../src/diffusion/denoiser.ts";
 import { noiseSchedule } from "../../src/diffusion/process/noise-schedule.ts";
-import type { Conditions } from "../../src/models/conditions.ts";
+import { classCondition } from "../../src/models/conditions/classes.ts";
+import type { ConditionDeclarations, Conditions } from "../../src/models/conditions/declaration.ts";
 import { literal } from "../../src/tensor/tensor.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
 
@@ -10,7 +11,7 @@ import type { Tensor } from "../../src/tensor/tensor.ts";
  */
 export class ClassDenoiser implements Denoiser {
   readonly channels = 1;
-  readonly numClasses: number;
+  readonly conditions: ConditionDeclarations;
   readonly #slopes: Tensor;
   readonly #signals: Tensor;
   readonly #means: Tensor;
@@ -19,7 +20,7 @@ export class ClassDenoiser implements Denoiser {
     const { alphasCumprod } = noiseSchedule(betas);
     const table = (values: ArrayLike<number>): Tensor =>
       literal({ shape: [values.length], dtype: "f32", data: Float32Array.from(values) });
-    this.numClasses = means.length;
+    this.conditions = classCondition(means.length);
     this.#slopes = table(alphasCumprod.map((abar) => Math.sqrt(1 - abar) / (abar * deviation ** 2 + 1 - abar)));
     this.#signals = table(alphasCumprod.map((abar) => Math.sqrt(abar)));
     this.#means = table(means);

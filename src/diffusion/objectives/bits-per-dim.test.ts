@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { classCondition } from "../../models/conditions/classes.ts";
 import { largestDifference } from "../../../test/support/evaluate.ts";
 import { GaussianDenoiser } from "../../../test/support/gaussian-denoiser.ts";
 import { Random } from "../../../test/support/random.ts";
@@ -91,7 +92,7 @@ describe("bitsPerDim", () => {
     const truth = new GaussianDenoiser(betas, mean, deviation);
     const knows: Denoiser = {
       channels: 1,
-      numClasses: 2,
+      conditions: classCondition(2),
       forward: (x, t, { classes } = {}) =>
         classes ? truth.forward(x, t).multiply(classes.convert("f32").reshape([x.shape[0], 1, 1, 1])) : x,
     };

@@ -61,7 +61,7 @@ export async function bitsPerDim(
   const prior = priorTerms(diffusion, images);
   const total = prior.slice();
   const terms = new Float64Array(timesteps);
-  const { classes } = conditioningOf(model, count, { classes: options.classes }).conditions;
+  const { classes } = conditioningOf(model, images.shape, { classes: options.classes }).conditions;
   const termOf = termProgram(diffusion, model, options.backend ?? (await defaultBackend()));
   let step = 0;
   try {

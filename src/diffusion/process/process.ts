@@ -1,4 +1,4 @@
-import type { Conditions } from "../../models/conditions.ts";
+import type { Conditions } from "../../models/conditions/declaration.ts";
 import { isInteger } from "../../tensor/dtype.ts";
 import { formatShape } from "../../tensor/shape.ts";
 import { literal } from "../../tensor/tensor.ts";

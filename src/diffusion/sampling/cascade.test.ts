@@ -1,8 +1,10 @@
 import { describe, expect, test } from "vitest";
+import { lowresCondition } from "../../models/conditions/lowres.ts";
+import { classCondition } from "../../models/conditions/classes.ts";
 import { evaluate, largestDifference } from "../../../test/support/evaluate.ts";
 import { Random } from "../../../test/support/random.ts";
 import { ReferenceBackend } from "../../backend/reference/backend.ts";
-import type { Conditions } from "../../models/conditions.ts";
+import type { Conditions } from "../../models/conditions/declaration.ts";
 import { ndarray } from "../../tensor/ndarray.ts";
 import { resizeBilinear } from "../../tensor/resize.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -24,8 +26,7 @@ interface Shown {
 /** Sees in noise what it is shown in less resolution, or what it is told of that. */
 class Stage implements Denoiser {
   readonly channels = 1;
-  readonly lowresCond = true;
-  readonly numClasses = 3;
+  readonly conditions = { ...lowresCondition, ...classCondition(3) };
   readonly #answer: (shown: Shown) => Tensor;
 
   constructor(answer = ({ lowresCondImg }: Shown): Tensor => lowresCondImg) {

@@ -1,6 +1,6 @@
 import type { Backend } from "../../backend/backend.ts";
 import { compile } from "../../backend/compile.ts";
-import type { Conditions } from "../../models/conditions.ts";
+import type { Conditions } from "../../models/conditions/declaration.ts";
 import { ndarray } from "../../tensor/ndarray.ts";
 import type { NdArray } from "../../tensor/ndarray.ts";
 import type { RandomStream } from "../../tensor/random.ts";
@@ -54,15 +54,16 @@ export function lowresConditions(
  * @throws one line if the model is no stage of a cascade, or is given none or other images
  */
 export async function givenLowres(
-  { lowresCond = false }: Denoiser,
+  { conditions }: Denoiser,
   levels: NoiseLevels,
   { lowresCondImg, lowresSampleNoiseLevel: share = 0.2 }: LowresOptions,
   backend: Backend,
   shape: Shape,
   seed: ImageSeed,
 ): Promise<ConditionArrays> {
-  if (!lowresCond && !lowresCondImg) return {};
-  if (!lowresCond) throw new Error("sample: got a lowresCondImg, but the model was made without lowresCond");
+  const isStage = conditions?.lowresCondImg !== undefined;
+  if (!isStage && !lowresCondImg) return {};
+  if (!isStage) throw new Error("sample: got a lowresCondImg, but the model was made without lowresCond");
   if (!lowresCondImg) throw new Error("sample: a model with lowresCond needs a lowresCondImg");
   if (!(share >= 0 && share <= 1)) {
     throw new Error(`sample: lowresSampleNoiseLevel must be from 0 to 1, got ${share}`);
@@ -87,6 +88,6 @@ export async function givenLowres(
 }
 
 /** @throws one line if the model is a stage of a cascade, which draws from images of less resolution alone */
-export function refuseLowres(what: string, { lowresCond = false }: Denoiser): void {
-  if (lowresCond) throw new Error(`${what}: is not for a model with lowresCond`);
+export function refuseLowres(what: string, { conditions }: Denoiser): void {
+  if (conditions?.lowresCondImg) throw new Error(`${what}: is not for a model with lowresCond`);
 }

@@ -1,7 +1,7 @@
-import type { DType } from "../../tensor/dtype.ts";
+import { checkConditions, declaredWhere } from "../../models/conditions/declaration.ts";
+import type { ConditionDeclaration } from "../../models/conditions/declaration.ts";
 import { ndarray } from "../../tensor/ndarray.ts";
 import type { NdArray } from "../../tensor/ndarray.ts";
-import { formatShape, sameShape } from "../../tensor/shape.ts";
 import type { Shape } from "../../tensor/shape.ts";
 import type { NoisyClassifier } from "./classifier.ts";
 import type { Denoiser } from "../denoiser.ts";
@@ -21,70 +21,97 @@ export interface ConditioningOptions extends GuidanceOptions {
   readonly context?: NdArray | undefined;
   /** Where each context has something to say, bool [batchSize, length]; everywhere without it. */
   readonly contextMask?: NdArray | undefined;
+  /** Whatever else the model declares, by name. */
+  readonly conditions?: Readonly<Record<string, Classes | undefined>> | undefined;
 }
 
-/** The conditions of a call by their names in `Conditions`, one row for each image. */
-export type ConditionArrays = Readonly<
-  Partial<Record<"classes" | "vector" | "context" | "contextMask" | "lowresCondImg" | "lowresNoiseTimes", NdArray>>
->;
+/** The conditions of a call by the names that a model declares, one row for each image. */
+export type ConditionArrays = Readonly<Record<string, NdArray>>;
 
 /** {@link ConditioningOptions}, checked. */
 export interface Conditioning {
+  /** What the model is told. */
   readonly conditions: ConditionArrays;
   readonly guidance: Guidance;
   readonly classifier: NoisyClassifier | undefined;
+  /** What the classifier guides towards, i32 [batch]. */
+  readonly classes: NdArray | undefined;
 }
 
-/** @throws one line if the model does not take a condition, or not of that shape */
-export function conditioningOf(model: Denoiser, batch: number, options: ConditioningOptions): Conditioning {
-  const { classes, vector, context, contextMask, classifier } = options;
-  const { numClasses = 0, vectorDim = 0, contextDim = 0 } = model;
-  if (classifier) checkClassifier(classifier, model, classes);
-  if (vector && vectorDim === 0) throw new Error("sample: got a vector, but the model was made without vectorDim");
-  if (context && contextDim === 0) throw new Error("sample: got a context, but the model was made without contextDim");
-  if (contextMask && !context) throw new Error("sample: got a contextMask without a context");
-  const length = context?.shape[1] ?? 1;
-  const conditions = {
-    ...(classes && { classes: classArray(classes, batch, classifier?.numClasses ?? numClasses) }),
-    ...(vector && { vector: checked("vector", vector, "f32", [batch, vectorDim]) }),
-    ...(context && { context: checked("context", context, "f32", [batch, length, contextDim]) }),
-    ...(contextMask && { contextMask: checked("contextMask", contextMask, "bool", [batch, length]) }),
-  };
-  const hasConditions = Object.keys(conditions).some((name) => name !== "classes" || numClasses > 0);
-  return { conditions, guidance: guidanceOf(options, hasConditions), classifier };
+/** All conditions of a call by name, as they are given. */
+export function givenConditions(options: ConditioningOptions): Readonly<Record<string, Classes>> {
+  const { classes, vector, context, contextMask, conditions } = options;
+  const all = Object.entries({ classes, vector, context, contextMask, ...conditions });
+  return Object.fromEntries(all.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])));
 }
 
-function checkClassifier(classifier: NoisyClassifier, model: Denoiser, classes: Classes | undefined): void {
-  const { channels, numClasses = 0 } = model;
+/**
+ * @param images shape of the images, [batch, height, width, channels]
+ * @throws one line if the model does not take a condition, or not of that shape
+ */
+export function conditioningOf(model: Denoiser, images: Shape, options: ConditioningOptions): Conditioning {
+  const { conditions: declared = {} } = model;
+  const { classifier } = options;
+  const given = givenConditions(options);
+  const ofClassifier = classifier && classesOf(classifier, model, given.classes, images[0]);
+  // A classifier's classes need not be the model's.
+  const told = Object.entries(given).filter(([name]) => !ofClassifier || name !== "classes" || declared.classes);
+  const conditions: ConditionArrays = Object.fromEntries(
+    told.map(([name, value]) => [name, arrayOf(name, value, declared[name], images[0])]),
+  );
+  checkConditions("sample", declared, conditions, images);
+  for (const [name, { data, dtype }] of Object.entries(conditions)) {
+    if (dtype === "f32" && !data.every(Number.isFinite)) throw new Error(`sample: ${name} must hold finite numbers`);
+  }
+  const isNullable = declaredWhere(declared, ({ nullable }) => nullable);
+  const hasConditions = Object.keys(conditions).some((name) => isNullable.includes(name));
+  return { conditions, guidance: guidanceOf(options, hasConditions), classifier, classes: ofClassifier };
+}
+
+function classesOf(
+  classifier: NoisyClassifier,
+  { channels, conditions }: Denoiser,
+  classes: Classes | undefined,
+  batch: number,
+): NdArray {
   if (!classes) throw new Error("sample: a classifier guides towards classes, but none are given");
-  if ("shape" in classes) throw new Error("sample: a classifier guides towards one class each, but got mixtures");
+  if (isArray(classes)) throw new Error("sample: a classifier guides towards one class each, but got mixtures");
   if (classifier.channels !== channels) {
     throw new Error(`sample: the classifier takes ${classifier.channels} channels, the model makes ${channels}`);
   }
-  if (numClasses === 0 || numClasses === classifier.numClasses) return;
-  throw new Error(`sample: the classifier knows ${classifier.numClasses} classes, the model ${numClasses}`);
+  const known = conditions?.classes?.numClasses;
+  if (known !== undefined && known !== classifier.numClasses) {
+    throw new Error(`sample: the classifier knows ${classifier.numClasses} classes, the model ${known}`);
+  }
+  return wholeNumbers("classes", classes, classifier.numClasses, batch);
 }
 
-/** How many images have these classes. */
-export function countOf(classes: Classes): number {
-  return "shape" in classes ? classes.shape[0] : classes.length;
+/** How many images are told these. */
+export function countOf(value: Classes): number | undefined {
+  return isArray(value) ? value.shape[0] : value.length;
 }
 
-function classArray(classes: Classes, batch: number, numClasses: number): NdArray {
-  if (numClasses === 0) throw new Error("sample: got classes, but the model was made without numClasses");
-  if ("shape" in classes) return checked("classes", classes, "f32", [batch, numClasses]);
-  if (classes.length !== batch)
-    throw new Error(`sample: needs ${batch} classes for as many images, got ${classes.length}`);
-  const values = Int32Array.from(classes);
-  const wrong = values.findIndex((value, i) => value !== classes[i] || value < 0 || value >= numClasses);
+function isArray(value: Classes): value is NdArray {
+  return "shape" in value;
+}
+
+function arrayOf(name: string, value: Classes, declaration: ConditionDeclaration | undefined, batch: number): NdArray {
+  if (typeof value === "object" && isArray(value)) return value;
+  if (declaration?.numClasses !== undefined) return wholeNumbers(name, value, declaration.numClasses, batch);
+  // What the model does not take is refused as such.
+  if (declaration === undefined) return ndarray([], [0]);
+  throw new Error(`sample: ${name} must be an array of ndarray(), got ${typeof value}`);
+}
+
+function wholeNumbers(name: string, list: ArrayLike<number>, count: number, batch: number): NdArray {
+  if (typeof list !== "object" || typeof list.length !== "number") {
+    throw new Error(`sample: ${name} must be a list with a whole number for each image, got ${typeof list}`);
+  }
+  if (list.length !== batch) throw new Error(`sample: needs ${batch} ${name} for as many images, got ${list.length}`);
+  const values = Int32Array.from(list);
+  const wrong = values.findIndex((value, i) => value !== list[i] || value < 0 || value >= count);
   if (wrong !== -1) {
-    throw new Error(`sample: classes must be whole numbers from 0 to ${numClasses - 1}, got ${classes[wrong]}`);
+    throw new Error(`sample: ${name} must be whole numbers from 0 to ${count - 1}, got ${list[wrong]}`);
   }
   return ndarray(values, [batch]);
-}
-
-function checked(name: string, array: NdArray, dtype: DType, shape: Shape): NdArray {
-  if (array.dtype === dtype && sameShape(array.shape, shape)) return array;
-  const got = `${array.dtype} ${formatShape(array.shape)}`;
-  throw new Error(`sample: ${name} must be ${dtype} ${formatShape(shape)}, got ${got}`);
 }

@@ -310,7 +310,7 @@ describe("says in one line what it cannot do:", () => {
     ["no share", { lam: [] }, "interpolate: lam must be from 0 to 1, got none"],
     ["another way", { method: "lerp" }, "interpolate: method must be one of slerp, mix, got lerp"],
     ["a class to go to alone", { toClasses: [0, 1] }, "interpolate: toClasses are given without classes"],
-    ["classes of no use", { classes: [0, 1] }, "sample: got classes, but the model was made without numClasses"],
+    ["classes of no use", { classes: [0, 1] }, "sample: got classes, which the model was not made for"],
     ["noise", { sampler: "ddpm" }, "interpolate: slerp samples by ddim without noise, got ddpm with eta 0"],
   ])("%s", async (_, options, message) => {
     await expect(diffusion.interpolate(truth, images, images, { backend, ...options })).rejects.toThrow(message);

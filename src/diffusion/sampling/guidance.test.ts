@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, test } from "vitest";
+import { classCondition } from "../../models/conditions/classes.ts";
 import { evaluate, largestDifference } from "../../../test/support/evaluate.ts";
 import { GaussianDenoiser } from "../../../test/support/gaussian-denoiser.ts";
 import { Random } from "../../../test/support/random.ts";
@@ -59,7 +60,7 @@ describe("guidance between normal distributions of one deviation", () => {
   function network(diffusion: GaussianDiffusion): Denoiser {
     return {
       channels: 1,
-      numClasses: 2,
+      conditions: classCondition(2),
       forward: (x, t, { classes: asked } = {}) => {
         const [first, second] = classes.map((one) => one.forward(x, t));
         const isFirst = asked?.compare("eq", 0).reshape([x.shape[0], 1, 1, 1]);
@@ -105,7 +106,7 @@ describe("guidance between normal distributions of one deviation", () => {
     // F of D(X) = (s^2 X + rho^2 m) / (s^2 + rho^2): with sigmaData = s, c_skip X is the first part.
     const network: Denoiser = {
       channels: 1,
-      numClasses: 2,
+      conditions: classCondition(2),
       forward: (x, t, { classes: asked } = {}) => {
         const rho = t.multiply(4).exp().reshape([x.shape[0], 1, 1, 1]);
         const isFirst = asked?.compare("eq", 0).reshape([x.shape[0], 1, 1, 1]);
@@ -198,7 +199,7 @@ describe("guidance between normal distributions of one deviation", () => {
     );
     await expect(sample({ classes: [0], batchSize: 2 })).rejects.toThrow("needs 2 classes for as many images, got 1");
     await expect(diffusion.sample(everything, { classes: [0], imageSize: 2, backend: wasm })).rejects.toThrow(
-      "sample: got classes, but the model was made without numClasses",
+      "sample: got classes, which the model was not made for",
     );
   });
 });

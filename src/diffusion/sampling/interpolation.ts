@@ -88,10 +88,10 @@ function endsOf(
   if (!toClasses) return { from, to };
   if (!classes) throw new Error("interpolate: toClasses are given without classes");
   const [batch] = from.shape;
-  const { numClasses = 0 } = model;
+  const numClasses = model.conditions?.classes?.numClasses ?? 0;
   const mixtures = (given: ArrayLike<number>): NdArray => {
     // Refuses what the model does not know.
-    conditioningOf(model, batch, { classes: given });
+    conditioningOf(model, from.shape, { classes: given });
     const shares = new Float32Array(batch * numClasses);
     for (let i = 0; i < batch; i++) shares[i * numClasses + given[i]] = 1;
     return ndarray(shares, [batch, numClasses]);

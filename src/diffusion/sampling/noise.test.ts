@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { lowresCondition } from "../../models/conditions/lowres.ts";
 import { Random } from "../../../test/support/random.ts";
 import { ReferenceBackend } from "../../backend/reference/backend.ts";
 import { ndarray } from "../../tensor/ndarray.ts";
@@ -14,7 +15,7 @@ const model: Denoiser = { channels: 1, forward: (x) => x.multiply(0.7).sin() };
 /** A stage of a cascade, which sees the images of less resolution in all noise. */
 const stage: Denoiser = {
   channels: 1,
-  lowresCond: true,
+  conditions: lowresCondition,
   forward: (x, _t, conditions) => conditions?.lowresCondImg?.multiply(0.5).add(x) ?? x,
 };
 const images = new Random(1).array([COUNT, 2, 3, 1]);

@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, test } from "vitest";
+import { selfCondition } from "../../models/conditions/self-condition.ts";
 import { evaluate, largestDifference } from "../../../test/support/evaluate.ts";
 import { GaussianDenoiser } from "../../../test/support/gaussian-denoiser.ts";
 import { Random } from "../../../test/support/random.ts";
@@ -175,7 +176,7 @@ describe("sampling", () => {
     const process = new GaussianDiffusion({ timesteps: 10, objective: "predX0" });
     const counting: Denoiser = {
       channels: 1,
-      selfCondition: true,
+      conditions: selfCondition,
       forward: (_x, _t, { selfCondition } = {}) => {
         if (!selfCondition) throw new Error("the self-condition is missing");
         return selfCondition.add(0.01);

@@ -4,7 +4,7 @@ import type { NdArray } from "../../tensor/ndarray.ts";
 import { formatShape, sameShape } from "../../tensor/shape.ts";
 import type { Shape } from "../../tensor/shape.ts";
 import type { LowresOptions } from "./cascade.ts";
-import { countOf } from "./conditioning.ts";
+import { countOf, givenConditions } from "./conditioning.ts";
 import type { Conditioning, ConditioningOptions } from "./conditioning.ts";
 import type { SamplingPlan } from "../samplers/plan.ts";
 import { checkedImageSeed, noiseKey } from "./noise.ts";
@@ -95,9 +95,10 @@ export async function runPlan(
 }
 
 /** The shape of the images that are asked for. */
-export function imagesShape({ classes, vector, context, ...options }: SamplingOptions, channels: number): Shape {
+export function imagesShape(options: SamplingOptions, channels: number): Shape {
   const [count, ...size] = (options.start ?? options.init ?? options.image)?.shape ?? [];
-  const told = (classes && countOf(classes)) ?? (vector ?? context ?? options.lowresCondImg)?.shape[0];
+  const [first = options.lowresCondImg] = Object.values(givenConditions(options));
+  const told = first && countOf(first);
   const { batchSize = told ?? count ?? 16 } = options;
   const { imageSize = size.length === 3 ? [size[0], size[1]] : undefined } = options;
   if (imageSize === undefined) throw new Error("sample: imageSize must be given, as there are no images to start from");

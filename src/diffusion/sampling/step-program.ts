@@ -1,7 +1,8 @@
 import type { Backend } from "../../backend/backend.ts";
 import { compile } from "../../backend/compile.ts";
 import type { Compiled } from "../../backend/compile.ts";
-import type { Conditions } from "../../models/conditions.ts";
+import { declaredWhere } from "../../models/conditions/declaration.ts";
+import type { Conditions } from "../../models/conditions/declaration.ts";
 import { ndarray } from "../../tensor/ndarray.ts";
 import type { NdArray } from "../../tensor/ndarray.ts";
 import { sameShape, sizeOf } from "../../tensor/shape.ts";
@@ -55,7 +56,9 @@ export class StepProgram {
   readonly #x: Variable;
   readonly #xStart: Variable;
   readonly #memory: readonly Variable[];
-  readonly #conditions: ReadonlyMap<keyof ConditionArrays, Variable>;
+  readonly #conditions: ReadonlyMap<string, Variable>;
+  /** What a classifier guides towards. */
+  readonly #classes: Variable | undefined;
   /** What inpainting knows of the images, and where: 0 in the mask, [batch, height, width, 1]. */
   readonly #known: { readonly images: Variable; readonly mask: Variable } | undefined;
   readonly #program: Compiled<never>;
@@ -66,7 +69,9 @@ export class StepProgram {
     this.#x = new Variable("x", layout.shape);
     this.#xStart = new Variable("xStart", layout.shape);
     this.#memory = Array.from({ length: layout.memory }, (_, i) => new Variable(`memory ${i}`, layout.shape));
-    this.#conditions = variablesLike(layout.conditions);
+    const { conditions, classes } = layout;
+    this.#conditions = new Map(Object.entries(conditions).map(([name, value]) => [name, variableLike(name, value)]));
+    this.#classes = classes && variableLike("the classifier's classes", classes);
     if (layout.isInpainting) {
       const mask = new Variable("mask", [...layout.shape.slice(0, -1), 1]);
       this.#known = { images: new Variable("known", layout.shape), mask };
@@ -77,18 +82,19 @@ export class StepProgram {
     }));
   }
 
-  fits({ shape, conditions, guidance, ...layout }: StepLayout): boolean {
+  fits({ shape, conditions, classes, guidance, ...layout }: StepLayout): boolean {
     const names = Object.keys(layout) as readonly (keyof typeof layout)[];
     return (
       names.every((name) => this.layout[name] === layout[name]) &&
       sameShape(this.layout.shape, shape) &&
       sameShapes(this.layout.conditions, conditions) &&
+      this.layout.classes?.shape.length === classes?.shape.length &&
       guidanceKind(this.layout.guidance) === guidanceKind(guidance)
     );
   }
 
   /** Begins with these images, and nothing in memory. */
-  async begin({ x, xStart, known, conditions = {}, guidance = NO_GUIDANCE }: StartOfSteps): Promise<void> {
+  async begin({ x, xStart, known, conditions = {}, classes, guidance = NO_GUIDANCE }: StartOfSteps): Promise<void> {
     this.#guidance = guidance;
     const zeros = new Float32Array(sizeOf(this.layout.shape));
     await this.#x.write(x.data);
@@ -98,6 +104,10 @@ export class StepProgram {
       const value = conditions[name];
       if (!value) throw new Error(`internal: the program needs ${name}`);
       await variable.write(value.data);
+    }
+    if (this.#classes) {
+      if (!classes) throw new Error("internal: the program needs the classifier's classes");
+      await this.#classes.write(classes.data);
     }
     if (!this.#known) return;
     if (!known) throw new Error("internal: the program needs what inpainting knows");
@@ -137,8 +147,8 @@ export class StepProgram {
   dispose(): void {
     this.#program.dispose();
     const known = this.#known ? [this.#known.images, this.#known.mask] : [];
-    for (const variable of [this.#x, this.#xStart, ...this.#memory, ...this.#conditions.values(), ...known])
-      variable.dispose();
+    const told = [...this.#conditions.values(), ...(this.#classes ? [this.#classes] : [])];
+    for (const variable of [this.#x, this.#xStart, ...this.#memory, ...told, ...known]) variable.dispose();
   }
 
   #updates(t: Tensor, coefficients: Tensor, keyOrNoise: Tensor): { variable: Variable; value: Tensor }[] {
@@ -171,15 +181,18 @@ export class StepProgram {
   /** What the network says of x, under guidance. */
   #output(x: Tensor, t: Tensor, condScale: Tensor, rescaledPhi: Tensor): ModelOutput {
     const { diffusion, model, guidance } = this.layout;
-    const told = [...this.#conditions].filter(([name]) => name !== "classes" || (model.numClasses ?? 0) > 0);
-    const conditions: Conditions = Object.fromEntries(told.map(([name, variable]) => [name, valueOf(variable)]));
-    const { lowresCondImg, lowresNoiseTimes } = conditions;
-    const selfCondition = model.selfCondition ? valueOf(this.#xStart) : undefined;
-    const conditional = diffusion.modelOutput(model, x, t, { ...conditions, selfCondition });
+    const declared = model.conditions ?? {};
+    const estimates = declaredWhere(declared, ({ source }) => source === "estimate");
+    const all: Conditions = {
+      ...Object.fromEntries([...this.#conditions].map(([name, variable]) => [name, valueOf(variable)])),
+      ...Object.fromEntries(estimates.map((name) => [name, valueOf(this.#xStart)])),
+    };
+    const conditional = diffusion.modelOutput(model, x, t, all);
     const kind = guidanceKind(guidance);
     if (kind === "none") return conditional;
     // Guidance leads away from images of any kind, but of the same in less resolution.
-    const always = { selfCondition, lowresCondImg, lowresNoiseTimes };
+    const fixed = declaredWhere(declared, ({ nullable }) => !nullable);
+    const always = Object.fromEntries(fixed.map((name) => [name, all[name]]));
     const unconditional = diffusion.modelOutput(model, x, t, always);
     const phi = kind === "rescaled" ? rescaledPhi : undefined;
     return {
@@ -189,7 +202,7 @@ export class StepProgram {
   }
 
   #classGradient(x: Tensor, t: Tensor): Tensor | undefined {
-    const [{ classifier }, classes] = [this.layout, this.#conditions.get("classes")];
+    const [{ classifier }, classes] = [this.layout, this.#classes];
     return classifier && classes && classGradient(classifier, x, t, valueOf(classes));
   }
 }
@@ -200,21 +213,13 @@ function inTurn(numbers: Tensor): () => Tensor {
   return () => numbers.slice(0, place, ++place).reshape([]);
 }
 
-type ConditionNames = readonly (keyof ConditionArrays)[];
-
-function variablesLike(conditions: ConditionArrays): Map<keyof ConditionArrays, Variable> {
-  const names = Object.keys(conditions) as ConditionNames;
-  return new Map(
-    names.flatMap((name) => {
-      const value = conditions[name];
-      return value ? [[name, new Variable(name, value.shape, { dtype: value.dtype })] as const] : [];
-    }),
-  );
+function variableLike(name: string, { shape, dtype }: NdArray): Variable {
+  return new Variable(name, shape, { dtype });
 }
 
 function sameShapes(a: ConditionArrays, b: ConditionArrays): boolean {
-  const names = Object.keys({ ...a, ...b }) as ConditionNames;
-  return names.every((name) => a[name]?.shape.join() === b[name]?.shape.join());
+  const [names, others] = [Object.keys(a), Object.keys(b)];
+  return names.length === others.length && names.every((name) => b[name] && sameShape(a[name].shape, b[name].shape));
 }
 
 function noiseOf(keyOrNoise: Tensor, shape: Shape): Tensor {

@@ -2,9 +2,10 @@ import { silu } from "../../tensor/functions.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { GroupNorm } from "../../nn/group-norm.ts";
 import { Linear } from "../../nn/linear.ts";
-import type { ConditionDeclarations } from "../conditions.ts";
+import type { ConditionDeclarations } from "../conditions/declaration.ts";
 import type { DiffusionModel } from "../model.ts";
-import { UnetEncoder, UnetLayers } from "./encoder.ts";
+import { UnetEncoder } from "./encoder.ts";
+import { UnetLayers } from "./layers.ts";
 import { completeUnetOptions } from "./options.ts";
 import type { UnetOptions } from "./options.ts";
 

@@ -1,16 +1,11 @@
 import type { Tensor } from "../../tensor/tensor.ts";
-import { GELU } from "../../nn/activations.ts";
-import { Attention, LinearAttention } from "../../nn/attention.ts";
-import type { AttentionOptions } from "../../nn/attention.ts";
 import { Conv2d } from "../../nn/conv2d.ts";
-import { PreNorm } from "../../nn/group-norm.ts";
-import { Random } from "../../nn/init.ts";
-import { Linear } from "../../nn/linear.ts";
 import { Module } from "../../nn/module.ts";
-import { SinusoidalPositionEmbeddings } from "../../nn/position-embeddings.ts";
 import { Downsample } from "../../nn/resample.ts";
-import { ResnetBlock } from "../../nn/resnet-block.ts";
-import { Residual, Sequential } from "../../nn/sequential.ts";
+import type { ResnetBlock } from "../../nn/resnet-block.ts";
+import type { Residual, Sequential } from "../../nn/sequential.ts";
+import { channelConditions } from "./conditions.ts";
+import type { UnetLayers } from "./layers.ts";
 import type { CompleteUnetOptions } from "./options.ts";
 import { requireImages } from "../../nn/validate.ts";
 
@@ -20,65 +15,6 @@ export type Stage<Resample> = readonly [
   attention: Residual,
   resample: Resample,
 ];
-
-/** Channels of a stage: `wide` at its own resolution, `deep` at the next. */
-export interface StageWidths {
-  readonly wide: number;
-  readonly deep: number;
-}
-
-/** Makes the layers of a U-Net with the options and random numbers that they share. */
-export class UnetLayers {
-  readonly random: Random;
-  /** Width of the time embedding. */
-  readonly timeDim: number;
-  readonly attention: Required<AttentionOptions>;
-  /** From the finest resolution. */
-  readonly stages: readonly StageWidths[];
-  readonly deepest: number;
-  readonly #options: CompleteUnetOptions;
-
-  constructor(options: CompleteUnetOptions) {
-    const { dim, initDim, dimMults, attentionHeads, attentionDimHead, seed } = options;
-    this.#options = options;
-    this.random = new Random(seed);
-    this.timeDim = dim * 4;
-    this.attention = { heads: attentionHeads, dimHead: attentionDimHead, random: this.random };
-    const widths = [initDim, ...dimMults.map((mult) => dim * mult)];
-    this.stages = dimMults.map((_, i) => ({ wide: widths[i], deep: widths[i + 1] }));
-    this.deepest = widths[widths.length - 1];
-  }
-
-  block(from: number, to: number): ResnetBlock {
-    const { resnetBlockGroups: groups, weightStandardization } = this.#options;
-    return new ResnetBlock(from, to, {
-      timeEmbeddingDim: this.timeDim,
-      groups,
-      weightStandardization,
-      random: this.random,
-    });
-  }
-
-  /** From timesteps [batch] to [batch, timeDim]. */
-  timeMlp(): Sequential {
-    const { timeDim, random } = this;
-    const { dim } = this.#options;
-    return new Sequential([
-      new SinusoidalPositionEmbeddings(dim),
-      new Linear(dim, timeDim, { random }),
-      new GELU(),
-      new Linear(timeDim, timeDim, { random }),
-    ]);
-  }
-
-  linearAttention(width: number): Residual {
-    return new Residual(new PreNorm(width, new LinearAttention(width, this.attention)));
-  }
-
-  fullAttention(width: number): Residual {
-    return new Residual(new PreNorm(width, new Attention(width, this.attention)));
-  }
-}
 
 /** What an encoder makes of images. */
 export interface Encoded {
@@ -103,9 +39,9 @@ export abstract class UnetEncoder extends Module {
   constructor(options: CompleteUnetOptions, layers: UnetLayers) {
     super();
     this.options = options;
-    const { initDim, channels, selfCondition, lowresCond } = options;
+    const { initDim, channels } = options;
     const { random, stages, deepest } = layers;
-    this.initConv = new Conv2d(channels * (1 + Number(selfCondition) + Number(lowresCond)), initDim, 1, { random });
+    this.initConv = new Conv2d(channels * (1 + channelConditions(options).length), initDim, 1, { random });
     this.timeMlp = layers.timeMlp();
     this.downs = stages.map(({ wide, deep }, i) => [
       layers.block(wide, wide),
@@ -122,16 +58,6 @@ export abstract class UnetEncoder extends Module {
 
   get channels(): number {
     return this.options.channels;
-  }
-
-  /** Whether it takes an estimate of the clean images. */
-  get selfCondition(): boolean {
-    return this.options.selfCondition;
-  }
-
-  /** Whether it also takes the images in less resolution. */
-  get lowresCond(): boolean {
-    return this.options.lowresCond;
   }
 
   /** Number of classes that it knows, 0 if none. */

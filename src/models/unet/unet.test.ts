@@ -133,7 +133,9 @@ describe("the U-Net says in one line", () => {
     await expect(run([2, 4, 4, 1], 1)).rejects.toThrow(
       "Unet: time must hold one timestep for each of 2 images, got [1]",
     );
-    await expect(run([1, 4, 4, 1], 1, [1, 4, 4, 1])).rejects.toThrow("the model was made without selfCondition");
+    await expect(run([1, 4, 4, 1], 1, [1, 4, 4, 1])).rejects.toThrow(
+      "Unet: got selfCondition, which the model was not made for",
+    );
   });
 
   test("which options it needs", () => {

@@ -2,19 +2,19 @@ import { concatenate, full } from "../../tensor/tensor.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Variable } from "../../tensor/variable.ts";
 import { CrossAttention } from "../../nn/attention.ts";
-import { ClassEmbedding, VectorEmbedding, contextTokens } from "../condition-embedding.ts";
-import { checkConditions } from "../conditions.ts";
-import type { ConditionDeclarations, Conditions } from "../conditions.ts";
-import { unetConditions } from "./conditions.ts";
+import { contextTokens } from "../conditions/context.ts";
+import { checkConditions } from "../conditions/declaration.ts";
+import type { ConditionDeclarations, Conditions } from "../conditions/declaration.ts";
+import type { ConditionEmbedding } from "../conditions/embedding.ts";
+import { channelConditions, conditionEmbeddings, unetConditions } from "./conditions.ts";
 import type { DiffusionModel } from "../model.ts";
 import { Conv2d } from "../../nn/conv2d.ts";
 import { standardNormal } from "../../nn/init.ts";
-import type { Module } from "../../nn/module.ts";
 import { Upsample } from "../../nn/resample.ts";
 import type { ResnetBlock } from "../../nn/resnet-block.ts";
-import { UnetEncoder, UnetLayers } from "./encoder.ts";
-import type { Sequential } from "../../nn/sequential.ts";
+import { UnetEncoder } from "./encoder.ts";
 import type { Stage } from "./encoder.ts";
+import { UnetLayers } from "./layers.ts";
 import { completeUnetOptions } from "./options.ts";
 import type { UnetOptions } from "./options.ts";
 
@@ -32,11 +32,10 @@ export class Unet extends UnetEncoder implements DiffusionModel {
   readonly ups: readonly Stage<Upsample | Conv2d>[];
   readonly finalResBlock: ResnetBlock;
   readonly finalConv: Conv2d;
-  readonly classEmbedding: ClassEmbedding | undefined;
-  readonly vectorEmbedding: VectorEmbedding | undefined;
+  readonly conditions: ConditionDeclarations;
+  /** What conditions add to the time's embedding. */
+  readonly conditionEmbeddings: readonly ConditionEmbedding[];
   readonly nullContext: Variable | undefined;
-  /** What the noise of images in less resolution adds to the time embedding. */
-  readonly lowresTimeMlp: Sequential | undefined;
   /** After the attention of each of `downs`, the middle and each of `ups`; none without contexts. */
   readonly crossAttns: readonly CrossAttention[] = [];
 
@@ -44,8 +43,8 @@ export class Unet extends UnetEncoder implements DiffusionModel {
     const complete = completeUnetOptions("Unet", options);
     const layers = new UnetLayers(complete);
     super(complete, layers);
-    const { dim, initDim, outDim, numClasses, vectorDim, contextDim } = complete;
-    const { random, timeDim, attention, deepest } = layers;
+    const { dim, initDim, outDim, contextDim } = complete;
+    const { random, attention, deepest } = layers;
     const [stages, upwards] = [layers.stages, layers.stages.toReversed()];
     this.ups = upwards.map(({ wide, deep }, i) => [
       layers.block(deep + wide, deep),
@@ -56,14 +55,13 @@ export class Unet extends UnetEncoder implements DiffusionModel {
     // The last stage and the first convolution meet here, each initDim wide; PyTorch's original assumes dim.
     this.finalResBlock = layers.block(initDim * 2, dim);
     this.finalConv = new Conv2d(dim, outDim, 1, { random });
-    if (numClasses > 0) this.classEmbedding = new ClassEmbedding(numClasses, dim, timeDim, random);
-    if (vectorDim > 0) this.vectorEmbedding = new VectorEmbedding(vectorDim, timeDim, random);
+    this.conditions = unetConditions(complete);
+    this.conditionEmbeddings = conditionEmbeddings(complete, layers);
     if (contextDim > 0) {
       const widths = [...stages.map(({ wide }) => wide), deepest, ...upwards.map(({ deep }) => deep)];
       this.nullContext = standardNormal("nullContext", [contextDim], random);
       this.crossAttns = widths.map((width) => new CrossAttention(width, { ...attention, contextDim }));
     }
-    if (complete.lowresCond) this.lowresTimeMlp = layers.timeMlp();
     this.labelParameters();
   }
 
@@ -75,25 +73,12 @@ export class Unet extends UnetEncoder implements DiffusionModel {
     return "images";
   }
 
-  get conditions(): ConditionDeclarations {
-    return unetConditions(this.options);
-  }
-
-  /** Length of the vectors that it takes, 0 if none. */
-  get vectorDim(): number {
-    return this.options.vectorDim;
-  }
-
-  /** Channels of the sequences that it takes, 0 if none. */
-  get contextDim(): number {
-    return this.options.contextDim;
-  }
-
   /** The parts of embeddings count as the model's own, as in denoising-diffusion-pytorch: `classes_mlp.0.weight`. */
   override parts(): [string, unknown][] {
-    const isEmbedding = (part: unknown): part is Module =>
-      part instanceof ClassEmbedding || part instanceof VectorEmbedding;
-    return super.parts().flatMap(([name, part]) => (isEmbedding(part) ? part.parts() : [[name, part]]));
+    return super.parts().flatMap(([name, part]): [string, unknown][] => {
+      if (name === "conditions") return [];
+      return part === this.conditionEmbeddings ? this.conditionEmbeddings.flatMap((e) => e.parts()) : [[name, part]];
+    });
   }
 
   /**
@@ -104,12 +89,12 @@ export class Unet extends UnetEncoder implements DiffusionModel {
    */
   forward(x: Tensor, time: Tensor, conditions: Conditions = {}): Tensor {
     this.checkImages("Unet", x, time);
-    checkConditions("Unet", conditions, x, this.options);
-    const given = [
-      ...(this.selfCondition ? [conditions.selfCondition ?? full(x.shape, 0)] : []),
-      x,
-      ...(this.lowresCond ? [conditions.lowresCondImg ?? full(x.shape, 0)] : []),
-    ];
+    checkConditions("Unet", this.conditions, conditions, x.shape);
+    const beside = (wanted: "before" | "after"): Tensor[] =>
+      channelConditions(this.options)
+        .filter(({ side }) => side === wanted)
+        .map(({ name }) => conditions[name] ?? full(x.shape, 0));
+    const given = [...beside("before"), x, ...beside("after")];
     const embedding = this.#embed(time, conditions);
     const context = this.nullContext && contextTokens(this.nullContext, conditions, x.shape[0]);
     const look = (y: Tensor, place: number): Tensor =>
@@ -136,12 +121,9 @@ export class Unet extends UnetEncoder implements DiffusionModel {
 
   /** [batch, 4 dim] */
   #embed(time: Tensor, conditions: Conditions): Tensor {
-    let embedding = this.timeMlp.forward(time);
-    if (this.lowresTimeMlp && conditions.lowresNoiseTimes) {
-      embedding = embedding.add(this.lowresTimeMlp.forward(conditions.lowresNoiseTimes));
-    }
-    if (this.classEmbedding) embedding = embedding.add(this.classEmbedding.forward(conditions));
-    if (this.vectorEmbedding) embedding = embedding.add(this.vectorEmbedding.forward(conditions));
-    return embedding;
+    return this.conditionEmbeddings.reduce<Tensor>(
+      (embedding, part) => embedding.add(part.forward(conditions)),
+      this.timeMlp.forward(time),
+    );
   }
 }

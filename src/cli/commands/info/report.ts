@@ -33,8 +33,8 @@ interface Subject {
   readonly diffusion: Diffusion;
   readonly training: TrainingSettings;
   readonly imageSize: readonly [number, number];
-  /** Of a model that is told sequences. */
-  readonly contextLength?: number | undefined;
+  /** Shapes of what the model is told of each image. */
+  readonly conditionShapes?: Readonly<Record<string, readonly number[]>> | undefined;
 }
 
 /** Bytes of a float32. */
@@ -86,7 +86,7 @@ async function fromCheckpoint(path: string): Promise<Subject> {
     diffusion: diffusionFromCheckpoint(checkpoint),
     training,
     imageSize: [dataset.height, dataset.width],
-    contextLength: dataset.contextLength,
+    conditionShapes: dataset.conditions ?? lengthOf(dataset.contextLength),
   };
 }
 
@@ -120,13 +120,18 @@ function diffusionFact(diffusion: RunSettings["diffusion"] | DiffusionConfig): s
   return `diffusion  ${timesteps} timesteps${schedule}, ${objective}${variance}, loss ${lossType}; sampling in ${steps} steps`;
 }
 
+/** Shapes in a file from when there were no others of any length. */
+function lengthOf(contextLength: number | undefined): Subject["conditionShapes"] {
+  return contextLength === undefined ? undefined : { context: [contextLength, 0], contextMask: [contextLength] };
+}
+
 /** What the memory plan of the training step asks for on a device. */
 async function trainingMemory(subject: Subject, batchSize: number, { device }: InfoFlags): Promise<string> {
-  const { model, diffusion, training, imageSize, contextLength } = subject;
+  const { model, diffusion, training, imageSize, conditionShapes } = subject;
   return withDevice({ device }, async (backend) => {
     const settings = { ...training, batchSize };
     const emaModel = training.emaDecay > 0 ? modelLike(model) : undefined;
-    const program = new TrainingProgram({ backend, model, emaModel, diffusion, settings, contextLength });
+    const program = new TrainingProgram({ backend, model, emaModel, diffusion, settings, conditionShapes });
     const { workspaceBytes, parts } = await program.prepare([batchSize, ...imageSize, model.channels]);
     program.dispose();
     const split = parts > 1 ? `, in ${parts} parts of ${formatCount(batchSize / parts)} images` : "";
