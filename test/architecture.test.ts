@@ -22,7 +22,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   evaluation: ["training", "checkpoint", "config", "optim", "data", "io", "nn", "backend", "tensor"],
   parity: ["training", "config", "optim", "io", "diffusion", "models", "nn", "compiler", "backend", "tensor"],
   bench: ["training", "config", "data", "diffusion", "models", "nn", "compiler", "backend", "tensor"],
-  cli: "bench parity evaluation training checkpoint config data io diffusion models nn backend tensor".split(" "),
+  cli: "bench parity evaluation training checkpoint config optim data io diffusion models nn backend tensor".split(" "),
 };
 
 /** Run unchanged in a browser, so nothing in them loads a `*.node.ts` file unless it asked where it runs. */

@@ -13,15 +13,6 @@ export const metricsLine = z.object({
 
 export type MetricsLine = z.infer<typeof metricsLine>;
 
-/** The whole lines of a metrics.jsonl up to and with a step; a last line that was cut off is left out. */
-export function linesUpTo(text: string, step: number): string {
-  const kept = text.split("\n").filter((line) => {
-    const parsed = parseLine(line);
-    return parsed !== undefined && parsed.step <= step;
-  });
-  return kept.map((line) => `${line}\n`).join("");
-}
-
 /** The whole lines of a metrics.jsonl. */
 export function metricsOf(text: string): MetricsLine[] {
   return text.split("\n").flatMap((line) => parseLine(line) ?? []);

@@ -134,11 +134,39 @@ describe("a run directory", () => {
       .split("\n")
       .map((text) => JSON.parse(text) as unknown);
     expect(steps).toEqual([line(1), line(2), line(3)]);
-    expect(await run.metrics()).toEqual(steps);
+    const told: unknown[] = [];
+    for await (const recorded of run.metrics()) told.push(recorded);
+    expect(told).toEqual(steps);
     expect(JSON.parse(await readFile(join(run.path, "config.json"), "utf8"))).toEqual({
       ...config,
       command: { preset: "tiny" },
     });
+  });
+
+  test("loses what a process that was killed while it wrote has left, and nothing else", async () => {
+    const run = await runWith("left", [1]);
+    const left = [
+      ".config.json.0a1b2c3d.tmp",
+      "checkpoints/.step-2.safetensors.ffffffff.tmp",
+      "samples/.a.png.01234567.tmp",
+    ];
+    const kept = [".notes.tmp", "mine.tmp", "samples/.gitignore"];
+    for (const name of [...left, ...kept]) await writeFile(join(run.path, name), "");
+    await run.begin(config, 1);
+    const names = await readdir(run.path, { recursive: true });
+    for (const name of left) expect(names).not.toContain(name);
+    for (const name of kept) expect(names).toContain(name);
+  });
+
+  test("is not written by two of one process: the first that was there refuses", async () => {
+    const first = await runWith("twice", [1]);
+    const second = new RunDirectory(first.path);
+    await second.begin(config, 1);
+    await second.record(line(2));
+    await expect(first.record(line(2))).rejects.toThrow(/twice: another training has begun to write here/);
+    await expect(first.save(await checkpointAt(2))).rejects.toThrow("another training has begun");
+    expect(await readdir(join(first.path, "checkpoints"))).toEqual(["step-1.safetensors"]);
+    second.release();
   });
 
   test("names the path that cannot be written", async () => {

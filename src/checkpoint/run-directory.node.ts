@@ -1,14 +1,14 @@
-import { appendFile, mkdir, readdir, stat, unlink } from "node:fs/promises";
+import { mkdir, readdir, stat, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { writeFileAtomic } from "../io/atomic.node.ts";
+import { removeTemporaries, writeFileAtomic } from "../io/atomic.node.ts";
 import { errorCode, errorLine, fileError } from "../io/file-errors.node.ts";
-import { readRegularText } from "../io/regular-file.node.ts";
 import { readSafetensors, writeSafetensors } from "../io/safetensors.node.ts";
 import { decodeCheckpoint, encodeCheckpoint } from "./checkpoint.ts";
 import type { Checkpoint } from "./checkpoint.ts";
-import { linesUpTo, metricsOf } from "./metrics.ts";
+import { MetricsFile } from "./metrics-file.node.ts";
 import type { MetricsLine } from "./metrics.ts";
 import type { RunConfig } from "./run-config.ts";
+import { RunLock } from "./run-lock.node.ts";
 import type { FoundCheckpoint, RunStore } from "./run-store.ts";
 
 export interface RunDirectoryOptions {
@@ -30,44 +30,62 @@ export interface CheckpointFile {
 export class RunDirectory implements RunStore {
   readonly path: string;
   readonly #options: RunDirectoryOptions;
+  readonly #metrics: MetricsFile;
+  #lock: RunLock | undefined;
   #faults: readonly string[] = [];
 
   /** Nothing is written before the run begins. */
   constructor(path: string, options: RunDirectoryOptions = {}) {
     this.path = path;
     this.#options = options;
+    this.#metrics = new MetricsFile(join(path, "metrics.jsonl"));
   }
 
   get samplesPath(): string {
     return join(this.path, "samples");
   }
 
+  /**
+   * Makes the directory and keeps other processes from writing into it, until `release` or the end of this process.
+   *
+   * @throws Error of one line if another process does
+   */
+  async lock(): Promise<void> {
+    if (this.#lock !== undefined) return this.#lock.verify();
+    await makeDirectory(this.path);
+    this.#lock = await RunLock.take(this.path);
+  }
+
+  /** Lets others write into the directory. */
+  release(): void {
+    this.#lock?.release();
+    this.#lock = undefined;
+  }
+
   async begin(config: RunConfig, step: number): Promise<void> {
     await makeDirectory(this.samplesPath);
     await makeDirectory(checkpointsOf(this.path));
+    await this.lock();
+    await Promise.all([this.path, this.samplesPath, checkpointsOf(this.path)].map(removeTemporaries));
     const content = { ...config, ...this.#options.notes };
     await writeFileAtomic(join(this.path, "config.json"), `${JSON.stringify(content, undefined, 2)}\n`);
-    const metrics = (await readIfThere(this.#metricsPath)) ?? "";
-    const kept = linesUpTo(metrics, step);
-    if (kept !== metrics) await writeFileAtomic(this.#metricsPath, kept);
+    await this.#metrics.cutAfter(step);
   }
 
   async record(line: MetricsLine): Promise<void> {
-    try {
-      await appendFile(this.#metricsPath, `${JSON.stringify(line)}\n`);
-    } catch (error) {
-      throw fileError(this.#metricsPath, "write", error);
-    }
+    await this.#lock?.verify();
+    await this.#metrics.append(line);
   }
 
   /** What was recorded, step by step. */
-  async metrics(): Promise<MetricsLine[]> {
-    return metricsOf((await readIfThere(this.#metricsPath)) ?? "");
+  metrics(): AsyncGenerator<MetricsLine> {
+    return this.#metrics.lines();
   }
 
   async save(checkpoint: Checkpoint): Promise<string> {
     const path = join(checkpointsOf(this.path), `step-${checkpoint.step}.safetensors`);
     const { tensors, metadata } = await encodeCheckpoint(checkpoint);
+    await this.#lock?.verify();
     await writeSafetensors(path, tensors, metadata);
     await this.#prune(checkpoint.step);
     return path;
@@ -82,10 +100,6 @@ export class RunDirectory implements RunStore {
   /** Why `latest` passed newer files over, one line each. */
   get faults(): readonly string[] {
     return this.#faults;
-  }
-
-  get #metricsPath(): string {
-    return join(this.path, "metrics.jsonl");
   }
 
   /** Leaves files of later steps alone: they are damaged ones, or of a newer version. */
@@ -186,14 +200,5 @@ async function makeDirectoryIn(path: string): Promise<void> {
     } else if (errorCode(error) === "EEXIST") {
       if (!(await stat(path)).isDirectory()) throw new Error("it is not a directory", { cause: error });
     } else throw error;
-  }
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await readRegularText(path);
-  } catch (error) {
-    if (error instanceof Error && errorCode(error.cause) === "ENOENT") return undefined;
-    throw error;
   }
 }

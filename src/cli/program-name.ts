@@ -2,3 +2,8 @@
 export function programName(): string {
   return import.meta.url.endsWith(".ts") ? "npm run unnoise --" : "npx unnoise";
 }
+
+/** A word of a command that is shown, as a shell reads it. */
+export function shellWord(word: string): string {
+  return /^[\w./:@%+=,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}

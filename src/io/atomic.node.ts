@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { open, realpath, rename, stat, unlink } from "node:fs/promises";
+import { open, readdir, realpath, rename, stat, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { errorCode, fileError } from "./file-errors.node.ts";
 
@@ -24,6 +24,15 @@ export async function writeFileAtomic(path: string, content: Uint8Array | string
   } catch (error) {
     throw fileError(path, "write", error);
   }
+}
+
+/**
+ * Removes what processes that were killed while they wrote have left in a directory. Only for whoever alone writes there.
+ */
+export async function removeTemporaries(directory: string): Promise<void> {
+  const names = await readdir(directory).catch(() => []);
+  const left = names.filter((name) => /^\..+\.[0-9a-f]{8}\.tmp$/.test(name));
+  await Promise.all(left.map((name) => unlink(join(directory, name)).catch(() => {})));
 }
 
 /** Follows symbolic links, so that the file is replaced and not the link. */

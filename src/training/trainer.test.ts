@@ -253,6 +253,17 @@ describe("going on from a checkpoint", () => {
     expect(store.saved).toHaveLength(1);
   });
 
+  test("goes on with batches of another size at the next whole one, and says so", async () => {
+    const store = new MemoryStore();
+    await losses(tinyTrainer({ runDirectory: store }), { steps: 1 });
+    const said: string[] = [];
+    const trainer = tinyTrainer({ runDirectory: store, batchSize: 3, log: (line) => said.push(line) });
+    expect(await losses(trainer, { steps: 3 })).toHaveLength(2);
+    expect(said).toEqual(["batches of 3 images, of 4 at the checkpoint: the next one begins at image 6"]);
+    // Of the ten images the last four were in no batch: that of image 6 to 8, then those of the next epoch.
+    expect(store.lines.map(({ epoch }) => epoch)).toEqual([1, 1, 2]);
+  });
+
   test("refuses a checkpoint of another run whole, naming what differs", async () => {
     const store = new MemoryStore();
     await losses(tinyTrainer({ runDirectory: store }), { steps: 1 });
@@ -262,8 +273,8 @@ describe("going on from a checkpoint", () => {
       /^memory\/1: a checkpoint of another run, keep the two apart: model\.dim is 4 there and 8 here; [^\n]*$/,
     );
     expect(await readState(wider.model.parameters())).toEqual(before);
-    await expect(tinyTrainer({ runDirectory: store, batchSize: 2 }).prepare()).rejects.toThrow(
-      "training.batchSize is 4 there and 2 here",
+    await expect(tinyTrainer({ runDirectory: store, seed: 99 }).prepare()).rejects.toThrow(
+      /training\.seed is \d+ there and 99 here/,
     );
     const { checkpoint } = (await store.latest()) ?? {};
     if (checkpoint === undefined) throw new Error("nothing was saved");

@@ -22,6 +22,7 @@ import { configOf, configProblems } from "../checkpoint/run-config.ts";
 import type { RunConfig } from "../checkpoint/run-config.ts";
 import { check } from "../config/rules.ts";
 import type { RunStore } from "../checkpoint/run-store.ts";
+import { wholeBatchFrom } from "./whole-batch.ts";
 import { trainingSettings } from "../config/training-settings.ts";
 import type { TrainingSettings, TrainingSettingsInput } from "../config/training-settings.ts";
 import { findNonFinite, readState, stateProblems, writeState } from "../optim/state.ts";
@@ -269,7 +270,14 @@ export class Trainer<Model extends DiffusionModel = DiffusionModel> {
       throw new Error(`${source}a checkpoint of another run, keep the two apart: ${list(problems)}`);
     await this.#settle();
     this.#arrived = undefined;
-    this.#loader.restore(position);
+    const { batchSize } = this.settings;
+    const goesOnAt = wholeBatchFrom(position, this.#loader);
+    this.#loader.restore(goesOnAt);
+    if (batchSize !== config.training.batchSize) {
+      this.#log(
+        `batches of ${batchSize} images, of ${config.training.batchSize} at the checkpoint: the next one begins at image ${goesOnAt.position}`,
+      );
+    }
     const { name, length } = this.#dataset;
     if (length !== position.length)
       this.#log(`${name} has ${length} images, ${position.length} at the checkpoint: the next epoch begins`);

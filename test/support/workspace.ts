@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -5,7 +7,7 @@ import { join } from "node:path";
 import { afterAll, expect } from "vitest";
 import { metricsLine } from "../../src/checkpoint/metrics.ts";
 import { loadSharp } from "../../src/io/images.node.ts";
-import { runUnnoise } from "./command.ts";
+import { commandEnvironment, commandPath, runUnnoise } from "./command.ts";
 import type { Outcome } from "./command.ts";
 import { idxImages } from "./idx-images.ts";
 
@@ -27,6 +29,32 @@ export class Workspace {
   /** Runs `unnoise` to its end; words are separated by spaces. */
   unnoise(...lines: readonly string[]): Promise<Outcome> {
     return runUnnoise(this.path, ...lines.flatMap(words));
+  }
+
+  /**
+   * Runs `unnoise` to its end, and does something once it has said something.
+   *
+   * @param does is given what stops it
+   */
+  async whileRunning(
+    line: string,
+    said: string | RegExp,
+    does: (kill: (signal: NodeJS.Signals) => void) => unknown,
+  ): Promise<Outcome> {
+    const child = spawn(process.execPath, [commandPath, ...words(line)], {
+      cwd: this.path,
+      env: commandEnvironment(this.path),
+    });
+    let [stdout, stderr] = ["", ""];
+    let done: unknown;
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      stdout += text;
+      if (done === undefined && stdout.search(said) !== -1) done = does((signal) => child.kill(signal)) ?? true;
+    });
+    const [code, signal] = (await once(child, "close")) as [number | null, NodeJS.Signals | null];
+    await done;
+    return { code: code ?? (signal === null ? 0 : -1), stdout, stderr };
   }
 
   async pictureSize(...names: readonly string[]): Promise<{ width: number; height: number; pages: number }> {

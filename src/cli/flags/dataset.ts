@@ -1,5 +1,6 @@
+import { existsSync } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { isAbsolute, join, relative, resolve } from "node:path";
 import type { ImageDataset } from "../../data/dataset.ts";
 import type { PublishedOptions, Split } from "../../data/published/published.node.ts";
 import { formatBytes } from "../output/format.ts";
@@ -9,6 +10,8 @@ export interface DataSettings {
   readonly data: string;
   readonly imageSize: number;
   readonly channels: number;
+  /** The directory that a relative path starts from; the present one without it. */
+  readonly startedIn?: string | undefined;
   /** Of a published dataset; "train" by default. */
   readonly split?: Split;
 }
@@ -29,13 +32,30 @@ export function isPublished(data: string): data is keyof typeof published {
   return publishedNames.includes(data);
 }
 
+/**
+ * Where data that are no published dataset are. A relative path starts where the run that names it was started, unless
+ * there is nothing: then the run was moved here, and its data may have been too.
+ */
+export function dataPath({ data, startedIn }: Pick<DataSettings, "data" | "startedIn">): string {
+  if (startedIn === undefined || isAbsolute(data)) return data;
+  const path = resolve(startedIn, data);
+  return startedIn === process.cwd() || !existsSync(path) ? data : relative(process.cwd(), path) || ".";
+}
+
+/** Whether two settings name the same data. */
+export function isSameData(a: Pick<DataSettings, "data" | "startedIn">, b: typeof a): boolean {
+  if (isPublished(a.data) || isPublished(b.data)) return a.data === b.data;
+  return resolve(dataPath(a)) === resolve(dataPath(b));
+}
+
 /** Opens what --data names: a published dataset, a directory of images, of an IDX pair or of CIFAR-10, or an IDX file. */
 export async function openData(settings: DataSettings, say: (line: string) => void): Promise<ImageDataset> {
-  const { data, imageSize, channels, split } = settings;
-  if (isPublished(data)) {
-    const open = await published[data]();
+  const { imageSize, channels, split } = settings;
+  if (isPublished(settings.data)) {
+    const open = await published[settings.data]();
     return open({ split, onProgress: downloadNotes(say) });
   }
+  const data = dataPath(settings);
   const status = await stat(data).catch(() => undefined);
   if (status === undefined) {
     throw new Error(`--data must be ${publishedNames.join(", ")}, or a path that exists, got ${data}`);
@@ -47,7 +67,9 @@ export async function openData(settings: DataSettings, say: (line: string) => vo
   const { cifar10, hasCifar10 } = await import("../../data/published/cifar10.node.ts");
   if (hasCifar10(data)) return cifar10({ directory: data, split });
   const { imageFolder } = await import("../../data/image-folder.node.ts");
-  return imageFolder({ directory: data, width: imageSize, height: imageSize, channels });
+  const images = await imageFolder({ directory: data, width: imageSize, height: imageSize, channels });
+  // A run knows it by the same name wherever it goes on.
+  return { ...images, name: settings.data };
 }
 
 /** The IDX files of a directory, those of the training split if there are several. */

@@ -1,4 +1,4 @@
-import type { MetricsLine } from "../../checkpoint/metrics.ts";
+import type { LossStretch } from "./loss-history.ts";
 
 const [WIDTH, HEIGHT] = [720, 360];
 const [LEFT, RIGHT, TOP, BOTTOM] = [56, WIDTH - 20, 36, HEIGHT - 32];
@@ -12,25 +12,26 @@ type Scale = (value: number) => number;
 /**
  * The losses of a run as an SVG picture on a logarithmic scale: every step in gray, their mean in blue.
  *
- * @param lines at least one, of ascending steps
+ * @param history at least one stretch, of ascending steps
  */
-export function lossCurve(lines: readonly Pick<MetricsLine, "step" | "loss">[], title: string): string {
-  const steps = lines.map(({ step }) => step);
-  // A loss of 0 has no logarithm.
-  const losses = lines.map(({ loss }) => Math.max(loss, 1e-9));
-  const [low, high] = [0.95 * least(losses), 1.05 * most(losses)];
+export function lossCurve(history: readonly LossStretch[], title: string): string {
+  const steps = history.map(({ lastStep }) => lastStep);
+  const means = smoothed(history, Math.ceil(history.reduce((sum, stretch) => sum + stretch.steps, 0) * SMOOTHING));
+  const range = history.map(({ low, high }) => [low, high].map(positive));
+  const [low, high] = [0.95 * least(range.flat()), 1.05 * most(range.flat())];
   const x = linear([steps[0] - 1, most(steps)], [LEFT, RIGHT]);
   const logarithmic = linear([Math.log(low), Math.log(high)], [BOTTOM, TOP]);
   const y: Scale = (loss) => logarithmic(Math.log(loss));
   const lossTicks = high / low > WIDE_RANGE ? logarithmicTicks(low, high) : linearTicks(low, high);
   const stepTicks = linearTicks(steps[0] - 1, most(steps)).filter(Number.isInteger);
-  const path = (values: readonly number[]): string =>
-    `M${values.map((value, i) => `${x(steps[i]).toFixed(1)} ${y(value).toFixed(1)}`).join("L")}`;
+  const path = (points: readonly (readonly number[])[]): string =>
+    `M${points.flatMap((values, i) => values.map((value) => `${x(steps[i]).toFixed(1)} ${y(value).toFixed(1)}`)).join("L")}`;
+  const all = range.map(([lowest, highest]) => (lowest === highest ? [lowest] : [lowest, highest]));
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${HEIGHT}" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12" fill="none">
 <rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>
 <path stroke="#e5e5e5" d="${lossTicks.map((tick) => `M${LEFT} ${y(tick).toFixed(1)}H${RIGHT}`).join("")}"/>
-<path stroke="#c4c4c4" d="${path(losses)}"/>
-<path stroke="#2563eb" stroke-width="2" d="${path(smoothed(losses, Math.ceil(losses.length * SMOOTHING)))}"/>
+<path stroke="#c4c4c4" d="${path(all)}"/>
+<path stroke="#2563eb" stroke-width="2" d="${path(means.map((mean) => [mean]))}"/>
 <g fill="#444">
 <text x="${LEFT}" y="22" font-size="14">${escaped(title)}</text>
 ${lossTicks.map((tick) => `<text x="${LEFT - 8}" y="${(y(tick) + 4).toFixed(1)}" text-anchor="end">${tick}</text>`).join("\n")}
@@ -44,13 +45,23 @@ function linear([from, to]: readonly [number, number], [first, last]: readonly [
   return (value) => first + ((value - from) / (to - from)) * (last - first);
 }
 
-/** The mean of each value and those before it, `window` in all or as many as there are. */
-function smoothed(values: readonly number[], window: number): number[] {
-  let sum = 0;
-  return values.map((value, i) => {
-    sum += value - (i < window ? 0 : values[i - window]);
-    return sum / Math.min(i + 1, window);
+/** The mean of each stretch and those before it, `window` steps in all or as many as there are. */
+function smoothed(history: readonly LossStretch[], window: number): number[] {
+  let [first, sum, steps] = [0, 0, 0];
+  return history.map((stretch) => {
+    sum += stretch.sum;
+    steps += stretch.steps;
+    for (; steps - history[first].steps >= window; first++) {
+      sum -= history[first].sum;
+      steps -= history[first].steps;
+    }
+    return positive(sum / steps);
   });
+}
+
+/** A loss of 0 has no logarithm. */
+function positive(loss: number): number {
+  return Math.max(loss, 1e-9);
 }
 
 /** Up to ten multiples of 1, 2 or 5 times a power of ten. */

@@ -7,6 +7,7 @@ import { readJson } from "../../io/json.node.ts";
 import { check } from "../../config/rules.ts";
 import { listCheckpoints, openCheckpoint } from "../../checkpoint/run-directory.node.ts";
 import type { LatestCheckpoint } from "../../checkpoint/run-directory.node.ts";
+import { isLocked } from "../../checkpoint/run-lock.node.ts";
 import { print } from "../output/print.ts";
 import { runSettings } from "./run-settings.ts";
 import type { RunSettings } from "./run-settings.ts";
@@ -18,18 +19,28 @@ export async function hasCheckpoints(runDirectory: string): Promise<boolean> {
   return (await listCheckpoints(runDirectory)).length > 0;
 }
 
-/** The settings that `unnoise train` began a run with; undefined if the run was not begun by it. */
-export async function recordedSettings(runDirectory: string): Promise<RunSettings | undefined> {
+/** The command that a run was begun with. */
+export interface RecordedCommand {
+  readonly settings: RunSettings;
+  /** The directory that it was given in; undefined where an older version began the run. */
+  readonly startedIn: string | undefined;
+}
+
+const recorded = z.object({ command: z.optional(runSettings), startedIn: z.optional(z.string()) });
+
+/** What `unnoise train` began a run with; undefined if the run was not begun by it. */
+export async function recordedCommand(runDirectory: string): Promise<RecordedCommand | undefined> {
   const path = join(runDirectory, "config.json");
   if (!existsSync(path)) return undefined;
-  return check(z.object({ command: z.optional(runSettings) }), await readJson(path), path).command;
+  const { command, startedIn } = check(recorded, await readJson(path), path);
+  return command && { settings: command, startedIn };
 }
 
 /** The first of runs/name, runs/name-2, ... that holds no run. */
 export async function unusedRunDirectory(name: string): Promise<string> {
   for (let n = 1; ; n++) {
     const path = join(RUNS_DIRECTORY, n === 1 ? name : `${name}-${n}`);
-    if (!(await hasCheckpoints(path))) return path;
+    if (!(await hasCheckpoints(path)) && !(await isLocked(path))) return path;
   }
 }
 
@@ -84,7 +95,7 @@ async function counts(
   run: string,
   { withClassifiers = false, knowsClasses = false }: LatestRunOptions,
 ): Promise<boolean> {
-  const settings = await recordedSettings(run).catch(() => undefined);
+  const settings = (await recordedCommand(run).catch(() => undefined))?.settings;
   if (knowsClasses && (settings?.model.numClasses ?? 0) === 0) return false;
   return withClassifiers || settings?.model.architecture !== "unetClassifier";
 }

@@ -5,7 +5,7 @@ import type { LatestCheckpoint } from "../../../checkpoint/run-directory.node.ts
 import { isPublished, openData } from "../../flags/dataset.ts";
 import type { DataSettings } from "../../flags/dataset.ts";
 import type { EvaluateFlags } from "./flags.ts";
-import { recordedSettings } from "../../runs/runs.ts";
+import { recordedCommand } from "../../runs/runs.ts";
 
 /** Opens the dataset that samples are compared with: the one that is named, or the one that the model learned from. */
 export async function openReferenceData(
@@ -30,10 +30,10 @@ export async function openReferenceData(
 }
 
 /** What a run's config.json says, or the name of the dataset in the checkpoint. */
-async function learnedFrom(found: LatestCheckpoint | undefined): Promise<Pick<DataSettings, "data">> {
+async function learnedFrom(found: LatestCheckpoint | undefined): Promise<Pick<DataSettings, "data" | "startedIn">> {
   if (found === undefined) throw new Error("--images needs a dataset to compare with: name one with --data");
-  const recorded = await recordedSettings(dirname(dirname(found.path)));
-  if (recorded !== undefined) return { data: recorded.data };
+  const recorded = await recordedCommand(dirname(dirname(found.path)));
+  if (recorded !== undefined) return { data: recorded.settings.data, startedIn: recorded.startedIn };
   const { name } = found.checkpoint.config.dataset;
   const [data] = name.split(" ");
   if (isPublished(data)) return { data };

@@ -105,4 +105,29 @@ describe("unnoise train", { timeout: 60_000 }, () => {
     expect(code).toBe(1);
     expect(stderr).toMatch(/^unnoise: training diverged at step \d+: .*Try a lower learning rate[^\n]*\n$/);
   });
+
+  test("goes on where a preview or the picture of the losses cannot be written", async () => {
+    const command = `train ${tinyTraining} --steps 4 --sample-every 1 --out previews`;
+    await mkdir(workspace.file("previews", "samples", "step-2.png"), { recursive: true });
+    await mkdir(workspace.file("previews", "loss.svg"));
+    const { code, stdout, stderr } = await workspace.unnoise(command);
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(stdout).toMatch(/\nno samples of step 2: previews\/samples\/step-2.png: cannot write: [^\n]*\n/);
+    expect(stdout).toMatch(/\nno picture of the losses: previews\/loss.svg: cannot write: [^\n]*\n/);
+    expect(stdout).toContain("samples previews/samples/step-3.png");
+    expect(await workspace.losses("previews")).toHaveLength(4);
+    expect(existsSync(workspace.file("previews", "samples.png"))).toBe(true);
+  });
+
+  test("goes on where the directory of previews has gone", async () => {
+    const command = `train ${tinyTraining} --steps 40 --sample-every 10 --out gone`;
+    const { code, stdout, stderr } = await workspace.whileRunning(command, "samples gone/samples/step-10.png", () =>
+      rm(workspace.file("gone", "samples"), { recursive: true }),
+    );
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(stdout).toContain(
+      "no samples of step 30: gone/samples/step-30.png: cannot write: no such file or directory",
+    );
+    expect(await workspace.losses("gone")).toHaveLength(40);
+  });
 });

@@ -16,7 +16,7 @@ import { runSettings } from "../../runs/run-settings.ts";
 import type { RunSettings } from "../../runs/run-settings.ts";
 
 /** What a setting of a run is on the command line. */
-interface SettingFlag {
+export interface SettingFlag {
   readonly option: Option;
   /** Where the value goes in the settings: training.batchSize */
   readonly path: string;
@@ -185,6 +185,8 @@ const groups: Readonly<Record<string, readonly SettingFlag[]>> = {
   ],
 };
 
+export const settingFlags: readonly SettingFlag[] = Object.values(groups).flat();
+
 /** Adds a flag for every setting of a run. */
 export function addSettingFlags(command: Command): void {
   for (const [heading, flags] of Object.entries(groups)) {
@@ -208,7 +210,7 @@ export function resolveSettings(flags: FlagValues, recorded?: RunSettings): RunS
   if (flags.model !== undefined && flags.model !== architectureOf(settings)) settings.model = {};
   const kind = kindOf(settings);
   if (flags.diffusion !== undefined && flags.diffusion !== kind) settings.diffusion = freshDiffusion(flags.diffusion);
-  for (const { option, path } of Object.values(groups).flat()) {
+  for (const { option, path } of settingFlags) {
     const value = flags[option.attributeName()];
     if (value === undefined) continue;
     checkIsFor(kindOf(settings), option, path);

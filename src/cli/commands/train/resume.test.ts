@@ -1,10 +1,11 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { readFile, readdir, rm, truncate } from "node:fs/promises";
+import { mkdir, readFile, readdir, rm, truncate, writeFile } from "node:fs/promises";
 import { beforeAll, describe, expect, test } from "vitest";
-import { commandEnvironment, commandPath } from "../../../../test/support/command.ts";
-import { Workspace, tinyTraining, words } from "../../../../test/support/workspace.ts";
+import { runUnnoise } from "../../../../test/support/command.ts";
+import type { Outcome } from "../../../../test/support/command.ts";
+import { Workspace, tinyTraining } from "../../../../test/support/workspace.ts";
+import { metricsLine } from "../../../checkpoint/metrics.ts";
+import { readSafetensors } from "../../../io/safetensors.node.ts";
 
 const workspace = new Workspace("resume");
 
@@ -49,26 +50,19 @@ describe("a run that unnoise train goes on with", { timeout: 60_000 }, () => {
   });
 
   test("stops at Ctrl-C with a checkpoint, and the same command gives what one run would have given", async () => {
-    const command = ["train", tinyTraining, "--steps 12 --save-every 100 --sample-every 0"];
-    const child = spawn(process.execPath, [commandPath, ...command.flatMap(words), "--out", "stopped"], {
-      cwd: workspace.path,
-      env: commandEnvironment(workspace.path),
-    });
-    let stdout = "";
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      stdout += text;
-      if (text.includes("step 1/12")) child.kill("SIGINT");
-    });
-    const [code] = (await once(child, "close")) as [number];
+    const command = `train ${tinyTraining} --steps 12 --save-every 100 --sample-every 0`;
+    const { code, stdout } = await workspace.whileRunning(`${command} --out stopped`, "step 1/12", (kill) =>
+      kill("SIGINT"),
+    );
     expect(code).toBe(130);
     expect(stdout).toContain("Stopping after this step");
     const step = Number(/Stopped at step (\d+) with a checkpoint in stopped/.exec(stdout)?.[1]);
     expect(step).toBeLessThan(12);
     expect(await readdir(workspace.file("stopped", "checkpoints"))).toEqual([`step-${step}.safetensors`]);
 
-    const rest = await workspace.unnoise(...command, "--out", "stopped");
+    const rest = await workspace.unnoise(command, "--out", "stopped");
     expect(rest.stdout).toContain(`going on from step ${step}`);
-    await workspace.unnoise(...command, "--out", "unstopped");
+    await workspace.unnoise(command, "--out", "unstopped");
     expect(await workspace.losses("stopped")).toEqual(await workspace.losses("unstopped"));
     const final = (run: string) => readFile(workspace.file(run, "samples.png"));
     expect(await final("stopped")).toEqual(await final("unstopped"));
@@ -83,4 +77,93 @@ describe("a run that unnoise train goes on with", { timeout: 60_000 }, () => {
     expect(stdout).toContain("going on from step 2");
     expect(await workspace.losses("torn")).toHaveLength(4);
   });
+
+  test("refuses a second training in the directory of the first, which goes on undisturbed", async () => {
+    const command = `train ${tinyTraining} --sample-every 0 --save-every 1 --steps 12 --out shared`;
+    let second: Outcome | undefined;
+    const first = await workspace.whileRunning(command, "step 1/12", async (kill) => {
+      kill("SIGSTOP");
+      second = await workspace.unnoise(command);
+      kill("SIGCONT");
+    });
+    expect(second?.code).toBe(1);
+    expect(second?.stderr).toMatch(/^unnoise: shared: process \d+ is training there: wait until it ends[^\n]*\n$/);
+    expect([first.code, first.stderr]).toEqual([0, ""]);
+    expect(await workspace.losses("shared")).toHaveLength(12);
+    expect(existsSync(workspace.file("shared", "run.lock"))).toBe(false);
+  });
+
+  test("goes on where a training was killed, whose temporary files go", async () => {
+    const command = `train ${tinyTraining} --sample-every 0 --save-every 1 --steps 12 --out killed`;
+    await workspace.whileRunning(command, "step 1/12", (kill) => kill("SIGKILL"));
+    expect(existsSync(workspace.file("killed", "run.lock"))).toBe(true);
+    await writeFile(workspace.file("killed", "checkpoints", ".step-3.safetensors.0123abcd.tmp"), "half of one");
+    const again = await workspace.unnoise(command);
+    expect([again.code, again.stderr]).toEqual([0, ""]);
+    expect(await workspace.losses("killed")).toHaveLength(12);
+    const names = await readdir(workspace.file("killed"), { recursive: true });
+    expect(names.filter((name) => /tmp|lock/.test(name))).toEqual([]);
+  });
+
+  test("says what flags change, and allows another batch size", async () => {
+    await workspace.unnoise("train", tinyTraining, "--steps 3 --sample-every 0 --out changed");
+    const flags = "--lr 1e-4 --batch-size 3 --gradient-accumulate-every 2 --steps 6 --flip --out changed";
+    const changed = await workspace.unnoise("train", flags, "--device reference");
+    expect(changed.stderr).toBe("");
+    expect(changed.stdout).toContain(
+      "\nchanged --steps 3 -> 6, --flip no -> yes, --batch-size 4 -> 3, --gradient-accumulate-every 1 -> 2, --lr 0.002 -> 0.0001\n",
+    );
+    expect(await workspace.losses("changed")).toHaveLength(6);
+    const same = await workspace.unnoise("train", "--out changed --device reference");
+    expect(same.stdout).not.toContain("\nchanged ");
+  });
+
+  test("throws averages away only if it is told to", async () => {
+    await workspace.unnoise("train", tinyTraining, "--steps 2 --sample-every 0 --out averaged");
+    const flags = "--ema-decay 0 --steps 3 --out averaged --device reference";
+    const refused = await workspace.unnoise("train", flags);
+    expect(refused.stderr).toMatch(/^unnoise: --ema-decay 0: would throw away .*; give --discard-ema too[^\n]*\n$/);
+    const { tensors: before } = await readSafetensors(workspace.file("averaged/checkpoints/step-2.safetensors"));
+    expect([...before.keys()].some((name) => name.startsWith("ema."))).toBe(true);
+    const told = await workspace.unnoise("train", flags, "--discard-ema");
+    expect([told.code, told.stderr]).toEqual([0, ""]);
+    const { tensors: after } = await readSafetensors(workspace.file("averaged/checkpoints/step-3.safetensors"));
+    expect([...after.keys()].some((name) => name.startsWith("ema."))).toBe(false);
+  });
+
+  test("finds relative data from another directory, for training and for evaluating", async () => {
+    await mkdir(workspace.file("elsewhere"));
+    await workspace.unnoise("train", tinyTraining, "--steps 2 --sample-every 0 --out moved");
+    const there = workspace.file("elsewhere");
+    const flags = ["--device", "reference"];
+    const further = await runUnnoise(there, "train", "--out", "../moved", "--steps", "3", ...flags);
+    expect(further.stderr).toBe("");
+    const named = await runUnnoise(there, "train", "--out", "../moved", "--data", "../ramps-idx3-ubyte", ...flags);
+    expect([named.stderr, named.stdout]).toEqual(["", expect.not.stringContaining("changed")]);
+    const back = await workspace.unnoise("train", "--out moved --steps 4 --device reference");
+    expect(back.stderr).toBe("");
+    expect(await workspace.losses("moved")).toHaveLength(4);
+    const measured = await runUnnoise(there, "evaluate", "--nll", "2", "--checkpoint", "../moved", ...flags);
+    expect(measured.stderr).toBe("");
+  });
+
+  test("goes on with the rate that a cosine ended with, by the command it prints", async () => {
+    const cosine = `train ${tinyTraining} --lr 1e-3 --lr-schedule cosine --warmup-steps 1 --sample-every 0`;
+    const first = await workspace.unnoise(cosine, "--steps 8 --out rated");
+    const advised = /Train further: .* (train .*)\n/.exec(first.stdout)?.[1] ?? "";
+    expect(advised).toContain("--steps 16 --lr 0.0001 --lr-schedule constant");
+    await workspace.unnoise(advised, "--device reference");
+    const rates = await ratesOf("rated");
+    expect(rates[8] / rates[7]).toBeLessThan(1.1);
+    expect(rates[15]).toBe(1e-4);
+    await workspace.unnoise(cosine, "--steps 8 --out raised");
+    const raised = await workspace.unnoise("train --steps 16 --out raised --device reference");
+    expect(raised.stdout).toContain('"--lr 0.0001 --lr-schedule constant" goes on with what it was');
+    expect(raised.stdout).toMatch(/the learning rate goes up again from 0.0001 to 0.000\d+: its cosine now ends later/);
+  });
 });
+
+async function ratesOf(run: string): Promise<number[]> {
+  const lines = (await readFile(workspace.file(run, "metrics.jsonl"), "utf8")).trim().split("\n");
+  return lines.map((line) => metricsLine.parse(JSON.parse(line)).learningRate);
+}

@@ -1,0 +1,63 @@
+import { join } from "node:path";
+import { checkNotLocked } from "../../../checkpoint/run-lock.node.ts";
+import { isSameData } from "../../flags/dataset.ts";
+import { RUNS_DIRECTORY, hasCheckpoints, recordedCommand, unusedRunDirectory } from "../../runs/runs.ts";
+import type { RunSettings } from "../../runs/run-settings.ts";
+import { changesOf, checkKeeps } from "./changes.ts";
+import { resolveSettings } from "./flags.ts";
+import type { FlagValues } from "./flags.ts";
+
+/** Where a run goes and what it is: a new one, or one to go on with. */
+export interface PlannedRun {
+  readonly path: string;
+  readonly settings: RunSettings;
+  /** The directory that a relative `data` starts from. */
+  readonly startedIn: string;
+  /** What a run that goes on was begun with. */
+  readonly recorded?: RunSettings;
+  /** What flags have changed in that. */
+  readonly changes: readonly string[];
+}
+
+export interface PlanFlags extends FlagValues {
+  readonly preset?: string;
+  readonly out?: string;
+  readonly resume: boolean;
+  readonly discardEma?: boolean;
+}
+
+/** @throws Error of one line if what is there is another run than the flags ask for, or in use */
+export async function planRun(flags: PlanFlags): Promise<PlannedRun> {
+  const fresh = resolveSettings(flags);
+  const startedIn = process.cwd();
+  const path = flags.out ?? join(RUNS_DIRECTORY, fresh.preset);
+  const isThere = await hasCheckpoints(path);
+  if (isThere && !flags.resume) {
+    if (flags.out === undefined) {
+      return { path: await unusedRunDirectory(fresh.preset), settings: fresh, startedIn, changes: [] };
+    }
+    throw new Error(`${path} holds a run already: name another --out, or leave --no-resume away to go on with it`);
+  }
+  await checkNotLocked(path);
+  const command = isThere ? await recordedCommand(path) : undefined;
+  if (command === undefined) return { path, settings: fresh, startedIn, changes: [] };
+  const recorded = command.settings;
+  if (flags.preset !== undefined && flags.preset !== recorded.preset) {
+    throw new Error(`${path} is a run of preset ${recorded.preset}, not ${flags.preset}: name another --out`);
+  }
+  const known = { data: recorded.data, startedIn: command.startedIn };
+  const goesOn = flags.data === undefined || isSameData({ data: fresh.data }, known);
+  if (flags.out === undefined && !goesOn) {
+    throw new Error(`${path} is a run on ${recorded.data}, not ${fresh.data}: name another --out`);
+  }
+  const resolved = resolveSettings(flags, recorded);
+  const settings = goesOn ? { ...resolved, data: recorded.data } : resolved;
+  checkKeeps(path, recorded, settings, flags.discardEma ?? false);
+  return {
+    path,
+    settings,
+    startedIn: goesOn ? (command.startedIn ?? startedIn) : startedIn,
+    recorded,
+    changes: changesOf(recorded, settings),
+  };
+}
