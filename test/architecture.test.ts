@@ -9,7 +9,7 @@ import type { SourceFile } from "./support/imports.ts";
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   tensor: [],
   compiler: ["tensor"],
-  backend: ["tensor", "compiler"],
+  backend: ["tensor", "compiler", "config"],
   nn: ["tensor", "config"],
   models: ["nn", "tensor", "config"],
   diffusion: ["models", "nn", "tensor", "config", "compiler", "backend"],

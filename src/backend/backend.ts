@@ -10,6 +10,8 @@ export interface Backend {
   /** One line: why `auto` did not take a GPU. */
   readonly reason?: string | undefined;
   readonly precision: Precision;
+  /** Whether it takes no work any more, as it was closed or its device failed. */
+  readonly isClosed: boolean;
   /**
    * Compiles a graph. Variables that it names move to this device and stay there until a program of
    * another one needs them, which waits for those that were begun here.
@@ -32,7 +34,10 @@ export interface BackendOptions {
   readonly device?: "auto" | "webgpu" | "wasm" | undefined;
   /** What the webgpu backend computes in; no other takes `f16`. Default `f32`. */
   readonly precision?: Precision | undefined;
-  /** Threads of the wasm backend; all hardware threads unless given. In a page that is not cross-origin isolated, 1. */
+  /**
+   * Threads of the wasm backend, a whole number from 1 to 256 or as many as the hardware has. Default: `UNNOISE_THREADS`
+   * in Node if it is set, else all hardware threads; 1 in a page that is not cross-origin isolated.
+   */
   readonly threads?: number | undefined;
   /**
    * In a page: the address of `unnoise/worker`, the script that backends run in, where the page serves it itself; it may

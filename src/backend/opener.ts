@@ -14,6 +14,11 @@ export async function loadOpener(): Promise<Opener> {
     : import("./open.browser.ts");
 }
 
+/**
+ * Whether this is Node rather than a page. A page may have Node's `process`, as in Electron, and a test in Node may have
+ * a `document`, as of jsdom: only a page has a document and workers.
+ */
 export function isNode(): boolean {
-  return typeof process === "object" && process.versions?.node !== undefined;
+  const isPage = typeof document === "object" && typeof Worker === "function";
+  return !isPage && typeof process === "object" && process.versions?.node !== undefined;
 }

@@ -23,6 +23,10 @@ export class RecordingBackend implements Backend {
     this.#backend = backend;
   }
 
+  get isClosed(): boolean {
+    return this.#backend.isClosed;
+  }
+
   /** The runs since the last call. */
   takeRuns(): readonly RecordedRun[] {
     const runs = this.#runs;

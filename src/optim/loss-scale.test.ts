@@ -15,6 +15,7 @@ function scaled(): Backend {
     name: backend.name,
     description: backend.description,
     precision: "f16",
+    isClosed: false,
     load: (graph) => backend.load(graph),
     close: () => backend.close(),
   };

@@ -19,6 +19,10 @@ export class SmallBackend implements Backend {
     this.#limit = limit;
   }
 
+  get isClosed(): boolean {
+    return this.#backend.isClosed;
+  }
+
   async load(graph: Graph): Promise<Executable> {
     const largest = Math.max(...graph.inputs.map(({ shape }) => sizeOf(shape)));
     if (largest > this.#limit) throw new OutOfMemory(`${largest} elements do not fit`, 4 * largest);

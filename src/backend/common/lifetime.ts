@@ -9,6 +9,10 @@ export class Lifetime {
     this.#backend = backend;
   }
 
+  get isEnding(): boolean {
+    return this.#isEnding;
+  }
+
   /** @throws once the backend is being closed */
   check(): void {
     if (this.#isEnding) throw this.closed();

@@ -27,6 +27,10 @@ export class ReferenceBackend implements Backend {
     return new ReferenceBackend();
   }
 
+  get isClosed(): boolean {
+    return this.#lifetime.isEnding;
+  }
+
   async load(graph: Graph): Promise<Executable> {
     this.#lifetime.check();
     checkGraph(graph);

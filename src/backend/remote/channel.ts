@@ -44,6 +44,7 @@ export class Caller<F extends Functions<F>> {
   readonly #waiting = new Map<number, Waiting>();
   #calls = 0;
   #failure: Error | undefined;
+  #isDeviceLost = false;
 
   constructor(worker: WorkerLike) {
     this.#worker = worker;
@@ -52,6 +53,11 @@ export class Caller<F extends Functions<F>> {
       // An error event without a message: the worker's file could not be loaded.
       this.#fail(new Error(`worker: ${(event as Partial<ErrorEvent>).message ?? "its code could not be loaded"}`));
     });
+  }
+
+  /** Whether the worker ended, or what it works on did. */
+  get hasFailed(): boolean {
+    return this.#failure !== undefined || this.#isDeviceLost;
   }
 
   async call<Name extends keyof F & string>(
@@ -78,6 +84,7 @@ export class Caller<F extends Functions<F>> {
   #settle({ id, value, error }: Answer): void {
     const waiting = this.#waiting.get(id);
     this.#waiting.delete(id);
+    if (error?.isDeviceLost) this.#isDeviceLost = true;
     if (error === undefined) waiting?.resolve(value);
     else waiting?.reject(errorOf(error));
   }

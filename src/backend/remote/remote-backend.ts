@@ -57,6 +57,10 @@ export class RemoteBackend implements Backend {
     }
   }
 
+  get isClosed(): boolean {
+    return this.#lifetime.isEnding || this.#caller.hasFailed;
+  }
+
   async load(graph: Graph): Promise<Executable> {
     this.#lifetime.check();
     checkGraph(graph);

@@ -96,6 +96,10 @@ export class WasmBackend implements Backend {
     return new WasmBackend(heap, team, features, platform, options);
   }
 
+  get isClosed(): boolean {
+    return this.#lifetime.isEnding || this.#context.team.hasFailed;
+  }
+
   /** Bytes of memory that variables, programs and their workspace take. */
   get allocatedBytes(): number {
     return this.#context.heap.allocatedBytes;

@@ -32,7 +32,7 @@ export interface WebGpuOptions {
   /** Whether an adapter that computes on the CPU will do. Default true. */
   readonly allowSoftware?: boolean;
   /** Default f32. */
-  readonly precision?: Precision;
+  readonly precision?: Precision | undefined;
   /** Whether kernels are measured with several tiles when a program is compiled. Default false. */
   readonly tune?: boolean | undefined;
   /** Where it is kept which tiles were the fastest; what is found there is used. */
@@ -113,6 +113,10 @@ export class WebGpuBackend implements Backend {
         : chooseMatrixUnit(subgroupMatrixConfigs(device), precision, subgroupSize);
     const isRight = matrixUnit !== undefined && (await multipliesExactly(backendWith(matrixUnit, { precision })));
     return backendWith(isRight ? matrixUnit : undefined, options);
+  }
+
+  get isClosed(): boolean {
+    return this.#lifetime.isEnding || this.#context.device.isLost;
   }
 
   /** The device, for code that shares it. */

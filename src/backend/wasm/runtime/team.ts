@@ -27,6 +27,7 @@ export interface TeamWorker {
 export class Team {
   readonly #workers: readonly TeamWorker[];
   readonly #memory: WebAssembly.Memory;
+  #hasFailed = false;
 
   private constructor(workers: readonly TeamWorker[], memory: WebAssembly.Memory) {
     this.#workers = workers;
@@ -42,6 +43,11 @@ export class Team {
 
   get size(): number {
     return this.#workers.length;
+  }
+
+  /** Whether a worker ended by itself. */
+  get hasFailed(): boolean {
+    return this.#hasFailed;
   }
 
   async load(program: number, module: WebAssembly.Module): Promise<void> {
@@ -72,7 +78,12 @@ export class Team {
   }
 
   async #all(command: (thread: number) => Command): Promise<Answer[]> {
-    const answers = await Promise.all(this.#workers.map((worker, thread) => worker.send(command(thread))));
+    const sent = this.#workers.map((worker, thread) => worker.send(command(thread)));
+    const answers = await Promise.all(sent).catch((error: unknown) => {
+      // What a worker cannot do it says in its answer: this one gave none.
+      this.#hasFailed = true;
+      throw error;
+    });
     const failed = answers.filter((answer) => answer.error !== undefined);
     if (failed.length > 0) {
       new Int32Array(this.#memory.buffer)[ABORT_ADDRESS / 4] = 0;
