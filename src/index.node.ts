@@ -9,8 +9,8 @@ export type { DownloadProgress } from "./data/published/download.node.ts";
 export type { PublishedOptions, Split } from "./data/published/published.node.ts";
 export { idxPair } from "./data/idx.node.ts";
 export type { IdxPairOptions } from "./data/idx.node.ts";
-export { imageFolder } from "./data/image-folder.node.ts";
-export type { ImageFolderOptions } from "./data/image-folder.node.ts";
+export { imageFolder } from "./data/image-folder/image-folder.node.ts";
+export type { ImageFolder, ImageFolderOptions } from "./data/image-folder/image-folder.node.ts";
 
 // Runs
 export { RunDirectory, latestCheckpoint, openCheckpoint, readCheckpoint } from "./checkpoint/run-directory.node.ts";

@@ -68,6 +68,27 @@ export async function imageSize(path: string): Promise<ImageSize> {
   return (await openEncoded(path)).size;
 }
 
+/** Side of the small copy whose colours are judged, and how far the channels of a gray pixel may lie apart. */
+const PROBE_SIDE = 32;
+const GRAY_TOLERANCE = 10;
+
+/**
+ * Decodes an image and forgets its pixels: what is said of it then holds to its end.
+ *
+ * @returns its size, upright, and whether it is in colour, whatever its file could hold
+ * @throws Error of one line naming the file if it is missing, broken or no image that {@link decodeImage} reads.
+ */
+export async function probeImage(path: string): Promise<ImageSize & { readonly isColour: boolean }> {
+  const { width, height } = await imageSize(path);
+  const small = await decodeImage(path, { width: PROBE_SIDE, height: PROBE_SIDE, channels: 3 });
+  let isColour = false;
+  for (let at = 0; at < small.length && !isColour; at += 3) {
+    const [red, green, blue] = small.subarray(at, at + 3);
+    isColour = Math.max(red, green, blue) - Math.min(red, green, blue) > GRAY_TOLERANCE;
+  }
+  return { width, height, isColour };
+}
+
 interface ImageSize {
   readonly height: number;
   readonly width: number;

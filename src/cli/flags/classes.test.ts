@@ -14,6 +14,22 @@ describe("classes by name", () => {
     expect(classesNamed(text, names)).toEqual(expected);
   });
 
+  test("are compared in Unicode's normal form, on both sides", () => {
+    for (const [told, known] of [
+      ["caf\u00e9", "cafe\u0301"],
+      ["CAFE\u0301", "caf\u00e9"],
+      ["\u1112\u1161\u11ab", "\ud55c"],
+    ]) {
+      expect(classesNamed(told, ["tea", known])).toEqual([1]);
+    }
+  });
+
+  test("that differ only in their case are apart", () => {
+    const cases = ["Cat", "cat", "dog"];
+    expect(classesNamed("cat,Cat,DOG", cases)).toEqual([1, 0, 2]);
+    expect(() => classesNamed("CAT", cases)).toThrow('class "CAT" could be Cat or cat: write it as one of them');
+  });
+
   test("are names before they are numbers", () => {
     expect(classesNamed("1,0", ["1", "0"])).toEqual([0, 1]);
   });

@@ -4,7 +4,7 @@ import { nearestName } from "../../config/nearest-name.ts";
 const MOST_COLUMNS = 16;
 
 /**
- * The classes that a flag names, by their numbers: names (in any case) or numbers with commas between them, or `all`.
+ * The classes that a flag names, by their numbers: names (in any case that is not another name) or numbers with commas between them, or `all`.
  *
  * @param names what the model's classes are called, from 0
  * @throws Error listing the classes if there is no such class
@@ -39,13 +39,21 @@ function labelNamed(text: string, names: readonly string[]): number {
   throw new Error(`no class ${JSON.stringify(text.trim())}${hint} The classes are ${names.map(quoted).join(", ")}`);
 }
 
+/** Names are compared in Unicode's normal form, and by their case only where that tells classes apart. */
 function labelOf(text: string, names: readonly string[]): number | undefined {
-  const wanted = text.trim().toLowerCase();
-  const label = names.findIndex((name) => name.toLowerCase() === wanted);
-  if (label !== -1) return label;
+  const wanted = text.trim().normalize("NFC");
+  const normal = names.map((name) => name.normalize("NFC"));
+  const exact = normal.indexOf(wanted);
+  if (exact !== -1) return exact;
+  const alike = normal.flatMap((name, label) => (name.toLowerCase() === wanted.toLowerCase() ? [label] : []));
+  if (alike.length > 1) {
+    const choices = alike.map((label) => quoted(names[label])).join(" or ");
+    throw new Error(`class ${JSON.stringify(wanted)} could be ${choices}: write it as one of them`);
+  }
+  if (alike.length === 1) return alike[0];
   return /^\d+$/.test(wanted) && Number(wanted) < names.length ? Number(wanted) : undefined;
 }
 
 function quoted(name: string): string {
-  return /^[\w./-]+$/.test(name) ? name : JSON.stringify(name);
+  return /^[\p{L}\p{M}\p{N}_./-]+$/u.test(name) ? name : JSON.stringify(name);
 }

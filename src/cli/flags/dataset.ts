@@ -1,19 +1,30 @@
 import { existsSync } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { isAbsolute, join, relative, resolve } from "node:path";
+import { heightAndWidth } from "../../config/image-size.ts";
+import type { ImageSize } from "../../config/image-size.ts";
+import type { ImageFolder } from "../../data/image-folder/image-folder.node.ts";
 import type { ImageDataset } from "../../data/dataset.ts";
 import type { PublishedOptions, Split } from "../../data/published/published.node.ts";
 import { formatBytes } from "../output/format.ts";
+import { folderReport } from "./folder-report.ts";
 
 export interface DataSettings {
   /** fashion-mnist, mnist, cifar10, or a path. */
   readonly data: string;
-  readonly imageSize: number;
-  readonly channels: number;
   /** The directory that a relative path starts from; the present one without it. */
   readonly startedIn?: string | undefined;
-  /** Of a published dataset; "train" by default. */
+  /** Of a directory's images; chosen from them by default, as are the channels. */
+  readonly imageSize?: ImageSize | undefined;
+  readonly channels?: number | undefined;
+  /** Of a published dataset, or of a directory that has a train/ and a test/; "train" by default. */
   readonly split?: Split;
+  /** Whether a directory's subdirectories are classes, true by default. */
+  readonly classes?: boolean;
+  /** Leaves out images that cannot be read. Where it is given, a flag --skip-broken decides it. */
+  readonly skipBroken?: boolean;
+  /** What the sides of images must be divisible by, where their size is chosen. */
+  readonly sizeMultiple?: number;
 }
 
 type Open = (options: PublishedOptions) => Promise<ImageDataset>;
@@ -50,26 +61,64 @@ export function isSameData(a: Pick<DataSettings, "data" | "startedIn">, b: typeo
 
 /** Opens what --data names: a published dataset, a directory of images, of an IDX pair or of CIFAR-10, or an IDX file. */
 export async function openData(settings: DataSettings, say: (line: string) => void): Promise<ImageDataset> {
-  const { imageSize, channels, split } = settings;
+  const { split } = settings;
   if (isPublished(settings.data)) {
     const open = await published[settings.data]();
     return open({ split, onProgress: downloadNotes(say) });
   }
   const data = dataPath(settings);
-  const status = await stat(data).catch(() => undefined);
-  if (status === undefined) {
+  const kind = await dataKind(data);
+  if (kind === undefined) {
     throw new Error(`--data must be ${publishedNames.join(", ")}, or a path that exists, got ${data}`);
   }
+  if (kind === "images") return openFolder(settings, say);
+  if (kind === "cifar10") {
+    const { cifar10 } = await import("../../data/published/cifar10.node.ts");
+    return cifar10({ directory: data, split });
+  }
   const { idxPair } = await import("../../data/idx.node.ts");
-  if (!status.isDirectory()) return idxPair({ images: data });
-  const pair = await findIdxPair(data);
-  if (pair !== undefined) return idxPair({ ...pair, name: data });
-  const { cifar10, hasCifar10 } = await import("../../data/published/cifar10.node.ts");
-  if (hasCifar10(data)) return cifar10({ directory: data, split });
-  const { imageFolder } = await import("../../data/image-folder.node.ts");
-  const images = await imageFolder({ directory: data, width: imageSize, height: imageSize, channels });
-  // A run knows it by the same name wherever it goes on.
-  return { ...images, name: settings.data };
+  const pair = kind === "idxPair" ? await findIdxPair(data) : undefined;
+  return pair === undefined ? idxPair({ images: data }) : idxPair({ ...pair, name: data });
+}
+
+/** Whether --data names a directory of images. */
+export async function isImageFolder(data: string): Promise<boolean> {
+  return !isPublished(data) && (await dataKind(data)) === "images";
+}
+
+/** What is at a path; undefined if nothing is. */
+async function dataKind(path: string): Promise<"idxFile" | "idxPair" | "cifar10" | "images" | undefined> {
+  const status = await stat(path).catch(() => undefined);
+  if (status === undefined) return undefined;
+  if (!status.isDirectory()) return "idxFile";
+  if ((await findIdxPair(path)) !== undefined) return "idxPair";
+  const { hasCifar10 } = await import("../../data/published/cifar10.node.ts");
+  return hasCifar10(path) ? "cifar10" : "images";
+}
+
+async function openFolder(settings: DataSettings, say: (line: string) => void): Promise<ImageFolder> {
+  const { imageSize, channels, split, classes, skipBroken, sizeMultiple } = settings;
+  const { BrokenImages, imageFolder } = await import("../../data/image-folder/image-folder.node.ts");
+  const [height, width] = imageSize === undefined ? [] : heightAndWidth(imageSize);
+  try {
+    const options = {
+      directory: dataPath(settings),
+      width,
+      height,
+      channels,
+      split,
+      classes,
+      skipBroken,
+      sizeMultiple,
+    };
+    const folder = await imageFolder({ ...options, log: say });
+    for (const line of folderReport(folder)) say(line);
+    // A run knows it by the same name wherever it goes on.
+    return { ...folder, name: settings.data };
+  } catch (error) {
+    if (!(error instanceof BrokenImages) || skipBroken !== false) throw error;
+    throw new Error(`${error.message}; --skip-broken leaves them out`, { cause: error });
+  }
 }
 
 /** The IDX files of a directory, those of the training split if there are several. */

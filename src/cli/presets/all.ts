@@ -4,6 +4,7 @@ import { fashionMnistClassesPreset } from "./fashion-mnist-classes.ts";
 import { fashionMnistNoisyClassifierPreset } from "./fashion-mnist-noisy-classifier.ts";
 import { fashionMnistPreset } from "./fashion-mnist.ts";
 import { imageFolderPreset } from "./image-folder.ts";
+import { photosPreset } from "./photos.ts";
 import type { Preset } from "./preset.ts";
 
 /** The first is the default. */
@@ -13,6 +14,7 @@ export const presets: readonly Preset[] = [
   fashionMnistNoisyClassifierPreset,
   annotatedPreset,
   cifar10Preset,
+  photosPreset,
   imageFolderPreset,
 ];
 

@@ -2,7 +2,8 @@ import * as z from "zod/mini";
 import { betaScheduleNames } from "../../diffusion/process/schedules.ts";
 import { elucidatedSettings, gaussianSettings } from "../../checkpoint/diffusion-config.ts";
 import { modelConfig } from "../../models/registry.ts";
-import { oneOf, options, wholeNumber, withDefault } from "../../config/rules.ts";
+import { imageSizeRule } from "../../config/image-size.ts";
+import { flag, oneOf, options, wholeNumber, withDefault } from "../../config/rules.ts";
 import { trainingSettings } from "../../config/training-settings.ts";
 
 const [firstSchedule, ...otherSchedules] = betaScheduleNames;
@@ -18,10 +19,14 @@ export const runSettings = options({
   preset: z.string(),
   /** fashion-mnist, mnist, cifar10, or a path. */
   data: z.string(),
-  /** Height and width of the images of a directory. */
-  imageSize: withDefault(wholeNumber(1), 28),
+  /** Height and width of the images of a directory; without it they are chosen from the images, as are the channels. */
+  imageSize: z.optional(imageSizeRule),
   /** Channels of the images of a directory. */
-  channels: withDefault(wholeNumber(1, 3), 1),
+  channels: z.optional(wholeNumber(1, 3)),
+  /** Whether a directory's subdirectories are classes. */
+  classes: withDefault(flag(), true),
+  /** Whether images that cannot be read are left out. */
+  skipBroken: withDefault(flag(), false),
   model: modelSettings,
   diffusion: z.discriminatedUnion("kind", [
     options({

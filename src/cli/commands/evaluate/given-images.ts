@@ -20,7 +20,7 @@ export async function givenImages(path: string, dataset: ImageDataset): Promise<
     throw new Error(`--images must be a directory of images or an IDX file that exists, got ${path}`);
   }
   if (status.isDirectory()) {
-    const { imageFolder } = await import("../../../data/image-folder.node.ts");
+    const { imageFolder } = await import("../../../data/image-folder/image-folder.node.ts");
     return { path, images: await datasetImages(await imageFolder({ directory: path, height, width, channels })) };
   }
   const { idxPair } = await import("../../../data/idx.node.ts");

@@ -14,7 +14,7 @@ export async function openReferenceData(
   say: (line: string) => void,
 ): Promise<ImageDataset> {
   const shape = found?.checkpoint.config.dataset;
-  const imageSize = shape?.height ?? 28;
+  const imageSize = shape ? ([shape.height, shape.width] as const) : 28;
   const settings = { data, imageSize, channels: shape?.channels ?? 1, split };
   const dataset = await openData(
     data === undefined ? { ...settings, ...(await learnedFrom(found)) } : { ...settings, data },
@@ -30,10 +30,13 @@ export async function openReferenceData(
 }
 
 /** What a run's config.json says, or the name of the dataset in the checkpoint. */
-async function learnedFrom(found: LatestCheckpoint | undefined): Promise<Pick<DataSettings, "data" | "startedIn">> {
+async function learnedFrom(found: LatestCheckpoint | undefined): Promise<DataSettings> {
   if (found === undefined) throw new Error("--images needs a dataset to compare with: name one with --data");
   const recorded = await recordedCommand(dirname(dirname(found.path)));
-  if (recorded !== undefined) return { data: recorded.settings.data, startedIn: recorded.startedIn };
+  if (recorded !== undefined) {
+    const { data, classes, skipBroken } = recorded.settings;
+    return { data, classes, ...(skipBroken && { skipBroken }), startedIn: recorded.startedIn };
+  }
   const { name } = found.checkpoint.config.dataset;
   const [data] = name.split(" ");
   if (isPublished(data)) return { data };

@@ -2,6 +2,7 @@ import type { Diffusion } from "../../../diffusion/diffusion.ts";
 import { formatSummary, summary } from "../../../models/summary.ts";
 import type { DiffusionConfig } from "../../../checkpoint/diffusion-config.ts";
 import { diffusionFromCheckpoint } from "../../../checkpoint/from-checkpoint.ts";
+import { heightAndWidth } from "../../../config/image-size.ts";
 import { check } from "../../../config/rules.ts";
 import { openCheckpoint } from "../../../checkpoint/run-directory.node.ts";
 import type { TrainingSettings } from "../../../config/training-settings.ts";
@@ -94,17 +95,17 @@ function fromPreset(name: string): Subject {
   const preset = presetNamed(name);
   const settings = check(runSettings, { preset: preset.name, ...preset.settings }, "preset");
   const diffusion = diffusionOf(settings);
-  const { training, imageSize } = settings;
+  const { training, imageSize = 28, channels = 1 } = settings;
   return {
     title: `preset ${preset.name}: ${preset.summary}`,
     facts: [
       diffusionFact(settings.diffusion),
       `optimizer  Adam, learning rate ${training.learningRate} (${training.learningRateSchedule})`,
     ],
-    model: modelOf(settings, settings.channels),
+    model: modelOf(settings, channels),
     diffusion,
     training,
-    imageSize: [imageSize, imageSize],
+    imageSize: heightAndWidth(imageSize),
   };
 }
 

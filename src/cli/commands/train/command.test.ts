@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm, utimes, writeFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { Workspace, expectOneLine, tinyTraining } from "../../../../test/support/workspace.ts";
 import type { WrongLine } from "../../../../test/support/workspace.ts";
@@ -31,6 +31,20 @@ const wrong: WrongLine[] = [
     /steps must be a whole number from 1 to 10, got 40/,
   ],
 ];
+
+/** Writes red pictures of one letter's name each; returns the file. */
+async function picturesIn(directory: string, names: string, size = { width: 8, height: 8 }): Promise<Uint8Array> {
+  const sharp = await loadSharp();
+  await mkdir(workspace.file(directory), { recursive: true });
+  const picture = await sharp({ create: { ...size, channels: 3, background: "red" } })
+    .png()
+    .toBuffer();
+  for (const name of names) {
+    await writeFile(workspace.file(directory, `${name}.png`), picture);
+    await utimes(workspace.file(directory, `${name}.png`), 1e9, 1e9);
+  }
+  return picture;
+}
 
 describe("unnoise train", { timeout: 60_000 }, () => {
   test.for(wrong)("answers `unnoise %s` with exit code %i and one line", async (line) => {
@@ -74,19 +88,34 @@ describe("unnoise train", { timeout: 60_000 }, () => {
     expect(likelihood.stderr).toBe("unnoise: --nll: needs a model with timesteps, this one is of edm\n");
   });
 
-  test("keeps what it learned up to a broken image, and goes on without it", async () => {
-    const sharp = await loadSharp();
-    await mkdir(workspace.file("pictures"));
-    const picture = await sharp({ create: { width: 8, height: 8, channels: 3, background: "red" } })
-      .png()
-      .toBuffer();
-    for (const name of "abcdefgh") await writeFile(workspace.file("pictures", `${name}.png`), picture);
-    // The order of a seed's first epoch is fixed: a comes in the second batch.
-    await writeFile(workspace.file("pictures", "a.png"), picture.subarray(0, 40));
+  test("names all broken images at the start, and leaves them out if asked to", async () => {
+    const whole = await picturesIn("some-broken", "abcdef");
+    for (const name of "gh") await writeFile(workspace.file("some-broken", `${name}.png`), whole.subarray(0, 40));
+    const command = ["train", tinyTraining, "--data some-broken --image-size 8 --steps 1 --samples 1 --out mended"];
+    const broken = await workspace.unnoise(...command);
+    expect(broken.stderr).toMatch(
+      /^unnoise: some-broken: 2 images cannot be read: some-broken\/g.png: [^;]+; some-broken\/h.png: [^;]+; --skip-broken leaves them out\n$/,
+    );
+    expect(existsSync(workspace.file("mended"))).toBe(false);
+    const { stderr, stdout } = await workspace.unnoise(...command, "--skip-broken");
+    expect(stderr).toBe("");
+    expect(stdout).toContain(
+      "some-broken: 6 images of 8 x 8 pixels\nsome-broken: left out g.png, h.png (cannot decode",
+    );
+  });
+
+  test("keeps what it learned up to an image that breaks, and goes on without it", async () => {
+    const picture = await picturesIn("pictures", "abcdefgh");
     const settings = "--image-size 8 --steps 4 --save-every 100 --sample-every 0 --samples 1 --out pictured";
     const command = ["train", tinyTraining, "--data pictures", settings];
+    expect((await workspace.unnoise(...command, "--steps 1 --out looked-at")).stderr).toBe("");
+    // Of the same length and date, so that the start trusts it. In the first epoch of this seed, a is in the second batch.
+    await writeFile(workspace.file("pictures", "a.png"), new Uint8Array(picture.length));
+    await utimes(workspace.file("pictures", "a.png"), 1e9, 1e9);
     const broken = await workspace.unnoise(...command);
-    expect(broken.stderr).toMatch(/^unnoise: pictures\/a.png: cannot decode this image: [^\n]*\n$/);
+    expect(broken.stderr).toBe(
+      "unnoise: pictures: 1 image cannot be read: pictures/a.png: not an image, but nothing but zeros\n",
+    );
     expect(broken.code).toBe(1);
     expect(broken.stdout).toContain("Stopped at step 1 with a checkpoint in pictured.\n");
     await rm(workspace.file("pictures", "a.png"));
@@ -94,6 +123,46 @@ describe("unnoise train", { timeout: 60_000 }, () => {
     expect(mended.stderr).toBe("");
     expect(mended.stdout).toContain("pictures has 7 images, 8 at the checkpoint: the next epoch begins\n");
     expect(await workspace.losses("pictured")).toHaveLength(4);
+  });
+
+  test("chooses size, colour and classes from a directory of images, and says so", async () => {
+    for (const name of ["cat", "dog"]) await picturesIn(`animals/${name}`, "abcd", { width: 24, height: 16 });
+    await mkdir(workspace.file("animals/.cache"));
+    const command = [tinyTraining.replace("ramps-idx3-ubyte", "animals"), "--steps 1 --samples 2 --out chosen"];
+    const { stderr, stdout } = await workspace.unnoise("train", ...command);
+    expect(stderr).toBe("");
+    expect(stdout).toContain("animals: 8 images of 24 x 16 pixels\nanimals: 2 classes: cat (4), dog (4)\n");
+    expect(stdout).toContain("animals: left out .cache (hidden)\n");
+    expect(stdout).toContain(
+      "chosen by the images: 24 x 16 pixels, in colour, 2 classes (--image-size, --channels, --no-classes change that)",
+    );
+    expect(stdout).toContain("preset photos");
+    // Non-square images all the way.
+    const drawn = await workspace.unnoise(
+      "sample",
+      "--checkpoint chosen --device reference -n 1 --class dog --no-grid --out one",
+    );
+    expect(drawn.stderr).toBe("");
+    expect(await workspace.pictureSize("one", "0.png")).toMatchObject({ width: 24, height: 16 });
+    const further = await workspace.unnoise("train", ...command, "--steps 2");
+    expect(further.stderr).toBe("");
+    expect(further.stdout).toContain("going on from step 1");
+  });
+
+  test("takes a size that is not square, and no classes, where it is told to", async () => {
+    for (const name of ["cat", "dog"]) await picturesIn(`beasts/${name}`, "abcd");
+    const command = [tinyTraining.replace("ramps-idx3-ubyte", "beasts"), "--steps 1 --samples 1 --no-classes"];
+    const { stderr, stdout } = await workspace.unnoise(
+      "train",
+      ...command,
+      "--image-size 12x8 --channels 1 --out wide",
+    );
+    expect(stderr).toBe("");
+    expect(stdout).not.toContain("classes");
+    expect(stdout).not.toContain("chosen");
+    expect(stdout).toContain("data    beasts: 8 images of 12 x 8");
+    const odd = await workspace.unnoise("train", ...command, "--image-size 9x8 --out odd");
+    expect(odd.stderr).toBe("unnoise: --image-size: both sides must be divisible by 2 for --dim-mults, got 9x8\n");
   });
 
   test("stops in one line when training diverges, and keeps the checkpoint before", async () => {

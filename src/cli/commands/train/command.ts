@@ -6,6 +6,7 @@ import type { DeviceFlags } from "../../flags/device.ts";
 import { presets } from "../../presets/all.ts";
 import { print } from "../../output/print.ts";
 import { RUNS_DIRECTORY } from "../../runs/runs.ts";
+import { fitToData, sizeMultiple } from "./fit-to-data.ts";
 import { addSettingFlags } from "./flags.ts";
 import { planRun } from "./plan.ts";
 import type { PlanFlags } from "./plan.ts";
@@ -14,7 +15,8 @@ const EXAMPLES = `
 Examples:
   $ unnoise train
   $ unnoise train --preset annotated
-  $ unnoise train --data photos/ --image-size 32 --channels 3 --out runs/photos
+  $ unnoise train --data photos/                      your own images, small, in about ten minutes
+  $ unnoise train --data photos/ --image-size 48x32 --no-classes --out runs/wide
   $ unnoise train --steps 5000 --batch-size 32 --lr 1e-3 --out runs/longer
 
 A run goes on from its last checkpoint: give the same command again, or only --out. Flags that
@@ -49,12 +51,10 @@ async function train(flags: TrainFlags): Promise<void> {
   const voice = { say: print };
   const say = (line: string): void => voice.say(line);
   const open = () => openDevice(flags, say);
+  const data = { ...plan.settings, startedIn: plan.startedIn, sizeMultiple: sizeMultiple(plan.settings) };
   // None of the three waits for another, and data are unpacked on a thread of their own.
-  const [dataset, backend, { trainRun }] = await Promise.all([
-    openData({ ...plan.settings, startedIn: plan.startedIn }, say),
-    open(),
-    import("./run.ts"),
-  ]);
-  const trainOn = (device: Backend) => trainRun(plan, dataset, device, voice);
+  const [dataset, backend, { trainRun }] = await Promise.all([openData(data, say), open(), import("./run.ts")]);
+  const settings = plan.recorded === undefined ? fitToData(plan.settings, dataset, flags, say) : plan.settings;
+  const trainOn = (device: Backend) => trainRun({ ...plan, settings }, dataset, device, voice);
   process.exitCode = await withSpareDevice(backend, open, say, trainOn);
 }

@@ -1,9 +1,10 @@
-import { Option } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 import type { Command } from "commander";
 import type * as z from "zod/mini";
 import { varianceTypes } from "../../../diffusion/denoiser.ts";
 import { lossTypes } from "../../../diffusion/objectives/loss-type.ts";
 import { betaScheduleNames } from "../../../diffusion/process/schedules.ts";
+import type { ImageSize } from "../../../config/image-size.ts";
 import { check, wholeNumber } from "../../../config/rules.ts";
 import { elucidatedSettings, gaussianSettings } from "../../../checkpoint/diffusion-config.ts";
 import { trainingSettings } from "../../../config/training-settings.ts";
@@ -14,6 +15,15 @@ import { numberFlag, numbersFlag } from "../../flags/flags.ts";
 import { defaultPreset, presetNamed } from "../../presets/all.ts";
 import { runSettings } from "../../runs/run-settings.ts";
 import type { RunSettings } from "../../runs/run-settings.ts";
+
+/** "48x32" or "32" as the settings have it, height first. */
+function readImageSize(text: string): ImageSize {
+  const sides = /^(\d+)(?:x(\d+))?$/i.exec(text.trim());
+  const [width, height = width] = sides?.slice(1).flatMap((side) => (side === undefined ? [] : Number(side))) ?? [];
+  const isWhole = [width, height].every((side) => Number.isSafeInteger(side) && side > 0);
+  if (!isWhole) throw new InvalidArgumentError("It must be a whole number of at least 1, or two of them as in 48x32");
+  return width === height ? width : [height, width];
+}
 
 /** What a setting of a run is on the command line. */
 export interface SettingFlag {
@@ -53,13 +63,22 @@ const groups: Readonly<Record<string, readonly SettingFlag[]>> = {
       "data",
       "fashion-mnist, mnist, cifar10, an IDX file, or a directory of IDX files or of images",
     ),
-    number("--image-size <n>", "imageSize", "side that a directory's images are scaled and cut to", count),
+    {
+      path: "imageSize",
+      option: new Option(
+        "--image-size <size>",
+        "side, or width x height as in 48x32, that a directory's images are scaled and cut to (default: by the images)",
+      ).argParser(readImageSize),
+    },
     number(
       "--channels <n>",
       "channels",
-      "1 to read a directory's images in gray, 3 in colour",
-      runSettings.shape.channels,
+      "1 to read a directory's images in gray, 3 in colour (default: by the images)",
+      wholeNumber(1, 3),
     ),
+    word("--classes", "classes", "take a directory's subdirectories for classes that the model is told (default)"),
+    word("--no-classes", "classes", "take them for nothing"),
+    word("--skip-broken", "skipBroken", "leave out images of a directory that cannot be read"),
     word("--flip", "training.randomHorizontalFlip", "mirror half of the images, picked at random"),
     word("--no-flip", "training.randomHorizontalFlip", "leave all images as they are"),
   ],

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { checkNotLocked } from "../../../checkpoint/run-lock.node.ts";
-import { isSameData } from "../../flags/dataset.ts";
+import { isImageFolder, isSameData } from "../../flags/dataset.ts";
+import { photosPreset } from "../../presets/photos.ts";
 import { RUNS_DIRECTORY, hasCheckpoints, recordedCommand, unusedRunDirectory } from "../../runs/runs.ts";
 import type { RunSettings } from "../../runs/run-settings.ts";
 import { changesOf, checkKeeps } from "./changes.ts";
@@ -28,7 +29,7 @@ export interface PlanFlags extends FlagValues {
 
 /** @throws Error of one line if what is there is another run than the flags ask for, or in use */
 export async function planRun(flags: PlanFlags): Promise<PlannedRun> {
-  const fresh = resolveSettings(flags);
+  const fresh = resolveSettings(await withPreset(flags));
   const startedIn = process.cwd();
   const path = flags.out ?? join(RUNS_DIRECTORY, fresh.preset);
   const isThere = await hasCheckpoints(path);
@@ -60,4 +61,11 @@ export async function planRun(flags: PlanFlags): Promise<PlannedRun> {
     recorded,
     changes: changesOf(recorded, settings),
   };
+}
+
+/** Images of a directory have a preset of their own. */
+async function withPreset(flags: PlanFlags): Promise<PlanFlags> {
+  const { preset, data } = flags;
+  if (preset !== undefined || typeof data !== "string" || !(await isImageFolder(data))) return flags;
+  return { ...flags, preset: photosPreset.name };
 }

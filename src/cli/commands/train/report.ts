@@ -16,7 +16,7 @@ export function introduce(run: TrainingRun, startStep: number): void {
   const { path, settings, directory, dataset, backend, trainer, changes } = run;
   const { name, length, height, width, source } = dataset;
   print(`run     ${path}, preset ${settings.preset}`);
-  print(`data    ${name}: ${formatCount(length)} images of ${height} x ${width} from ${source}`);
+  print(`data    ${name}: ${formatCount(length)} images of ${width} x ${height} from ${source}`);
   const { title } = architectureNamed(trainer.model.architecture);
   print(`model   ${title} of ${formatCount(trainer.model.parameterCount())} parameters`);
   print(`device  ${describeDevice(backend)}`);

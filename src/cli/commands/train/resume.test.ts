@@ -44,9 +44,11 @@ describe("a run that unnoise train goes on with", { timeout: 60_000 }, () => {
 
   test("keeps runs on other data apart", async () => {
     await workspace.unnoise("train", tinyTraining, "--steps 1 --sample-every 0 --out runs/fashion-mnist");
-    const other = await workspace.unnoise("train", "--data . --steps 1");
+    const other = await workspace.unnoise("train", "--data mnist --steps 1");
     await rm(workspace.file("runs"), { recursive: true });
-    expect(other.stderr).toBe("unnoise: runs/fashion-mnist is a run on ramps-idx3-ubyte, not .: name another --out\n");
+    expect(other.stderr).toBe(
+      "unnoise: runs/fashion-mnist is a run on ramps-idx3-ubyte, not mnist: name another --out\n",
+    );
   });
 
   test("stops at Ctrl-C with a checkpoint, and the same command gives what one run would have given", async () => {
