@@ -5,6 +5,11 @@ export { Unet } from "./models/unet/unet.ts";
 export type { UnetOptions } from "./models/unet/options.ts";
 export { UnetClassifier } from "./models/unet/classifier.ts";
 export type { UnetClassifierOptions } from "./models/unet/classifier.ts";
+export { AdmUnet } from "./models/adm/adm-unet.ts";
+export type { AdmUnetOptions, CompleteAdmUnetOptions } from "./models/adm/options.ts";
+export { DiT } from "./models/dit/dit.ts";
+export { ditSizes } from "./models/dit/options.ts";
+export type { DiTOptions } from "./models/dit/options.ts";
 export { architectureNames, cloneModel, modelLike, newModel, registerModel } from "./models/registry.ts";
 export type { Architecture, ModelConfig } from "./models/registry.ts";
 export { classCondition } from "./models/conditions/classes.ts";
@@ -18,19 +23,30 @@ export type { ConditionDeclaration, ConditionDeclarations, Conditions } from "./
 export { Module } from "./nn/module.ts";
 export type { Layer } from "./nn/module.ts";
 export { GELU, SiLU } from "./nn/activations.ts";
+export type { GELUOptions } from "./nn/activations.ts";
 export { Attention, CrossAttention, LinearAttention } from "./nn/attention.ts";
 export type { AttentionOptions, CrossAttentionOptions } from "./nn/attention.ts";
 export { Embedding } from "./nn/embedding.ts";
+export type { EmbeddingOptions } from "./nn/embedding.ts";
 export { Conv2d, WeightStandardizedConv2d } from "./nn/conv2d.ts";
 export type { Conv2dLayerOptions, WeightStandardization, WeightStandardizedConv2dOptions } from "./nn/conv2d.ts";
 export { GroupNorm, PreNorm } from "./nn/group-norm.ts";
-export { Random } from "./nn/init.ts";
+export { Random, fanInUniform, normal, standardNormal, xavierUniform, zeros } from "./nn/init.ts";
+export type { Initializer } from "./nn/init.ts";
+export { LayerNorm } from "./nn/layer-norm.ts";
+export type { LayerNormOptions } from "./nn/layer-norm.ts";
 export { Linear } from "./nn/linear.ts";
 export type { LinearOptions } from "./nn/linear.ts";
-export { SinusoidalPositionEmbeddings } from "./nn/position-embeddings.ts";
+export { Mlp } from "./nn/mlp.ts";
+export type { MlpOptions } from "./nn/mlp.ts";
+export { PointwiseConv1d } from "./nn/pointwise-conv1d.ts";
+export { SinusoidalPositionEmbeddings, timestepEmbedding } from "./nn/position-embeddings.ts";
 export { Downsample, Upsample } from "./nn/resample.ts";
 export { Block, ResnetBlock } from "./nn/resnet-block.ts";
 export type { BlockOptions, ResnetBlockOptions } from "./nn/resnet-block.ts";
+export { mergeHeads, scaledDotProduct } from "./nn/scaled-dot-product.ts";
+export { SelfAttention } from "./nn/self-attention.ts";
+export type { SelfAttentionOptions } from "./nn/self-attention.ts";
 export { Residual, Sequential } from "./nn/sequential.ts";
 export { formatSummary, summary } from "./models/summary.ts";
 export type { LayerSummary, ModelSummary } from "./models/summary.ts";
@@ -152,9 +168,11 @@ export type { ImageBatch, Picture } from "./io/pixels.ts";
 export { Tensor, concatenate, dotGeneral, full, iota, literal, scalar, scatterAdd, valueOf } from "./tensor/tensor.ts";
 export type { DotDimensions, TensorLike } from "./tensor/tensor.ts";
 export {
+  averagePool,
   conv2d,
   crossEntropyLoss,
   gelu,
+  geluTanh,
   huber,
   huberLoss,
   l1Loss,
@@ -165,8 +183,8 @@ export {
   upsampleNearest,
 } from "./tensor/functions.ts";
 export type { Conv2dOptions } from "./tensor/functions.ts";
-export { groupNorm } from "./tensor/norm.ts";
-export type { GroupNormOptions } from "./tensor/norm.ts";
+export { groupNorm, layerNorm } from "./tensor/norm.ts";
+export type { GroupNormOptions, LayerNormParameters } from "./tensor/norm.ts";
 export { grad } from "./tensor/grad.ts";
 export { RandomStream } from "./tensor/random.ts";
 export { Variable } from "./tensor/variable.ts";

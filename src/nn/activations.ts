@@ -1,4 +1,4 @@
-import { gelu, silu } from "../tensor/functions.ts";
+import { gelu, geluTanh, silu } from "../tensor/functions.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
 
@@ -9,9 +9,21 @@ export class SiLU extends Module {
   }
 }
 
-/** x * Phi(x) with the exact normal distribution function Phi (Hendrycks & Gimpel 2016, 1606.08415). Any shape. */
+export interface GELUOptions {
+  /** Default `none`; `tanh` is the approximation that GPT-2 and Vision Transformers of diffusion use. */
+  readonly approximate?: "none" | "tanh";
+}
+
+/** x * Phi(x) with the normal distribution function Phi (Hendrycks & Gimpel 2016, 1606.08415). Any shape. */
 export class GELU extends Module {
+  readonly approximate: "none" | "tanh";
+
+  constructor({ approximate = "none" }: GELUOptions = {}) {
+    super();
+    this.approximate = approximate;
+  }
+
   forward(x: Tensor): Tensor {
-    return gelu(x);
+    return this.approximate === "tanh" ? geluTanh(x) : gelu(x);
   }
 }

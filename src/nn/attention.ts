@@ -6,11 +6,9 @@ import { GroupNorm } from "./group-norm.ts";
 import { Random } from "./init.ts";
 import { Linear } from "./linear.ts";
 import { Module } from "./module.ts";
+import { mergeHeads, scaledDotProduct } from "./scaled-dot-product.ts";
 import { Sequential } from "./sequential.ts";
 import { requireWhole } from "./validate.ts";
-
-/** Similarity to what is not looked at: its exponential is 0. */
-const MASKED = -1e9;
 
 export interface AttentionOptions {
   /** Default 4. */
@@ -177,25 +175,6 @@ function unnormalizedSoftmax(k: Tensor): { weights: Tensor; total: Tensor } {
   return { weights, total: weights.sum(1) };
 }
 
-/**
- * softmax(q k^T / sqrt(dimHead)) v per head. q is [batch, pixels, heads, dimHead], k and v have a length of their own.
- *
- * @param mask bool [batch, length]: false where a key is not looked at
- * @returns [batch, heads, pixels, dimHead]
- */
-function scaledDotProduct(q: Tensor, k: Tensor, v: Tensor, mask?: Tensor): Tensor {
-  const dimHead = q.shape[3];
-  const similarity = dotGeneral(q.multiply(dimHead ** -0.5), k, {
-    lhsBatch: [0, 2],
-    rhsBatch: [0, 2],
-    lhsContract: [3],
-    rhsContract: [3],
-  });
-  const [batch, length] = k.shape;
-  const seen = mask ? mask.reshape([batch, 1, 1, length]).select(similarity, MASKED) : similarity;
-  return dotGeneral(softmax(seen), v, { lhsBatch: [0, 1], rhsBatch: [0, 2], lhsContract: [3], rhsContract: [1] });
-}
-
 /** [batch, height, width, 3 * heads * dimHead] to q, k and v, each [batch, pixels, heads, dimHead]. */
 function splitHeads(qkv: Tensor, heads: number, dimHead: number): Tensor[] {
   const [batch, height, width] = qkv.shape;
@@ -206,5 +185,5 @@ function splitHeads(qkv: Tensor, heads: number, dimHead: number): Tensor[] {
 /** [batch, heads, pixels, dimHead] to [batch, height, width, heads * dimHead], with the size of `like`. */
 function joinHeads(out: Tensor, like: Tensor): Tensor {
   const [batch, height, width] = like.shape;
-  return out.transpose([0, 2, 1, 3]).reshape([batch, height, width, out.shape[1] * out.shape[3]]);
+  return mergeHeads(out).reshape([batch, height, width, -1]);
 }

@@ -3,6 +3,7 @@ import { valueOf } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Variable } from "../tensor/variable.ts";
 import { Random, fanInUniform } from "./init.ts";
+import type { Initializer } from "./init.ts";
 import { Module } from "./module.ts";
 import { requireImages, requireWhole } from "./validate.ts";
 
@@ -13,6 +14,10 @@ export interface Conv2dLayerOptions {
   readonly padding?: number;
   /** Default true. */
   readonly bias?: boolean;
+  /** How `weight` starts; default uniform in ±1 / sqrt(inChannels kernelSize^2). */
+  readonly weightInit?: Initializer;
+  /** How `bias` starts; default as `weight`. */
+  readonly biasInit?: Initializer;
   readonly random?: Random;
 }
 
@@ -20,8 +25,7 @@ export interface Conv2dLayerOptions {
  * Convolution of images [batch, height, width, inChannels] with square filters, to
  * [batch, out height, out width, outChannels] where out = floor((in + 2 padding - kernelSize) / stride) + 1.
  *
- * `weight` is [outChannels, inChannels, kernelSize, kernelSize], `bias` [outChannels]; both start uniform in
- * ±1 / sqrt(inChannels kernelSize^2).
+ * `weight` is [outChannels, inChannels, kernelSize, kernelSize], `bias` [outChannels].
  */
 export class Conv2d extends Module {
   readonly weight: Variable;
@@ -34,9 +38,10 @@ export class Conv2d extends Module {
     const { stride = 1, padding = 0, bias = true, random = new Random() } = options;
     requireWhole("Conv2d", { inChannels, outChannels, kernelSize, stride });
     requireWhole("Conv2d", { padding }, 0);
-    const fanIn = inChannels * kernelSize * kernelSize;
-    this.weight = fanInUniform("weight", [outChannels, inChannels, kernelSize, kernelSize], fanIn, random);
-    this.bias = bias ? fanInUniform("bias", [outChannels], fanIn, random) : undefined;
+    const usual = fanInUniform(inChannels * kernelSize * kernelSize);
+    const { weightInit = usual, biasInit = usual } = options;
+    this.weight = weightInit("weight", [outChannels, inChannels, kernelSize, kernelSize], random);
+    this.bias = bias ? biasInit("bias", [outChannels], random) : undefined;
     this.stride = stride;
     this.padding = padding;
   }

@@ -2,17 +2,25 @@ import { valueOf } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Variable } from "../tensor/variable.ts";
 import { Random, standardNormal } from "./init.ts";
+import type { Initializer } from "./init.ts";
 import { Module } from "./module.ts";
 import { requireWhole } from "./validate.ts";
 
-/** Rows of a table by number: i32 [...I] below numEmbeddings to [...I, dim]. `weight` starts standard normal. */
+export interface EmbeddingOptions {
+  /** How `weight` starts; default standard normal. */
+  readonly weightInit?: Initializer;
+  readonly random?: Random;
+}
+
+/** Rows of a table by number: i32 [...I] below numEmbeddings to [...I, dim]. */
 export class Embedding extends Module {
   readonly weight: Variable;
 
-  constructor(numEmbeddings: number, dim: number, { random = new Random() }: { readonly random?: Random } = {}) {
+  constructor(numEmbeddings: number, dim: number, options: EmbeddingOptions = {}) {
     super();
     requireWhole("Embedding", { numEmbeddings, dim });
-    this.weight = standardNormal("weight", [numEmbeddings, dim], random);
+    const { weightInit = standardNormal, random = new Random() } = options;
+    this.weight = weightInit("weight", [numEmbeddings, dim], random);
   }
 
   forward(indices: Tensor): Tensor {

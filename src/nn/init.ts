@@ -37,24 +37,45 @@ export class Random {
   }
 }
 
+/** Makes a parameter with the values that it starts from. */
+export type Initializer = (name: string, shape: Shape, random: Random) => Variable;
+
 /**
- * A parameter uniform in ±1 / sqrt(fanIn). That is PyTorch's default for the biases of convolutions and linear
+ * Uniform in ±1 / sqrt(fanIn). That is PyTorch's default for the biases of convolutions and linear
  * layers, and also for their weights: kaiming_uniform (He et al. 2015) with a = sqrt(5) has this very bound.
  */
-export function fanInUniform(name: string, shape: Shape, fanIn: number, random: Random): Variable {
+export function fanInUniform(fanIn: number): Initializer {
   const bound = 1 / Math.sqrt(fanIn);
-  const data = new Float32Array(sizeOf(shape));
-  for (let i = 0; i < data.length; i++) data[i] = (2 * random.uniform() - 1) * bound;
-  return new Variable(name, shape, { data });
+  return (name, shape, random) => {
+    const data = new Float32Array(sizeOf(shape));
+    for (let i = 0; i < data.length; i++) data[i] = (2 * random.uniform() - 1) * bound;
+    return new Variable(name, shape, { data });
+  };
 }
 
-/** A parameter of standard normal numbers (Box & Muller 1958), PyTorch's default for embeddings. */
-export function standardNormal(name: string, shape: Shape, random: Random): Variable {
-  const data = Float32Array.from({ length: sizeOf(shape) }, () => {
-    return Math.sqrt(-2 * Math.log(1 - random.uniform())) * Math.cos(2 * Math.PI * random.uniform());
-  });
-  return new Variable(name, shape, { data });
+/** Normal numbers with mean 0 and this deviation (Box & Muller 1958). */
+export function normal(deviation: number): Initializer {
+  return (name, shape, random) => {
+    const data = Float32Array.from({ length: sizeOf(shape) }, () => {
+      const radius = Math.sqrt(-2 * Math.log(1 - random.uniform()));
+      return deviation * (radius * Math.cos(2 * Math.PI * random.uniform()));
+    });
+    return new Variable(name, shape, { data });
+  };
 }
+
+/** A parameter of standard normal numbers, PyTorch's default for embeddings. */
+export const standardNormal: Initializer = normal(1);
+
+/** Uniform in ±sqrt(6 / (in + out)) (Glorot & Bengio 2010), for a weight [out, ...in]. */
+export const xavierUniform: Initializer = (name, shape, random) => {
+  const [fanOut] = shape;
+  const fanIn = sizeOf(shape) / fanOut;
+  return fanInUniform((fanIn + fanOut) / 6)(name, shape, random);
+};
+
+/** Zeros: a branch of a network that adds nothing until it has learned to. */
+export const zeros: Initializer = (name, shape) => constant(name, shape, 0);
 
 /** A parameter whose elements all start at one value. */
 export function constant(name: string, shape: Shape, value: number): Variable {

@@ -3,28 +3,36 @@ import { dotGeneral, valueOf } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Variable } from "../tensor/variable.ts";
 import { Random, fanInUniform } from "./init.ts";
+import type { Initializer } from "./init.ts";
 import { Module } from "./module.ts";
 import { requireWhole } from "./validate.ts";
 
 export interface LinearOptions {
+  /** Default true. */
   readonly bias?: boolean;
+  /** How `weight` starts; default uniform in ±1 / sqrt(inFeatures). */
+  readonly weightInit?: Initializer;
+  /** How `bias` starts; default as `weight`. */
+  readonly biasInit?: Initializer;
   readonly random?: Random;
 }
 
 /**
  * y = x W^T + b, from [..., inFeatures] to [..., outFeatures].
  *
- * `weight` is [outFeatures, inFeatures], `bias` [outFeatures]; both start uniform in ±1 / sqrt(inFeatures).
+ * `weight` is [outFeatures, inFeatures], `bias` [outFeatures].
  */
 export class Linear extends Module {
   readonly weight: Variable;
   readonly bias: Variable | undefined;
 
-  constructor(inFeatures: number, outFeatures: number, { bias = true, random = new Random() }: LinearOptions = {}) {
+  constructor(inFeatures: number, outFeatures: number, options: LinearOptions = {}) {
     super();
     requireWhole("Linear", { inFeatures, outFeatures });
-    this.weight = fanInUniform("weight", [outFeatures, inFeatures], inFeatures, random);
-    this.bias = bias ? fanInUniform("bias", [outFeatures], inFeatures, random) : undefined;
+    const usual = fanInUniform(inFeatures);
+    const { bias = true, weightInit = usual, biasInit = usual, random = new Random() } = options;
+    this.weight = weightInit("weight", [outFeatures, inFeatures], random);
+    this.bias = bias ? biasInit("bias", [outFeatures], random) : undefined;
   }
 
   forward(x: Tensor): Tensor {

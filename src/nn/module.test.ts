@@ -85,14 +85,14 @@ describe("the state of a module", () => {
 
 describe("initial weights", () => {
   test("follow from the seed", async () => {
-    const draw = async (seed: number) => fanInUniform("w", [50], 4, new Random(seed)).read();
+    const draw = async (seed: number) => fanInUniform(4)("w", [50], new Random(seed)).read();
     expect(await draw(3)).toEqual(await draw(3));
     expect(await draw(3)).not.toEqual(await draw(4));
   });
 
   test("are uniform within 1 / sqrt(fan in), with its mean and variance", async () => {
     const n = 40_000;
-    const values = [...(await fanInUniform("w", [n], 25, new Random(1)).read())];
+    const values = [...(await fanInUniform(25)("w", [n], new Random(1)).read())];
     const mean = values.reduce((sum, x) => sum + x, 0) / n;
     const variance = values.reduce((sum, x) => sum + x * x, 0) / n - mean * mean;
     expect(Math.max(...values.map(Math.abs))).toBeLessThanOrEqual(0.2);

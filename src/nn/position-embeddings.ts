@@ -33,3 +33,23 @@ export class SinusoidalPositionEmbeddings extends Module {
     return concatenate([angles.sin(), angles.cos()], 1);
   }
 }
+
+/**
+ * The embeddings of timesteps of GLIDE, guided-diffusion and DiT: from [batch], i32 or f32, to [batch, dim],
+ * cos(t w_i) for i < h = floor(dim / 2), then sin(t w_i), where w_i = 10000^(-i / h), then a zero if dim is odd.
+ */
+export function timestepEmbedding(time: Tensor, dim: number): Tensor {
+  const half = Math.floor(dim / 2);
+  // Rounded to f32 where PyTorch rounds, as above.
+  const frequencies = Float32Array.from({ length: half }, (_, i) =>
+    Math.exp(Math.fround(Math.fround(Math.fround(-Math.log(10000)) * i) / half)),
+  );
+  const table = literal({ shape: [1, half], dtype: "f32", data: frequencies });
+  const angles = time.convert("f32").reshape([time.size, 1]).multiply(table);
+  const embedding = concatenate([angles.cos(), angles.sin()], 1);
+  if (dim % 2 === 0) return embedding;
+  return embedding.pad([
+    [0, 0],
+    [0, 1],
+  ]);
+}

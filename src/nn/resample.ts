@@ -44,8 +44,9 @@ export class Downsample extends Module {
     super();
     requireWhole("Downsample", { dim, dimOut });
     this.dim = dim;
-    this.weight = fanInUniform("weight", [dimOut, 4 * dim, 1, 1], 4 * dim, random);
-    this.bias = fanInUniform("bias", [dimOut], 4 * dim, random);
+    const init = fanInUniform(4 * dim);
+    this.weight = init("weight", [dimOut, 4 * dim, 1, 1], random);
+    this.bias = init("bias", [dimOut], random);
   }
 
   override parts(): [string, unknown][] {

@@ -16,3 +16,9 @@ export function requireImages(layer: string, x: Tensor, channels: number): void 
     `${layer}: input must be f32 [batch, height, width, ${channels}], got ${x.dtype} ${formatShape(x.shape)}`,
   );
 }
+
+/** @throws unless `x` is [batch, length, dim] */
+export function requireTokens(layer: string, x: Tensor, dim: number): void {
+  if (x.rank === 3 && x.shape[2] === dim && x.dtype === "f32") return;
+  throw new Error(`${layer}: input must be f32 [batch, length, ${dim}], got ${x.dtype} ${formatShape(x.shape)}`);
+}

@@ -12,6 +12,15 @@ export function gelu(x: Tensor): Tensor {
   return x.multiply(x.multiply(Math.SQRT1_2).erf().add(1)).multiply(0.5);
 }
 
+/**
+ * The approximation of GELU by tanh (Hendrycks & Gimpel 2016), x (1 + tanh(u)) / 2 with
+ * u = sqrt(2 / pi) (x + 0.044715 x^3). As (1 + tanh(u)) / 2 = sigmoid(2 u), it is written with the latter.
+ */
+export function geluTanh(x: Tensor): Tensor {
+  const cubic = x.square().multiply(0.044715).add(1).multiply(x);
+  return x.multiply(cubic.multiply(2 * Math.sqrt(2 / Math.PI)).sigmoid());
+}
+
 /** exp(x) normalised to sum to 1 along an axis; the maximum is subtracted first. */
 export function softmax(x: Tensor, axis = -1): Tensor {
   const at = normalizeAxis("softmax", axis, x.rank);
@@ -59,6 +68,15 @@ export function upsampleNearest(x: Tensor, factor = 2): Tensor {
     .reshape([batch, height, 1, width, 1, channels])
     .broadcastTo([batch, height, factor, width, factor, channels])
     .reshape([batch, height * factor, width * factor, channels]);
+}
+
+/** The mean of each block of `factor` x `factor` pixels of [batch, height, width, channels]; `factor` must divide both. */
+export function averagePool(x: Tensor, factor = 2): Tensor {
+  const [batch, height, width, channels] = x.shape;
+  if (height % factor !== 0 || width % factor !== 0) {
+    throw new Error(`averagePool: height and width must be divisible by ${factor}, got ${height} x ${width}`);
+  }
+  return x.reshape([batch, height / factor, factor, width / factor, factor, channels]).mean([2, 4]);
 }
 
 /** Mean absolute error. */

@@ -52,3 +52,25 @@ export function groupNorm(x: Tensor, { groups, weight, bias, epsilon = 1e-5 }: G
   const overPixels = (t: Tensor): Tensor => t.reshape([batch, 1, 1, channels]);
   return x.multiply(overPixels(scale)).add(overPixels(offset));
 }
+
+export interface LayerNormParameters {
+  /** [dim] */
+  readonly weight?: Tensor | undefined;
+  /** [dim] */
+  readonly bias?: Tensor | undefined;
+  readonly epsilon?: number;
+}
+
+/**
+ * Layer normalization (Ba et al. 2016, 1607.06450): mean 0 and variance 1 over the last axis, then `weight` and `bias`
+ * where given.
+ *
+ * @param x [..., dim]
+ */
+export function layerNorm(x: Tensor, { weight, bias, epsilon = 1e-5 }: LayerNormParameters = {}): Tensor {
+  const centred = x.subtract(x.mean(-1, true));
+  const variance = centred.square().mean(-1, true);
+  const normalized = centred.multiply(variance.add(epsilon).rsqrt());
+  const scaled = weight ? normalized.multiply(weight) : normalized;
+  return bias ? scaled.add(bias) : scaled;
+}

@@ -8,7 +8,8 @@ import type { Scenario } from "./scenario.ts";
 
 /** Weights each output element differently, so that no gradient is one number everywhere. */
 const weighted = (y: Tensor): Tensor => y.multiply(y.add(0.3)).sum();
-const withGradients = (y: Tensor, by: readonly Tensor[]): { outputs: Tensor[] } => ({
+/** The result, and the derivatives of a weighted sum of it. */
+export const withGradients = (y: Tensor, by: readonly Tensor[]): { outputs: Tensor[] } => ({
   outputs: [y, ...grad(weighted(y), by)],
 });
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { elementwiseScenarios, otherScenarios, reductionScenarios } from "./composition-scenarios.ts";
 import type { Context } from "./context.ts";
 import { contractionScenarios, layerScenarios } from "./layer-scenarios.ts";
+import { transformerScenarios } from "./transformer-scenarios.ts";
 import { drawScenario } from "./random-graph.ts";
 import { differenceOf } from "./scenario.ts";
 import type { Scenario } from "./scenario.ts";
@@ -13,6 +14,7 @@ const FAMILIES = {
   "tables, random numbers and outputs": otherScenarios,
   contractions: contractionScenarios,
   layers: layerScenarios,
+  transformers: transformerScenarios,
   variables: variableScenarios,
 } as const satisfies Readonly<Record<string, readonly Scenario[]>>;
 

@@ -1,0 +1,111 @@
+import { readFileSync } from "node:fs";
+import type { Backend } from "../../src/backend/backend.ts";
+import { compile } from "../../src/backend/compile.ts";
+import type { Denoiser } from "../../src/diffusion/denoiser.ts";
+import type { Module } from "../../src/nn/module.ts";
+import { grad } from "../../src/tensor/grad.ts";
+import { mseLoss } from "../../src/tensor/functions.ts";
+import { ndarray } from "../../src/tensor/ndarray.ts";
+import type { NdArray } from "../../src/tensor/ndarray.ts";
+import type { Shape } from "../../src/tensor/shape.ts";
+import { valueOf } from "../../src/tensor/tensor.ts";
+import { Random } from "./random.ts";
+
+/** A gradient's norm, and its products with vectors of random signs. */
+type GradientSummary = readonly number[];
+
+/** A small network with weights, images and targets that follow from a seed, and what PyTorch computed with it. */
+export interface NetworkCase<Options> {
+  readonly name: string;
+  readonly options: Options;
+  readonly seed: number;
+  readonly shape: Shape;
+  readonly times: readonly number[];
+  readonly classes?: readonly number[];
+  readonly parameters: Readonly<Record<string, Shape>>;
+  readonly prediction: readonly number[];
+  readonly loss: number;
+  readonly imageGradient: GradientSummary;
+  readonly gradients: Readonly<Record<string, GradientSummary>>;
+}
+
+/** The cases of test/fixtures/networks/generate.py for one network. */
+export function networkCases<Options>(file: string): readonly NetworkCase<Options>[] {
+  const path = new URL(`../fixtures/networks/${file}`, import.meta.url);
+  return JSON.parse(readFileSync(path, "utf8")) as NetworkCase<Options>[];
+}
+
+/** The weights of a case, by the rules of the program that recorded it. */
+export function weightsOf({ parameters, seed }: NetworkCase<unknown>): Map<string, NdArray> {
+  const entries = Object.entries(parameters).map(([name, shape], i) => {
+    const bound = Math.sqrt(3 / shape.slice(1).reduce((a, b) => a * b, 1));
+    const [low, high] = shape.length > 1 ? [-bound, bound] : name.endsWith("weight") ? [0.5, 1.5] : [-0.25, 0.25];
+    return [name, uniformArray(seed + i, shape, low, high)] as const;
+  });
+  return new Map(entries);
+}
+
+/** How far a network is from PyTorch's values on a backend. */
+export interface Deviations {
+  /** The largest difference of a prediction, as a share of the largest value. */
+  readonly prediction: number;
+  readonly loss: number;
+  /** The norm of each gradient's difference as a share of the gradient's norm, as far as its products tell; `x` is the images'. */
+  readonly gradients: Readonly<Record<string, number>>;
+}
+
+export async function deviations(
+  model: Module & Denoiser,
+  recorded: NetworkCase<unknown>,
+  backend: Backend,
+): Promise<Deviations> {
+  const { shape, seed, times, classes, prediction } = recorded;
+  await model.loadStateDict(weightsOf(recorded));
+  const parameters = [...model.parameters()].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const names = parameters.map(([name]) => name);
+  const outShape = shape.with(3, prediction.length / (shape[0] * shape[1] * shape[2]));
+  const program = compile(backend, (x, time, target, ...told) => {
+    const y = model.forward(x, time, classes ? { classes: told[0] } : {});
+    const loss = mseLoss(y, target);
+    const [ofImages, ...gradients] = grad(loss, [x, ...parameters.map(([, variable]) => valueOf(variable))]);
+    const named = Object.fromEntries(gradients.map((gradient, i) => [`d ${names[i]}`, gradient]));
+    return { outputs: { y, loss, "d x": ofImages, ...named } };
+  });
+  const outputs: Readonly<Record<string, NdArray>> = await program(
+    uniformArray(seed + 1000, shape, -1.5, 1.5),
+    ndarray(times, [times.length], "i32"),
+    uniformArray(seed + 1001, outShape, -1, 1),
+    ...(classes ? [ndarray(classes, [classes.length], "i32")] : []),
+  );
+  program.dispose();
+  const largest = Math.max(...prediction.map(Math.abs));
+  const difference = Math.max(...prediction.map((value, i) => Math.abs(value - outputs.y.data[i])));
+  const share = (name: string, summary: GradientSummary, at: number): [string, number] => [
+    name,
+    gradientShare(outputs[`d ${name}`].data, summary, at),
+  ];
+  return {
+    prediction: difference / largest,
+    loss: Math.abs(outputs.loss.data[0] / recorded.loss - 1),
+    gradients: Object.fromEntries([
+      share("x", recorded.imageGradient, seed + 2000),
+      ...Object.entries(recorded.gradients).map(([name, summary], i) => share(name, summary, seed + 3000 + i)),
+    ]),
+  };
+}
+
+/** The root mean square of a difference's products with random signs estimates its norm (Achlioptas 2003). */
+function gradientShare(gradient: ArrayLike<number>, [norm, ...products]: GradientSummary, seed: number): number {
+  const random = new Random(seed);
+  const squares = products.map((expected) => {
+    let product = 0;
+    for (let i = 0; i < gradient.length; i++) product += random.float() < 0.5 ? -gradient[i] : gradient[i];
+    return (product - expected) ** 2;
+  });
+  return Math.sqrt(squares.reduce((sum, square) => sum + square, 0) / squares.length) / norm;
+}
+
+function uniformArray(seed: number, shape: Shape, low: number, high: number): NdArray {
+  const random = new Random(seed);
+  return random.array(shape, "f32", () => random.between(low, high));
+}
