@@ -9,7 +9,7 @@ export { AdmUnet } from "./models/adm/adm-unet.ts";
 export type { AdmUnetOptions, CompleteAdmUnetOptions } from "./models/adm/options.ts";
 export { DiT } from "./models/dit/dit.ts";
 export { ditSizes } from "./models/dit/options.ts";
-export type { DiTOptions } from "./models/dit/options.ts";
+export type { CompleteDiTOptions, DiTOptions } from "./models/dit/options.ts";
 export { architectureNames, cloneModel, modelLike, newModel, registerModel } from "./models/registry.ts";
 export type { Architecture, ModelConfig } from "./models/registry.ts";
 export { classCondition } from "./models/conditions/classes.ts";

@@ -1,7 +1,13 @@
 import { valueOf } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Embedding } from "../nn/embedding.ts";
-import type { Conditions } from "./conditions.ts";
+import type { ConditionDeclarations, Conditions } from "./conditions.ts";
+
+/** That a network may be told classes, if it knows any; they may be left out if there is a row for none. */
+export function labelConditions(numClasses: number, nullClass: boolean): ConditionDeclarations {
+  if (numClasses === 0) return {};
+  return { classes: { shape: [], dtype: "i32", numClasses, nullable: nullClass, source: "dataset" } };
+}
 
 /**
  * The images' rows of a table of classes. A row behind those of the classes, where the table has one, stands for none of

@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type * as z from "zod/mini";
+import { AdmUnet } from "./adm/adm-unet.ts";
+import { DiT } from "./dit/dit.ts";
 import { check, options, wholeNumber, withDefault } from "../config/rules.ts";
 import { Conv2d } from "../nn/conv2d.ts";
 import { Random } from "../nn/init.ts";
@@ -22,6 +24,8 @@ import { UnetClassifier } from "./unet/classifier.ts";
 import { Unet } from "./unet/unet.ts";
 
 const small = { dim: 8, channels: 1, dimMults: [1, 2], attentionHeads: 1, attentionDimHead: 4, numClasses: 3 };
+const adm = { numChannels: 8, channels: 1, channelMult: [0.5, 1], normGroups: 2, numHeads: 2, numClasses: 3 };
+const dit = { hiddenSize: 8, depth: 1, numHeads: 2, channels: 1, numClasses: 3, outDim: 2 };
 
 /** One convolution that answers for images of any time. */
 const tinyOptions = options({ ...modelOptions, kernelSize: withDefault(wholeNumber(1, 9), 3) });
@@ -58,16 +62,19 @@ class Tiny extends Module implements DiffusionModel {
 }
 
 describe("the registry of architectures", () => {
-  test.each([new Unet(small), new UnetClassifier(small)])("makes a network like $architecture again", async (model) => {
-    const config = check(modelConfig, JSON.parse(JSON.stringify(modelConfigOf(model))), "config");
-    const { architecture, ...given } = config;
-    const [again, like] = [newModel(architecture, given), modelLike(model)];
-    for (const other of [again, like]) {
-      expect(other.constructor).toBe(model.constructor);
-      expect(other.options).toEqual(model.options);
-      expect(await other.stateDict()).toEqual(await model.stateDict());
-    }
-  });
+  test.each([new Unet(small), new UnetClassifier(small), new AdmUnet(adm), new DiT(dit)])(
+    "makes a network like $architecture again",
+    async (model) => {
+      const config = check(modelConfig, JSON.parse(JSON.stringify(modelConfigOf(model))), "config");
+      const { architecture, ...given } = config;
+      const [again, like] = [newModel(architecture, given), modelLike(model)];
+      for (const other of [again, like]) {
+        expect(other.constructor).toBe(model.constructor);
+        expect(other.options).toEqual(model.options);
+        expect(await other.stateDict()).toEqual(await model.stateDict());
+      }
+    },
+  );
 
   test("takes a file without an architecture for a U-Net's", () => {
     const { architecture: _, ...old } = modelConfigOf(new Unet(small));

@@ -1,5 +1,9 @@
 import * as z from "zod/mini";
 import { check } from "../config/rules.ts";
+import { AdmUnet } from "./adm/adm-unet.ts";
+import { admUnetOptions } from "./adm/options.ts";
+import { DiT } from "./dit/dit.ts";
+import { ditOptions } from "./dit/options.ts";
 import type { DiffusionModel, ModelOptions } from "./model.ts";
 import { UnetClassifier } from "./unet/classifier.ts";
 import { unetOptions } from "./unet/options.ts";
@@ -33,6 +37,8 @@ addRow({
   options: unetOptions,
   create: (options) => new UnetClassifier(options),
 });
+addRow({ name: "adm", title: "U-Net of ADM", options: admUnetOptions, create: (options) => new AdmUnet(options) });
+addRow({ name: "dit", title: "DiT", options: ditOptions, create: (options) => new DiT(options) });
 
 /**
  * Makes an architecture of your own known, so that checkpoints of its networks can be read.

@@ -1,8 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Backend } from "../../src/backend/backend.ts";
 import { compile } from "../../src/backend/compile.ts";
-import type { Denoiser } from "../../src/diffusion/denoiser.ts";
-import type { Module } from "../../src/nn/module.ts";
+import type { DiffusionModel } from "../../src/models/model.ts";
 import { grad } from "../../src/tensor/grad.ts";
 import { mseLoss } from "../../src/tensor/functions.ts";
 import { ndarray } from "../../src/tensor/ndarray.ts";
@@ -15,9 +14,9 @@ import { Random } from "./random.ts";
 type GradientSummary = readonly number[];
 
 /** A small network with weights, images and targets that follow from a seed, and what PyTorch computed with it. */
-export interface NetworkCase<Options> {
+export interface NetworkCase {
   readonly name: string;
-  readonly options: Options;
+  readonly options: Readonly<Record<string, unknown>>;
   readonly seed: number;
   readonly shape: Shape;
   readonly times: readonly number[];
@@ -29,14 +28,14 @@ export interface NetworkCase<Options> {
   readonly gradients: Readonly<Record<string, GradientSummary>>;
 }
 
-/** The cases of test/fixtures/networks/generate.py for one network. */
-export function networkCases<Options>(file: string): readonly NetworkCase<Options>[] {
-  const path = new URL(`../fixtures/networks/${file}`, import.meta.url);
-  return JSON.parse(readFileSync(path, "utf8")) as NetworkCase<Options>[];
+/** The cases of test/fixtures/networks/generate.py for one architecture. */
+export function networkCases(architecture: string): readonly NetworkCase[] {
+  const path = new URL(`../fixtures/networks/${architecture}.json`, import.meta.url);
+  return JSON.parse(readFileSync(path, "utf8")) as NetworkCase[];
 }
 
 /** The weights of a case, by the rules of the program that recorded it. */
-export function weightsOf({ parameters, seed }: NetworkCase<unknown>): Map<string, NdArray> {
+export function weightsOf({ parameters, seed }: NetworkCase): Map<string, NdArray> {
   const entries = Object.entries(parameters).map(([name, shape], i) => {
     const bound = Math.sqrt(3 / shape.slice(1).reduce((a, b) => a * b, 1));
     const [low, high] = shape.length > 1 ? [-bound, bound] : name.endsWith("weight") ? [0.5, 1.5] : [-0.25, 0.25];
@@ -54,11 +53,7 @@ export interface Deviations {
   readonly gradients: Readonly<Record<string, number>>;
 }
 
-export async function deviations(
-  model: Module & Denoiser,
-  recorded: NetworkCase<unknown>,
-  backend: Backend,
-): Promise<Deviations> {
+export async function deviations(model: DiffusionModel, recorded: NetworkCase, backend: Backend): Promise<Deviations> {
   const { shape, seed, times, classes, prediction } = recorded;
   await model.loadStateDict(weightsOf(recorded));
   const parameters = [...model.parameters()].toSorted(([a], [b]) => (a < b ? -1 : 1));

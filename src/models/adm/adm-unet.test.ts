@@ -22,7 +22,7 @@ const time = ndarray([3, 250], [2], "i32");
 async function filled(options: AdmUnetOptions): Promise<AdmUnet> {
   const model = new AdmUnet(options);
   const parameters = Object.fromEntries([...model.parameters()].map(([name, { shape }]) => [name, shape]));
-  const [recorded] = networkCases<AdmUnetOptions>("adm.json");
+  const [recorded] = networkCases("adm");
   await model.loadStateDict(weightsOf({ ...recorded, parameters, seed: 7 }));
   return model;
 }
@@ -39,6 +39,7 @@ describe("ADM's U-Net", () => {
     expect(options).toEqual({
       numChannels: 64,
       channels: 3,
+      outDim: 3,
       numResBlocks: 2,
       channelMult: [1, 2, 3, 4],
       attentionResolutions: [2, 4, 8],
@@ -48,7 +49,6 @@ describe("ADM's U-Net", () => {
       convResample: true,
       numClasses: 0,
       nullClass: true,
-      learnSigma: false,
       useNewAttentionOrder: false,
       normGroups: 32,
       seed: 0,
@@ -56,7 +56,7 @@ describe("ADM's U-Net", () => {
   });
 
   test("treats the images of a batch apart, each at its own time and class", async () => {
-    const model = await filled({ ...small, numClasses: 3, learnSigma: true });
+    const model = await filled({ ...small, numClasses: 3, outDim: 2 });
     const x = random.array([2, 4, 6, 1]);
     const run = (x: typeof time, t: typeof time, classes: typeof time) =>
       evaluate((x, t, classes) => model.forward(x, t, { classes }), x, t, classes);
@@ -114,13 +114,14 @@ describe("ADM's U-Net says in one line", () => {
 
   test("which options it needs", () => {
     const refusal = (options: Partial<AdmUnetOptions>) => expect(() => new AdmUnet({ ...small, ...options }));
-    refusal({ numChannels: 0 }).toThrow("AdmUnet: numChannels must be a whole number of at least 1, got 0");
+    refusal({ numChannels: 0 }).toThrow("AdmUnet: numChannels must be a whole number from 2 to 4096, got 0");
     refusal({ numClasses: -1 }).toThrow("AdmUnet: numClasses must be a whole number of at least 0, got -1");
-    refusal({ channelMult: [] }).toThrow("AdmUnet: channelMult must name at least one resolution, got []");
+    refusal({ channelMult: [] }).toThrow("AdmUnet: channelMult must be a list of 1 to 12 entries, got []");
     refusal({ channelMult: [1, 0.2] }).toThrow(
       "AdmUnet: channels of every resolution must be divisible by normGroups, got 0.2 x 8 and 4",
     );
-    refusal({ channelMult: [-1] }).toThrow("divisible by normGroups, got -1 x 8 and 4");
+    refusal({ channelMult: [1, -1] }).toThrow("AdmUnet: channelMult[1] must be a number above 0, got -1");
+    refusal({ learn_sigma: true } as object).toThrow("AdmUnet: has no option learn_sigma");
     refusal({ attentionResolutions: [16] }).toThrow("AdmUnet: attentionResolutions must be among 1, 2, got 16");
     refusal({ numHeads: 3 }).toThrow("AdmUnet: channels of attention must be divisible by numHeads, got 16 and 3");
     refusal({ numHeads: undefined }).toThrow("must be divisible by numHeadChannels, got 16 and 64");

@@ -11,8 +11,9 @@ import { timestepEmbedding } from "../../nn/position-embeddings.ts";
 import { Sequential } from "../../nn/sequential.ts";
 import { requireImages } from "../../nn/validate.ts";
 import { checkConditions } from "../conditions.ts";
-import type { Conditions } from "../conditions.ts";
-import { labelRows } from "../label-rows.ts";
+import type { ConditionDeclarations, Conditions } from "../conditions.ts";
+import { labelConditions, labelRows } from "../label-rows.ts";
+import type { DiffusionModel } from "../model.ts";
 import { AdmAttentionBlock } from "./attention-block.ts";
 import { completeAdmUnetOptions, widthOf } from "./options.ts";
 import type { AdmUnetOptions, CompleteAdmUnetOptions } from "./options.ts";
@@ -32,7 +33,7 @@ type Block = readonly (Conv2d | AdmResBlock | AdmAttentionBlock | AdmDownsample 
  * @example
  * const model = new AdmUnet({ numChannels: 64, channelMult: [1, 2, 3], numClasses: 10 });
  */
-export class AdmUnet extends Module {
+export class AdmUnet extends Module implements DiffusionModel {
   readonly options: CompleteAdmUnetOptions;
   readonly timeEmbed: Sequential;
   readonly labelEmb: Embedding | undefined;
@@ -45,7 +46,7 @@ export class AdmUnet extends Module {
     super();
     const complete = completeAdmUnetOptions(options);
     this.options = complete;
-    const { numChannels, channels, numClasses, nullClass, learnSigma, normGroups } = complete;
+    const { numChannels, outDim, numClasses, nullClass, normGroups } = complete;
     const random = new Random(complete.seed);
     const embeddingDim = 4 * numChannels;
     this.timeEmbed = new Sequential([
@@ -58,13 +59,24 @@ export class AdmUnet extends Module {
     this.inputBlocks = input;
     this.middleBlock = middle;
     this.outputBlocks = output;
-    const outChannels = learnSigma ? 2 * channels : channels;
     this.out = [
       new GroupNorm(normGroups, width),
       new SiLU(),
-      new Conv2d(width, outChannels, 3, { padding: 1, weightInit: zeros, biasInit: zeros, random }),
+      new Conv2d(width, outDim, 3, { padding: 1, weightInit: zeros, biasInit: zeros, random }),
     ];
     this.labelParameters();
+  }
+
+  get architecture(): string {
+    return "adm";
+  }
+
+  get predicts(): "images" {
+    return "images";
+  }
+
+  get conditions(): ConditionDeclarations {
+    return labelConditions(this.options.numClasses, this.options.nullClass);
   }
 
   get channels(): number {
@@ -79,7 +91,7 @@ export class AdmUnet extends Module {
   /**
    * @param x noisy images [batch, height, width, channels]
    * @param time timesteps [batch], i32 or f32
-   * @returns [batch, height, width, channels], or twice the channels with `learnSigma`
+   * @returns [batch, height, width, outDim]
    */
   forward(x: Tensor, time: Tensor, conditions: Conditions = {}): Tensor {
     this.#check(x, time, conditions);

@@ -16,7 +16,7 @@ const time = ndarray([3, 250], [2], "i32");
 async function filled(options: DiTOptions): Promise<DiT> {
   const model = new DiT(options);
   const parameters = Object.fromEntries([...model.parameters()].map(([name, { shape }]) => [name, shape]));
-  const [recorded] = networkCases<DiTOptions>("dit.json");
+  const [recorded] = networkCases("dit");
   await model.loadStateDict(weightsOf({ ...recorded, parameters, seed: 7 }));
   return model;
 }
@@ -40,7 +40,7 @@ describe("DiT", () => {
   });
 
   test("has the parameters of the authors' DiT-S/8", () => {
-    const model = new DiT({ ...ditSizes.S, patchSize: 8, channels: 4, numClasses: 1000, learnSigma: true });
+    const model = new DiT({ ...ditSizes.S, patchSize: 8, channels: 4, numClasses: 1000, outDim: 8 });
     expect(model.parameterCount()).toBe(33_142_016);
   });
 
@@ -118,10 +118,10 @@ describe("DiT says in one line", () => {
 
   test("which options it needs", () => {
     const refusal = (options: Partial<DiTOptions>) => expect(() => new DiT({ ...small, ...options }));
-    refusal({ depth: 0 }).toThrow("DiT: depth must be a whole number of at least 1, got 0");
+    refusal({ depth: 0 }).toThrow("DiT: depth must be a whole number from 1 to 1024, got 0");
     refusal({ hiddenSize: 18 }).toThrow("DiT: hiddenSize must be divisible by 4, got 18");
     refusal({ numHeads: 3 }).toThrow("DiT: hiddenSize must be divisible by numHeads, got 16 and 3");
-    refusal({ mlpRatio: 0 }).toThrow("DiT: mlpRatio must give the MLP at least one channel, got 0");
+    refusal({ mlpRatio: 0.01 }).toThrow("DiT: mlpRatio must give the MLP at least one channel, got 0.01");
     refusal({ numClasses: 1.5 }).toThrow("DiT: numClasses must be a whole number of at least 0, got 1.5");
   });
 });

@@ -5,11 +5,13 @@ import { Random } from "../../nn/init.ts";
 import { Module } from "../../nn/module.ts";
 import { requireImages } from "../../nn/validate.ts";
 import { checkConditions } from "../conditions.ts";
-import type { Conditions } from "../conditions.ts";
+import type { ConditionDeclarations, Conditions } from "../conditions.ts";
+import { labelConditions } from "../label-rows.ts";
+import type { DiffusionModel } from "../model.ts";
 import { DiTBlock, FinalLayer } from "./block.ts";
 import { LabelEmbedder, PatchEmbedder, TimestepEmbedder } from "./embedders.ts";
 import { completeDiTOptions } from "./options.ts";
-import type { DiTOptions } from "./options.ts";
+import type { CompleteDiTOptions, DiTOptions } from "./options.ts";
 import { sincosPositions } from "./positions.ts";
 
 /** The largest rounding error between two computations of the table of positions. */
@@ -24,8 +26,8 @@ const POSITION_TOLERANCE = 1e-5;
  * @example
  * const model = new DiT({ ...ditSizes.S, patchSize: 2, channels: 1, numClasses: 10 });
  */
-export class DiT extends Module {
-  readonly options: Required<DiTOptions>;
+export class DiT extends Module implements DiffusionModel {
+  readonly options: CompleteDiTOptions;
   readonly xEmbedder: PatchEmbedder;
   readonly tEmbedder: TimestepEmbedder;
   readonly yEmbedder: LabelEmbedder | undefined;
@@ -36,15 +38,27 @@ export class DiT extends Module {
     super();
     const complete = completeDiTOptions(options);
     this.options = complete;
-    const { patchSize, channels, hiddenSize, depth, numHeads, mlpRatio, numClasses, nullClass } = complete;
+    const { patchSize, channels, hiddenSize, depth, numHeads, mlpRatio, numClasses, nullClass, outDim } = complete;
     const random = new Random(complete.seed);
     this.xEmbedder = new PatchEmbedder(patchSize, channels, hiddenSize, random);
     this.tEmbedder = new TimestepEmbedder(hiddenSize, random);
     if (numClasses > 0) this.yEmbedder = new LabelEmbedder(numClasses, nullClass, hiddenSize, random);
     const mlpHiddenDim = Math.floor(hiddenSize * mlpRatio);
     this.blocks = Array.from({ length: depth }, () => new DiTBlock(hiddenSize, numHeads, mlpHiddenDim, random));
-    this.finalLayer = new FinalLayer(hiddenSize, patchSize ** 2 * this.#outChannels);
+    this.finalLayer = new FinalLayer(hiddenSize, patchSize ** 2 * outDim);
     this.labelParameters();
+  }
+
+  get architecture(): string {
+    return "dit";
+  }
+
+  get predicts(): "images" {
+    return "images";
+  }
+
+  get conditions(): ConditionDeclarations {
+    return labelConditions(this.options.numClasses, this.options.nullClass);
   }
 
   get channels(): number {
@@ -59,7 +73,7 @@ export class DiT extends Module {
   /**
    * @param x noisy images [batch, height, width, channels]
    * @param time timesteps [batch], i32 or f32
-   * @returns [batch, height, width, channels], or twice the channels with `learnSigma`
+   * @returns [batch, height, width, outDim]
    */
   forward(x: Tensor, time: Tensor, conditions: Conditions = {}): Tensor {
     this.#check(x, time, conditions);
@@ -81,26 +95,20 @@ export class DiT extends Module {
     await super.loadStateDict(new Map(Object.entries(rest)), source);
   }
 
-  get #outChannels(): number {
-    const { channels, learnSigma } = this.options;
-    return learnSigma ? 2 * channels : channels;
-  }
-
   /** [batch, hiddenSize] */
   #condition(time: Tensor, conditions: Conditions): Tensor {
     const embedding = this.tEmbedder.forward(time);
     return this.yEmbedder ? embedding.add(this.yEmbedder.forward(conditions)) : embedding;
   }
 
-  /** [batch, rows * columns, patchSize^2 * channels] to [batch, height, width, channels] */
+  /** [batch, rows * columns, patchSize^2 * outDim] to [batch, height, width, outDim] */
   #unpatchify(tokens: Tensor, [rows, columns]: readonly [number, number]): Tensor {
-    const { patchSize: p } = this.options;
+    const { patchSize: p, outDim } = this.options;
     const [batch] = tokens.shape;
-    const channels = this.#outChannels;
     return tokens
-      .reshape([batch, rows, columns, p, p, channels])
+      .reshape([batch, rows, columns, p, p, outDim])
       .transpose([0, 1, 3, 2, 4, 5])
-      .reshape([batch, rows * p, columns * p, channels]);
+      .reshape([batch, rows * p, columns * p, outDim]);
   }
 
   #check(x: Tensor, time: Tensor, conditions: Conditions): void {

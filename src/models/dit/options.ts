@@ -1,26 +1,28 @@
-import { requireWhole } from "../../nn/validate.ts";
+import type * as z from "zod/mini";
+import { check, flag, options, positiveNumber, wholeNumber, withDefault } from "../../config/rules.ts";
+import { modelOptions } from "../model.ts";
 
-/** The options of the authors' `DiT`, in camelCase. The image size is free: it comes with the images. */
-export interface DiTOptions {
-  /** Side of the square patches that images are cut into; default 2. */
-  readonly patchSize?: number;
-  /** Channels of the images, or of the latents of an autoencoder; default 3. */
-  readonly channels?: number;
+/** The options of the authors' `DiT`, in camelCase; their `learn_sigma` is an `outDim` of twice the channels. */
+export const ditOptions = options({
+  ...modelOptions,
+  /** Side of the square patches that images are cut into. */
+  patchSize: withDefault(wholeNumber(1, 256), 2),
   /** Channels of each token, divisible by 4 and by `numHeads`. */
-  readonly hiddenSize: number;
+  hiddenSize: wholeNumber(4, 65_536),
   /** Number of transformer blocks. */
-  readonly depth: number;
-  readonly numHeads: number;
-  /** Hidden channels of each block's MLP in multiples of `hiddenSize`; default 4. */
-  readonly mlpRatio?: number;
-  /** Number of classes that images may be of; default 0: none. */
-  readonly numClasses?: number;
-  /** Whether a further row of the class embedding stands for no class, as with the authors' `class_dropout_prob`; default true. */
-  readonly nullClass?: boolean;
-  /** Whether the network also returns what its variance is made of, in twice the channels; default false. */
-  readonly learnSigma?: boolean;
-  /** Seed of the initial weights, a whole number below 2^32; default 0. */
-  readonly seed?: number;
+  depth: wholeNumber(1, 1024),
+  numHeads: wholeNumber(1, 1024),
+  /** Hidden channels of each block's MLP in multiples of `hiddenSize`. */
+  mlpRatio: withDefault(positiveNumber(), 4),
+  /** Whether a further row of the class embedding stands for no class, as with the authors' `class_dropout_prob`. */
+  nullClass: withDefault(flag(), true),
+});
+
+export interface DiTOptions extends Readonly<z.input<typeof ditOptions>> {}
+
+/** All options of a DiT. */
+export interface CompleteDiTOptions extends Readonly<z.output<typeof ditOptions>> {
+  readonly outDim: number;
 }
 
 /** The sizes of table 1 of Peebles & Xie (2022); DiT-XL/2 is `{ ...ditSizes.XL, patchSize: 2 }`. */
@@ -32,28 +34,15 @@ export const ditSizes = {
 } as const satisfies Readonly<Record<string, DiTOptions>>;
 
 /** All options with their defaults. @throws one line if one is out of range */
-export function completeDiTOptions(options: DiTOptions): Required<DiTOptions> {
-  const { patchSize = 2, channels = 3, hiddenSize, depth, numHeads, mlpRatio = 4, numClasses = 0 } = options;
-  requireWhole("DiT", { patchSize, channels, hiddenSize, depth, numHeads });
-  requireWhole("DiT", { numClasses }, 0);
-  for (const [name, divisor] of [["4", 4] as const, ["numHeads", numHeads] as const]) {
-    if (hiddenSize % divisor === 0) continue;
-    const got = name === "4" ? String(hiddenSize) : `${hiddenSize} and ${numHeads}`;
-    throw new Error(`DiT: hiddenSize must be divisible by ${name}, got ${got}`);
+export function completeDiTOptions(given: DiTOptions): CompleteDiTOptions {
+  const complete = check(ditOptions, given, "DiT");
+  const { hiddenSize, numHeads, mlpRatio, outDim = complete.channels } = complete;
+  if (hiddenSize % 4 !== 0) throw new Error(`DiT: hiddenSize must be divisible by 4, got ${hiddenSize}`);
+  if (hiddenSize % numHeads !== 0) {
+    throw new Error(`DiT: hiddenSize must be divisible by numHeads, got ${hiddenSize} and ${numHeads}`);
   }
-  if (!(mlpRatio > 0 && mlpRatio < Infinity && hiddenSize * mlpRatio >= 1)) {
+  if (hiddenSize * mlpRatio < 1) {
     throw new Error(`DiT: mlpRatio must give the MLP at least one channel, got ${mlpRatio}`);
   }
-  return {
-    patchSize,
-    channels,
-    hiddenSize,
-    depth,
-    numHeads,
-    mlpRatio,
-    numClasses,
-    nullClass: options.nullClass ?? true,
-    learnSigma: options.learnSigma ?? false,
-    seed: options.seed ?? 0,
-  };
+  return { ...complete, outDim };
 }
