@@ -1,4 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { AdmUnet } from "./adm/adm-unet.ts";
+import { DiT } from "./dit/dit.ts";
 import { formatSummary, summary } from "./summary.ts";
 import { Unet } from "./unet/unet.ts";
 
@@ -58,5 +60,30 @@ describe("a summary", () => {
     expect(lines).toHaveLength(layers.length + 2);
     expect(lines[0]).toMatch(/^layer +kind +output +parameters +FLOPs +activations$/);
     expect(lines.at(-1)).toMatch(/^total +2,020,257 +480\.32 M +\d+\.\d\d MiB$/);
+  });
+
+  test("covers every parameter of every network, also of one that must be told its classes", () => {
+    const told = { channels: 1, numClasses: 3, nullClass: false };
+    const models = [
+      new AdmUnet({ ...told, numChannels: 8, channelMult: [1, 2], normGroups: 4, numHeads: 2 }),
+      new DiT({ ...told, hiddenSize: 8, depth: 2, numHeads: 2 }),
+    ];
+    for (const model of models) {
+      const { layers, parameters } = summary(model, 8, 2);
+      expect(layers.reduce((sum, row) => sum + row.parameters, 0)).toBe(parameters);
+      expect(parameters).toBe(model.parameterCount());
+    }
+    const [, { layers }] = models.map((model) => summary(model, 8, 2));
+    const names = layers.map(({ name }) => name).filter((name) => name.startsWith("blocks.0."));
+    expect(names).toEqual([
+      "blocks.0.adaLN_modulation.1",
+      "blocks.0.attn",
+      "blocks.0.attn.qkv",
+      "blocks.0.attn.proj",
+      "blocks.0.mlp.fc1",
+      "blocks.0.mlp.fc2",
+    ]);
+    // Two products per head over 16 tokens of 4 channels.
+    expect(layers.find(({ name }) => name === "blocks.0.attn")).toMatchObject({ flops: 2 * 2 * 2 * 2 * 16 * 16 * 4 });
   });
 });

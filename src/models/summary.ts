@@ -1,8 +1,9 @@
 import { topologicalOrder } from "../tensor/graph.ts";
 import { formatShape, sizeOf } from "../tensor/shape.ts";
 import type { Shape } from "../tensor/shape.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { Tensor, full } from "../tensor/tensor.ts";
 import type { Module } from "../nn/module.ts";
+import type { Conditions } from "./conditions/declaration.ts";
 import type { DiffusionModel } from "./model.ts";
 
 export interface LayerSummary {
@@ -44,7 +45,7 @@ export function summary(model: DiffusionModel, imageSize: number | readonly [num
   const [height, width] = typeof imageSize === "number" ? [imageSize, imageSize] : imageSize;
   const x = new Tensor({ kind: "input", index: 0, shape: [batch, height, width, model.channels], dtype: "f32" });
   const time = new Tensor({ kind: "input", index: 1, shape: [batch], dtype: "i32" });
-  const { calls, output } = traceCalls(model, () => model.forward(x, time));
+  const { calls, output } = traceCalls(model, () => model.forward(x, time, neededConditions(model, batch)));
   const flops = flopsByCall(calls, output);
   const sizes = parametersByCall(calls, model);
   const layers = calls
@@ -67,6 +68,15 @@ export function summary(model: DiffusionModel, imageSize: number | readonly [num
     flops: total((layer) => layer.flops),
     activationBytes: total((layer) => layer.activationBytes),
   };
+}
+
+/** What a network must be told of each image. */
+function neededConditions({ conditions }: DiffusionModel, batch: number): Conditions {
+  const needed = Object.entries(conditions).flatMap(([name, { shape, dtype, nullable, source }]) => {
+    if (nullable || source !== "dataset" || shape === "image" || dtype === "time") return [];
+    return [[name, full([batch, ...shape.map((size) => size ?? 1)], 0, dtype)] as const];
+  });
+  return Object.fromEntries(needed);
 }
 
 /** A summary as lines of a table for people. */

@@ -10,9 +10,10 @@ import { Module } from "../../nn/module.ts";
 import { timestepEmbedding } from "../../nn/position-embeddings.ts";
 import { Sequential } from "../../nn/sequential.ts";
 import { requireImages } from "../../nn/validate.ts";
-import { checkConditions } from "../conditions.ts";
-import type { ConditionDeclarations, Conditions } from "../conditions.ts";
-import { labelConditions, labelRows } from "../label-rows.ts";
+import { classCondition } from "../conditions/classes.ts";
+import { checkConditions } from "../conditions/declaration.ts";
+import type { ConditionDeclarations, Conditions } from "../conditions/declaration.ts";
+import { classRows } from "../conditions/class-rows.ts";
 import type { DiffusionModel } from "../model.ts";
 import { AdmAttentionBlock } from "./attention-block.ts";
 import { completeAdmUnetOptions, widthOf } from "./options.ts";
@@ -76,7 +77,8 @@ export class AdmUnet extends Module implements DiffusionModel {
   }
 
   get conditions(): ConditionDeclarations {
-    return labelConditions(this.options.numClasses, this.options.nullClass);
+    const { numClasses, nullClass } = this.options;
+    return numClasses === 0 ? {} : classCondition(numClasses, nullClass);
   }
 
   get channels(): number {
@@ -111,11 +113,11 @@ export class AdmUnet extends Module implements DiffusionModel {
   #embed(time: Tensor, conditions: Conditions): Tensor {
     const { numChannels, numClasses } = this.options;
     const embedding = this.timeEmbed.forward(timestepEmbedding(time, numChannels));
-    return this.labelEmb ? embedding.add(labelRows("AdmUnet", this.labelEmb, numClasses, conditions)) : embedding;
+    return this.labelEmb ? embedding.add(classRows("AdmUnet", this.labelEmb, numClasses, conditions)) : embedding;
   }
 
   #check(x: Tensor, time: Tensor, conditions: Conditions): void {
-    const { channels, channelMult, numClasses } = this.options;
+    const { channels, channelMult } = this.options;
     requireImages("AdmUnet", x, channels);
     const [batch, height, width] = x.shape;
     const divisor = 2 ** (channelMult.length - 1);
@@ -127,8 +129,7 @@ export class AdmUnet extends Module implements DiffusionModel {
       const got = `[${time.shape.join(",")}]`;
       throw new Error(`AdmUnet: time must hold one timestep for each of ${batch} images, got ${got}`);
     }
-    const others = { selfCondition: false, lowresCond: false, vectorDim: 0, contextDim: 0 };
-    checkConditions("AdmUnet", conditions, x, { numClasses, ...others });
+    checkConditions("AdmUnet", this.conditions, conditions, x.shape);
   }
 }
 

@@ -9,10 +9,14 @@ import type { Sequential } from "../../nn/sequential.ts";
 import type { ConditionDeclarations, Conditions } from "./declaration.ts";
 import { embeddingMlp, keptOr } from "./embedding.ts";
 
-/** `classes`, i32 [batch] from 0; or, f32 [batch, numClasses], how much of each class goes in. */
-export function classCondition(numClasses: number): ConditionDeclarations {
+/**
+ * `classes`, i32 [batch] from 0; or, f32 [batch, numClasses], how much of each class goes in.
+ *
+ * @param nullable whether images may be told none
+ */
+export function classCondition(numClasses: number, nullable = true): ConditionDeclarations {
   const embedded = "added to the time's embedding";
-  return { classes: { shape: [], dtype: "i32", numClasses, embedded, nullable: true, source: "dataset" } };
+  return { classes: { shape: [], dtype: "i32", numClasses, embedded, nullable, source: "dataset" } };
 }
 
 /**

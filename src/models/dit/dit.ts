@@ -4,9 +4,9 @@ import type { NdArray } from "../../tensor/ndarray.ts";
 import { Random } from "../../nn/init.ts";
 import { Module } from "../../nn/module.ts";
 import { requireImages } from "../../nn/validate.ts";
-import { checkConditions } from "../conditions.ts";
-import type { ConditionDeclarations, Conditions } from "../conditions.ts";
-import { labelConditions } from "../label-rows.ts";
+import { classCondition } from "../conditions/classes.ts";
+import { checkConditions } from "../conditions/declaration.ts";
+import type { ConditionDeclarations, Conditions } from "../conditions/declaration.ts";
 import type { DiffusionModel } from "../model.ts";
 import { DiTBlock, FinalLayer } from "./block.ts";
 import { LabelEmbedder, PatchEmbedder, TimestepEmbedder } from "./embedders.ts";
@@ -58,7 +58,8 @@ export class DiT extends Module implements DiffusionModel {
   }
 
   get conditions(): ConditionDeclarations {
-    return labelConditions(this.options.numClasses, this.options.nullClass);
+    const { numClasses, nullClass } = this.options;
+    return numClasses === 0 ? {} : classCondition(numClasses, nullClass);
   }
 
   get channels(): number {
@@ -112,7 +113,7 @@ export class DiT extends Module implements DiffusionModel {
   }
 
   #check(x: Tensor, time: Tensor, conditions: Conditions): void {
-    const { channels, patchSize, numClasses } = this.options;
+    const { channels, patchSize } = this.options;
     requireImages("DiT", x, channels);
     const [batch, height, width] = x.shape;
     if (height === 0 || width === 0 || height % patchSize !== 0 || width % patchSize !== 0) {
@@ -122,8 +123,7 @@ export class DiT extends Module implements DiffusionModel {
       const got = `[${time.shape.join(",")}]`;
       throw new Error(`DiT: time must hold one timestep for each of ${batch} images, got ${got}`);
     }
-    const others = { selfCondition: false, lowresCond: false, vectorDim: 0, contextDim: 0 };
-    checkConditions("DiT", conditions, x, { numClasses, ...others });
+    checkConditions("DiT", this.conditions, conditions, x.shape);
   }
 
   #checkPositions({ shape, data }: NdArray, source: string): void {

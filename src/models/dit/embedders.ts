@@ -8,8 +8,8 @@ import { Linear } from "../../nn/linear.ts";
 import { Module } from "../../nn/module.ts";
 import { timestepEmbedding } from "../../nn/position-embeddings.ts";
 import { Sequential } from "../../nn/sequential.ts";
-import type { Conditions } from "../conditions.ts";
-import { labelRows } from "../label-rows.ts";
+import { classRows } from "../conditions/class-rows.ts";
+import type { Conditions } from "../conditions/declaration.ts";
 
 /** Channels of the sines and cosines of a timestep. */
 const FREQUENCIES = 256;
@@ -59,6 +59,6 @@ export class LabelEmbedder extends Module {
   }
 
   forward(conditions: Conditions): Tensor {
-    return labelRows("DiT", this.embeddingTable, this.numClasses, conditions);
+    return classRows("DiT", this.embeddingTable, this.numClasses, conditions);
   }
 }
