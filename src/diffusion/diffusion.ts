@@ -3,6 +3,7 @@ import type { Conditions } from "../models/conditions/declaration.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
 import type { RandomStream } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { checkImages } from "./process/checks.ts";
 import { givenLowres, refuseLowres } from "./sampling/cascade.ts";
 import { conditioningOf } from "./sampling/conditioning.ts";
 import type { Conditioning, ConditioningOptions } from "./sampling/conditioning.ts";
@@ -13,7 +14,7 @@ import type { NoiseLevel, NoiseLevels } from "./process/noise-level.ts";
 import { inversionPlan } from "./samplers/plan.ts";
 import type { LevelOptions, PlanOptions, SamplingPlan } from "./samplers/plan.ts";
 import { RESAMPLES } from "./samplers/repaint.ts";
-import { checkGiven, checkImages, imagesShape, runPlan } from "./sampling/sampling.ts";
+import { checkGiven, imagesShape, runPlan } from "./sampling/sampling.ts";
 import type { Samples, SamplingOptions } from "./sampling/sampling.ts";
 import { checkedImageSeed } from "./sampling/noise.ts";
 import { StepProgram } from "./sampling/step-program.ts";
@@ -101,7 +102,7 @@ export abstract class Diffusion {
     const lowres = await givenLowres(model, this.levels, options, backend, shape, seed);
     const conditioning = { ...told, conditions: { ...told.conditions, ...lowres } };
     const layout = this.layout({ model, backend, shape, ...conditioning }, plan);
-    return this.lend(layout, (program) => runPlan(program, plan, conditioning, { ...options, ...seed }));
+    return this.lend(layout, (program) => runPlan("sample", program, plan, conditioning, { ...options, ...seed }));
   }
 
   /**
@@ -122,7 +123,9 @@ export abstract class Diffusion {
       ...this.layout({ model, backend, shape: images.shape, ...conditioning }, plan),
       clipDenoised: false,
     };
-    return this.lend(layout, (program) => runPlan(program, plan, conditioning, { ...options, start: images }));
+    return this.lend(layout, (program) =>
+      runPlan("invert", program, plan, conditioning, { ...options, start: images }),
+    );
   }
 
   /**

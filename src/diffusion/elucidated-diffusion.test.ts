@@ -130,11 +130,17 @@ test("training levels have a normal logarithm", async () => {
 });
 
 test.each([
-  [{ sigmaData: 0 }, "sigmaData must be a finite number above 0, got 0"],
-  [{ pMean: NaN }, "pMean must be a finite number, got NaN"],
-  [{ sigmaMax: Infinity }, "sigmaMax must be a finite number above 0, got Infinity"],
-  [{ sigmaMin: 90 }, "sigmaMin must be above 0 and below a finite sigmaMax, got 90 and 80"],
-  [{ samplingTimesteps: 0 }, "heun: steps must be a whole number of at least 1, got 0"],
+  [{ sigmaData: 0 }, `sigmaData: must be from ${2 ** -24} to ${2 ** 24}, got 0`],
+  [{ sigmaData: 1e-300 }, "sigmaData: must be from"],
+  [{ pMean: NaN }, "pMean +- 6 pStd within -40 and 40, got NaN and 1.2"],
+  [{ pMean: 1000 }, "pMean +- 6 pStd within -40 and 40, got 1000 and 1.2"],
+  [{ pStd: -1 }, "pStd must be above 0, got -1"],
+  [{ pStd: 1e9 }, "within -40 and 40, got -1.2 and 1000000000"],
+  [{ sigmaMax: Infinity }, `sigmaMax: must be from ${2 ** -24} to ${2 ** 24}, got Infinity`],
+  [{ sigmaMax: -1 }, "sigmaMax: must be from"],
+  [{ sigmaMin: 1e-300 }, "sigmaMin: must be from"],
+  [{ sigmaMin: 90 }, "sigmaMin must be below sigmaMax, got 90 and 80"],
+  [{ samplingTimesteps: 0 }, "samplingTimesteps: must be a whole number of at least 1, got 0"],
 ])("refuses %o", (options, message) => {
   expect(() => new ElucidatedDiffusion(options)).toThrow(message);
 });

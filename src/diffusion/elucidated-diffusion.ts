@@ -6,7 +6,8 @@ import { checkedOutput } from "./denoiser.ts";
 import type { Denoiser, ModelOutput } from "./denoiser.ts";
 import { Diffusion } from "./diffusion.ts";
 import type { SamplerSettings } from "./diffusion.ts";
-import { ContinuousLevels, rhoOf } from "./process/noise-level.ts";
+import { checkedCount } from "./process/checks.ts";
+import { ContinuousLevels, checkRhos, rhoOf } from "./process/noise-level.ts";
 import type { NoiseLevel } from "./process/noise-level.ts";
 import { samplingPlan } from "./samplers/plan.ts";
 import type { SamplingPlan } from "./samplers/plan.ts";
@@ -66,21 +67,25 @@ export class ElucidatedDiffusion extends Diffusion {
     super();
     checkNames("ElucidatedDiffusion", options, optionNames);
     const { sigmaData = 0.5, pMean = -1.2, pStd = 1.2, sigmaMin = 0.002, sigmaMax = 80 } = options;
-    for (const [name, value] of Object.entries({ sigmaData, pStd, sigmaMin, sigmaMax })) {
-      if (value > 0 && value < Infinity) continue;
-      throw new Error(`ElucidatedDiffusion: ${name} must be a finite number above 0, got ${value}`);
+    checkRhos({ sigmaData, sigmaMin, sigmaMax });
+    if (!(sigmaMin < sigmaMax)) {
+      throw new Error(`ElucidatedDiffusion: sigmaMin must be below sigmaMax, got ${sigmaMin} and ${sigmaMax}`);
     }
-    if (!Number.isFinite(pMean)) throw new Error(`ElucidatedDiffusion: pMean must be a finite number, got ${pMean}`);
+    if (!(pStd > 0)) throw new Error(`ElucidatedDiffusion: pStd must be above 0, got ${pStd}`);
+    // Normal numbers from 24 bits stay within 6 deviations, and float32 holds the square of e^40.
+    if (!(Math.abs(pMean) + 6 * pStd <= 40)) {
+      throw new Error(
+        `ElucidatedDiffusion: pMean and pStd must keep pMean +- 6 pStd within -40 and 40, got ${pMean} and ${pStd}`,
+      );
+    }
     this.sigmaData = sigmaData;
     this.pMean = pMean;
     this.pStd = pStd;
     this.sigmaMin = sigmaMin;
     this.sigmaMax = sigmaMax;
-    this.samplingTimesteps = options.samplingTimesteps ?? 18;
+    this.samplingTimesteps = checkedCount("samplingTimesteps:", options.samplingTimesteps ?? 18);
     this.clipDenoised = options.clipDenoised ?? true;
     this.levels = new ContinuousLevels([sigmaMin, sigmaMax]);
-    // Checks the numbers for sampling.
-    this.plan();
   }
 
   /** Levels for a training step, f32 [batch]: the logarithm of rho is normal. */

@@ -5,7 +5,7 @@ import { Random } from "../../test/support/random.ts";
 import { Unet } from "../models/unet/unet.ts";
 import { grad } from "../tensor/grad.ts";
 import { ndarray } from "../tensor/ndarray.ts";
-import { concatenate, valueOf } from "../tensor/tensor.ts";
+import { concatenate, literal, scalar, valueOf } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Variable } from "../tensor/variable.ts";
 import type { Denoiser, Objective } from "./denoiser.ts";
@@ -120,8 +120,34 @@ describe("the options", () => {
     const make = (options: object) => () => new GaussianDiffusion({ timesteps: 10, ...options });
     expect(make({ lossType: "l3" })).toThrow("lossType: must be one of l1, l2, huber, vlb, got l3");
     expect(make({ objective: "noise" })).toThrow("objective: must be one of predNoise, predX0, predV, got noise");
-    expect(make({ samplingTimesteps: 11 })).toThrow("steps must be a whole number from 1 to 10, got 11");
-    expect(make({ ddimSamplingEta: -1 })).toThrow("eta must be from 0 to 1, got -1");
+    expect(make({ samplingTimesteps: 11 })).toThrow("samplingTimesteps: must be a whole number from 1 to 10, got 11");
+    expect(make({ ddimSamplingEta: -1 })).toThrow("ddimSamplingEta: must be from 0 to 1, got -1");
     expect(() => new GaussianDiffusion({ betas: [0.1, 1.5] })).toThrow("betas: must lie between 0 and 1");
+  });
+});
+
+describe("a timestep that there is not", () => {
+  const diffusion = new GaussianDiffusion({ timesteps: 10 });
+  const x = literal(ndarray([1, 2], [2, 1, 1, 1]));
+
+  test.each([
+    [10, -1],
+    [3, 10],
+    [-3, 0],
+  ])("is refused where its value is known: [%i, %i]", (...values) => {
+    const t = literal(ndarray(values, [2], "i32"));
+    const wrong = values.find((value) => value < 0 || value > 9);
+    const message = `t: must be from 0 to 9, got ${wrong}`;
+    expect(() => diffusion.qSample(x, t, x)).toThrow(message);
+    expect(() => diffusion.qPosteriorMean(x, x, t)).toThrow(message);
+    expect(() => diffusion.predictV(x, scalar(wrong ?? 0, "i32"), x)).toThrow(message);
+    expect(() => diffusion.pLosses(zero, x, t, x)).toThrow(message);
+  });
+
+  test("is the nearest one to a compiled program, whose values are not known", async () => {
+    const qSample = (t: number) =>
+      evaluate((x, t) => diffusion.qSample(x, t, x), ndarray([1, 2], [2, 1, 1, 1]), ndarray([t, t], [2], "i32"));
+    expect((await qSample(99)).data).toEqual((await qSample(9)).data);
+    expect((await qSample(-1)).data).toEqual((await qSample(0)).data);
   });
 });

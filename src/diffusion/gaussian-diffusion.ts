@@ -22,7 +22,7 @@ import type { DiffusionProcessOptions } from "./process/process.ts";
 import { samplingPlan } from "./samplers/plan.ts";
 import type { SamplingPlan } from "./samplers/plan.ts";
 import { checkedImageSeed, noiseKey } from "./sampling/noise.ts";
-import { checkImages } from "./sampling/sampling.ts";
+import { checkImages, checkedCount } from "./process/checks.ts";
 import type { Samples, SamplingOptions } from "./sampling/sampling.ts";
 import { betaSchedule } from "./process/schedules.ts";
 import type { Betas, BetaSchedule } from "./process/schedules.ts";
@@ -63,6 +63,7 @@ const optionNames = [
   "betas",
   "timesteps",
   "betaSchedule",
+  "scaleBetas",
   "rescaleBetasZeroSnr",
   "objective",
   "varianceType",
@@ -126,9 +127,11 @@ export class GaussianDiffusion extends DiffusionProcess {
     this.p2LossWeightGamma = options.p2LossWeightGamma ?? 0;
     this.p2LossWeightK = options.p2LossWeightK ?? 1;
     this.lossWeights = this.#lossWeights();
+    checkedCount("samplingTimesteps:", samplingTimesteps, this.timesteps);
+    if (!(ddimSamplingEta >= 0 && ddimSamplingEta <= 1)) {
+      throw new Error(`ddimSamplingEta: must be from 0 to 1, got ${ddimSamplingEta}`);
+    }
     this.levels = new ScheduleLevels(this.schedule);
-    // Checks both numbers.
-    this.plan({ sampler: "ddim" });
   }
 
   override get warnings(): readonly string[] {
@@ -201,6 +204,7 @@ export class GaussianDiffusion extends DiffusionProcess {
     return this.lend(this.layout({ model, backend, shape: x.shape, ...conditioning }, plan), async (program) => {
       await program.begin({ x, xStart: selfCondition, ...conditioning });
       await program.step(plan.steps[index], noise ?? noiseKey(checkedImageSeed({ seed }, x.shape[0]), index));
+      await program.checkFinite("pSample");
       return program.images();
     });
   }

@@ -7,6 +7,7 @@ import type { NdArray } from "../../tensor/ndarray.ts";
 import { formatShape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { refuseLowres } from "../sampling/cascade.ts";
+import { checkFinite } from "../process/checks.ts";
 import { conditioningOf } from "../sampling/conditioning.ts";
 import type { Denoiser } from "../denoiser.ts";
 import type { DiffusionProcess } from "../process/process.ts";
@@ -72,8 +73,14 @@ export async function bitsPerDim(
       for (let t = timesteps - 1; t >= 0; t--) {
         signal?.throwIfAborted();
         const key = noiseKey({ seed, firstIndex: first }, t);
-        const { term } = await termOf(batch, ndarray([t], [], "i32"), key, ...told);
+        const { term, magnitude } = await termOf(batch, ndarray([t], [], "i32"), key, ...told);
         for (const [i, value] of term.data.entries()) {
+          // The network's answers by themselves too, for clipping may hide what is no number.
+          if (!Number.isFinite(value + magnitude.data[i])) {
+            throw new Error(
+              `bitsPerDim: the model's output must be finite numbers, got others for image ${first + i} at timestep ${t}`,
+            );
+          }
           total[first + i] += value;
           terms[t] += value / count;
         }
@@ -87,12 +94,13 @@ export async function bitsPerDim(
 }
 
 /** L_t of a batch of images at a timestep; the noise of an image follows from its place among all. */
-function termProgram(diffusion: DiffusionProcess, model: Denoiser, backend: Backend): Compiled<"term"> {
+function termProgram(diffusion: DiffusionProcess, model: Denoiser, backend: Backend): Compiled<"term" | "magnitude"> {
   return compile(backend, (xStart, t, key, classes?: Tensor) => {
     const x = diffusion.qSample(xStart, t, keyedNoise(key, xStart.shape));
     const output = diffusion.modelOutput(model, x, t, { classes });
     const step = diffusion.reverseStep(output, x, t, { clipDenoised: true });
-    return { outputs: { term: boundTerm(diffusion, xStart, x, t, step) } };
+    const magnitude = output.prediction.abs().mean([1, 2, 3]);
+    return { outputs: { term: boundTerm(diffusion, xStart, x, t, step), magnitude } };
   });
 }
 
@@ -112,11 +120,13 @@ function slice({ data, shape: [count] }: NdArray, first: number, size: number): 
   return Float32Array.from(data.subarray(first * length, (first + size) * length));
 }
 
-function checkArguments({ shape, dtype }: NdArray, { channels }: Denoiser, batchSize: number): void {
+function checkArguments(images: NdArray, { channels }: Denoiser, batchSize: number): void {
+  const { shape, dtype } = images;
   if (shape.length !== 4 || shape[0] === 0 || shape[3] !== channels || dtype !== "f32") {
     const required = `f32 [images, height, width, ${channels}]`;
     throw new Error(`bitsPerDim: images must be ${required}, got ${dtype} ${formatShape(shape)}`);
   }
+  checkFinite("bitsPerDim: images", images);
   if (!Number.isSafeInteger(batchSize) || batchSize < 1) {
     throw new Error(`bitsPerDim: batchSize must be a whole number of at least 1, got ${batchSize}`);
   }

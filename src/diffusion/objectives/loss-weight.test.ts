@@ -37,11 +37,32 @@ describe("Min-SNR-gamma", () => {
     ).toBeLessThan(1e-12);
     expect(snr.some((s) => s > 5) && snr.some((s) => s < 5)).toBe(true);
   });
+});
 
-  test("is finite where no signal is left", () => {
-    const none = noiseSchedule(rescaleZeroTerminalSnr(betas));
-    expect(minSnrWeights(none, "predV", 5)[29]).toBe(0);
-    expect(minSnrWeights(none, "predX0", 5)[29]).toBe(0);
+describe("weights that would leave a timestep unlearned are refused in one line", () => {
+  const got = "must give every timestep some weight, got 0 at timestep";
+  const noSignal = `${got} 29, where sampling starts: it has no signal left to weight by`;
+
+  test.each<[string, object, string]>([
+    ["min-SNR", { minSnrLossWeight: true }, `minSnrLossWeight: ${noSignal}`],
+    ["P2", { p2LossWeightGamma: 1 }, `p2LossWeightGamma: ${noSignal}`],
+    ["P2 with a small k", { p2LossWeightGamma: 0.5, p2LossWeightK: 1e-3 }, `p2LossWeightGamma: ${noSignal}`],
+  ])("by %s where no signal is left", (_, weighting, message) => {
+    for (const objective of ["predV", "predX0"] as const) {
+      expect(() => new GaussianDiffusion({ betas, rescaleBetasZeroSnr: true, objective, ...weighting })).toThrow(
+        message,
+      );
+      const none = rescaleZeroTerminalSnr(betas);
+      expect(() => new GaussianDiffusion({ betas: none, objective, ...weighting })).toThrow(message);
+      expect(() => new GaussianDiffusion({ betas, objective, ...weighting })).not.toThrow();
+    }
+  });
+
+  test("by P2 where its power takes all digits", () => {
+    expect(() => p2Weights(schedule, "predNoise", 5, 1)).not.toThrow();
+    expect(() => p2Weights(schedule, "predNoise", 50, 1)).toThrow(
+      /^p2LossWeightGamma: must give every timestep some weight, got \S+ at timestep 0$/,
+    );
   });
 });
 

@@ -25,7 +25,10 @@ function weightOf(objective: Objective, ofStart: number, snr: number): number {
  */
 export function minSnrWeights(schedule: NoiseSchedule, objective: Objective, gamma: number): Betas {
   if (!(gamma > 0)) throw new Error(`minSnrGamma: must be above 0, got ${gamma}`);
-  return snrOf(schedule).map((snr) => weightOf(objective, Math.min(snr, gamma), snr));
+  return seen(
+    "minSnrLossWeight",
+    snrOf(schedule).map((snr) => weightOf(objective, Math.min(snr, gamma), snr)),
+  );
 }
 
 /**
@@ -39,5 +42,16 @@ export function minSnrWeights(schedule: NoiseSchedule, objective: Objective, gam
 export function p2Weights(schedule: NoiseSchedule, objective: Objective, gamma: number, k: number): Betas {
   if (!(gamma > 0)) throw new Error(`p2LossWeightGamma: must be above 0, got ${gamma}`);
   if (!(k > 0)) throw new Error(`p2LossWeightK: must be above 0, got ${k}`);
-  return snrOf(schedule).map((snr) => weightOf(objective, snr / (k + snr) ** gamma, snr));
+  return seen(
+    "p2LossWeightGamma",
+    snrOf(schedule).map((snr) => weightOf(objective, snr / (k + snr) ** gamma, snr)),
+  );
+}
+
+/** @throws one line if a timestep counts nothing in float32, and so would never be learned */
+function seen(option: string, weights: Betas): Betas {
+  const t = weights.findIndex((weight) => !(Math.fround(weight) > 0 && Math.fround(weight) < Infinity));
+  if (t === -1) return weights;
+  const why = t === weights.length - 1 ? ", where sampling starts: it has no signal left to weight by" : "";
+  throw new Error(`${option}: must give every timestep some weight, got ${weights[t]} at timestep ${t}${why}`);
 }

@@ -43,20 +43,24 @@ export abstract class NoiseLevels {
   abstract at(timestep: number): NoiseLevel;
   /** The level with this much noise beside an image that was not scaled. */
   abstract withRho(rho: number): NoiseLevel;
-  /** The level at a part of the way from the least noise, 0, to the most, 1. */
-  abstract part(share: number): NoiseLevel;
+  /** Of the levels that training shows the network, that with the nearest rho. */
+  abstract nearest(rho: number): NoiseLevel;
 
   /**
    * `steps` levels of equation 5 of Karras et al. (2022), the noisiest first, and the clean end.
    *
-   * @param sigmaMin least rho
-   * @param sigmaMax largest rho
+   * @param sigmaMin least rho, default that of the levels
+   * @param sigmaMax largest rho, above it unless there is but one step; default that of the levels, but at most 80
    */
-  karras(steps: number, sigmaMin = this.range[0], sigmaMax = this.range[1]): NoiseLevel[] {
-    if (!(sigmaMin > 0 && sigmaMax < Infinity && (steps === 1 || sigmaMin < sigmaMax))) {
-      throw new Error(`karras: sigmaMin must be above 0 and below a finite sigmaMax, got ${sigmaMin} and ${sigmaMax}`);
+  karras(steps: number, sigmaMin?: number, sigmaMax?: number): NoiseLevel[] {
+    const [least = this.range[0], most = this.range[1]] = [sigmaMin, sigmaMax];
+    checkRhos({ sigmaMin: least, sigmaMax: most });
+    if (steps > 1 && !(least < most)) {
+      if (sigmaMin === undefined) throw new Error(`sigmaMax: must be above the least noise, ${least}, got ${most}`);
+      if (sigmaMax === undefined) throw new Error(`sigmaMin: must be below the most noise, ${most}, got ${least}`);
+      throw new Error(`karras: sigmaMin must be below sigmaMax, got ${least} and ${most}`);
     }
-    return [...karrasRhos(steps, sigmaMin, sigmaMax).map((rho) => this.withRho(rho)), CLEAN];
+    return [...karrasRhos(steps, least, most).map((rho) => this.withRho(rho)), CLEAN];
   }
 
   /** The levels of these timesteps, and the clean end. */
@@ -90,9 +94,9 @@ export class ScheduleLevels extends NoiseLevels {
     return levelWithRho(rho, this.#timestepOf(Math.log(rho)));
   }
 
-  /** By timesteps. */
-  part(share: number): NoiseLevel {
-    return this.at(Math.round(share * (this.timesteps - 1)));
+  /** Of a whole timestep. */
+  nearest(rho: number): NoiseLevel {
+    return this.at(Math.round(this.#timestepOf(Math.log(rho))));
   }
 
   #timestepOf(logRho: number): number {
@@ -123,10 +127,16 @@ export class ContinuousLevels extends NoiseLevels {
     return levelWithRho(rho, Math.log(rho) / 4);
   }
 
-  /** By the logarithm of rho. */
-  part(share: number): NoiseLevel {
-    const [least, most] = this.range;
-    return this.withRho(least * (most / least) ** share);
+  nearest(rho: number): NoiseLevel {
+    return this.withRho(rho);
+  }
+}
+
+/** @throws unless all are noise that float32 can tell from none and from nothing but noise */
+export function checkRhos(rhos: Readonly<Record<string, number>>): void {
+  for (const [name, rho] of Object.entries(rhos)) {
+    if (rho >= LEAST_ALPHA && rho <= 1 / LEAST_ALPHA) continue;
+    throw new Error(`${name}: must be from ${LEAST_ALPHA} to ${1 / LEAST_ALPHA}, got ${rho}`);
   }
 }
 

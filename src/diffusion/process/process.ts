@@ -25,7 +25,8 @@ const objectives: readonly Objective[] = ["predNoise", "predX0", "predV"];
 /**
  * The Gaussian diffusion process of Ho et al. (2020, 2006.11239): distributions forward and back, as functions from
  * tensors to tensors. Images are [batch, height, width, channels]; timesteps `t` are integers of shape [batch] from 0
- * (the least noise) to `timesteps` - 1, and may also be a scalar for all images.
+ * (the least noise) to `timesteps` - 1, and may also be a scalar for all images. Others are refused where their values are
+ * known as the graph is built; a compiled program that is given others takes the nearest there is.
  */
 export abstract class DiffusionProcess extends Diffusion {
   readonly schedule: NoiseSchedule;
@@ -61,6 +62,7 @@ export abstract class DiffusionProcess extends Diffusion {
       const got = `${t.dtype} ${formatShape(t.shape)}`;
       throw new Error(`t: must hold one integer for each of ${x.shape[0]} images, got ${got}`);
     }
+    this.#checkKnown(t);
     const values = this.#table(name).gather(t);
     return values.reshape([values.size, ...x.shape.slice(1).map(() => 1)]);
   }
@@ -187,6 +189,12 @@ export abstract class DiffusionProcess extends Diffusion {
       predNoise: () => this.predictXStart(x, t, prediction),
     }[this.objective]();
     return clipDenoised ? xStart.clamp(-1, 1) : xStart;
+  }
+
+  #checkKnown({ op }: Tensor): void {
+    const known = op.kind === "literal" ? op.data : op.kind === "constant" ? [op.value] : [];
+    const wrong = Array.from(known).find((t) => !(t >= 0 && t < this.timesteps));
+    if (wrong !== undefined) throw new Error(`t: must be from 0 to ${this.timesteps - 1}, got ${wrong}`);
   }
 
   #table(name: keyof NoiseSchedule): Tensor {

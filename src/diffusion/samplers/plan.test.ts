@@ -43,6 +43,26 @@ describe("a plan", () => {
     expect(rest.every((factor) => factor === 0)).toBe(true);
   });
 
+  test.each(samplerNames)("of %s leaves images as they are where strength is 0", (sampler) => {
+    expect(plan({ sampler, strength: 0 })).toMatchObject({ steps: [], visited: 0, start: { alpha: 1, sigma: 0 } });
+  });
+
+  test("of pndm starts from noise too if more than every second timestep is visited", () => {
+    const first = (steps: number) => plan({ sampler: "pndm", steps }).steps[0].level.timestep;
+    expect([10, 25, 26, 40, 50].map(first)).toEqual([45, 48, 49, 49, 49]);
+    expect(plan({ sampler: "pndm", steps: 40, timestepSpacing: "leading" }).steps[0].level.timestep).toBe(39);
+  });
+
+  test("of inpainting jumps in few steps too, unless it is told how far", () => {
+    const evaluations = (steps: number, jumpLength?: number) =>
+      plan({ sampler: "ddpm", steps, resamples: 3, jumpLength }).steps.length;
+    expect(evaluations(1)).toBe(1);
+    expect(evaluations(4)).toBeGreaterThan(4);
+    expect(evaluations(10)).toBeGreaterThan(10);
+    expect(evaluations(10, 10)).toBe(10);
+    expect(evaluations(40)).toBe(evaluations(40, 10));
+  });
+
   test.each(samplerNames)("of %s is finite from a timestep without signal", (sampler) => {
     const none = new ScheduleLevels(noiseSchedule(rescaleZeroTerminalSnr(betas)));
     for (const timestepSpacing of ["trailing", "linspace", "karras"] as const) {
@@ -91,14 +111,19 @@ describe("a plan", () => {
       "timestepSpacing: must be one of trailing, leading, linspace, quadratic, karras, got even",
     ],
     [{ sigmaMax: 10 }, "sigmaMin and sigmaMax: are for timestepSpacing karras, got trailing"],
-    [
-      { timestepSpacing: "karras", sigmaMin: 2, sigmaMax: 1 },
-      "karras: sigmaMin must be above 0 and below a finite sigmaMax, got 2 and 1",
-    ],
+    [{ timestepSpacing: "karras", sigmaMin: 2, sigmaMax: 1 }, "karras: sigmaMin must be below sigmaMax, got 2 and 1"],
     [
       { timestepSpacing: "karras", sigmaMin: 0, sigmaMax: 9 },
-      "karras: sigmaMin must be above 0 and below a finite sigmaMax, got 0 and 9",
+      `sigmaMin: must be from ${2 ** -24} to ${2 ** 24}, got 0`,
     ],
+    [{ timestepSpacing: "karras", sigmaMax: -1 }, "sigmaMax: must be from"],
+    [{ timestepSpacing: "karras", steps: 1, sigmaMax: -1 }, "sigmaMax: must be from"],
+    [{ timestepSpacing: "karras", steps: 1, sigmaMax: NaN }, "sigmaMax: must be from"],
+    [{ timestepSpacing: "karras", steps: 1, sigmaMin: -2 }, "sigmaMin: must be from"],
+    [{ timestepSpacing: "karras", sigmaMin: 1e-300 }, "sigmaMin: must be from"],
+    [{ timestepSpacing: "karras", sigmaMax: 1e300 }, "sigmaMax: must be from"],
+    [{ timestepSpacing: "karras", sigmaMax: 0.001 }, "sigmaMax: must be above the least noise, 0.01"],
+    [{ timestepSpacing: "karras", sigmaMin: 1000 }, "sigmaMin: must be below the most noise, 1"],
     [{ eta: 1.1 }, "ddim: eta must be from 0 to 1, got 1.1"],
     [{ sampler: "eulerAncestral", eta: -1 }, "eulerAncestral: eta must be from 0 to 1, got -1"],
     [{ sampler: "euler", eta: 0 }, "euler: has no eta, got 0; it is for ddim, dpmSolver++2MSde, eulerAncestral"],

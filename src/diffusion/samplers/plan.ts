@@ -53,7 +53,7 @@ export interface PlanOptions extends SamplerOptions {
   readonly sampler: SamplerName;
   /** Noise levels to visit, from 1 to the number of timesteps; with `karras` any number. */
   readonly steps: number;
-  /** Default `trailing`; for `pndm` `leading`, for `heun`, `edm` and a diffusion without timesteps `karras`. */
+  /** Default `trailing`; for `pndm` `leading` up to every second timestep, for `heun`, `edm` and a diffusion without timesteps `karras`. */
   readonly timestepSpacing?: TimestepSpacing;
   /** Least noise of `karras`, sigma / alpha; default that of the first timestep, or the diffusion's. */
   readonly sigmaMin?: number;
@@ -65,7 +65,7 @@ export interface PlanOptions extends SamplerOptions {
   readonly strength?: number;
   /** Inpaints, with as many walks through each stretch of `jumpLength` steps: see `repaint`. */
   readonly resamples?: number;
-  /** Steps between the ends of a jump of `resamples`; default 10. */
+  /** Steps between the ends of a jump of `resamples`; default 10, but at most half of the steps. */
   readonly jumpLength?: number;
 }
 
@@ -123,7 +123,7 @@ export function inversionPlan(levels: NoiseLevels, options: LevelOptions): Sampl
 function repainting(
   levels: readonly NoiseLevel[],
   steps: readonly SamplerStep[],
-  { sampler, resamples = 1, jumpLength = 10 }: PlanOptions,
+  { sampler, resamples = 1, jumpLength = usualJumpLength(steps.length) }: PlanOptions,
 ): SamplerStep[] {
   for (const [name, value] of Object.entries({ resamples, jumpLength })) {
     if (Number.isSafeInteger(value) && value >= 1) continue;
@@ -138,6 +138,11 @@ function repainting(
     );
   }
   return repaint(levels, steps, { resamples, jumpLength });
+}
+
+/** The paper's 10, or what leaves room for a jump. */
+function usualJumpLength(steps: number): number {
+  return Math.min(10, Math.max(1, Math.floor(steps / 2)));
 }
 
 type Demands = Pick<SamplingPlan, "memory" | "isStochastic" | "isInpainting" | "timestepType">;
@@ -170,7 +175,9 @@ function levelsOf(levels: NoiseLevels, options: LevelOptions & Pick<PlanOptions,
 
 function allLevelsOf(levels: NoiseLevels, options: LevelOptions & Pick<PlanOptions, "sampler">): NoiseLevel[] {
   const { sampler, timesteps, sigmaMin, sigmaMax } = options;
-  const { spacing: usual = "trailing" }: Row = samplers[sampler];
+  const { spacing: preferred = "trailing" }: Row = samplers[sampler];
+  // Whole distances up from 0 end halfway to the noise if not every second timestep is visited.
+  const usual = preferred === "leading" && options.steps > levels.timesteps / 2 ? "trailing" : preferred;
   const hasTimesteps = levels.timesteps > 0;
   const { timestepSpacing: spacing = hasTimesteps ? usual : "karras" } = options;
   if (!timestepSpacingNames.includes(spacing)) {

@@ -25,6 +25,7 @@ const WEIGHTS: readonly (readonly number[])[] = [
  */
 export function pndm(levels: readonly NoiseLevel[]): SamplerStep[] {
   const [first, ...rest] = intervalsOf(levels);
+  if (first === undefined) return [];
   const isSimple = rest.length === 0 || !hasSignal(first.from);
   return [...(isSimple ? [multistep(first)] : firstSteps(first)), ...rest.map(multistep)];
 }

@@ -39,7 +39,17 @@ class Stage implements Denoiser {
   }
 }
 
-const diffusion = () => new GaussianDiffusion({ timesteps: 101, objective: "predX0", clipDenoised: false });
+const diffusion = () =>
+  new GaussianDiffusion({ timesteps: 101, scaleBetas: true, objective: "predX0", clipDenoised: false });
+/** The noise of imagen-pytorch at a time: log(SNR) = -log(expm1(1e-4 + 10 t^2)). */
+const rhoAt = (time: number) => Math.sqrt(Math.expm1(1e-4 + 10 * time ** 2));
+/** The timestep whose noise is nearest to that. */
+const timestepAt = (time: number) => {
+  const distances = [...diffusion().schedule.alphasCumprod].map((abar) =>
+    Math.abs(Math.log(Math.sqrt((1 - abar) / abar) / rhoAt(time))),
+  );
+  return distances.indexOf(Math.min(...distances));
+};
 
 describe("a stage of a cascade", () => {
   test("is shown images of less resolution, scaled up, in the noise that it is told", async () => {
@@ -48,7 +58,7 @@ describe("a stage of a cascade", () => {
     const noiseAt = async (level: number | undefined): Promise<number[]> => {
       const shown = await diffusion().sample(new Stage(), { ...options, lowresSampleNoiseLevel: level });
       expect(shown.shape).toEqual([2, 6, 6, 1]);
-      const abar = schedule.alphasCumprod[Math.round(100 * (level ?? 0.2))];
+      const abar = schedule.alphasCumprod[timestepAt(level ?? 0.2)];
       return Array.from(shown.data, (value, i) => (value - Math.sqrt(abar) * scaled.data[i]) / Math.sqrt(1 - abar));
     };
     const [little, usual, much] = [await noiseAt(0), await noiseAt(undefined), await noiseAt(0.7)];
@@ -67,7 +77,28 @@ describe("a stage of a cascade", () => {
     const told = async (level: number) =>
       (await diffusion().sample(times, { ...options, lowresSampleNoiseLevel: level })).data;
     expect(new Set(await told(0))).toEqual(new Set([0]));
-    expect(new Set(await told(0.7))).toEqual(new Set([70]));
+    for (const level of [0.2, 0.7, 1]) {
+      expect(new Set(await told(level))).toEqual(new Set([timestepAt(level)]));
+      expect(Math.abs(timestepAt(level) - 100 * level)).toBeLessThan(5);
+    }
+  });
+
+  test.each([0, 0.2, 0.5, 1])("is shown the same noise at %d, whatever the diffusion", async (level) => {
+    const noisy = (shown: Tensor, t: Tensor) => shown.multiply(0).add(t.convert("f32").reshape([2, 1, 1, 1]));
+    const stage = new Stage(({ lowresCondImg, lowresNoiseTimes }) => noisy(lowresCondImg, lowresNoiseTimes));
+    const edm = new ElucidatedDiffusion({ sigmaData: 1, clipDenoised: false });
+    // With sigmaData 1, D(X) is X / (rho^2 + 1) + rho / sqrt(rho^2 + 1) F, and F is the time that it is told.
+    const { data } = await edm.sample(stage, { ...options, steps: 1, sampler: "euler", lowresSampleNoiseLevel: level });
+    const start = (await edm.sample(stage, { ...options, steps: 1, sampler: "euler", returnSteps: [0] })).steps[0]
+      .images;
+    const times = data.map((x, i) => (x - (80 * start.data[i]) / Math.hypot(80, 1) / 80) / (80 / Math.hypot(80, 1)));
+    expect(largestDifference(times, new Float32Array(72).fill(Math.log(rhoAt(level)) / 4))).toBeLessThan(0.02);
+    const { alphasCumprod } = new GaussianDiffusion({ timesteps: 1000 }).schedule;
+    const timesteps = new Stage(({ lowresCondImg, lowresNoiseTimes }) => noisy(lowresCondImg, lowresNoiseTimes));
+    const gaussian = new GaussianDiffusion({ timesteps: 1000, objective: "predX0", clipDenoised: false });
+    const told = await gaussian.sample(timesteps, { ...options, lowresSampleNoiseLevel: level });
+    const abar = alphasCumprod[Math.round(told.data[0])];
+    expect(Math.abs(Math.log(Math.sqrt((1 - abar) / abar) / rhoAt(level)))).toBeLessThan(0.06);
   });
 
   test("is shown the same where it is guided to a class", async () => {

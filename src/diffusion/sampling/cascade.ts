@@ -8,6 +8,7 @@ import { meanOfBlocks, resizeBilinear } from "../../tensor/resize.ts";
 import { formatShape } from "../../tensor/shape.ts";
 import type { Shape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { checkFinite } from "../process/checks.ts";
 import type { ConditionArrays } from "./conditioning.ts";
 import type { Denoiser } from "../denoiser.ts";
 import type { Diffusion } from "../diffusion.ts";
@@ -21,8 +22,9 @@ export interface LowresOptions {
   /** f32 [batchSize, height, width, channels], about [-1, 1], of any size; for a model with `lowresCond`. */
   readonly lowresCondImg?: NdArray | undefined;
   /**
-   * How noisy the model is shown these, from 0, the least noise that it knows, to 1, the most: noise hides what the stage
-   * before did wrong. Default 0.2, as in imagen-pytorch.
+   * How noisy the model is shown these, from 0 to 1: noise hides what the stage before did wrong. It means the same noise
+   * whatever the diffusion, that of imagen-pytorch at this time of its linear schedule: sigma / alpha is 0.01 at 0, 0.7 at
+   * 0.2 (the default), 3.3 at 0.5 and 148 at 1; or the nearest that the model knows.
    */
   readonly lowresSampleNoiseLevel?: number | undefined;
 }
@@ -74,10 +76,11 @@ export async function givenLowres(
     const need = `f32 [${batch},height,width,${channels}]`;
     throw new Error(`sample: lowresCondImg must be ${need}, got ${dtype} ${formatShape(given)}`);
   }
+  checkFinite("sample: lowresCondImg", lowresCondImg);
   const scale = compile(backend, (images) => ({ outputs: { scaled: resizeBilinear(images, height, width) } }));
   const { scaled } = await scale(lowresCondImg);
   scale.dispose();
-  const level = levels.part(share);
+  const level = levels.nearest(lowresRho(share));
   const noisy = await noisedImages(backend, shape, seed, scaled, level, LOWRES_NOISE);
   const times = ndarray(
     Array.from({ length: batch }, () => level.timestep),
@@ -85,6 +88,11 @@ export async function givenLowres(
     levels.timesteps > 0 ? "i32" : "f32",
   );
   return { lowresCondImg: noisy, lowresNoiseTimes: times };
+}
+
+/** log(SNR) = -log(expm1(1e-4 + 10 t^2)), `beta_linear_log_snr` of imagen-pytorch. */
+function lowresRho(time: number): number {
+  return Math.sqrt(Math.expm1(1e-4 + 10 * time ** 2));
 }
 
 /** @throws one line if the model is a stage of a cascade, which draws from images of less resolution alone */

@@ -4,6 +4,7 @@ import { ndarray } from "../../tensor/ndarray.ts";
 import type { NdArray } from "../../tensor/ndarray.ts";
 import type { Shape } from "../../tensor/shape.ts";
 import type { NoisyClassifier } from "./classifier.ts";
+import { checkFinite } from "../process/checks.ts";
 import type { Denoiser } from "../denoiser.ts";
 import { guidanceOf } from "./guidance.ts";
 import type { Guidance, GuidanceOptions } from "./guidance.ts";
@@ -60,9 +61,7 @@ export function conditioningOf(model: Denoiser, images: Shape, options: Conditio
     told.map(([name, value]) => [name, arrayOf(name, value, declared[name], images[0])]),
   );
   checkConditions("sample", declared, conditions, images);
-  for (const [name, { data, dtype }] of Object.entries(conditions)) {
-    if (dtype === "f32" && !data.every(Number.isFinite)) throw new Error(`sample: ${name} must hold finite numbers`);
-  }
+  for (const [name, value] of Object.entries(conditions)) checkFinite(`sample: ${name}`, value);
   const isNullable = declaredWhere(declared, ({ nullable }) => nullable);
   const hasConditions = Object.keys(conditions).some((name) => isNullable.includes(name));
   return { conditions, guidance: guidanceOf(options, hasConditions), classifier, classes: ofClassifier };

@@ -77,7 +77,9 @@ export function guidedPrediction(
 ): Tensor {
   const guided = unconditional.add(conditional.subtract(unconditional).multiply(condScale));
   if (!rescaledPhi) return guided;
-  const rescaled = guided.multiply(deviation(conditional).divide(deviation(guided)));
+  const [wanted, has] = [deviation(conditional), deviation(guided)];
+  // What is the same everywhere has no deviation to give back.
+  const rescaled = guided.multiply(has.compare("gt", 0).select(wanted.divide(has), 1));
   return guided.add(rescaled.subtract(guided).multiply(rescaledPhi));
 }
 

@@ -7,7 +7,7 @@ import type { ConditioningOptions } from "./conditioning.ts";
 import type { Denoiser } from "../denoiser.ts";
 import type { Diffusion, SampleOptions } from "../diffusion.ts";
 import type { Samples } from "./sampling.ts";
-import { checkImages } from "./sampling.ts";
+import { checkImages } from "../process/checks.ts";
 import { checkedSeed } from "./noise.ts";
 import { noisedImages } from "./starting-images.ts";
 
@@ -108,12 +108,12 @@ async function circling(
   model: Denoiser,
   ends: Ends,
   lams: readonly number[],
-  { sampler = "ddim", eta = 0, strength = 0.95, onStep, ...options }: Way,
+  { sampler = "ddim", eta = 0, onStep, ...options }: Way,
 ): Promise<Samples> {
   if (sampler !== "ddim" || eta !== 0) {
     throw new Error(`interpolate: slerp samples by ddim without noise, got ${sampler} with eta ${eta}`);
   }
-  const way = { ...options, sampler, eta, strength };
+  const way = { ...options, sampler, eta, strength: options.strength ?? leaving(0.95, diffusion, options) };
   const steps = diffusion.plan(way).steps.length;
   // Both encoded images and then those between them are one way of three parts.
   const part = (done: number): typeof onStep =>
@@ -130,9 +130,10 @@ async function mixing(
   model: Denoiser,
   ends: Ends,
   lams: readonly number[],
-  { sampler = "ddpm", steps = diffusion.samplingTimesteps, strength = 0.5, ...options }: Way,
+  { sampler = "ddpm", steps = diffusion.samplingTimesteps, ...options }: Way,
 ): Promise<Samples> {
   const seed = checkedSeed(options.seed);
+  const strength = options.strength ?? leaving(0.5, diffusion, { ...options, steps });
   const way = { ...options, sampler, steps, strength, seed };
   const { start } = diffusion.plan(way);
   const noised = (images: NdArray) =>
@@ -140,6 +141,11 @@ async function mixing(
   const [from, to] = [await noised(ends.from), await noised(ends.to)];
   const classes = classesBetween(ends, lams);
   return diffusion.sample(model, { ...way, classes, start: between(from, to, lams, linear) });
+}
+
+/** This strength, or as much more as leaves one of the steps that are asked for. */
+function leaving(strength: number, { samplingTimesteps }: Diffusion, { steps, timesteps }: Partial<Way>): number {
+  return Math.max(strength, 1 / (timesteps?.length ?? steps ?? samplingTimesteps));
 }
 
 /** Factors of two arrays in what lies between them. */

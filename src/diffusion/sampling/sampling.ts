@@ -1,8 +1,8 @@
 import type { Backend } from "../../backend/backend.ts";
 import { allocate } from "../../tensor/dtype.ts";
 import type { NdArray } from "../../tensor/ndarray.ts";
-import { formatShape, sameShape } from "../../tensor/shape.ts";
 import type { Shape } from "../../tensor/shape.ts";
+import { checkImages } from "../process/checks.ts";
 import type { LowresOptions } from "./cascade.ts";
 import { countOf, givenConditions } from "./conditioning.ts";
 import type { Conditioning, ConditioningOptions } from "./conditioning.ts";
@@ -62,8 +62,14 @@ export interface Samples extends NdArray {
   readonly steps: readonly { readonly step: number; readonly images: NdArray }[];
 }
 
-/** Walks a plan from noise to images; every sampler shares this loop. */
+/**
+ * Walks a plan from noise to images; every sampler shares this loop.
+ *
+ * @param what names the call in errors
+ * @throws one line if the network's answers are not finite
+ */
 export async function runPlan(
+  what: string,
   program: StepProgram,
   plan: SamplingPlan,
   conditioning: Conditioning,
@@ -91,6 +97,7 @@ export async function runPlan(
     const [images, xStart] = [await program.images(), await program.xStart()];
     await options.onStep({ step, steps, timestep: next.level.timestep, images, xStart });
   }
+  await program.checkFinite(what);
   return { ...(await program.images()), steps: kept };
 }
 
@@ -108,12 +115,6 @@ export function imagesShape(options: SamplingOptions, channels: number): Shape {
     throw new Error(`sample: ${name} must be a whole number of at least 1, got ${value}`);
   }
   return [batchSize, height, width, channels];
-}
-
-/** @throws unless these are f32 images of a shape */
-export function checkImages(name: string, { shape, dtype }: NdArray, required: Shape): void {
-  if (sameShape(shape, required) && dtype === "f32") return;
-  throw new Error(`${name} must be f32 ${formatShape(required)}, got ${dtype} ${formatShape(shape)}`);
 }
 
 /** @throws one line, if what sampling starts from or keeps does not fit */

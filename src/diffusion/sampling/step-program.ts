@@ -59,6 +59,8 @@ export class StepProgram {
   readonly #conditions: ReadonlyMap<string, Variable>;
   /** What a classifier guides towards. */
   readonly #classes: Variable | undefined;
+  /** The size of the network's answers so far, [batch], which stays a number as long as all of them are. */
+  readonly #magnitude: Variable;
   /** What inpainting knows of the images, and where: 0 in the mask, [batch, height, width, 1]. */
   readonly #known: { readonly images: Variable; readonly mask: Variable } | undefined;
   readonly #program: Compiled<never>;
@@ -72,6 +74,7 @@ export class StepProgram {
     const { conditions, classes } = layout;
     this.#conditions = new Map(Object.entries(conditions).map(([name, value]) => [name, variableLike(name, value)]));
     this.#classes = classes && variableLike("the classifier's classes", classes);
+    this.#magnitude = new Variable("magnitude", [layout.shape[0]]);
     if (layout.isInpainting) {
       const mask = new Variable("mask", [...layout.shape.slice(0, -1), 1]);
       this.#known = { images: new Variable("known", layout.shape), mask };
@@ -100,6 +103,7 @@ export class StepProgram {
     await this.#x.write(x.data);
     await this.#xStart.write(xStart?.data ?? zeros);
     for (const variable of this.#memory) await variable.write(zeros);
+    await this.#magnitude.write(new Float32Array(this.layout.shape[0]));
     for (const [name, variable] of this.#conditions) {
       const value = conditions[name];
       if (!value) throw new Error(`internal: the program needs ${name}`);
@@ -139,6 +143,24 @@ export class StepProgram {
     return ndarray(await this.#x.read(), this.layout.shape);
   }
 
+  /**
+   * Looks for what is no number in the images and in all that the network answered since `begin`: clipping may hide it.
+   *
+   * @throws one line if there is any
+   */
+  async checkFinite(what: string): Promise<void> {
+    const [batch] = this.layout.shape;
+    const [magnitudes, x] = [await this.#magnitude.read(), await this.#x.read()];
+    const size = x.length / batch;
+    const isFinite = (_: unknown, i: number): boolean =>
+      Number.isFinite(magnitudes[i]) && x.subarray(i * size, (i + 1) * size).every(Number.isFinite);
+    const bad = batch - Array.from({ length: batch }, isFinite).filter(Boolean).length;
+    if (bad === 0) return;
+    throw new Error(
+      `${what}: the model's output must be finite numbers, got others for ${bad} of ${batch} images: its weights are damaged or its training diverged`,
+    );
+  }
+
   /** The clean images that the network saw in those of the last step. */
   async xStart(): Promise<NdArray> {
     return ndarray(await this.#xStart.read(), this.layout.shape);
@@ -148,7 +170,9 @@ export class StepProgram {
     this.#program.dispose();
     const known = this.#known ? [this.#known.images, this.#known.mask] : [];
     const told = [...this.#conditions.values(), ...(this.#classes ? [this.#classes] : [])];
-    for (const variable of [this.#x, this.#xStart, ...this.#memory, ...told, ...known]) variable.dispose();
+    for (const variable of [this.#x, this.#xStart, this.#magnitude, ...this.#memory, ...told, ...known]) {
+      variable.dispose();
+    }
   }
 
   #updates(t: Tensor, coefficients: Tensor, keyOrNoise: Tensor): { variable: Variable; value: Tensor }[] {
@@ -175,7 +199,12 @@ export class StepProgram {
       const isUnknown = valueOf(this.#known.mask).compare("gt", 0).broadcastTo(shape);
       next[0].value = isUnknown.select(next[0].value, known);
     }
-    return [...next, { variable: this.#xStart, value: xStart }];
+    const answers = [prediction, variance, gradient].filter((answer) => answer !== undefined);
+    const magnitude = answers.reduce<Tensor>(
+      (sum, answer) => sum.add(answer.abs().mean([1, 2, 3])),
+      valueOf(this.#magnitude),
+    );
+    return [...next, { variable: this.#xStart, value: xStart }, { variable: this.#magnitude, value: magnitude }];
   }
 
   /** What the network says of x, under guidance. */
