@@ -27,19 +27,19 @@ const valuesOf: Readonly<Record<WorkloadName, (backend: Backend, batch: Batch) =
     const model = referenceModel();
     const parameters = [...model.parameters().values()];
     const adam = new Adam(parameters, { learningRate: 1e-3 });
-    const step = compile(backend, (images, t, noise) => {
-      const loss = diffusion.pLosses(model, images, t, noise);
+    const step = compile(backend, ({ images, timesteps, noise }) => {
+      const loss = diffusion.pLosses(model, images, timesteps, noise);
       return { outputs: { loss }, updates: adam.updates(grad(loss, parameters.map(valueOf))) };
     });
     const losses: number[] = [];
-    for (let i = 0; i < COMPARED_LOSSES; i++) losses.push((await step(images, timesteps, noise)).loss.data[0]);
+    for (let i = 0; i < COMPARED_LOSSES; i++) losses.push((await step({ images, timesteps, noise })).loss.data[0]);
     return losses;
   },
 
   async forward(backend, { images, timesteps }) {
     const model = referenceModel();
-    const predict = compile(backend, (x, t) => ({ outputs: { prediction: model.forward(x, t) } }));
-    return [...(await predict(first(images), first(timesteps))).prediction.data];
+    const predict = compile(backend, ({ x, t }) => ({ outputs: { prediction: model.forward(x, t) } }));
+    return [...(await predict({ x: first(images), t: first(timesteps) })).prediction.data];
   },
 
   async sampling(backend, { images, noise }) {

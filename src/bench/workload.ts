@@ -126,11 +126,11 @@ function trainStep({ backend, model, diffusion, batchSize }: Setting): Step {
 }
 
 function forwardStep({ backend, model, batchSize }: Setting): Step {
-  const program = compile(backend, (x, t) => ({ outputs: { y: model.forward(x, t) } }));
+  const program = compile(backend, ({ x, t }) => ({ outputs: { y: model.forward(x, t) } }));
   const random = new Random(1);
-  const t = Int32Array.from({ length: batchSize }, () => Math.floor(TIMESTEPS * random.uniform()));
-  const inputs = [noisyImages(batchSize), ndarray(t, [batchSize])];
-  return async () => sum((await program(...inputs)).y);
+  const timesteps = Int32Array.from({ length: batchSize }, () => Math.floor(TIMESTEPS * random.uniform()));
+  const inputs = { x: noisyImages(batchSize), t: ndarray(timesteps, [batchSize]) };
+  return async () => sum((await program(inputs)).y);
 }
 
 /** One step of Algorithm 2, always the same one: what it takes does not depend on the timestep. */

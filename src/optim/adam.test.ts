@@ -29,12 +29,12 @@ describe("Adam", () => {
     const options = { learningRate: 0.05, epsilon: 1e-3 };
     const x = parameter("x", [1, -2]);
     const adam = new Adam([x], options);
-    const step = compile(backend, (gradient) => ({ outputs: {}, updates: adam.updates([gradient]) }));
+    const step = compile(backend, ({ gradient }) => ({ outputs: {}, updates: adam.updates([gradient]) }));
     const history: [number, number][] = [];
     for (let i = 0; i < 30; i++) {
       const gradients: [number, number] = [Math.sin(i), 0.01 * i - 0.1];
       history.push(gradients);
-      await step(ndarray(gradients, [2]));
+      await step({ gradient: ndarray(gradients, [2]) });
       const values = await x.read();
       expect(values[0]).toBeCloseTo(
         adamByHand(
@@ -58,16 +58,19 @@ describe("Adam", () => {
   test("moves by the learning rate against a gradient that stays, whatever its size", async () => {
     const x = parameter("x", [0, 0, 0]);
     const adam = new Adam([x], { learningRate: 0.5 });
-    const step = compile(backend, (gradient) => ({ outputs: {}, updates: adam.updates([gradient]) }));
-    for (let i = 0; i < 4; i++) await step(ndarray([1e-3, -7, 1e4], [3]));
+    const step = compile(backend, ({ gradient }) => ({ outputs: {}, updates: adam.updates([gradient]) }));
+    for (let i = 0; i < 4; i++) await step({ gradient: ndarray([1e-3, -7, 1e4], [3]) });
     for (const [i, expected] of [-2, 2, -2].entries()) expect((await x.read())[i]).toBeCloseTo(expected, 4);
   });
 
   test("takes its learning rate from a tensor", async () => {
     const x = parameter("x", [0]);
     const adam = new Adam([x]);
-    const step = compile(backend, (rate) => ({ outputs: {}, updates: adam.updates([scalar(1).reshape([1])], rate) }));
-    for (const rate of [0.25, 0, 0.5]) await step(ndarray([rate], []));
+    const step = compile(backend, ({ rate }) => ({
+      outputs: {},
+      updates: adam.updates([scalar(1).reshape([1])], rate),
+    }));
+    for (const rate of [0.25, 0, 0.5]) await step({ rate: ndarray([rate], []) });
     expect((await x.read())[0]).toBeCloseTo(-0.75, 5);
   });
 

@@ -7,11 +7,11 @@ import { clipByGlobalNorm } from "./gradient.ts";
 const gradients = [ndarray([3, 0], [2]), ndarray([[0], [4]].flat(), [2, 1])];
 
 async function clipped(maxNorm: number): Promise<number[]> {
-  const clip = compile(ReferenceBackend.create(), (a, b) => {
+  const clip = compile(ReferenceBackend.create(), ({ a, b }) => {
     const [x, y] = clipByGlobalNorm([a, b], maxNorm);
     return { outputs: { x, y } };
   });
-  const { x, y } = await clip(gradients[0], gradients[1]);
+  const { x, y } = await clip({ a: gradients[0], b: gradients[1] });
   return [...x.data, ...y.data];
 }
 

@@ -72,11 +72,11 @@ const runPart: Readonly<Record<ParityPart, RunPart>> = {
   async prediction(parityCase, variant, backend) {
     const model = await parityCase.model(variant);
     const diffusion = diffusionFor("huber");
-    const predict = compile(backend, (xStart, t, noise) => {
+    const predict = compile(backend, ({ xStart, t, noise }) => {
       const noisy = diffusion.qSample(xStart, t, noise);
       return { outputs: { noisy, prediction: model.forward(noisy, t) } };
     });
-    const { noisy, prediction } = await predict(...batchOf(parityCase));
+    const { noisy, prediction } = await predict(batchOf(parityCase));
     predict.dispose();
     return [
       absolute("parameter count", [model.parameterCount()], [parityCase.parameterCount], 0),
@@ -87,14 +87,14 @@ const runPart: Readonly<Record<ParityPart, RunPart>> = {
 
   async losses(parityCase, variant, backend) {
     const model = await parityCase.model(variant);
-    const losses = compile(backend, (xStart, t, noise) => {
+    const losses = compile(backend, ({ xStart, t, noise }) => {
       // One pass of the network for all three.
       const prediction = model.forward(diffusionFor("l1").qSample(xStart, t, noise), t);
       const known = { channels: model.channels, forward: () => prediction };
       const lossOf = (type: LossType) => diffusionFor(type).pLosses(known, xStart, t, noise);
       return { outputs: { l1: lossOf("l1"), l2: lossOf("l2"), huber: lossOf("huber") } };
     });
-    const values = await losses(...batchOf(parityCase));
+    const values = await losses(batchOf(parityCase));
     losses.dispose();
     return lossTypes.map((type) => {
       const expected = parityCase.expected(variant)[`loss.${type}`];
@@ -105,12 +105,12 @@ const runPart: Readonly<Record<ParityPart, RunPart>> = {
   async gradients(parityCase, variant, backend) {
     const model = await parityCase.model(variant);
     const names = [...model.parameters().keys()];
-    const gradients = compile<string>(backend, (xStart, t, noise) => {
+    const gradients = compile<string>(backend, ({ xStart, t, noise }) => {
       const loss = diffusionFor("huber").pLosses(model, xStart, t, noise);
       const values = grad(loss, [...model.parameters().values()].map(valueOf));
       return { outputs: Object.fromEntries(names.map((name, i) => [name, values[i]])) };
     });
-    const computed = await gradients(...batchOf(parityCase));
+    const computed = await gradients(batchOf(parityCase));
     gradients.dispose();
     return [
       gradientShares("gradients", computed, parityCase.gradients(variant), tolerances.gradient),
@@ -122,14 +122,14 @@ const runPart: Readonly<Record<ParityPart, RunPart>> = {
     const model = await parityCase.model(variant);
     const parameters = [...model.parameters().values()];
     const adam = new Adam(parameters, { learningRate: 1e-3 });
-    const step = compile(backend, (xStart, t, noise) => {
+    const step = compile(backend, ({ xStart, t, noise }) => {
       const loss = diffusionFor("huber").pLosses(model, xStart, t, noise);
       return { outputs: { loss }, updates: adam.updates(grad(loss, parameters.map(valueOf))) };
     });
     const expected = parityCase.expected(variant).adam_losses;
     const losses: number[] = [];
     // A step returns the loss before its update, so the loss after the last update takes one more.
-    for (let i = 0; i <= expected.length; i++) losses.push((await step(...batchOf(parityCase))).loss.data[0]);
+    for (let i = 0; i <= expected.length; i++) losses.push((await step(batchOf(parityCase))).loss.data[0]);
     step.dispose();
     return [relative(`losses of ${expected.length} Adam steps`, losses.slice(1), expected, tolerances.adamLoss)];
   },
@@ -143,6 +143,6 @@ function diffusionFor(lossType: LossType): GaussianDiffusion {
   return new GaussianDiffusion({ betas: linearBetaSchedule(TIMESTEPS), lossType, clipDenoised: false });
 }
 
-function batchOf(parityCase: ParityCase): [NdArray, NdArray, NdArray] {
-  return [parityCase.images("x_start"), parityCase.timesteps(), parityCase.images("noise")];
+function batchOf(parityCase: ParityCase): Record<"xStart" | "t" | "noise", NdArray> {
+  return { xStart: parityCase.images("x_start"), t: parityCase.timesteps(), noise: parityCase.images("noise") };
 }

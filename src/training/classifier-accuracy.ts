@@ -1,5 +1,5 @@
 import type { Backend } from "../backend/backend.ts";
-import { compile } from "../backend/compile.ts";
+import { compilePositional as compile } from "../backend/compile-positional.ts";
 import type { ImageDataset } from "../data/dataset.ts";
 import type { NoisyClassifier } from "../diffusion/sampling/classifier.ts";
 import type { NoiseLevel } from "../diffusion/process/noise-level.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { Random } from "../../test/support/random.ts";
-import { compile } from "../backend/compile.ts";
+import { compilePositional as compile } from "../backend/compile-positional.ts";
 import { ReferenceBackend } from "../backend/reference/backend.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import { RandomStream } from "../tensor/random.ts";

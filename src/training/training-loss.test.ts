@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { compile } from "../backend/compile.ts";
+import { compilePositional as compile } from "../backend/compile-positional.ts";
 import { ReferenceBackend } from "../backend/reference/backend.ts";
 import type { Denoiser } from "../diffusion/denoiser.ts";
 import { ElucidatedDiffusion } from "../diffusion/elucidated-diffusion.ts";

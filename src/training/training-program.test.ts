@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { Random } from "../../test/support/random.ts";
 import { SmallBackend } from "../../test/support/small-backend.ts";
 import type { Backend } from "../backend/backend.ts";
-import { compile } from "../backend/compile.ts";
+import { compilePositional as compile } from "../backend/compile-positional.ts";
 import { ReferenceBackend } from "../backend/reference/backend.ts";
 import { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
 import { Unet } from "../models/unet/unet.ts";

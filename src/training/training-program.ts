@@ -1,6 +1,6 @@
 import type { Backend, Executable } from "../backend/backend.ts";
-import { compile } from "../backend/compile.ts";
-import type { Compiled } from "../backend/compile.ts";
+import { compilePositional as compile } from "../backend/compile-positional.ts";
+import type { CompiledPositional as Compiled } from "../backend/compile-positional.ts";
 import { OutOfMemory } from "../backend/common/out-of-memory.ts";
 import type { Diffusion } from "../diffusion/diffusion.ts";
 import { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";

@@ -83,8 +83,8 @@ export function describeOwnership({ backend }: Context, create: () => Promise<Ba
       const closing = await create();
       const v = new Variable("v", [1]);
       const program = await countUp(closing, v);
-      const double = compile(closing, (x) => ({ outputs: { y: x.multiply(2) } }));
-      await double(ndarray([1], [1]));
+      const double = compile(closing, ({ x }) => ({ outputs: { y: x.multiply(2) } }));
+      await double({ x: ndarray([1], [1]) });
       await closing.close();
       program.dispose();
       double.dispose();

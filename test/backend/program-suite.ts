@@ -35,7 +35,7 @@ const countUp = (backend: Backend, v: Variable) =>
 
 /** A step of training in small, so that many kinds of kernels run. */
 const training = (backend: Backend, filter: Variable) =>
-  compile(backend, (x) => {
+  compile(backend, ({ x }) => {
     const w = valueOf(filter);
     const loss = softmax(conv2d(x, w, { padding: 1 }).tanh())
       .square()
@@ -59,7 +59,7 @@ function describeRuns({ backend }: Context): void {
       for (const filter of filters) {
         const step = training(backend(), filter);
         const run: number[] = [];
-        for (let i = 0; i < 5; i++) run.push((await step(x)).loss.data[0]);
+        for (let i = 0; i < 5; i++) run.push((await step({ x })).loss.data[0]);
         losses.push(run);
         step.dispose();
       }

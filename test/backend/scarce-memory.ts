@@ -30,26 +30,30 @@ async function faultOf(work: Promise<unknown>): Promise<string> {
 
 const backend = await createWebGpuBackend();
 const counter = new Variable("counter", [3]);
-const count = compile(backend, (x) => ({
+const count = compile(backend, ({ x }) => ({
   outputs: {},
   updates: [{ variable: counter, value: valueOf(counter).add(x) }],
 }));
-const sum = compile(backend, (...inputs: Tensor[]) => ({
-  outputs: { sum: inputs.map((x) => x.sum()).reduce((a, b) => a.add(b)) },
+const sum = compile(backend, (inputs) => ({
+  outputs: {
+    sum: Object.values<Tensor>(inputs)
+      .map((x) => x.sum())
+      .reduce((a, b) => a.add(b)),
+  },
 }));
 const large = new Variable("large", [LENGTH], { data: new Float32Array(LENGTH).fill(3) });
-const useLarge = compile(backend, (x) => ({ outputs: { y: valueOf(large).multiply(x).sum() } }));
+const useLarge = compile(backend, ({ x }) => ({ outputs: { y: valueOf(large).multiply(x).sum() } }));
 const one = ndarray([1], []);
-await count(one);
+await count({ x: one });
 await counter.read();
 const bytes = backend.allocatedBytes;
 
 limitMemory(192 * MIB);
 const program = await faultOf(
-  sum.prepare(...Array.from({ length: 4 }, () => ({ shape: [LENGTH], dtype: "f32" }) as const)),
+  sum.prepare(Object.fromEntries(["a", "b", "c", "d"].map((name) => [name, { shape: [LENGTH], dtype: "f32" }]))),
 );
-const variable = await faultOf(useLarge.prepare(one));
-await count(one);
+const variable = await faultOf(useLarge.prepare({ x: one }));
+await count({ x: one });
 limitMemory(Infinity);
 const kept = {
   counter: Array.from(await counter.read()),
@@ -59,7 +63,7 @@ const kept = {
 limitMemory(192 * MIB);
 const buffer = backend.device.createBuffer({ size: 512 * MIB, usage: 0x80 });
 await backend.device.queue.onSubmittedWorkDone();
-const unasked = await faultOf(count(one));
+const unasked = await faultOf(count({ x: one }));
 limitMemory(Infinity);
 buffer.destroy();
 console.log(JSON.stringify({ program, variable, unasked, kept }));

@@ -50,7 +50,7 @@ afterEach(async () => {
 /** Counts the steps of a variable, and gives what it was before. */
 const counter = (backend: Backend) => {
   const v = new Variable("v", [300]);
-  const step = compile(backend, (x) => ({
+  const step = compile(backend, ({ x }) => ({
     outputs: { sum: valueOf(v).sum() },
     updates: [{ variable: v, value: valueOf(v).add(x) }],
   }));
@@ -62,10 +62,10 @@ describe.skipIf(fault !== undefined)(`the WebGPU backend (${fault ?? "an adapter
     const backend = await open();
     const { v, step } = counter(backend);
     const one = ndarray([1], []);
-    await step(one);
+    await step({ x: one });
     await v.read();
     const before = backend.allocatedBytes;
-    for (let i = 1; i < 1000; i++) await step(one);
+    for (let i = 1; i < 1000; i++) await step({ x: one });
     expect((await v.read())[0]).toBe(1000);
     expect(backend.allocatedBytes).toBe(before);
   });
@@ -73,14 +73,14 @@ describe.skipIf(fault !== undefined)(`the WebGPU backend (${fault ?? "an adapter
   test("gives all memory back when programs are disposed of and variables leave", async () => {
     const backend = await open();
     const { v, step } = counter(backend);
-    await step(ndarray([1], []));
+    await step({ x: ndarray([1], []) });
     await v.read();
     const before = backend.allocatedBytes;
-    const program = compile(backend, (x) => ({ outputs: { y: x.exp().reverse([0]).sum() } }));
-    await program(ndarray(new Float32Array(100_000), [100_000]));
+    const program = compile(backend, ({ x }) => ({ outputs: { y: x.exp().reverse([0]).sum() } }));
+    await program({ x: ndarray(new Float32Array(100_000), [100_000]) });
     expect(backend.allocatedBytes).toBeGreaterThanOrEqual(before + 400_000);
     program.dispose();
-    await step(ndarray([1], []));
+    await step({ x: ndarray([1], []) });
     expect(backend.allocatedBytes).toBe(before);
     await v.moveToHost();
     expect(backend.allocatedBytes).toBe(before - 1200);
@@ -90,11 +90,11 @@ describe.skipIf(fault !== undefined)(`the WebGPU backend (${fault ?? "an adapter
     const backend = await open();
     const { step } = counter(backend);
     const one = ndarray([1], []);
-    await step(one);
+    await step({ x: one });
     const submit = vi.spyOn(backend.device.queue, "submit");
     const arrivals: number[] = [];
     const runs = Array.from({ length: 5 }, async () => {
-      await step(one);
+      await step({ x: one });
       arrivals.push(submit.mock.calls.length);
     });
     await Promise.all(runs);
@@ -105,16 +105,22 @@ describe.skipIf(fault !== undefined)(`the WebGPU backend (${fault ?? "an adapter
     const backend = await open();
     const { maxStorageBuffersPerShaderStage: most } = backend.device.limits;
     const inputs = Array.from({ length: most + 8 }, (_, i) => ndarray([i, 2 * i, -i], [3]));
-    const sum = compile(backend, (...x: Tensor[]) => ({ outputs: { y: x.reduce((a, b) => a.add(b)) } }));
+    const sum = compile(backend, (inputs) => ({
+      outputs: { y: Object.values<Tensor>(inputs).reduce((a, b) => a.add(b)) },
+    }));
     const total = (inputs.length * (inputs.length - 1)) / 2;
-    expect([...(await sum(...inputs)).y.data]).toEqual([total, 2 * total, -total]);
+    expect([...(await sum(Object.fromEntries(inputs.map((x, i) => [`x${i}`, x])))).y.data]).toEqual([
+      total,
+      2 * total,
+      -total,
+    ]);
   });
 
   test("runs kernels of more workgroups than one dimension takes", async () => {
     const backend = await open();
     const n = 65_536 * 256 + 1;
-    const count = compile(backend, (x) => ({ outputs: { y: iota([n]).add(x) } }));
-    const { data } = (await count(ndarray([5], [], "i32"))).y;
+    const count = compile(backend, ({ x }) => ({ outputs: { y: iota([n]).add(x) } }));
+    const { data } = (await count({ x: ndarray([5], [], "i32") })).y;
     expect(data.findIndex((value, i) => value !== i + 5)).toBe(-1);
     expect(data.length).toBe(n);
   });
@@ -123,10 +129,10 @@ describe.skipIf(fault !== undefined)(`the WebGPU backend (${fault ?? "an adapter
     const backend = await open();
     const { maxStorageBufferBindingSize: most } = backend.device.limits;
     const rows = Math.ceil(most / 4096) + 1;
-    const program = compile(backend, (x) => ({
+    const program = compile(backend, ({ x }) => ({
       outputs: { y: x.broadcastTo([rows, 1024]).exp(), z: x.broadcastTo([rows, 1024]).exp().sum(0) },
     }));
-    const refusal = await program.prepare({ shape: [1, 1024], dtype: "f32" }).catch((error: unknown) => error);
+    const refusal = await program.prepare({ x: { shape: [1, 1024], dtype: "f32" } }).catch((error: unknown) => error);
     expect(refusal).toBeInstanceOf(OutOfMemory);
     expect(String(refusal)).toMatch(/^Error: webgpu: .* MiB, and this adapter binds .* MiB at most; a batch of 99 % /);
   });
@@ -154,15 +160,15 @@ describe.skipIf(fault !== undefined)(`the WebGPU backend (${fault ?? "an adapter
   test("says in one line that the device is gone, whatever is asked of it", async () => {
     const backend = await open();
     const { v, step } = counter(backend);
-    await step(ndarray([1], []));
-    const running = step(ndarray([1], []));
+    await step({ x: ndarray([1], []) });
+    const running = step({ x: ndarray([1], []) });
     backend.device.destroy();
     await expect(running).rejects.toThrow(DeviceLost);
-    await expect(step(ndarray([1], []))).rejects.toThrow(/^webgpu: the device was lost: [^\n]+$/);
+    await expect(step({ x: ndarray([1], []) })).rejects.toThrow(/^webgpu: the device was lost: [^\n]+$/);
     await expect(v.read()).rejects.toThrow(DeviceLost);
-    await expect(compile(backend, (x) => ({ outputs: { x } })).prepare({ shape: [], dtype: "f32" })).rejects.toThrow(
-      DeviceLost,
-    );
+    await expect(
+      compile(backend, ({ x }) => ({ outputs: { x } })).prepare({ x: { shape: [], dtype: "f32" } }),
+    ).rejects.toThrow(DeviceLost);
     await backend.close();
   });
 

@@ -7,8 +7,9 @@ const backend = ReferenceBackend.create();
 
 /** What a function of tensors gives for these arrays, by the reference backend. */
 export async function evaluate(fn: (...inputs: Tensor[]) => Tensor, ...inputs: readonly NdArray[]): Promise<NdArray> {
-  const program = compile(backend, (...tensors) => ({ outputs: { y: fn(...tensors) } }));
-  const { y } = await program(...inputs);
+  const names = inputs.map((_, i) => `input ${i}`);
+  const program = compile(backend, (tensors) => ({ outputs: { y: fn(...names.map((name) => tensors[name])) } }));
+  const { y } = await program(Object.fromEntries(names.map((name, i) => [name, inputs[i]])));
   program.dispose();
   return y;
 }

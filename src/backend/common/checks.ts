@@ -37,12 +37,17 @@ export function checkInputs(graph: Graph, inputs: readonly NdArray[]): void {
     if (!sameShape(given.shape, expected.shape) || given.dtype !== expected.dtype) {
       throw new Error(`run: input ${i} must be ${describe(expected)}, got ${describe(given)}`);
     }
-    const storage = allocate(given.dtype, 0).constructor;
-    if (given.data.length !== sizeOf(given.shape) || given.data.constructor !== storage) {
-      const kind = given.data.constructor.name;
-      throw new Error(
-        `run: input ${i} needs ${storage.name} of ${sizeOf(given.shape)}, got ${kind} of ${given.data.length}`,
-      );
-    }
+    checkArray(`run: input ${i}`, given);
   });
+}
+
+/** @throws one line unless it is an NdArray that has as many values, and of the kind, as its shape and dtype say */
+export function checkArray(what: string, array: NdArray): void {
+  // Callers in plain JavaScript give anything.
+  const { shape, dtype, data } = (array ?? {}) as Partial<NdArray>;
+  if (!shape || !dtype || !data) throw new Error(`${what} must be an NdArray, as of ndarray([1, 2], [2])`);
+  const storage = allocate(dtype, 0).constructor;
+  if (data.length === sizeOf(shape) && data.constructor === storage) return;
+  const got = `${data.constructor.name} of ${data.length}`;
+  throw new Error(`${what} needs ${storage.name} of ${sizeOf(shape)}, got ${got}`);
 }

@@ -1,6 +1,6 @@
 import type { Backend } from "../../backend/backend.ts";
-import { compile } from "../../backend/compile.ts";
-import type { Compiled } from "../../backend/compile.ts";
+import { compilePositional as compile } from "../../backend/compile-positional.ts";
+import type { CompiledPositional as Compiled } from "../../backend/compile-positional.ts";
 import { defaultBackend } from "../../backend/default.ts";
 import { ndarray } from "../../tensor/ndarray.ts";
 import type { NdArray } from "../../tensor/ndarray.ts";

@@ -1,5 +1,5 @@
 import type { Backend } from "../../backend/backend.ts";
-import { compile } from "../../backend/compile.ts";
+import { compilePositional as compile } from "../../backend/compile-positional.ts";
 import type { Conditions } from "../../models/conditions/declaration.ts";
 import { ndarray } from "../../tensor/ndarray.ts";
 import type { NdArray } from "../../tensor/ndarray.ts";

@@ -1,6 +1,6 @@
 import type { Backend } from "../../backend/backend.ts";
-import { compile } from "../../backend/compile.ts";
-import type { Compiled } from "../../backend/compile.ts";
+import { compilePositional as compile } from "../../backend/compile-positional.ts";
+import type { CompiledPositional as Compiled } from "../../backend/compile-positional.ts";
 import { declaredWhere } from "../../models/conditions/declaration.ts";
 import type { Conditions } from "../../models/conditions/declaration.ts";
 import { ndarray } from "../../tensor/ndarray.ts";

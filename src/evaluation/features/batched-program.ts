@@ -17,7 +17,7 @@ export class BatchedProgram<Name extends string> {
    */
   constructor(backend: Backend, batchSize: number, trace: (images: Tensor) => Readonly<Record<Name, Tensor>>) {
     this.batchSize = batchSize;
-    this.#program = compile(backend, (images) => ({ outputs: trace(images) }));
+    this.#program = compile(backend, ({ images }) => ({ outputs: trace(images) }));
   }
 
   /** @returns each output with one row per image */
@@ -26,7 +26,7 @@ export class BatchedProgram<Name extends string> {
     const parts: Record<Name, NdArray>[] = [];
     for (let start = 0; start < count; start += this.batchSize) {
       const batch = sliceImages(images, start, Math.min(start + this.batchSize, count));
-      parts.push(rowsOf(await this.#program(this.#padded(batch)), batch.shape[0]));
+      parts.push(rowsOf(await this.#program({ images: this.#padded(batch) }), batch.shape[0]));
     }
     const names = Object.keys(parts[0] ?? {}) as Name[];
     return Object.fromEntries(names.map((name) => [name, joined(parts.map((part) => part[name]))])) as Record<

@@ -62,11 +62,11 @@ export async function trainClassifier(options: ClassifierTrainingOptions): Promi
     for (let index = 0; index < steps; index++) {
       options.signal?.throwIfAborted();
       const { images, labels } = await loader.next();
-      const { loss } = await step(
-        ndarray(new Float32Array(images), [batchSize, height, width, channels]),
-        ndarray(new Int32Array(labels ?? []), [batchSize]),
-        ndarray([learningRateAt(index, steps, schedule)], []),
-      );
+      const { loss } = await step({
+        images: ndarray(new Float32Array(images), [batchSize, height, width, channels]),
+        labels: ndarray(new Int32Array(labels ?? []), [batchSize]),
+        learningRate: ndarray([learningRateAt(index, steps, schedule)], []),
+      });
       options.onStep?.({ step: index + 1, steps, loss: loss.data[0] });
     }
   } finally {
@@ -91,7 +91,7 @@ async function normalizeFeatures(classifier: ImageClassifier, dataset: ImageData
 function trainingStep(classifier: ImageClassifier, backend: Backend) {
   const parameters = [...classifier.parameters().values()];
   const adam = new Adam(parameters);
-  return compile(backend, (images, labels, learningRate) => {
+  return compile(backend, ({ images, labels, learningRate }) => {
     const loss = crossEntropyLoss(classifier.forward(images), labels);
     return { outputs: { loss }, updates: adam.updates(grad(loss, parameters.map(valueOf)), learningRate) };
   });

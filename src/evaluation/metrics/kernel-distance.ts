@@ -41,10 +41,10 @@ export async function kernelDistance(
   const size = a.shape[1];
   const centre = middle(meanVector(a), meanVector(b));
   const atCentre = dot(centre, centre) / size + 1;
-  const program = compile(backend, (x, y) => ({ outputs: { products: dots(x, y) } }));
+  const program = compile(backend, ({ x, y }) => ({ outputs: { products: dots(x, y) } }));
   /** The kernel of some centred vectors with others, summed over all pairs, but those of a vector with itself. */
   const sum = async (x: NdArray, y: NdArray): Promise<number> => {
-    const { products } = await program(x, y);
+    const { products } = await program({ x, y });
     const [ofX, ofY] = [x, y].map((vectors) => projections(vectors, centre));
     let total = 0;
     for (let row = 0; row < subsetSize; row++) {

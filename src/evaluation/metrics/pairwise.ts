@@ -62,7 +62,7 @@ export function randomVectors(all: NdArray, length: number, seed: number, draw =
  * tile. Both sets are centred at the mean of the first, for the error is that of float32 for |a|^2 + |b|^2.
  */
 export function distancesOn(backend: Backend): { readonly distances: Distances; readonly dispose: () => void } {
-  const program = compile(backend, (a, b) => ({
+  const program = compile(backend, ({ a, b }) => ({
     outputs: { squared: norms(a).add(norms(b).transpose()).subtract(dots(a, b).multiply(2)).maximum(0) },
   }));
   async function* distances(a: NdArray, b: NdArray): AsyncGenerator<DistanceTile> {
@@ -72,7 +72,7 @@ export function distancesOn(backend: Backend): { readonly distances: Distances; 
       const some = vectors(queries, row, Math.min(row + ROWS, a.shape[0]));
       for (let column = 0; column < b.shape[0]; column += COLUMNS) {
         const others = vectors(all, column, Math.min(column + COLUMNS, b.shape[0]));
-        const { squared } = await program(some, others);
+        const { squared } = await program({ a: some, b: others });
         const [rows, columns] = squared.shape;
         yield { firstRow: row, firstColumn: column, rows, columns, distances: Float32Array.from(squared.data) };
       }

@@ -38,8 +38,8 @@ describe("functions have the errors that are stated for them:", () => {
 
   test.for(claims)("$name", async ({ apply, truth, range: [low, high], error, absolute }) => {
     const x = Float32Array.from({ length: POINTS }, (_, i) => low + ((high - low) * i) / (POINTS - 1));
-    const run = compile(backend, (input) => ({ outputs: { y: apply(input) } }));
-    const { y } = await run(ndarray(x, [POINTS]));
+    const run = compile(backend, ({ x }) => ({ outputs: { y: apply(x) } }));
+    const { y } = await run({ x: ndarray(x, [POINTS]) });
     let worst = 0;
     for (const [i, value] of y.data.entries()) {
       const expected = truth(x[i]);

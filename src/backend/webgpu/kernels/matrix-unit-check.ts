@@ -21,11 +21,11 @@ export async function multipliesExactly(backend: Backend): Promise<boolean> {
       for (let k = 0; k < INNER; k++) sum += element(row, k) * right.data[k * COLUMNS + column];
       return sum;
     });
-  const multiply = compile(backend, (a, b, c) => ({
-    outputs: { plain: a.matmul(c), transposed: b.transpose().matmul(c) },
+  const multiply = compile(backend, ({ left, turned, right }) => ({
+    outputs: { plain: left.matmul(right), transposed: turned.transpose().matmul(right) },
   }));
   try {
-    const { plain, transposed } = await multiply(left, turned, right);
+    const { plain, transposed } = await multiply({ left, turned, right });
     return (
       expected((row, k) => left.data[row * INNER + k]).every((value, i) => plain.data[i] === value) &&
       expected((row, k) => turned.data[k * ROWS + row]).every((value, i) => transposed.data[i] === value)

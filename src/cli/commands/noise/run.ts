@@ -27,13 +27,16 @@ export async function noiseRow(path: string, flags: NoiseFlags): Promise<void> {
   fromBytes(await decodeImage(path, { width: size, height: size, channels: 3 }), image);
   const forward = new GaussianDiffusion({ betas: betaSchedule(schedule, timesteps) });
   const row = await withDevice({ device: "reference" }, async (backend) => {
-    const add = compile(backend, (xStart, t, key) => {
+    const add = compile(backend, ({ xStart, t, key }) => {
       const copies = xStart.broadcastTo([at.length, size, size, 3]);
       const random = new RandomStream([key.slice(0, 0, 1).reshape([]), key.slice(0, 1, 2).reshape([])]);
       return { outputs: { noisy: forward.qSample(copies, t, random.normal(copies.shape)) } };
     });
-    const timestepsOf = ndarray(Int32Array.from(at), [at.length]);
-    return add(ndarray(image, [1, size, size, 3]), timestepsOf, ndarray(Uint32Array.of(seed, 0), [2]));
+    return add({
+      xStart: ndarray(image, [1, size, size, 3]),
+      t: ndarray(Int32Array.from(at), [at.length]),
+      key: ndarray(Uint32Array.of(seed, 0), [2]),
+    });
   });
   await writeGrid(out, row.noisy, { columns: at.length });
   process.stdout.write(`wrote ${out}: t = ${at.join(", ")} of ${timesteps}, ${schedule} schedule\n`);
