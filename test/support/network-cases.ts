@@ -59,19 +59,19 @@ export async function deviations(model: DiffusionModel, recorded: NetworkCase, b
   const parameters = [...model.parameters()].toSorted(([a], [b]) => (a < b ? -1 : 1));
   const names = parameters.map(([name]) => name);
   const outShape = shape.with(3, prediction.length / (shape[0] * shape[1] * shape[2]));
-  const program = compile(backend, (x, time, target, ...told) => {
-    const y = model.forward(x, time, classes ? { classes: told[0] } : {});
+  const program = compile(backend, ({ x, time, target, ...conditions }) => {
+    const y = model.forward(x, time, conditions);
     const loss = mseLoss(y, target);
     const [ofImages, ...gradients] = grad(loss, [x, ...parameters.map(([, variable]) => valueOf(variable))]);
     const named = Object.fromEntries(gradients.map((gradient, i) => [`d ${names[i]}`, gradient]));
     return { outputs: { y, loss, "d x": ofImages, ...named } };
   });
-  const outputs: Readonly<Record<string, NdArray>> = await program(
-    uniformArray(seed + 1000, shape, -1.5, 1.5),
-    ndarray(times, [times.length], "i32"),
-    uniformArray(seed + 1001, outShape, -1, 1),
-    ...(classes ? [ndarray(classes, [classes.length], "i32")] : []),
-  );
+  const outputs: Readonly<Record<string, NdArray>> = await program({
+    x: uniformArray(seed + 1000, shape, -1.5, 1.5),
+    time: ndarray(times, [times.length], "i32"),
+    target: uniformArray(seed + 1001, outShape, -1, 1),
+    ...(classes && { classes: ndarray(classes, [classes.length], "i32") }),
+  });
   program.dispose();
   const largest = Math.max(...prediction.map(Math.abs));
   const difference = Math.max(...prediction.map((value, i) => Math.abs(value - outputs.y.data[i])));
