@@ -35,6 +35,7 @@ export { Random, fanInUniform, normal, standardNormal, xavierUniform, zeros } fr
 export type { Initializer } from "./nn/init.ts";
 export { LayerNorm } from "./nn/layer-norm.ts";
 export type { LayerNormOptions } from "./nn/layer-norm.ts";
+export { Dropout } from "./nn/dropout.ts";
 export { Linear } from "./nn/linear.ts";
 export type { LinearOptions } from "./nn/linear.ts";
 export { Mlp } from "./nn/mlp.ts";
@@ -99,9 +100,23 @@ export type { BetaRange, BetaSchedule, Betas, LaplaceOptions, SigmoidOptions } f
 
 // Training
 export { Trainer } from "./training/trainer.ts";
-export type { RunLength, RunOptions, TrainerOptions, TrainingProgress } from "./training/trainer.ts";
+export type { RunLength, RunOptions, TrainerOptions, TrainingProgress } from "./training/trainer-options.ts";
+export type { TaskBatch, TaskInput, TaskLoss, TrainingTask } from "./training/task.ts";
+export { denoising } from "./training/tasks/denoising.ts";
+export type { DenoisingOptions } from "./training/tasks/denoising.ts";
+export { noisyClassification } from "./training/tasks/noisy-classification.ts";
+export type { NoisyClassificationOptions } from "./training/tasks/noisy-classification.ts";
+export { TrainingProgram } from "./training/training-program.ts";
+export type { ReduceGradients, StepRates, TrainingProgramOptions } from "./training/training-program.ts";
+export type { MicroBatch } from "./training/micro-batch.ts";
 export { Adam } from "./optim/adam.ts";
 export type { AdamOptions } from "./optim/adam.ts";
+export { AdamW } from "./optim/adamw.ts";
+export type { AdamWOptions } from "./optim/adamw.ts";
+export type { Optimizer } from "./optim/optimizer.ts";
+export type { OptimizerName } from "./optim/optimizers.ts";
+export { Sgd } from "./optim/sgd.ts";
+export type { SgdOptions } from "./optim/sgd.ts";
 export { decodeCheckpoint, encodeCheckpoint } from "./checkpoint/checkpoint.ts";
 export type { Checkpoint } from "./checkpoint/checkpoint.ts";
 export { classifierAccuracy } from "./training/classifier-accuracy.ts";
@@ -148,7 +163,7 @@ export type { Images } from "./evaluation/byte-images.ts";
 // Data
 export { contextBatch, imageContexts, imageVectors, vectorBatch } from "./data/conditions.ts";
 export type { ConditionArrays, ConditionSource, ImageContexts, ImageVectors, Tokens } from "./data/conditions.ts";
-export { memoryDataset } from "./data/dataset.ts";
+export { memoryDataset, subsetOf } from "./data/dataset.ts";
 export type { ImageDataset, MemoryDatasetOptions } from "./data/dataset.ts";
 export { idxDataset, parseIdx } from "./data/idx.ts";
 export type { IdxArray, IdxDatasetOptions, IdxFile } from "./data/idx.ts";

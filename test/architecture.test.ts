@@ -15,7 +15,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   diffusion: ["models", "nn", "tensor", "config", "compiler", "backend"],
   io: ["tensor"],
   data: ["io", "tensor"],
-  config: [],
+  config: ["optim"],
   optim: ["tensor"],
   checkpoint: ["config", "optim", "data", "io", "diffusion", "models", "tensor"],
   training: ["checkpoint", "config", "optim", "data", "diffusion", "models", "nn", "backend", "tensor"],

@@ -8,7 +8,7 @@ import type { UnetOptions } from "../src/models/unet/options.ts";
 import { decodeCheckpoint, encodeCheckpoint } from "../src/checkpoint/checkpoint.ts";
 import type { Checkpoint } from "../src/checkpoint/checkpoint.ts";
 import { Trainer } from "../src/training/trainer.ts";
-import type { TrainerOptions } from "../src/training/trainer.ts";
+import type { TrainerOptions } from "../src/training/trainer-options.ts";
 
 const SIZE = 12;
 const STEPS = 6;

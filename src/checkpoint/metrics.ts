@@ -9,6 +9,8 @@ export const metricsLine = z.object({
   loss: z.number(),
   learningRate: z.number(),
   imagesPerSecond: z.number(),
+  /** The loss of the images that are held out, after the step. */
+  validationLoss: z.optional(z.number()),
 });
 
 export type MetricsLine = z.infer<typeof metricsLine>;

@@ -77,7 +77,7 @@ function classNamesOf({ classNames }: ImageDataset, count: number): string[] {
 /** Settings that another run may not differ in if it goes on from a checkpoint, by section; of the model see below. */
 const FIXED = {
   diffusion: ["kind", "timesteps", "lossType", "objective", "varianceType", "sigmaData", "pMean", "pStd"],
-  training: ["condDropProb", "lowresFactor", "scheduleSampler", "seed"],
+  training: ["condDropProb", "lowresFactor", "scheduleSampler", "optimizer", "validationSplit", "seed"],
   dataset: ["height", "width", "channels", "classNames"],
 } as const;
 

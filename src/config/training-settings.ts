@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { optimizerNames } from "../optim/optimizers.ts";
 import { flag, fraction, numberWithin, oneOf, options, positiveNumber, wholeNumber, withDefault } from "./rules.ts";
 
 /**
@@ -10,6 +11,8 @@ export const trainingSettings = options({
   batchSize: wholeNumber(1),
   /** Micro-batches whose gradients are averaged into one step. */
   gradientAccumulateEvery: withDefault(wholeNumber(1), 1),
+  /** What turns gradients into steps. */
+  optimizer: withDefault(oneOf(optimizerNames), "adam"),
   learningRate: positiveNumber(),
   learningRateSchedule: withDefault(oneOf(["constant", "cosine"]), "constant"),
   warmupSteps: withDefault(wholeNumber(0), 0),
@@ -17,6 +20,12 @@ export const trainingSettings = options({
   /** Adam's decay rates of the two moments. */
   adamBetas: withDefault(z.tuple([fraction(), fraction()]), [0.9, 0.999]),
   adamEpsilon: withDefault(positiveNumber(), 1e-8),
+  /** How far parameters shrink, of the optimizers `adamw` (by default 0.01) and `sgd` (0). */
+  weightDecay: z.optional(numberWithin(0, Number.MAX_VALUE)),
+  /** Of the optimizer `sgd`. */
+  momentum: withDefault(fraction(), 0),
+  /** Nesterov's momentum, of the optimizer `sgd`. */
+  nesterov: withDefault(flag(), false),
   /** The global norm that gradients are clipped to; 0 clips nothing. */
   maxGradNorm: withDefault(numberWithin(0, Number.MAX_VALUE), 0),
   /** Decay of the average of the parameters that samples are drawn with; 0 keeps no average. */
@@ -33,6 +42,10 @@ export const trainingSettings = options({
   condDropProb: withDefault(fraction(), 0.1),
   /** How many times smaller in each side a model with `lowresCond` is shown the images: 4 from 64 x 64 to 256 x 256. */
   lowresFactor: withDefault(wholeNumber(2), 4),
+  /** Share of the images that no step sees, and whose loss is measured instead; 0 for none. */
+  validationSplit: withDefault(fraction(), 0),
+  /** Steps between measurements; the last step is one too. */
+  validateEvery: withDefault(wholeNumber(1), 500),
   /** All randomness of a run follows from it. */
   seed: withDefault(wholeNumber(0, 2 ** 32 - 1), 0),
 });

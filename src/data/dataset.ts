@@ -36,6 +36,23 @@ export function conditionShapes(dataset: ImageDataset): Readonly<Record<string, 
   return Object.assign({}, ...conditionSources(dataset).map(({ shapes }) => shapes)) as Record<string, number[]>;
 }
 
+/** Some images of a dataset, in the order of `indices`. */
+export function subsetOf(dataset: ImageDataset, indices: ArrayLike<number>): ImageDataset {
+  const { labels, conditions } = dataset;
+  const places = (own: ArrayLike<number>): number[] => Array.from(own, (index) => indices[index]);
+  const subset: ImageDataset = {
+    ...dataset,
+    length: indices.length,
+    labels: labels && Int32Array.from(indices, (index) => labels[index]),
+    conditions: conditions?.map((source) => ({ shapes: source.shapes, batch: (own) => source.batch(places(own)) })),
+    read(own, out) {
+      checkRead(subset, own, out);
+      return dataset.read(places(own), out);
+    },
+  };
+  return subset;
+}
+
 export interface MemoryDatasetOptions {
   readonly name: string;
   readonly source?: string | undefined;

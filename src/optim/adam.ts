@@ -1,8 +1,9 @@
 import type { Update } from "../tensor/graph.ts";
-import { formatShape, sameShape } from "../tensor/shape.ts";
 import { scalar, valueOf } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Variable } from "../tensor/variable.ts";
+import { checkGradients, namedState, requireNotNegative } from "./optimizer.ts";
+import type { Optimizer } from "./optimizer.ts";
 
 export interface AdamOptions {
   /** Default 1e-3. */
@@ -26,7 +27,7 @@ interface Moments {
  *     m = b1 m + (1 - b1) g,   v = b2 v + (1 - b2) g^2
  *     p = p - learningRate (m / (1 - b1^k)) / (sqrt(v / (1 - b2^k)) + epsilon)   in the k-th step
  */
-export class Adam {
+export class Adam implements Optimizer {
   readonly learningRate: number;
   readonly betas: readonly [number, number];
   readonly epsilon: number;
@@ -36,11 +37,10 @@ export class Adam {
 
   constructor(parameters: readonly Variable[], options: AdamOptions = {}) {
     const { learningRate = 1e-3, betas = [0.9, 0.999], epsilon = 1e-8 } = options;
-    if (!(learningRate >= 0)) throw new Error(`Adam: learningRate must be at least 0, got ${learningRate}`);
+    requireNotNegative("Adam", { learningRate, epsilon });
     for (const beta of betas) {
       if (!(beta >= 0 && beta < 1)) throw new Error(`Adam: betas must be from 0 to below 1, got ${beta}`);
     }
-    if (!(epsilon >= 0)) throw new Error(`Adam: epsilon must be at least 0, got ${epsilon}`);
     this.learningRate = learningRate;
     this.betas = betas;
     this.epsilon = epsilon;
@@ -54,10 +54,8 @@ export class Adam {
 
   /** Everything that a checkpoint must hold, by name: the parameters' names with PyTorch's for the moments. */
   state(): Map<string, Variable> {
-    const variables = [...this.#moments.flatMap(({ first, second }) => [first, second]), ...this.#corrections];
-    const named = new Map(variables.map((variable) => [variable.name, variable]));
-    if (named.size !== variables.length) throw new Error("Adam: the parameters' names must be distinct");
-    return named;
+    const moments = this.#moments.flatMap(({ first, second }) => [first, second]);
+    return namedState("Adam", [...moments, ...this.#corrections]);
   }
 
   /**
@@ -67,18 +65,16 @@ export class Adam {
    * @param learningRate a scalar instead of the constant one, such as from a schedule
    */
   updates(gradients: readonly Tensor[], learningRate: Tensor = scalar(this.learningRate)): Update[] {
-    if (gradients.length !== this.#moments.length) {
-      throw new Error(`Adam: needs ${this.#moments.length} gradients, got ${gradients.length}`);
-    }
+    const parameters = this.#moments.map(({ parameter }) => parameter);
+    checkGradients("Adam", parameters, gradients);
     const [c1, c2] = this.#corrections.map((variable, i) => average(valueOf(variable), scalar(1), this.betas[i]));
     const stepSize = learningRate.divide(c1);
     const secondScale = c2.rsqrt();
     const ofParameters = this.#moments.flatMap(({ parameter, first, second }, i) => {
-      checkGradient(parameter, gradients[i]);
       const m = average(valueOf(first), gradients[i], this.betas[0]);
       const v = average(valueOf(second), gradients[i].square(), this.betas[1]);
       const denominator = v.sqrt().multiply(secondScale).add(this.epsilon);
-      const value = valueOf(parameter).subtract(m.multiply(stepSize).divide(denominator));
+      const value = this.kept(parameter, learningRate).subtract(m.multiply(stepSize).divide(denominator));
       return [
         { variable: parameter, value },
         { variable: first, value: m },
@@ -91,15 +87,14 @@ export class Adam {
       { variable: this.#corrections[1], value: c2 },
     ];
   }
+
+  /** What a step leaves of a parameter before it moves it. */
+  protected kept(parameter: Variable, _learningRate: Tensor): Tensor {
+    return valueOf(parameter);
+  }
 }
 
 /** beta * old + (1 - beta) * value */
 function average(old: Tensor, value: Tensor, beta: number): Tensor {
   return old.multiply(beta).add(value.multiply(1 - beta));
-}
-
-function checkGradient(parameter: Variable, gradient: Tensor): void {
-  if (sameShape(parameter.shape, gradient.shape)) return;
-  const [required, got] = [formatShape(parameter.shape), formatShape(gradient.shape)];
-  throw new Error(`Adam: gradient of ${parameter.name} must be ${required}, got ${got}`);
 }

@@ -15,7 +15,7 @@ import type { MetricsLine } from "../checkpoint/metrics.ts";
 import type { FoundCheckpoint, RunStore } from "../checkpoint/run-store.ts";
 import { readState } from "../optim/state.ts";
 import { Trainer } from "./trainer.ts";
-import type { RunLength, TrainerOptions } from "./trainer.ts";
+import type { RunLength, TrainerOptions } from "./trainer-options.ts";
 
 const tinyUnet: UnetOptions = {
   dim: 4,

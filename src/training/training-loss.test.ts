@@ -4,10 +4,12 @@ import { ReferenceBackend } from "../backend/reference/backend.ts";
 import type { Denoiser } from "../diffusion/denoiser.ts";
 import { ElucidatedDiffusion } from "../diffusion/elucidated-diffusion.ts";
 import { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
+import { classCondition } from "../models/conditions/classes.ts";
 import type { Conditions } from "../models/conditions/declaration.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import { full } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { denoising } from "./tasks/denoising.ts";
 import { trainingLoss } from "./training-loss.ts";
 
 const [batch, height, width, channels] = [64, 2, 3, 2];
@@ -33,7 +35,7 @@ async function seenBy(key: readonly [number, number], betas: number[], randomHor
         return x.multiply(0);
       },
     };
-    const { loss } = trainingLoss(model, diffusion, images, key, { randomHorizontalFlip, withEstimate: false });
+    const { loss } = trainingLoss(denoising(model, diffusion), images, key, { randomHorizontalFlip });
     return { outputs: { loss, x: shown[0], t: shown[1] } };
   });
   const { loss, x, t } = await run(ndarray(bytes, shape), ndarray(Uint32Array.from(key), [2]));
@@ -82,9 +84,10 @@ describe("the training loss", () => {
     const kept = async (condDropProb: number, step: number) => {
       const run = compile(ReferenceBackend.create(), (images, key, classes) => {
         const told: Conditions[] = [];
-        const model: Denoiser = { channels, forward: (x, _t, conditions = {}) => (told.push(conditions), x) };
-        const options = { randomHorizontalFlip: false, withEstimate: false, conditions: { classes }, condDropProb };
-        const { loss } = trainingLoss(model, diffusion, images, key, options);
+        const forward: Denoiser["forward"] = (x, _t, conditions = {}) => (told.push(conditions), x);
+        const model: Denoiser = { channels, conditions: classCondition(5), forward };
+        const task = denoising(model, diffusion, { condDropProb });
+        const { loss } = trainingLoss(task, images, key, { randomHorizontalFlip: false, inputs: { classes } });
         return {
           outputs: { loss, classes: told[0].classes ?? loss, keepMask: told[0].keepMask ?? full([batch], 1, "bool") },
         };
@@ -109,13 +112,11 @@ describe("the training loss", () => {
   test("of noise levels by Karras et al. is 1 where images of their deviation are answered by zeros", async () => {
     const value = Math.abs(64 / 127.5 - 1);
     const diffusion = new ElucidatedDiffusion({ sigmaData: value });
-    const model: Denoiser = { channels, forward: (x) => x.multiply(0) };
     const run = compile(ReferenceBackend.create(), (images, key) => {
-      const { loss, t } = trainingLoss(model, diffusion, images, key, {
-        randomHorizontalFlip: false,
-        withEstimate: false,
-      });
-      return { outputs: { loss, t } };
+      const times: Tensor[] = [];
+      const model: Denoiser = { channels, forward: (x, t) => (times.push(t), x.multiply(0)) };
+      const { loss } = trainingLoss(denoising(model, diffusion), images, key, { randomHorizontalFlip: false });
+      return { outputs: { loss, t: times[0] } };
     });
     const extremes = bytes.map((_, i) => (i % 2 === 0 ? 64 : 191));
     const { loss, t } = await run(ndarray(extremes, shape), ndarray(Uint32Array.of(1, 2), [2]));

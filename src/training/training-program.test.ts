@@ -14,8 +14,10 @@ import { Adam } from "../optim/adam.ts";
 import { check } from "../config/rules.ts";
 import { trainingSettings } from "../config/training-settings.ts";
 import { trainingLoss } from "./training-loss.ts";
+import type { MicroBatch } from "./micro-batch.ts";
+import { denoising } from "./tasks/denoising.ts";
+import { taskOf } from "./tasks/tasks.ts";
 import { TrainingProgram } from "./training-program.ts";
-import type { MicroBatch } from "./training-program.ts";
 
 const newModel = (options: Partial<UnetOptions> = {}) =>
   new Unet({
@@ -35,13 +37,12 @@ const images = [0, 1].map((k) =>
     [2, 4, 4, 1],
   ),
 );
-const options = { randomHorizontalFlip: false, withEstimate: false };
+const options = { randomHorizontalFlip: false };
 // A large epsilon, so that Adam's first step is about proportional to the gradient and small errors stay small.
 const epsilon = 0.1;
 
 async function* microBatches(step: number): AsyncGenerator<MicroBatch> {
-  for (const [k, batch] of images.entries())
-    yield { images: batch, seed: 5, counter: step * 2 + k, withEstimate: false };
+  for (const [k, batch] of images.entries()) yield { images: batch, seed: 5, counter: step * 2 + k };
 }
 
 test("accumulating takes the steps of the mean loss over all micro-batches", async () => {
@@ -52,15 +53,16 @@ test("accumulating takes the steps of the mean loss over all micro-batches", asy
     { batchSize: 2, learningRate: 0.1, gradientAccumulateEvery: 2, adamEpsilon: epsilon, emaDecay: 0 },
     "settings",
   );
-  const program = new TrainingProgram({ backend, model, emaModel: undefined, diffusion, settings });
+  const task = taskOf(model, diffusion, settings, {});
+  const program = new TrainingProgram({ backend, task, parameters: model.parameters(), settings });
 
   const other = newModel();
   const parameters = [...other.parameters().values()];
   const adam = new Adam(parameters, { epsilon, learningRate: 0.1 });
   const together = compile(backend, (a, b, keyA, keyB) => {
     const [first, second] = [
-      trainingLoss(other, diffusion, a, keyA, options),
-      trainingLoss(other, diffusion, b, keyB, options),
+      trainingLoss(denoising(other, diffusion), a, keyA, options),
+      trainingLoss(denoising(other, diffusion), b, keyB, options),
     ];
     const loss = first.loss.add(second.loss).multiply(0.5);
     return { outputs: { loss }, updates: adam.updates(grad(loss, parameters.map(valueOf))) };
@@ -115,21 +117,17 @@ describe("a micro-batch that does not fit into memory", () => {
         ? [new GaussianDiffusion({ timesteps: 2 }), 8]
         : [new GaussianDiffusion({ timesteps: 10 }), 3];
     const emaModel = newModel({ selfCondition, ...sizes });
-    const program = new TrainingProgram({
-      backend,
-      model,
-      emaModel,
-      diffusion,
-      settings,
-      conditionShapes: { context: [4, 2], contextMask: [4] },
-    });
+    const task = taskOf(model, diffusion, settings, { context: [4, 3], contextMask: [4] });
+    const [parameters, averages] = [model.parameters(), emaModel.parameters()];
+    const program = new TrainingProgram({ backend, task, parameters, averages, settings });
     const { parts } = await program.prepare(batch.shape);
     const losses: number[] = [];
     for (let step = 0; step < steps; step++) {
       async function* microBatches(): AsyncGenerator<MicroBatch> {
         for (let i = 0; i < gradientAccumulateEvery; i++) {
           const counter = step * gradientAccumulateEvery + i;
-          yield { images: batch, conditions, seed: 5, counter, withEstimate: selfCondition && step !== 1 };
+          const variant = selfCondition && step !== 1 ? "withEstimate" : "plain";
+          yield { images: batch, inputs: conditions, seed: 5, counter, variant };
         }
       }
       losses.push(await program.run(microBatches(), { learningRate: 0.1, emaRate: 0.5 }));

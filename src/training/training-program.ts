@@ -1,40 +1,22 @@
 import type { Backend, Executable } from "../backend/backend.ts";
-import { compilePositional as compile } from "../backend/compile-positional.ts";
-import type { CompiledPositional as Compiled } from "../backend/compile-positional.ts";
+import { compile } from "../backend/compile.ts";
+import type { Compiled } from "../backend/compile.ts";
 import { OutOfMemory } from "../backend/common/out-of-memory.ts";
-import type { Diffusion } from "../diffusion/diffusion.ts";
-import { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
+import type { TrainingSettings } from "../config/training-settings.ts";
+import type { State } from "../optim/state.ts";
 import type { DType } from "../tensor/dtype.ts";
 import type { Update } from "../tensor/graph.ts";
-import { grad } from "../tensor/grad.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
 import type { Shape } from "../tensor/shape.ts";
 import { full, valueOf } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Variable } from "../tensor/variable.ts";
-import { Adam } from "../optim/adam.ts";
-import { emaUpdates } from "../optim/ema.ts";
-import { clipByGlobalNorm } from "../optim/gradient.ts";
-import { ImportanceSampler } from "./importance-sampler.ts";
-import { LossScale, withLossScale } from "../optim/loss-scale.ts";
-import type { TrainingSettings } from "../config/training-settings.ts";
-import type { State } from "../optim/state.ts";
-import type { DiffusionModel } from "../models/model.ts";
+import { moreParts, partsOf } from "./micro-batch.ts";
+import type { MicroBatch } from "./micro-batch.ts";
+import { ParameterUpdate } from "./parameter-update.ts";
+import type { TrainingTask } from "./task.ts";
 import { trainingLoss } from "./training-loss.ts";
-import type { TrainingLoss, TrainingLossOptions } from "./training-loss.ts";
-
-/** One micro-batch: its images and what its randomness follows from. */
-export interface MicroBatch {
-  /** f32 [batch, height, width, channels], bytes from 0 to 255 */
-  readonly images: NdArray;
-  /** What the model is told of the images; it may be told less than there is. */
-  readonly conditions?: Readonly<Record<string, NdArray>> | undefined;
-  readonly seed: number;
-  readonly counter: number;
-  /** Whether a model with self-condition gets its own estimate; see {@link trainingLoss}. */
-  readonly withEstimate: boolean;
-}
 
 export interface StepRates {
   readonly learningRate: number;
@@ -42,15 +24,18 @@ export interface StepRates {
   readonly emaRate: number;
 }
 
+/** Stands between the gradients of a step and its update, such as to average them with those of other machines. */
+export type ReduceGradients = (gradients: readonly Variable[]) => Promise<void>;
+
 export interface TrainingProgramOptions {
   readonly backend: Backend;
-  readonly model: DiffusionModel;
-  /** The model whose parameters are the averages of the other's. */
-  readonly emaModel: DiffusionModel | undefined;
-  readonly diffusion: Diffusion;
+  readonly task: TrainingTask;
+  /** What is trained, by name. */
+  readonly parameters: ReadonlyMap<string, Variable>;
+  /** Averages of the parameters, by the same names. */
+  readonly averages?: ReadonlyMap<string, Variable> | undefined;
   readonly settings: TrainingSettings;
-  /** Shapes of what the dataset tells of each image, by name; a condition of any length is told only if it is here. */
-  readonly conditionShapes?: Readonly<Record<string, Shape>> | undefined;
+  readonly reduceGradients?: ReduceGradients | undefined;
 }
 
 export interface PreparedStep {
@@ -60,73 +45,112 @@ export interface PreparedStep {
   readonly parts: number;
 }
 
+type Trace = Parameters<typeof compile<"loss">>[1];
+/** A program for each variant of the task. */
+type ByVariant = Readonly<Record<string, Compiled<"loss">>>;
+
 /**
- * Algorithm 1 of Ho et al. (2020, 2006.11239) as programs for a device: a step of one micro-batch is one program; a
- * step of several is one that adds up gradients and one that applies them. Nothing but the images goes to the device,
- * and nothing but the loss comes back.
+ * A training step as programs for a device: {@link accumulate} adds up gradients, and {@link apply} takes the step; where a
+ * step has one micro-batch that no one stands between, both are one program, whose result is the same up to rounding.
+ * Nothing but the images goes to the device, and nothing but the loss comes back.
  *
  * A micro-batch whose program does not fit into memory is split into parts. Each draws the random numbers that it
  * would have got in the whole, so the loss and the step are the same up to rounding.
  */
 export class TrainingProgram {
-  readonly #adam: Adam;
-  readonly #scheduleSampler: ImportanceSampler | undefined;
-  /** Where gradients are of half precision. */
-  readonly #lossScale: LossScale | undefined;
   readonly #options: TrainingProgramOptions;
-  readonly #parameters: ReadonlyMap<string, Variable>;
-  readonly #told: readonly ToldCondition[];
-  /** Sums of gradients over the parts of a step; zeros between steps. None where a step has only one part. */
-  #accumulators: readonly Variable[];
+  readonly #update: ParameterUpdate;
+  /** Sums of gradients over the parts of a step; zeros between steps. None where both programs are one. */
+  #gradients: readonly Variable[] = [];
   #parts = 1;
-  readonly #step: { readonly plain: Compiled<"loss">; readonly withEstimate: Compiled<"loss"> };
-  readonly #accumulate: { readonly plain: Compiled<"loss">; readonly withEstimate: Compiled<"loss"> };
-  readonly #apply: Compiled<never>;
+  readonly #step: ByVariant;
+  readonly #accumulate: ByVariant;
+  readonly #apply: Compiled<never, keyof StepRates>;
+  readonly #measure: ByVariant;
 
   constructor(options: TrainingProgramOptions) {
     this.#options = options;
-    const { backend, model, settings } = options;
-    this.#parameters = model.parameters();
-    this.#told = conditionsTold(model, options.conditionShapes);
-    const variables = [...this.#parameters.values()];
-    this.#adam = new Adam(variables, { betas: settings.adamBetas, epsilon: settings.adamEpsilon });
-    this.#scheduleSampler =
-      settings.scheduleSampler === "importance" ? importanceSampler(options.diffusion) : undefined;
-    this.#lossScale = backend.precision === "f16" ? new LossScale() : undefined;
-    this.#accumulators = settings.gradientAccumulateEvery > 1 ? this.#zeros() : [];
-    const both = (trace: (withEstimate: boolean) => Parameters<typeof compile<"loss">>[1]) => ({
-      plain: compile(backend, trace(false)),
-      withEstimate: compile(backend, trace(true)),
+    const { backend, task, parameters, averages, settings } = options;
+    const update = new ParameterUpdate(parameters, averages, settings, backend.precision === "f16");
+    this.#update = update;
+    if (settings.gradientAccumulateEvery > 1 || options.reduceGradients) this.#keepGradients();
+    const variants = (trace: (variant: string) => Trace): ByVariant =>
+      Object.fromEntries(task.variants.map((variant) => [variant, compile(backend, trace(variant))]));
+    const { randomHorizontalFlip } = settings;
+    this.#step = variants((variant) => ({ images, key, learningRate, emaRate, ...inputs }) => {
+      const options = { randomHorizontalFlip, variant, inputs };
+      const { loss, records = [] } = trainingLoss(task, images, key, options);
+      const updates = update.updates(update.gradients(loss), learningRate, emaRate);
+      return { outputs: { loss }, updates: [...updates, ...records, ...this.#refresh(records)] };
     });
-    this.#step = both((withEstimate) => (images, key, learningRate, emaRate, ...told) => {
-      const { loss, ...seen } = this.#loss(images, key, { withEstimate, conditions: this.#named(told) });
-      const recorded = this.#record(seen);
-      const updates = this.#updates(this.#gradients(loss), learningRate, emaRate);
-      return { outputs: { loss }, updates: [...updates, ...recorded, ...this.#refresh(recorded)] };
+    this.#accumulate = variants((variant) => ({ images, key, firstImage, ...inputs }) => {
+      const options = { randomHorizontalFlip, variant, firstImage, inputs };
+      const { loss, records = [] } = trainingLoss(task, images, key, options);
+      return { outputs: { loss }, updates: [...this.#additions(update.gradients(loss)), ...records] };
     });
-    this.#accumulate = both((withEstimate) => (images, key, firstImage, ...told) => {
-      const { loss, ...seen } = this.#loss(images, key, { withEstimate, firstImage, conditions: this.#named(told) });
-      return { outputs: { loss }, updates: [...this.#additions(this.#gradients(loss)), ...this.#record(seen)] };
+    this.#apply = compile(backend, ({ learningRate, emaRate }) => {
+      const updates = update.updates(this.#gradients.map(valueOf), learningRate, emaRate);
+      const resets = this.#gradients.map((variable) => ({ variable, value: full(variable.shape, 0) }));
+      return { outputs: {}, updates: [...updates, ...resets, ...this.#refresh([])] };
     });
-    this.#apply = compile(backend, (learningRate, emaRate) => {
-      const updates = this.#updates(this.#accumulators.map(valueOf), learningRate, emaRate);
-      const resets = this.#accumulators.map((variable) => ({ variable, value: full(variable.shape, 0) }));
-      return { outputs: {}, updates: [...updates, ...resets, ...this.#refresh()] };
+    this.#measure = variants((variant) => ({ images, key, firstImage, ...inputs }) => {
+      const options = { randomHorizontalFlip: false, variant, firstImage, inputs };
+      const { loss } = trainingLoss(task, images, key, { ...options, isMeasured: true });
+      return { outputs: { loss } };
     });
   }
 
-  /** Everything that a checkpoint must hold besides the models, by name. */
+  /** Everything that a checkpoint must hold besides the parameters and averages, by name. */
   state(): ReadonlyMap<string, Variable> {
-    return new Map([
-      ...this.#adam.state(),
-      ...(this.#scheduleSampler?.state() ?? []),
-      ...(this.#lossScale?.state() ?? []),
-    ]);
+    return new Map([...this.#update.state(), ...(this.#options.task.state?.() ?? [])]);
   }
 
   /** A checkpoint's state as one for the variables of {@link state}. */
   adopt(state: State): State {
-    return withLossScale(state, this.#lossScale !== undefined);
+    return this.#update.adopt(state);
+  }
+
+  /**
+   * The mean gradient of a step, in the order of the parameters: between {@link accumulate} and {@link apply} it may be
+   * read and written. Zeros at other times.
+   */
+  get gradients(): readonly Variable[] {
+    this.#keepGradients();
+    return this.#gradients;
+  }
+
+  /**
+   * Adds a micro-batch's share of the mean gradient of a step, which has `gradientAccumulateEvery` of them.
+   *
+   * @returns its mean loss
+   */
+  async accumulate(microBatch: MicroBatch): Promise<number> {
+    const { seed, counter, variant = this.#options.task.variantOf(seed, counter) } = microBatch;
+    this.#keepGradients();
+    let sum = 0;
+    for (const { images, key, firstImage, inputs } of partsOf(microBatch, this.#parts)) {
+      const { loss } = await this.#accumulate[variant]({ ...this.#inputs(inputs), images, key, firstImage });
+      sum += loss.data[0];
+    }
+    return sum / this.#parts;
+  }
+
+  /** Takes the step that {@link gradients} ask for, and sets them to zero. */
+  async apply(rates: StepRates): Promise<void> {
+    this.#keepGradients();
+    await this.#apply(ratesOf(rates));
+  }
+
+  /** The mean loss of images as they are, with nothing dropped, flipped or learned. */
+  async measure(microBatch: MicroBatch): Promise<number> {
+    const { seed, counter, variant = this.#options.task.variantOf(seed, counter) } = microBatch;
+    let sum = 0;
+    const parts = microBatch.images.shape[0] % this.#parts === 0 ? this.#parts : microBatch.images.shape[0];
+    for (const { images, key, firstImage, inputs } of partsOf(microBatch, parts)) {
+      const { loss } = await this.#measure[variant]({ ...this.#inputs(inputs), images, key, firstImage });
+      sum += loss.data[0];
+    }
+    return sum / parts;
   }
 
   /**
@@ -141,25 +165,29 @@ export class TrainingProgram {
       return await this.#takeStep(microBatches, rates);
     } catch (error) {
       // The next step begins with empty sums. A lost device has none left.
-      for (const sum of this.#accumulators) await sum.write(new Float32Array(sum.size)).catch(() => undefined);
+      for (const sum of this.#gradients) await sum.write(new Float32Array(sum.size)).catch(() => undefined);
       throw error;
     }
   }
 
-  async #takeStep(microBatches: AsyncIterable<MicroBatch>, { learningRate, emaRate }: StepRates): Promise<number> {
-    const rates = [ndarray([learningRate], []), ndarray([emaRate], [])];
-    const programs = this.#isAccumulating ? this.#accumulate : this.#step;
+  async #takeStep(microBatches: AsyncIterable<MicroBatch>, rates: StepRates): Promise<number> {
     let sum = 0;
     for await (const microBatch of microBatches) {
-      const program = microBatch.withEstimate ? programs.withEstimate : programs.plain;
-      for (const { images, key, firstImage, conditions } of partsOf(microBatch, this.#parts)) {
-        const told = this.#told.map(({ name }) => knownCondition(conditions, name));
-        const { loss } = await program(images, key, ...(this.#isAccumulating ? [firstImage] : rates), ...told);
-        sum += loss.data[0];
-      }
+      sum += await (this.#isAccumulating ? this.accumulate(microBatch) : this.#stepOf(microBatch, rates));
     }
-    if (this.#isAccumulating) await this.#apply(...rates);
-    return sum * this.#share;
+    if (this.#isAccumulating) {
+      await this.#options.reduceGradients?.(this.#gradients);
+      await this.apply(rates);
+    }
+    return sum / this.#options.settings.gradientAccumulateEvery;
+  }
+
+  /** Both programs in one. */
+  async #stepOf(microBatch: MicroBatch, rates: StepRates): Promise<number> {
+    const { seed, counter, variant = this.#options.task.variantOf(seed, counter) } = microBatch;
+    const [{ images, key, inputs }] = partsOf(microBatch, 1);
+    const { loss } = await this.#step[variant]({ ...this.#inputs(inputs), images, key, ...ratesOf(rates) });
+    return loss.data[0];
   }
 
   /**
@@ -176,153 +204,69 @@ export class TrainingProgram {
       const parts = moreParts(batch, this.#parts);
       if (!(error instanceof OutOfMemory) || parts === undefined) throw error;
       this.#parts = parts;
-      if (!this.#isAccumulating) this.#accumulators = this.#zeros();
+      this.#keepGradients();
       return this.prepare(imagesShape);
     }
   }
 
+  /** Frees the programs, the gradients and all of {@link state}. */
   dispose(): void {
-    for (const { plain, withEstimate } of [this.#step, this.#accumulate]) {
-      plain.dispose();
-      withEstimate.dispose();
+    for (const programs of [this.#step, this.#accumulate, this.#measure]) {
+      for (const program of Object.values(programs)) program.dispose();
     }
     this.#apply.dispose();
+    for (const variable of [...this.#gradients, ...this.state().values()]) variable.dispose();
   }
 
   get #isAccumulating(): boolean {
-    return this.#accumulators.length > 0;
+    return this.#gradients.length > 0;
   }
 
-  /** What a part counts in the mean of a step. */
-  get #share(): number {
-    return 1 / (this.#parts * this.#options.settings.gradientAccumulateEvery);
-  }
-
-  #zeros(): Variable[] {
-    return [...this.#parameters.values()].map(({ name, shape }) => new Variable(`${name}.accumulated`, shape));
+  #keepGradients(): void {
+    if (this.#isAccumulating) return;
+    const { parameters } = this.#options;
+    this.#gradients = Array.from(parameters.values(), ({ name, shape }) => new Variable(`${name}.grad`, shape));
   }
 
   /** Compiles the largest of the programs that take these images. */
   async #compile(imagesShape: Shape): Promise<Executable> {
-    const { plain, withEstimate } = this.#isAccumulating ? this.#accumulate : this.#step;
-    const { model } = this.#options;
-    const program = model.conditions.selfCondition ? withEstimate : plain;
+    const { task } = this.#options;
+    const programs = this.#isAccumulating ? this.#accumulate : this.#step;
+    const program = programs[task.variants[task.variants.length - 1]];
     const scalar = (dtype: DType) => ({ shape: [], dtype });
-    const rest = this.#isAccumulating ? [scalar("u32")] : [scalar("f32"), scalar("f32")];
     const [batch] = imagesShape;
-    const told = this.#told.map(({ shape, dtype }) => ({ shape: [batch, ...shape], dtype }));
-    return program.prepare({ shape: imagesShape, dtype: "f32" }, { shape: [2], dtype: "u32" }, ...rest, ...told);
+    const inputs = Object.entries(task.inputs).map(([name, { shape, dtype }]) => {
+      return [name, { shape: [batch, ...shape], dtype }] as const;
+    });
+    return program.prepare({
+      ...Object.fromEntries(inputs),
+      images: { shape: imagesShape, dtype: "f32" },
+      key: { shape: [2], dtype: "u32" },
+      ...(this.#isAccumulating
+        ? { firstImage: scalar("u32") }
+        : { learningRate: scalar("f32"), emaRate: scalar("f32") }),
+    });
   }
 
-  #named(told: readonly Tensor[]): Record<string, Tensor> {
-    return Object.fromEntries(this.#told.map(({ name }, i) => [name, told[i]]));
+  /** The task's inputs, and none else. */
+  #inputs(given: Readonly<Record<string, NdArray>>): Record<string, NdArray> {
+    return Object.fromEntries(Object.keys(this.#options.task.inputs).map((name) => [name, given[name]]));
   }
 
-  #loss(
-    images: Tensor,
-    key: Tensor,
-    options: Pick<TrainingLossOptions, "withEstimate" | "firstImage" | "conditions">,
-  ): TrainingLoss {
-    const { model, diffusion, settings } = this.#options;
-    const { randomHorizontalFlip, condDropProb, lowresFactor } = settings;
-    const scheduleSampler = this.#scheduleSampler;
-    const always = { randomHorizontalFlip, condDropProb, lowresFactor, scheduleSampler };
-    return trainingLoss(model, diffusion, images, key, { ...always, ...options });
-  }
-
-  #record({ t, losses }: Pick<TrainingLoss, "t" | "losses">): Update[] {
-    return this.#scheduleSampler?.record(t, losses) ?? [];
-  }
-
-  #refresh(recorded?: readonly Update[]): Update[] {
-    return this.#scheduleSampler ? [this.#scheduleSampler.refresh(recorded)] : [];
-  }
-
-  #gradients(loss: Tensor): Tensor[] {
-    const parameters = [...this.#parameters.values()].map(valueOf);
-    if (!this.#lossScale) return grad(loss, parameters);
-    return this.#lossScale.unscale(grad(this.#lossScale.scale(loss), parameters));
+  #refresh(records: readonly Update[]): Update[] {
+    return this.#options.task.refresh?.(records) ?? [];
   }
 
   /** Adds a part's share of the mean gradient. */
   #additions(gradients: readonly Tensor[]): Update[] {
-    return this.#accumulators.map((variable, i) => ({
+    const share = 1 / (this.#parts * this.#options.settings.gradientAccumulateEvery);
+    return this.#gradients.map((variable, i) => ({
       variable,
-      value: valueOf(variable).add(gradients[i].multiply(this.#share)),
+      value: valueOf(variable).add(gradients[i].multiply(share)),
     }));
   }
-
-  #updates(gradients: readonly Tensor[], learningRate: Tensor, emaRate: Tensor): Update[] {
-    const { emaModel, settings } = this.#options;
-    const clipped = settings.maxGradNorm > 0 ? clipByGlobalNorm(gradients, settings.maxGradNorm) : gradients;
-    const step = this.#adam.updates(clipped, learningRate);
-    const updates = this.#lossScale?.updates(gradients, step) ?? step;
-    if (emaModel === undefined) return updates;
-    const values = new Map(updates.map(({ variable, value }) => [variable, value]));
-    const next = new Map(
-      [...this.#parameters].flatMap(([name, variable]) => {
-        const value = values.get(variable);
-        return value === undefined ? [] : [[name, value] as const];
-      }),
-    );
-    return [...updates, ...emaUpdates(emaModel.parameters(), next, emaRate)];
-  }
 }
 
-/** A condition that the programs take, in this order. */
-interface ToldCondition {
-  readonly name: string;
-  /** Of one image. */
-  readonly shape: Shape;
-  readonly dtype: DType;
-}
-
-function conditionsTold(model: DiffusionModel, shapes: Readonly<Record<string, Shape>> = {}): ToldCondition[] {
-  if (model.predicts === "classes") return [{ name: "classes", shape: [], dtype: "i32" }];
-  return Object.entries(model.conditions).flatMap(([name, { shape, dtype, source }]): ToldCondition[] => {
-    if (source !== "dataset" || shape === "image" || dtype === "time") return [];
-    const ofImage = shape.map((size, axis) => size ?? shapes[name]?.[axis] ?? 0);
-    return ofImage.includes(0) ? [] : [{ name, shape: ofImage, dtype }];
-  });
-}
-
-function knownCondition(conditions: Readonly<Record<string, NdArray>>, name: string): NdArray {
-  const condition = conditions[name];
-  if (!condition) throw new Error(`internal: a micro-batch without ${name}`);
-  return condition;
-}
-
-interface Part {
-  readonly images: NdArray;
-  readonly key: NdArray;
-  readonly firstImage: NdArray;
-  readonly conditions: Readonly<Record<string, NdArray>>;
-}
-
-function partsOf({ images, conditions = {}, seed, counter }: MicroBatch, parts: number): Part[] {
-  const key = ndarray(Uint32Array.of(seed, counter), [2]);
-  const count = images.shape[0] / parts;
-  const named = Object.entries(conditions);
-  return Array.from({ length: parts }, (_, part) => ({
-    images: partOf(images, part, parts),
-    key,
-    firstImage: ndarray(Uint32Array.of(part * count), []),
-    conditions: Object.fromEntries(named.map(([name, rows]) => [name, partOf(rows, part, parts)])),
-  }));
-}
-
-function partOf({ data, dtype, shape: [batch, ...row] }: NdArray, part: number, parts: number): NdArray {
-  const values = data.length / parts;
-  return ndarray(data.subarray(part * values, (part + 1) * values), [batch / parts, ...row], dtype);
-}
-
-function importanceSampler(diffusion: Diffusion): ImportanceSampler {
-  if (diffusion instanceof GaussianDiffusion) return new ImportanceSampler(diffusion.timesteps);
-  throw new Error("scheduleSampler: importance is for a diffusion with timesteps");
-}
-
-/** The next number of equal parts to try, at least twice as many; undefined where there is none. */
-function moreParts(batch: number, parts: number): number | undefined {
-  for (let more = 2 * parts; more <= batch; more++) if (batch % more === 0) return more;
-  return undefined;
+function ratesOf({ learningRate, emaRate }: StepRates): Record<keyof StepRates, NdArray> {
+  return { learningRate: ndarray([learningRate], []), emaRate: ndarray([emaRate], []) };
 }

@@ -8,7 +8,9 @@ import { openCheckpoint } from "../../../checkpoint/run-directory.node.ts";
 import type { TrainingSettings } from "../../../config/training-settings.ts";
 import type { DiffusionModel } from "../../../models/model.ts";
 import { modelLike, newModel } from "../../../models/registry.ts";
+import { taskOf } from "../../../training/tasks/tasks.ts";
 import { TrainingProgram } from "../../../training/training-program.ts";
+import { optimizerTitle } from "../../../optim/optimizers.ts";
 import { withDevice } from "../../flags/device.ts";
 import type { DeviceName } from "../../flags/device.ts";
 import { formatBytes, formatCount, formatScaled } from "../../output/format.ts";
@@ -35,7 +37,7 @@ interface Subject {
   readonly training: TrainingSettings;
   readonly imageSize: readonly [number, number];
   /** Shapes of what the model is told of each image. */
-  readonly conditionShapes?: Readonly<Record<string, readonly number[]>> | undefined;
+  readonly conditionShapes: Readonly<Record<string, readonly number[]>>;
 }
 
 /** Bytes of a float32. */
@@ -81,7 +83,7 @@ async function fromCheckpoint(path: string): Promise<Subject> {
       `images     ${dataset.name}: ${formatCount(dataset.length)} of ${dataset.height} x ${dataset.width}, channels ${dataset.channels}`,
       ...(dataset.classNames ? [`classes    ${dataset.classNames.length}: ${dataset.classNames.join(", ")}`] : []),
       diffusionFact(diffusion),
-      `optimizer  Adam, learning rate ${training.learningRate} (${training.learningRateSchedule}), seed ${training.seed}`,
+      `optimizer  ${optimizerTitle(training.optimizer)}, learning rate ${training.learningRate} (${training.learningRateSchedule}), seed ${training.seed}`,
     ],
     model: newModel(architecture, options),
     diffusion: diffusionFromCheckpoint(checkpoint),
@@ -100,12 +102,13 @@ function fromPreset(name: string): Subject {
     title: `preset ${preset.name}: ${preset.summary}`,
     facts: [
       diffusionFact(settings.diffusion),
-      `optimizer  Adam, learning rate ${training.learningRate} (${training.learningRateSchedule})`,
+      `optimizer  ${optimizerTitle(training.optimizer)}, learning rate ${training.learningRate} (${training.learningRateSchedule})`,
     ],
     model: modelOf(settings, channels),
     diffusion,
     training,
     imageSize: heightAndWidth(imageSize),
+    conditionShapes: {},
   };
 }
 
@@ -123,7 +126,7 @@ function diffusionFact(diffusion: RunSettings["diffusion"] | DiffusionConfig): s
 
 /** Shapes in a file from when there were no others of any length. */
 function lengthOf(contextLength: number | undefined): Subject["conditionShapes"] {
-  return contextLength === undefined ? undefined : { context: [contextLength, 0], contextMask: [contextLength] };
+  return contextLength === undefined ? {} : { context: [contextLength, 0], contextMask: [contextLength] };
 }
 
 /** What the memory plan of the training step asks for on a device. */
@@ -131,8 +134,9 @@ async function trainingMemory(subject: Subject, batchSize: number, { device }: I
   const { model, diffusion, training, imageSize, conditionShapes } = subject;
   return withDevice({ device }, async (backend) => {
     const settings = { ...training, batchSize };
-    const emaModel = training.emaDecay > 0 ? modelLike(model) : undefined;
-    const program = new TrainingProgram({ backend, model, emaModel, diffusion, settings, conditionShapes });
+    const averages = training.emaDecay > 0 ? modelLike(model).parameters() : undefined;
+    const task = taskOf(model, diffusion, settings, conditionShapes);
+    const program = new TrainingProgram({ backend, task, parameters: model.parameters(), averages, settings });
     const { workspaceBytes, parts } = await program.prepare([batchSize, ...imageSize, model.channels]);
     program.dispose();
     const split = parts > 1 ? `, in ${parts} parts of ${formatCount(batchSize / parts)} images` : "";
