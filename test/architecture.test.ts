@@ -2,6 +2,7 @@ import { isBuiltin } from "node:module";
 import { posix } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import { circlesOf } from "./support/circles.ts";
 import { importsOf, sourceFilesUnder } from "./support/imports.ts";
 import type { SourceFile } from "./support/imports.ts";
 
@@ -25,6 +26,23 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   cli: "bench parity evaluation training checkpoint config optim data io diffusion models nn backend tensor".split(" "),
 };
 
+/** The rooms of a device under src/backend/, each of which may import those before it; files beside the rooms import all. */
+const ROOMS = ["assembly", "emit", "kernels", "program", "runtime", "tuning"];
+
+/** Goes with the assembler. */
+const WALL_LEFT = "backend/wasm/program/compiled-program.ts imports backend/wasm/runtime/assembler.ts";
+
+/** Circles of files that are to go. */
+const CIRCLES_LEFT: readonly (readonly string[])[] = [
+  [
+    "diffusion/diffusion.ts",
+    "diffusion/sampling/cascade.ts",
+    "diffusion/sampling/interpolation.ts",
+    "diffusion/sampling/sampling.ts",
+    "diffusion/sampling/step-program.ts",
+  ],
+];
+
 /** Run unchanged in a browser, so nothing in them loads a `*.node.ts` file unless it asked where it runs. */
 const BROWSER_FOLDERS = ["tensor", "compiler", "backend", "nn", "models", "diffusion", "optim", "evaluation", "parity"];
 
@@ -45,6 +63,32 @@ function arrowsUp({ path, imports }: SourceFile): string[] {
     .filter(({ specifier }) => isRelative(specifier))
     .map(({ specifier }) => targetOf(path, specifier))
     .filter((target) => folderOf(target) !== from && !allowed.includes(folderOf(target)))
+    .map((target) => `${path} imports ${target}`);
+}
+
+/** backend/wasm/emit/math.ts is of the device wasm and in its room emit; backend/compile.ts is of none. */
+function placeInBackend(path: string): { readonly device?: string | undefined; readonly room?: string | undefined } {
+  const [, device, room] = /^backend\/(?:(\w+)\/)?(?:(\w+)\/)?/.exec(path) ?? [];
+  return { device, room };
+}
+
+/** Devices know what they share and the interface of a backend, but not each other; rooms know those before them. */
+function throughWalls({ path, imports }: SourceFile): string[] {
+  const { device, room } = placeInBackend(path);
+  if (device === undefined) return [];
+  const mayImport = (target: string): boolean => {
+    const other = placeInBackend(target);
+    if (!target.startsWith("backend/") || other.device === "common") return true;
+    if (other.device === undefined)
+      return target === "backend/backend.ts" || (room === undefined && device !== "common");
+    if (other.device !== device) return false;
+    if (room === undefined) return true;
+    return other.room !== undefined && ROOMS.indexOf(other.room) <= ROOMS.indexOf(room);
+  };
+  return imports
+    .filter(({ specifier }) => isRelative(specifier))
+    .map(({ specifier }) => targetOf(path, specifier))
+    .filter((target) => !mayImport(target))
     .map((target) => `${path} imports ${target}`);
 }
 
@@ -76,6 +120,15 @@ describe("the sources", () => {
 
   test("import only what lies below them", () => {
     expect(sources.flatMap(arrowsUp)).toEqual([]);
+  });
+
+  test("of a device import neither another device nor a room above their own", () => {
+    expect(sources.flatMap(throughWalls).filter((edge) => edge !== WALL_LEFT)).toEqual([]);
+  });
+
+  test("import each other in no circle, types included", () => {
+    const left = new Set(CIRCLES_LEFT.map(String));
+    expect(circlesOf(sources).filter((circle) => !left.has(String(circle)))).toEqual([]);
   });
 
   test("import Node's modules and packages only in *.node.ts files and under cli/", () => {
@@ -122,6 +175,39 @@ describe("the rules", () => {
     expect(arrowsUp(file("tensor/tensor.ts", source))).toEqual(["tensor/tensor.ts imports nn/unet.ts"]);
     expect(arrowsUp(file("backend/wasm/kernel.ts", `import "../../index.ts";`))).toHaveLength(1);
     expect(arrowsUp(file("nn/unet.ts", `import { add } from "../tensor/op.ts";`))).toEqual([]);
+  });
+
+  test("keep devices and rooms apart", () => {
+    const emit = (specifier: string) => throughWalls(file("backend/wasm/emit/math.ts", `import "${specifier}";`));
+    expect(emit("../../webgpu/emit/shader.ts")).toHaveLength(1);
+    expect(emit("../kernels/map.ts")).toHaveLength(1);
+    expect(emit("../wasm-backend.ts")).toHaveLength(1);
+    expect(emit("../../compile.ts")).toHaveLength(1);
+    expect(emit("../../common/polynomials.ts")).toEqual([]);
+    expect(emit("../../backend.ts")).toEqual([]);
+    expect(emit("../../../compiler/program.ts")).toEqual([]);
+    const kernels = `import type { A } from "../emit/math.ts"; import "./dot.ts"; import "../runtime/heap.ts";`;
+    expect(throughWalls(file("backend/wasm/kernels/map.ts", kernels))).toEqual([
+      "backend/wasm/kernels/map.ts imports backend/wasm/runtime/heap.ts",
+    ]);
+    expect(throughWalls(file("backend/common/checks.ts", `import "../compile.ts";`))).toHaveLength(1);
+    expect(throughWalls(file("backend/wasm/wasm-backend.ts", `import "./runtime/heap.ts";`))).toEqual([]);
+  });
+
+  test("see circles of any length, also through types, and through files that are in none", () => {
+    const files = [
+      file("a.ts", `import type { B } from "./x/b.ts";`),
+      file("x/b.ts", `import { c } from "../c.ts"; import { leaf } from "./leaf.ts";`),
+      file("c.ts", `export { a } from "./a.ts"; import "node:fs";`),
+      file("x/leaf.ts", ""),
+      file("d.ts", `import { a } from "./a.ts"; import("./e.ts");`),
+      file("e.ts", `import type { D } from "./d.ts";`),
+    ];
+    expect(circlesOf(files)).toEqual([
+      ["a.ts", "c.ts", "x/b.ts"],
+      ["d.ts", "e.ts"],
+    ]);
+    expect(circlesOf(files.filter(({ path }) => path !== "c.ts" && path !== "e.ts"))).toEqual([]);
   });
 
   test("refuse a folder that the table does not know", () => {

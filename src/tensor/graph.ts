@@ -31,6 +31,12 @@ export function topologicalOrder(roots: readonly Tensor[]): Tensor[] {
   return [...seen].toSorted((a, b) => a.id - b.id);
 }
 
+/** All variables that a graph reads or updates. */
+export function variablesOf(graph: Graph): Variable[] {
+  const read = topologicalOrder(rootsOf(graph)).flatMap(({ op }) => (op.kind === "variable" ? [op.variable] : []));
+  return [...new Set([...read, ...graph.updates.map(({ variable }) => variable)])];
+}
+
 /** The tensors that use each tensor, once per operand place. */
 export function usersOf(order: readonly Tensor[]): Map<Tensor, Tensor[]> {
   const users = new Map<Tensor, Tensor[]>(order.map((node) => [node, []]));

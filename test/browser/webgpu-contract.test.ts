@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, test, vi } from "vitest";
-import type { WorkerLike } from "../../src/backend/remote/channel.ts";
+import type { WorkerLike } from "../../src/backend/common/channel.ts";
 import { RemoteBackend } from "../../src/backend/remote/remote-backend.ts";
 import { describeBackend } from "../backend/contract.ts";
 import { findChromium, launchChromium } from "./chromium.ts";

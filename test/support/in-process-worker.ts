@@ -1,6 +1,6 @@
 import type { Backend } from "../../src/backend/backend.ts";
 import { hostBackend } from "../../src/backend/remote/backend-host.ts";
-import type { WorkerLike } from "../../src/backend/remote/channel.ts";
+import type { WorkerLike } from "../../src/backend/common/channel.ts";
 
 /** A worker in this thread that hosts a backend: messages are cloned as on their way to a real one. */
 export function inProcessWorker(create: () => Promise<Backend>): WorkerLike {

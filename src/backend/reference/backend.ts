@@ -1,6 +1,6 @@
 import type { TypedArray } from "../../tensor/dtype.ts";
 import type { Graph } from "../../tensor/graph.ts";
-import { rootsOf, topologicalOrder } from "../../tensor/graph.ts";
+import { variablesOf } from "../../tensor/graph.ts";
 import type { NdArray } from "../../tensor/ndarray.ts";
 import type { Variable } from "../../tensor/variable.ts";
 import type { Backend, Executable } from "../backend.ts";
@@ -72,8 +72,3 @@ const hostMemory: VariableMemory<HostValue> = {
   read: async ({ data }) => data.slice(),
   free: () => {},
 };
-
-function variablesOf(graph: Graph): Variable[] {
-  const read = topologicalOrder(rootsOf(graph)).flatMap(({ op }) => (op.kind === "variable" ? [op.variable] : []));
-  return [...new Set([...read, ...graph.updates.map(({ variable }) => variable)])];
-}

@@ -3,10 +3,10 @@ import type { NdArray } from "../../tensor/ndarray.ts";
 import type { Shape } from "../../tensor/shape.ts";
 import { Variable } from "../../tensor/variable.ts";
 import type { Backend, BackendOptions, Executable } from "../backend.ts";
-import { serve } from "./channel.ts";
-import type { WorkerScope } from "./channel.ts";
-import { graphOf } from "./graph-record.ts";
-import type { GraphRecord } from "./graph-record.ts";
+import { serve } from "../common/channel.ts";
+import type { WorkerScope } from "../common/channel.ts";
+import { graphOf } from "../common/graph-record.ts";
+import type { GraphRecord } from "../common/graph-record.ts";
 
 /** What a backend says of itself. */
 export type BackendFacts = Pick<Backend, "name" | "description" | "reason" | "precision">;

@@ -1,3 +1,4 @@
+import { variablesOf } from "../../tensor/graph.ts";
 import type { Graph } from "../../tensor/graph.ts";
 import type { NdArray } from "../../tensor/ndarray.ts";
 import type { Backend, BackendOptions, Executable } from "../backend.ts";
@@ -7,9 +8,9 @@ import { Lifetime } from "../common/lifetime.ts";
 import { Residency } from "../common/residency.ts";
 import { VariableStore } from "../common/variable-store.ts";
 import type { BackendFacts, HostFunctions } from "./backend-host.ts";
-import { Caller } from "./channel.ts";
-import type { WorkerLike } from "./channel.ts";
-import { compact, recordGraph, variablesOf } from "./graph-record.ts";
+import { Caller } from "../common/channel.ts";
+import type { WorkerLike } from "../common/channel.ts";
+import { compact, recordGraph } from "../common/graph-record.ts";
 import { VariableNumbers, WorkerVariables } from "./worker-variables.ts";
 
 /**

@@ -2,7 +2,7 @@ import type { TypedArray } from "../../tensor/dtype.ts";
 import type { Variable } from "../../tensor/variable.ts";
 import type { VariableMemory } from "../common/variable-store.ts";
 import type { HostFunctions } from "./backend-host.ts";
-import type { Caller } from "./channel.ts";
+import type { Caller } from "../common/channel.ts";
 
 /** What a worker knows variables by. One keeps its number for good, as programs that were sent name it. */
 export class VariableNumbers {

@@ -5,8 +5,9 @@ import { JobQueue } from "../common/job-queue.ts";
 import { Lifetime } from "../common/lifetime.ts";
 import { Residency } from "../common/residency.ts";
 import { VariableStore } from "../common/variable-store.ts";
-import { variablesOf } from "../remote/graph-record.ts";
+import { variablesOf } from "../../tensor/graph.ts";
 import type { Assemble } from "./runtime/assembler.ts";
+import { checkAddressable } from "./program/address-space.ts";
 import type { ChainLimits } from "./program/chains.ts";
 import { compileProgram } from "./program/compiled-program.ts";
 import type { CompiledProgram, Target } from "./program/compiled-program.ts";
@@ -109,7 +110,7 @@ export class WasmBackend implements Backend {
     this.#lifetime.check();
     checkGraph(graph);
     const compiled = await this.#compile(graph);
-    Heap.check(compiled.workspaceBytes);
+    checkAddressable(compiled.workspaceBytes);
     const code = await WebAssembly.compile(compiled.module);
     const { workspace, scratches, team, queue, residency } = this.#context;
     const install = async (): Promise<WasmExecutable> => {

@@ -2,7 +2,8 @@ import { allocate } from "../../../tensor/dtype.ts";
 import type { TypedArray } from "../../../tensor/dtype.ts";
 import type { Graph } from "../../../tensor/graph.ts";
 import { digestOf } from "../../common/digest.ts";
-import { recordGraph, variablesOf } from "../../remote/graph-record.ts";
+import { variablesOf } from "../../../tensor/graph.ts";
+import { recordGraph } from "../../common/graph-record.ts";
 import type { BufferPlace, CompiledProgram, PlacedBuffer, Target } from "./compiled-program.ts";
 
 /** Part of every key: programs of another layout are not found. */

@@ -1,4 +1,4 @@
-import { serve } from "../../remote/channel.ts";
+import { serve } from "../../common/channel.ts";
 import { assemble } from "./assembler.ts";
 import type { Assemble } from "./assembler.ts";
 

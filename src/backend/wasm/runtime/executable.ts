@@ -9,7 +9,7 @@ import type { Release } from "../../common/garbage.ts";
 import type { JobQueue } from "../../common/job-queue.ts";
 import type { Residency } from "../../common/residency.ts";
 import type { VariableStore } from "../../common/variable-store.ts";
-import { variablesOf } from "../../remote/graph-record.ts";
+import { variablesOf } from "../../../tensor/graph.ts";
 import { programOf } from "../program/compiled-program.ts";
 import type { CompiledOperand, CompiledProgram } from "../program/compiled-program.ts";
 import type { Heap } from "./heap.ts";

@@ -1,10 +1,5 @@
-import { OutOfMemory } from "../../common/out-of-memory.ts";
+import { ADDRESS_LIMIT, PAGE, SLACK, outOfMemory } from "../program/address-space.ts";
 import { FIRST_ADDRESS } from "../program/module.ts";
-
-const PAGE = 65536;
-const LIMIT = 65536 * PAGE;
-/** Kernels may read (never write) so far past a buffer's end. */
-const SLACK = 4096;
 
 /** Pages, 256 MiB. */
 const LEAST_MAXIMUM = 4096;
@@ -33,11 +28,6 @@ export class Heap {
     return this.#allocatedBytes;
   }
 
-  /** @throws at once if so many bytes fit into no memory */
-  static check(bytes: number): void {
-    if (bytes + FIRST_ADDRESS + SLACK > LIMIT) throw outOfMemory(bytes + FIRST_ADDRESS + SLACK);
-  }
-
   /** @throws if wasm32's 4 GiB do not suffice */
   allocate(bytes: number): number {
     const size = sizeFor(bytes);
@@ -53,7 +43,7 @@ export class Heap {
     }
     const start = this.#top;
     const end = start + size;
-    if (end + SLACK > LIMIT) throw outOfMemory(end + SLACK);
+    if (end + SLACK > ADDRESS_LIMIT) throw outOfMemory(end + SLACK);
     this.#growTo(end + SLACK);
     this.#top = end;
     this.#allocatedBytes += size;
@@ -94,21 +84,11 @@ function sizeFor(bytes: number): number {
 }
 
 /** Up to 4 GiB; less where an engine sets all of it aside at once, as on phones, and cannot. */
-function growableMemory(shared: boolean, maximum = LIMIT / PAGE): WebAssembly.Memory {
+function growableMemory(shared: boolean, maximum = ADDRESS_LIMIT / PAGE): WebAssembly.Memory {
   try {
     return new WebAssembly.Memory({ initial: 16, maximum, shared });
   } catch (error) {
     if (maximum <= LEAST_MAXIMUM) throw error;
     return growableMemory(shared, maximum / 2);
   }
-}
-
-function outOfMemory(neededBytes: number): OutOfMemory {
-  const gib = (neededBytes / 2 ** 30).toFixed(1);
-  const share = Math.floor((LIMIT / neededBytes) * 100);
-  const message =
-    share < 100
-      ? `wasm: the program needs ${gib} GiB, and WebAssembly addresses 4 GiB; a batch of ${share} % of this size would fit`
-      : `wasm: the machine has no ${gib} GiB of memory to give; use a smaller batch`;
-  return new OutOfMemory(message, neededBytes);
 }

@@ -1,4 +1,4 @@
-import { Caller } from "../../remote/channel.ts";
+import { Caller } from "../../common/channel.ts";
 import type { AssemblerFunctions } from "./assembler-entry.browser.ts";
 import type { Assemble } from "./assembler.ts";
 import type { TeamWorker } from "./team.ts";

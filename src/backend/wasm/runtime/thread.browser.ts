@@ -1,5 +1,5 @@
-import { serve } from "../../remote/channel.ts";
-import type { WorkerScope } from "../../remote/channel.ts";
+import { serve } from "../../common/channel.ts";
+import type { WorkerScope } from "../../common/channel.ts";
 import type { Answer, Command } from "./team.ts";
 import { WorkerProgram } from "./worker.ts";
 

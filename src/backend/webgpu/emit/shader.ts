@@ -1,9 +1,9 @@
 import type { Buffer } from "../../../compiler/program.ts";
 import type { DType } from "../../../tensor/dtype.ts";
 import type { Precision } from "../../common/precision.ts";
+import type { AdapterTraits } from "./adapter.ts";
 import { functionText } from "./functions.ts";
 import type { FunctionName } from "./functions.ts";
-import type { MatrixUnit } from "../kernels/matrix-unit.ts";
 import type { Storage } from "./storage.ts";
 
 /** A WGSL expression. */
@@ -40,19 +40,6 @@ export interface ShaderBuffers {
   readonly pack?: Pack | undefined;
   readonly storage: Storage;
   readonly adapter: AdapterTraits;
-}
-
-/** What shaders depend on of the adapter that runs them. */
-export interface AdapterTraits {
-  readonly maxStorageBuffersPerShaderStage: number;
-  readonly maxComputeInvocationsPerWorkgroup: number;
-  /** Bytes. */
-  readonly maxComputeWorkgroupStorageSize: number;
-  /** Whether little workgroup memory matters more than speed: where a driver in software clears it, it writes code for each word. */
-  readonly smallTiles: boolean;
-  /** Invocations that can exchange values without memory, in runs by their numbers. */
-  readonly subgroupSize?: number | undefined;
-  readonly matrixUnit?: MatrixUnit | undefined;
 }
 
 /** Workgroups that one dimension of a dispatch takes; more go into a second one. */

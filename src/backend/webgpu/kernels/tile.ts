@@ -1,5 +1,4 @@
-import type { MatrixUnit } from "./matrix-unit.ts";
-import type { AdapterTraits } from "../emit/shader.ts";
+import type { AdapterTraits, MatrixUnit } from "../emit/adapter.ts";
 import type { ProductSize } from "./product-size.ts";
 
 /** How a workgroup computes a rectangle of a product. All are powers of two; columns and inner multiples of 4. */

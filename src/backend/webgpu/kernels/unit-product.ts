@@ -1,4 +1,4 @@
-import type { MatrixUnit } from "./matrix-unit.ts";
+import type { MatrixUnit } from "../emit/adapter.ts";
 import { emitLoads, emitOperands, emitPlace, plus } from "./operand-tiles.ts";
 import type { MatrixProduct, Place } from "./operand-tiles.ts";
 import type { Code, Dispatch, ShaderWriter } from "../emit/shader.ts";

@@ -1,9 +1,11 @@
 import { DeviceLost } from "../../common/device-lost.ts";
-import { SUBGROUP_MATRIX } from "../kernels/matrix-unit.ts";
 
 /** GPUBufferUsage and GPUMapMode, which Node has no globals for. */
 export const USAGE = { mapRead: 0x1, copySource: 0x4, copyTarget: 0x8, storage: 0x80, queryResolve: 0x200 } as const;
 export const MAP_READ = 1;
+
+/** Not in WebGPU's specification: an experiment of Dawn's. */
+export const SUBGROUP_MATRIX = "chromium-experimental-subgroup-matrix";
 
 /** What is used of an adapter where it is there; halves alone only by matrix units. */
 const WANTED_FEATURES = ["subgroups", "timestamp-query", "shader-f16", SUBGROUP_MATRIX] as readonly GPUFeatureName[];

@@ -10,7 +10,7 @@ import type { Release } from "../../common/garbage.ts";
 import type { JobQueue } from "../../common/job-queue.ts";
 import type { Residency } from "../../common/residency.ts";
 import type { VariableStore } from "../../common/variable-store.ts";
-import { variablesOf } from "../../remote/graph-record.ts";
+import { variablesOf } from "../../../tensor/graph.ts";
 import type { Device } from "./device.ts";
 import { bytesFor } from "./memory.ts";
 import type { Memory } from "./memory.ts";

@@ -1,6 +1,6 @@
-import { ndarray } from "../../../tensor/ndarray.ts";
-import type { Backend } from "../../backend.ts";
-import { compile } from "../../compile.ts";
+import { ndarray } from "../../tensor/ndarray.ts";
+import type { Backend } from "../backend.ts";
+import { compile } from "../compile.ts";
 
 /** Rows, inner and columns of products that the check below does; they fill no tile. */
 const [ROWS, INNER, COLUMNS] = [40, 21, 12];

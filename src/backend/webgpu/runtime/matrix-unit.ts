@@ -1,18 +1,7 @@
 import type { Precision } from "../../common/precision.ts";
-import type { Device } from "../runtime/device.ts";
-
-/** Not in WebGPU's specification: an experiment of Dawn's. */
-export const SUBGROUP_MATRIX = "chromium-experimental-subgroup-matrix";
-
-/** A product of matrices that the invocations of a subgroup compute together: [rows, inner] x [inner, columns], in float32. */
-export interface MatrixUnit {
-  /** What the factors are of. */
-  readonly component: "f16" | "f32";
-  readonly rows: number;
-  readonly columns: number;
-  readonly inner: number;
-  readonly subgroupSize: number;
-}
+import type { MatrixUnit } from "../emit/adapter.ts";
+import { SUBGROUP_MATRIX } from "./device.ts";
+import type { Device } from "./device.ts";
 
 /** What `GPUAdapterInfo.subgroupMatrixConfigs` lists of a device with the feature. */
 export interface SubgroupMatrixConfig {

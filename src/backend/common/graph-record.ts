@@ -46,12 +46,6 @@ export function graphOf(record: GraphRecord, variableOf: (number: number) => Var
   };
 }
 
-/** All variables that a graph reads or updates. */
-export function variablesOf(graph: Graph): Variable[] {
-  const read = topologicalOrder(rootsOf(graph)).flatMap(({ op }) => (op.kind === "variable" ? [op.variable] : []));
-  return [...new Set([...read, ...graph.updates.map(({ variable }) => variable)])];
-}
-
 function recordOp(op: Op, numberOf: (variable: Variable) => number): NodeRecord["op"] {
   if (op.kind === "variable") return { kind: "variable", variable: numberOf(op.variable) };
   return op.kind === "literal" ? { ...op, data: compact(op.data) } : op;

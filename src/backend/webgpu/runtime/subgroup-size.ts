@@ -1,5 +1,5 @@
-import { MAP_READ, USAGE } from "../runtime/device.ts";
-import type { Device } from "../runtime/device.ts";
+import { MAP_READ, USAGE } from "./device.ts";
+import type { Device } from "./device.ts";
 
 const WORKGROUP = 256;
 

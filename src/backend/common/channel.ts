@@ -1,5 +1,5 @@
-import { DeviceLost } from "../common/device-lost.ts";
-import { OutOfMemory } from "../common/out-of-memory.ts";
+import { DeviceLost } from "./device-lost.ts";
+import { OutOfMemory } from "./out-of-memory.ts";
 
 /** What is used of a Worker; tests bring other ways to carry messages. */
 export type WorkerLike = Pick<Worker, "postMessage" | "addEventListener" | "terminate">;
