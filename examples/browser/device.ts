@@ -9,23 +9,21 @@ const CHOICES: Readonly<Record<string, BackendOptions>> = {
   "wasm-1": { device: "wasm", threads: 1 },
 };
 
-let opened: { readonly choice: string; readonly backend: Backend } | undefined;
+/** What was opened stays open: a training that began on a device can go on there. */
+const opened = new Map<string, Backend>();
 
 /** The backend of the device that is chosen. Models that were on another one come over by themselves. */
 export async function chosenBackend(): Promise<Backend> {
   const choice = select("device").value;
-  if (opened?.choice === choice) return opened.backend;
-  const before = opened;
-  opened = undefined;
   say("device-status", "starting …");
-  await before?.backend.close();
   try {
-    opened = { choice, backend: await createBackend(CHOICES[choice]) };
+    const backend = opened.get(choice) ?? (await createBackend(CHOICES[choice]));
+    opened.set(choice, backend);
+    const { description, reason } = backend;
+    say("device-status", reason === undefined ? description : `${description} (${reason})`);
+    return backend;
   } catch (error) {
     say("device-status", "does not work here");
     throw error;
   }
-  const { description, reason } = opened.backend;
-  say("device-status", reason === undefined ? description : `${description} (${reason})`);
-  return opened.backend;
 }

@@ -1,10 +1,13 @@
 import { GaussianDiffusion, samplerNames } from "unnoise";
 import { chosenBackend } from "./device.ts";
-import { canvas, input, progress, say, select, setOptions } from "./elements.ts";
+import { button, canvas, element, input, progress, say, select, setOptions } from "./elements.ts";
 import type { Drawable } from "./models.ts";
 import { drawImages } from "./pictures.ts";
+import { savePicture } from "./save.ts";
 
 let drawable: Drawable | undefined;
+/** What is on the canvas. */
+let drawn = "images";
 
 export function useModel(model: Drawable): void {
   drawable = model;
@@ -14,9 +17,8 @@ export function useModel(model: Drawable): void {
   const usual = diffusion instanceof GaussianDiffusion ? "ddim" : diffusion.plan().sampler;
   select("sampler").selectedIndex = samplerNames.indexOf(usual);
   input("steps").value = String(Math.min(diffusion.samplingTimesteps, 50));
-  const classes = select("class");
-  setOptions(classes, ["all in turn", ...model.classNames]);
-  classes.parentElement?.toggleAttribute("hidden", model.classNames.length === 0);
+  setOptions(select("class"), ["all in turn", ...model.classNames]);
+  element("class-fields", HTMLElement).hidden = model.classNames.length === 0;
 }
 
 export function offerSamplers(): void {
@@ -28,6 +30,7 @@ export async function draw(signal: AbortSignal): Promise<void> {
   if (!drawable) throw new Error("There is no model yet: give it a checkpoint, or train one.");
   const { model, diffusion, imageSize, classNames } = drawable;
   const batchSize = input("count").valueAsNumber;
+  const seed = input("seed").valueAsNumber;
   const chosen = Number(select("class").value) - 1;
   const classes = Int32Array.from({ length: batchSize }, (_, i) => (chosen < 0 ? i % classNames.length : chosen));
   progress("draw-progress", 0, 1);
@@ -37,10 +40,10 @@ export async function draw(signal: AbortSignal): Promise<void> {
     backend: await chosenBackend(),
     sampler: samplerNames[Number(select("sampler").value)],
     steps: input("steps").valueAsNumber,
-    seed: input("seed").valueAsNumber,
+    seed,
     batchSize,
     imageSize,
-    classes: classNames.length > 0 ? classes : undefined,
+    ...(classNames.length > 0 ? { classes, condScale: input("guidance").valueAsNumber } : {}),
     signal,
     onStep: ({ step, steps, images }) => {
       drawImages(canvas("images"), images);
@@ -50,4 +53,12 @@ export async function draw(signal: AbortSignal): Promise<void> {
       say("draw-status", `step ${step} of ${steps}, ${((performance.now() - start) / 1000).toFixed(1)} s`);
     },
   });
+  drawn = `images-of-seed-${seed}`;
+  button("save-picture").hidden = false;
+  say("news", `${batchSize} images are drawn`);
+}
+
+/** Offers what was drawn as a picture. */
+export function saveDrawn(): Promise<void> {
+  return savePicture(canvas("images"), `${drawn}.png`);
 }

@@ -17,7 +17,7 @@ export function say(id: string, text: string): void {
 
 /** Shows how far work has come. */
 export function progress(id: string, step: number, steps: number): void {
-  Object.assign(element(id, HTMLProgressElement), { value: step, max: steps });
+  Object.assign(element(id, HTMLProgressElement), { value: step, max: steps, hidden: false });
 }
 
 export function setOptions(list: HTMLSelectElement, names: readonly string[]): void {

@@ -1,34 +1,13 @@
 import { chosenBackend } from "./device.ts";
-import { draw, offerSamplers, useModel } from "./draw.ts";
+import { draw, offerSamplers, saveDrawn, useModel } from "./draw.ts";
 import { button, element, input, say, select } from "./elements.ts";
 import { readCheckpoint } from "./models.ts";
-import { saveCheckpoint, train } from "./train.ts";
+import type { Drawable } from "./models.ts";
+import { attempt, startsAndStops } from "./task.ts";
+import { saveCheckpoint, train, trainFurther } from "./train.ts";
 
 /** A checkpoint that is served with the page; `?checkpoint=` names another. */
 const CHECKPOINT = new URL("../../data/fashion-mnist-classes/model.safetensors", import.meta.url).href;
-
-let stop: AbortController | undefined;
-
-/** Does one thing at a time; a fault is shown in one line. */
-async function attempt(work: (signal: AbortSignal) => Promise<void>, stopButton?: HTMLButtonElement): Promise<void> {
-  const fault = element("error", HTMLElement);
-  const controls = [...document.querySelectorAll<HTMLButtonElement>("button, select, .drop input")];
-  fault.hidden = true;
-  stop = new AbortController();
-  const { signal } = stop;
-  for (const control of controls) control.disabled = control !== stopButton;
-  if (stopButton) stopButton.hidden = false;
-  try {
-    await work(signal);
-  } catch (error) {
-    if (signal.aborted) return;
-    fault.textContent = error instanceof Error ? error.message : String(error);
-    fault.hidden = false;
-  } finally {
-    for (const control of controls) control.disabled = false;
-    if (stopButton) stopButton.hidden = true;
-  }
-}
 
 async function open(bytes: ArrayBuffer, name: string): Promise<void> {
   useModel(await readCheckpoint(new Uint8Array(bytes), name));
@@ -39,35 +18,41 @@ async function openServed(): Promise<void> {
   say("model-status", `fetching ${url} …`);
   const response = await fetch(url);
   if (!response.ok) throw new Error(`${url}: the server answers ${response.status}`);
-  await open(await response.arrayBuffer(), url.split("/").at(-1) ?? url);
+  const name = url === CHECKPOINT ? "The garments that come with unnoise" : (url.split("/").at(-1) ?? url);
+  await open(await response.arrayBuffer(), name);
 }
 
-const drawing = (): Promise<void> => attempt(draw, button("draw-stop"));
+const drawing = startsAndStops("draw-start", "draw-fault", draw);
 
-async function training(): Promise<void> {
-  let isTrained = false;
-  await attempt(async (signal) => {
-    useModel(await train(signal));
-    isTrained = true;
-  }, button("train-stop"));
-  button("save").hidden = !isTrained;
-  if (isTrained) await drawing();
+/** Trains, and draws with what came of it. */
+function training(id: string, work: (signal: AbortSignal) => Promise<Drawable>): () => Promise<void> {
+  const startOrStop = startsAndStops(id, "train-fault", async (signal) => useModel(await work(signal)));
+  return async () => {
+    if (await startOrStop()) await drawing();
+  };
 }
 
-element("draw", HTMLFormElement).addEventListener("submit", (event) => {
-  event.preventDefault();
-  void drawing();
+const trainingAnew = training("train-start", train);
+const trainingFurther = training("train-further", trainFurther);
+
+for (const [id, work] of [
+  ["draw", drawing],
+  ["train", trainingAnew],
+] as const) {
+  element(id, HTMLFormElement).addEventListener("submit", (event) => {
+    event.preventDefault();
+    void work();
+  });
+}
+button("train-further").addEventListener("click", () => void trainingFurther());
+button("save").addEventListener("click", () => void attempt("train-fault", saveCheckpoint));
+button("save-picture").addEventListener("click", () => void attempt("draw-fault", saveDrawn));
+select("device").addEventListener("change", () => {
+  void attempt("device-fault", async () => void (await chosenBackend()));
 });
-element("train", HTMLFormElement).addEventListener("submit", (event) => {
-  event.preventDefault();
-  void training();
-});
-for (const id of ["draw-stop", "train-stop"]) button(id).addEventListener("click", () => stop?.abort());
-button("save").addEventListener("click", () => void attempt(saveCheckpoint));
-select("device").addEventListener("change", () => void attempt(async () => void (await chosenBackend())));
 input("checkpoint").addEventListener("change", () => {
   const [file] = input("checkpoint").files ?? [];
-  if (file) void attempt(async () => open(await file.arrayBuffer(), file.name));
+  if (file) void attempt("checkpoint-fault", async () => open(await file.arrayBuffer(), file.name));
 });
 input("photos").addEventListener("change", () => {
   const count = input("photos").files?.length ?? 0;
@@ -75,6 +60,6 @@ input("photos").addEventListener("change", () => {
 });
 
 offerSamplers();
-void attempt(async () => {
-  await Promise.all([chosenBackend(), openServed()]);
-});
+void attempt("device-fault", async () => void (await chosenBackend())).then(() =>
+  attempt("checkpoint-fault", openServed),
+);

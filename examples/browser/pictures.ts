@@ -1,9 +1,12 @@
 import { layoutGrid, memoryDataset, toBytes } from "unnoise";
 import type { ImageDataset, NdArray } from "unnoise";
 
-/** Draws images [count, height, width, channels] within [-1, 1] as a grid that is about square. */
-export function drawImages(canvas: HTMLCanvasElement, { data, shape }: NdArray): void {
-  const columns = Math.ceil(Math.sqrt(shape[0]));
+/** Draws images [count, height, width, channels] within [-1, 1] as a grid, which is about square unless told. */
+export function drawImages(
+  canvas: HTMLCanvasElement,
+  { data, shape }: NdArray,
+  columns = Math.ceil(Math.sqrt(shape[0])),
+): void {
   const bytes = toBytes(Float32Array.from(data));
   const grid = layoutGrid({ data: bytes, shape }, { columns, padding: 1, background: 128 });
   const pixels = new ImageData(grid.width, grid.height);
