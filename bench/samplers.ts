@@ -33,7 +33,7 @@ function table(paths: readonly string[], timed: string | undefined): string {
       if (own.length === 0) return [];
       const eta = settings.eta === null ? null : `eta ${settings.eta}`;
       const name = [`\`${sampler}\``, settings.timestepSpacing, eta].filter((part) => part !== null).join(", ");
-      return [[name, ...EVALUATIONS.map((wanted) => atAbout(own, wanted)[0]?.fid.toFixed(2) ?? "")]];
+      return [[name, ...EVALUATIONS.map((wanted) => atAbout(own, wanted)[0]?.fid?.toFixed(2) ?? "")]];
     }),
   );
   const head = ["sampler", ...EVALUATIONS.map((wanted) => `${wanted} evaluations${secondsOf(atAbout(times, wanted))}`)];

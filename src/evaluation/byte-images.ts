@@ -14,7 +14,12 @@ export function byteImages({ data, shape }: Images): ImageBatch<Uint8Array> {
     throw new Error(`images must be [images, height, width, channels], got [${shape.join(", ")}]`);
   }
   if (data instanceof Uint8Array) return { data, shape };
-  if (data instanceof Float32Array) return { data: toBytes(data), shape };
+  if (data instanceof Float32Array) {
+    // Rounded to bytes, NaN would be black, and be measured as if it had been drawn.
+    const wrong = data.find((value) => !Number.isFinite(value));
+    if (wrong !== undefined) throw new Error(`images must be finite numbers, got ${wrong}: is the model damaged?`);
+    return { data: toBytes(data), shape };
+  }
   throw new Error(`images must be f32 in [-1, 1] or bytes, got ${data.constructor.name}`);
 }
 

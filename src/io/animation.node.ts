@@ -2,6 +2,7 @@ import { extname } from "node:path";
 import { writeFileAtomic } from "./atomic.node.ts";
 import { errorLine } from "./file-errors.node.ts";
 import { loadSharp } from "./images.node.ts";
+import { checkPictureSize } from "./picture-limits.ts";
 import { enlarge } from "./pixels.ts";
 import type { Picture } from "./pixels.ts";
 
@@ -34,6 +35,11 @@ export async function saveAnimation(
     if (!Number.isInteger(delay) || delay < 20 || delay > 65535) {
       throw new Error(`${path}: a frame's delay must be 20 to 65535 whole milliseconds, got ${delay}`);
     }
+  }
+  const [first] = frames;
+  if (first) {
+    const size = { width: first.width * scale, height: first.height * scale, frames: frames.length };
+    checkPictureSize(path, ending, size);
   }
   const strip = stackFrames(path, frames, scale);
   const delay = frames.map((_, index) => (index === frames.length - 1 ? lastDelayMs : delayMs));

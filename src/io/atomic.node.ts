@@ -12,7 +12,7 @@ import { errorCode, fileError } from "./file-errors.node.ts";
 export async function writeFileAtomic(path: string, content: Uint8Array | string): Promise<void> {
   try {
     const target = await resolveTarget(path);
-    const temporary = join(dirname(target), `.${basename(target).slice(0, 100)}.${randomUUID().slice(0, 8)}.tmp`);
+    const temporary = temporaryOf(target);
     try {
       await writeAndSync(temporary, content);
       await rename(temporary, target);
@@ -33,6 +33,25 @@ export async function removeTemporaries(directory: string): Promise<void> {
   const names = await readdir(directory).catch(() => []);
   const left = names.filter((name) => /^\..+\.[0-9a-f]{8}\.tmp$/.test(name));
   await Promise.all(left.map((name) => unlink(join(directory, name)).catch(() => {})));
+}
+
+/**
+ * Finds out whether {@link writeFileAtomic} could write a file, which stays as it is.
+ *
+ * @throws what that would throw
+ */
+export async function checkWritable(path: string): Promise<void> {
+  try {
+    const temporary = temporaryOf(await resolveTarget(path));
+    await (await open(temporary, "wx")).close();
+    await unlink(temporary);
+  } catch (error) {
+    throw fileError(path, "write", error);
+  }
+}
+
+function temporaryOf(target: string): string {
+  return join(dirname(target), `.${basename(target).slice(0, 100)}.${randomUUID().slice(0, 8)}.tmp`);
 }
 
 /** Follows symbolic links, so that the file is replaced and not the link. */

@@ -12,6 +12,18 @@ export interface GridOptions {
   readonly background?: number | undefined;
 }
 
+/** Height and width of the picture that {@link layoutGrid} makes. */
+export function gridSize(
+  [count, height, width]: readonly number[],
+  { columns = 8, padding = 2, scale = 1 }: GridOptions = {},
+): { readonly height: number; readonly width: number } {
+  const across = Math.min(columns, count);
+  return {
+    height: scale * (Math.ceil(count / across) * (height + padding) + padding),
+    width: scale * (across * (width + padding) + padding),
+  };
+}
+
 /**
  * Lays out a batch of byte images in rows, as torchvision's `make_grid` does; the last row may be shorter.
  *
@@ -27,8 +39,7 @@ export function layoutGrid(images: ImageBatch<Uint8Array>, options: GridOptions 
     throw new Error(`grid: padding must be an integer that is not negative, got ${padding}`);
   }
   const across = Math.min(columns, count);
-  const gridWidth = across * (width + padding) + padding;
-  const gridHeight = Math.ceil(count / across) * (height + padding) + padding;
+  const { height: gridHeight, width: gridWidth } = gridSize(images.shape, { columns, padding });
   const data = new Uint8Array(gridWidth * gridHeight * channels).fill(background);
   const rowBytes = width * channels;
   for (let row = 0; row < count * height; row++) {

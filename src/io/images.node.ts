@@ -7,6 +7,7 @@ import { butItIs, contentKind, isPicture, KIND_BYTES } from "./content-kind.ts";
 import { errorLine } from "./file-errors.node.ts";
 import { layoutGrid } from "./grid.ts";
 import type { GridOptions } from "./grid.ts";
+import { checkPictureSize } from "./picture-limits.ts";
 import { toBytes } from "./pixels.ts";
 import { readStart, withRegularFile } from "./regular-file.node.ts";
 import type { ImageBatch, Picture } from "./pixels.ts";
@@ -154,6 +155,7 @@ async function encode(picture: Picture, format: Format): Promise<Uint8Array> {
 export async function savePicture(path: string, picture: Picture): Promise<void> {
   const format = formats[extname(path).toLowerCase()];
   if (format === undefined) throw new Error(`${path}: an image's name must end in .png, .jpg, .jpeg or .webp`);
+  checkPictureSize(path, extname(path), picture);
   await writeFileAtomic(path, await encode(picture, format));
 }
 

@@ -42,8 +42,12 @@ export function addEditingFlags(command: Command): void {
 
 export type Edits = Pick<SampleOptions, "init" | "strength" | "image" | "mask" | "resamples" | "jumpLength">;
 
-/** Opens the images that are to be edited. */
-export async function openEdits(flags: EditingFlags, size: ModelImages): Promise<Edits> {
+/**
+ * Opens the images that are to be edited.
+ *
+ * @param steps of the whole way, of which a share is run: one at least, unless --strength says otherwise
+ */
+export async function openEdits(flags: EditingFlags, size: ModelImages, steps: number): Promise<Edits> {
   const { init, strength, inpaint, mask, resamples, jumpLength, resize = false } = flags;
   if (init === undefined && strength !== undefined) throw new Error("--strength: is for --init <image>");
   if ((inpaint === undefined) !== (mask === undefined)) {
@@ -56,7 +60,10 @@ export async function openEdits(flags: EditingFlags, size: ModelImages): Promise
     throw new Error("--resize: is for --init and --inpaint");
   }
   return {
-    ...(init !== undefined && { init: await openImage(init, size, resize), strength: strength ?? STRENGTH }),
+    ...(init !== undefined && {
+      init: await openImage(init, size, resize),
+      strength: strength ?? Math.max(STRENGTH, 1 / steps),
+    }),
     ...(inpaint !== undefined && {
       image: await openImage(inpaint, size, resize),
       mask: await openMask(mask ?? "", size, resize),

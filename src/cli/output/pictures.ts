@@ -1,6 +1,8 @@
+import { extname } from "node:path";
 import { saveAnimation } from "../../io/animation.node.ts";
-import { layoutGrid } from "../../io/grid.ts";
+import { gridSize, layoutGrid } from "../../io/grid.ts";
 import { saveGrid } from "../../io/images.node.ts";
+import { checkPictureSize } from "../../io/picture-limits.ts";
 import { toBytes } from "../../io/pixels.ts";
 import type { Picture } from "../../io/pixels.ts";
 import type { NdArray } from "../../tensor/ndarray.ts";
@@ -22,13 +24,20 @@ export interface GridLayout {
 
 /** Writes images as one picture, about square if no columns are given, and small ones enlarged. */
 export async function writeGrid(path: string, images: NdArray, layout: GridLayout = {}): Promise<void> {
-  await saveGrid(path, images, completed(images, layout));
+  checkFinite(path, images);
+  await saveGrid(path, images, completed(images.shape, layout));
+}
+
+/** @throws Error of one line if a grid of images [count, height, width, ...] is too large for its format */
+export function checkGridSize(path: string, shape: readonly number[], layout: GridLayout = {}, frames?: number): void {
+  checkPictureSize(path, extname(path), { ...gridSize(shape, completed(shape, layout)), ...(frames && { frames }) });
 }
 
 /** Writes what `animationSteps` asked for as an animation of grids. */
 export async function writeAnimation(path: string, frames: readonly NdArray[], layout: GridLayout = {}): Promise<void> {
   const pictures = frames.map((images): Picture => {
-    return layoutGrid({ data: toBytes(floats(images)), shape: images.shape }, completed(images, layout));
+    checkFinite(path, images);
+    return layoutGrid({ data: toBytes(floats(images)), shape: images.shape }, completed(images.shape, layout));
   });
   const delayMs = Math.max(40, Math.round((ANIMATION_SECONDS * 1000) / frames.length));
   await saveAnimation(path, pictures, { delayMs });
@@ -40,12 +49,18 @@ export function animationSteps(steps: number): number[] {
   return Array.from({ length: frames + 1 }, (_, frame) => Math.round((frame * steps) / frames));
 }
 
-function completed({ shape }: NdArray, { columns, scale, padding = 2 }: GridLayout): GridLayout {
-  const [count, height, width] = shape;
+function completed([count, height, width]: readonly number[], { columns, scale, padding = 2 }: GridLayout): GridLayout {
   const across = Math.min(count, columns ?? Math.ceil(Math.sqrt(count)));
   const longSide = Math.max(across * (width + padding), Math.ceil(count / across) * (height + padding));
   const fitting = Math.min(PICTURE_PIXELS / longSide, IMAGE_PIXELS / Math.max(height, width));
   return { columns: across, scale: scale ?? Math.max(1, Math.floor(fitting)), padding };
+}
+
+/** A model that answers NaN would otherwise be seen to draw black. */
+function checkFinite(path: string, images: NdArray): void {
+  const wrong = floats(images).find((value) => !Number.isFinite(value));
+  if (wrong === undefined) return;
+  throw new Error(`${path}: not written, since the images have pixels that are ${wrong}: is the model damaged?`);
 }
 
 function floats({ data }: NdArray): Float32Array {

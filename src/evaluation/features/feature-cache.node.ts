@@ -7,7 +7,7 @@ import { errorLine } from "../../io/file-errors.node.ts";
 import { readSafetensors, writeSafetensors } from "../../io/safetensors.node.ts";
 import type { SafeTensor } from "../../io/safetensors.ts";
 import { ndarray } from "../../tensor/ndarray.ts";
-import { datasetBatches } from "../dataset-batches.ts";
+import { datasetFingerprint } from "../content-fingerprint.node.ts";
 import type { FeatureExtractor } from "./feature-extractor.ts";
 import { fingerprint } from "../fingerprint.ts";
 import { referenceOf } from "../reference.ts";
@@ -16,6 +16,8 @@ import type { Reference } from "../reference.ts";
 export interface CachedReferenceOptions {
   /** Where features are looked for and kept, `cacheDirectory()` by default; false to keep nothing. */
   readonly cache?: string | false | undefined;
+  /** The dataset's fingerprint, where it is known. */
+  readonly content?: string | undefined;
   /** Is told how many images are done; not called where the cache has the features. */
   readonly onProgress?: ((done: number) => void) | undefined;
   /** Is given one line if nothing could be kept. */
@@ -29,10 +31,10 @@ export interface CachedReferenceOptions {
 export async function cachedReference(
   dataset: ImageDataset,
   extractor: FeatureExtractor,
-  { cache = cacheDirectory(), onProgress, log }: CachedReferenceOptions = {},
+  { cache = cacheDirectory(), content, onProgress, log }: CachedReferenceOptions = {},
 ): Promise<Reference> {
   if (cache === false) return referenceOf(dataset, extractor, onProgress);
-  const key = await keyOf(dataset, extractor);
+  const key = await keyOf(content ?? (await datasetFingerprint(dataset)), extractor);
   const directory = join(cache, "features");
   const path = join(directory, `${key.slice(0, 32)}.safetensors`);
   const known = await readReference(path, key, dataset, extractor).catch(() => undefined);
@@ -47,12 +49,9 @@ export async function cachedReference(
   return reference;
 }
 
-async function keyOf(dataset: ImageDataset, extractor: FeatureExtractor): Promise<string> {
-  const { length, height, width, channels } = dataset;
-  const hash = createHash("sha256");
-  hash.update(`1 ${await fingerprint(extractor.network)} ${[length, height, width, channels].join(" ")}\n`);
-  for await (const { images } of datasetBatches(dataset)) hash.update(images.data);
-  return hash.digest("hex");
+async function keyOf(content: string, extractor: FeatureExtractor): Promise<string> {
+  const of = `2 ${await fingerprint(extractor.network)} ${content}`;
+  return createHash("sha256").update(of).digest("hex");
 }
 
 function tensorsOf({ features, gaussian, spread }: Reference): Map<string, SafeTensor> {

@@ -33,7 +33,9 @@ export class FeatureExtractor {
     const bytes = byteImages(images);
     this.network.checkImageShape(bytes.shape.slice(1));
     const { features } = await this.#program.run(bytes);
-    return features;
+    const wrong = features.data.find((value) => !Number.isFinite(value));
+    if (wrong === undefined) return features;
+    throw new Error(`the features of the ${this.network.name} must be finite numbers, got ${wrong}: is it damaged?`);
   }
 
   /**

@@ -78,7 +78,11 @@ export async function trainClassifier(options: ClassifierTrainingOptions): Promi
 }
 
 /** Gives features a mean square of 1, so that distances between them are of a size to be read. */
-async function normalizeFeatures(classifier: ImageClassifier, dataset: ImageDataset, backend: Backend): Promise<void> {
+export async function normalizeFeatures(
+  classifier: ImageClassifier,
+  dataset: ImageDataset,
+  backend: Backend,
+): Promise<void> {
   const extractor = new FeatureExtractor(classifier, backend);
   const { images } = await representativeImages(dataset, REPRESENTATIVES);
   const { data } = await extractor.extract(images);

@@ -5,6 +5,7 @@ import { numberWithin, wholeNumber } from "../../../config/rules.ts";
 import { deviceNames } from "../../flags/device.ts";
 import type { EvaluateFlags } from "./flags.ts";
 import { numberFlag, numbersFlag } from "../../flags/flags.ts";
+import { imageSizeFlag } from "../../flags/image-size.ts";
 import { namesFlag } from "../../flags/name-list.ts";
 
 const EXAMPLES = `
@@ -15,6 +16,7 @@ Examples:
   $ unnoise evaluate --images samples-idx3-ubyte.gz --data fashion-mnist
   $ unnoise evaluate -n 5000 --out nearest.png        also show what samples are nearest to
   $ unnoise evaluate --features inception.safetensors
+  $ unnoise evaluate --features untrained             of images without labels, of any size
   $ unnoise evaluate --guidance 3 --json              how many samples are of their class, too
   $ unnoise evaluate --nll                            the bound on the likelihood of test images
 
@@ -26,7 +28,8 @@ comes much below 1. "of class" is the share of a class's samples that the classi
 JSON has it for each class.
 
 Every pair of --sampler and --steps gives one row; the model is loaded once. A file named by --json
-gets each row as it comes, and the same command goes on where it stopped.`;
+gets each row as it comes, and the same command goes on where it stopped. A report of anything else,
+of other images under the same name too, is not overwritten. Seeds 0, 1, 2, ... are independent.`;
 
 /** Of the variational bound: as many evaluations of the model as there are timesteps. */
 const NLL_IMAGES = 64;
@@ -49,7 +52,17 @@ export function evaluateCommand(): Command {
         "test",
       ]),
     )
-    .option("--features <file>", "an Inception-v3 or a classifier of train-classifier (default: one of garments)")
+    .addOption(
+      new Option(
+        "--image-size <size>",
+        "side, or width x height as in 48x32, of the samples (default: that of the images the model has seen)",
+      ).argParser(imageSizeFlag),
+    )
+    .option("--resize", "scale and cut --images, or take the gray of them, where they are not as the dataset's are")
+    .option(
+      "--features <file>",
+      "an Inception-v3, a classifier of train-classifier, or untrained for random weights (default: a classifier of garments)",
+    )
     .option("-n, --number <n>", "samples to draw", numberFlag(wholeNumber(10, 1_000_000)), 1000)
     .option(
       "--nll [images]",

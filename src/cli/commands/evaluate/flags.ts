@@ -1,5 +1,6 @@
 import type { SamplerName } from "../../../diffusion/samplers/plan.ts";
 import type { TimestepSpacing } from "../../../diffusion/process/timestep-spacing.ts";
+import type { ImageSize } from "../../../config/image-size.ts";
 import type { DeviceName } from "../../flags/device.ts";
 
 /** What `unnoise evaluate` is told. */
@@ -8,6 +9,11 @@ export interface EvaluateFlags {
   readonly images?: string;
   readonly data?: string;
   readonly split?: "train" | "test";
+  /** Of the samples; that of the images which the model has seen without it. */
+  readonly imageSize?: ImageSize;
+  /** Scales and cuts --images of another size than the dataset's. */
+  readonly resize?: boolean;
+  /** A file, or `untrained`. */
   readonly features?: string;
   /** Images whose likelihood is measured instead; true for a usual number. */
   readonly nll?: number | true;

@@ -1,3 +1,9 @@
+import { existsSync } from "node:fs";
+import * as z from "zod/mini";
+import { check } from "../../../config/rules.ts";
+import { imagesFingerprint } from "../../../evaluation/content-fingerprint.node.ts";
+import { readJson } from "../../../io/json.node.ts";
+import { SampleSource } from "./sample-source.ts";
 import { bitsPerDim } from "../../../diffusion/objectives/bits-per-dim.ts";
 import type { BitsPerDim } from "../../../diffusion/objectives/bits-per-dim.ts";
 import { GaussianDiffusion } from "../../../diffusion/gaussian-diffusion.ts";
@@ -13,20 +19,30 @@ import { EXIT_INTERRUPTED, catchInterrupt } from "../../interrupt.ts";
 import { print } from "../../output/print.ts";
 import { progressBar } from "../../output/progress.ts";
 import { openReferenceData } from "./reference-data.ts";
-import { announcedCheckpoint } from "../../runs/runs.ts";
 import { checkPlace } from "../../output/targets.ts";
 
+/** What is measured: another report than of these settings is never overwritten. */
+const likelihoodSettings = z.strictObject({
+  /** Fingerprints of the model and of the images. */
+  model: z.string(),
+  images: z.string(),
+  dataset: z.string(),
+  seed: z.number(),
+});
+
 /** What is said of the likelihood of images, in bits per dimension. */
-interface LikelihoodReport {
-  readonly bitsPerDim: number;
+const likelihoodReport = z.strictObject({
+  settings: likelihoodSettings,
+  bitsPerDim: z.number(),
   /** Of the mean over the images. */
-  readonly standardError: number;
-  readonly prior: number;
+  standardError: z.number(),
+  prior: z.number(),
   /** L_t by timestep; the first is the likelihood of the bytes. */
-  readonly terms: readonly number[];
-  readonly images: number;
-  readonly dataset: string;
-}
+  terms: z.array(z.number()),
+  images: z.number(),
+  dataset: z.string(),
+});
+type LikelihoodReport = z.infer<typeof likelihoodReport>;
 
 /**
  * Measures how likely a model makes images that it has not learned from.
@@ -35,19 +51,38 @@ interface LikelihoodReport {
  */
 export async function likelihoodRun(flags: EvaluateFlags, count: number): Promise<number> {
   const say = flags.json === true ? (): void => {} : print;
-  for (const name of ["images", "sampler", "steps", "out", "guidance", "eta", "timestepSpacing", "features"] as const) {
+  for (const name of [
+    "images",
+    "sampler",
+    "steps",
+    "out",
+    "imageSize",
+    "resize",
+    "guidance",
+    "eta",
+    "timestepSpacing",
+    "features",
+  ] as const) {
     if (flags[name] !== undefined) throw new Error("--nll draws no samples: leave the flags for them away");
   }
   if (typeof flags.json === "string") await checkPlace(flags.json);
-  const found = await announcedCheckpoint(flags.checkpoint, { say });
+  const source = await SampleSource.open(flags, say);
+  const { found } = source;
   const diffusion = diffusionFromCheckpoint(found.checkpoint);
   if (!(diffusion instanceof GaussianDiffusion))
     throw new Error("--nll: needs a model with timesteps, this one is of edm");
   const model = await modelFromCheckpoint(found.checkpoint, { ema: flags.ema });
-  const dataset = await openReferenceData({ ...flags, split: flags.split ?? "test" }, found, say);
+  const dataset = await openReferenceData({ ...flags, split: flags.split ?? "test" }, found, source, say);
   const { indices, images } = await representativeImages(dataset, count);
   const classes = model.numClasses > 0 && dataset.labels ? indicesOf(dataset.labels, indices) : undefined;
   say(`data    ${dataset.name}: ${formatCount(indices.length)} images of ${formatCount(dataset.length)}`);
+  const settings = {
+    model: await source.fingerprint(),
+    images: imagesFingerprint(images),
+    dataset: dataset.name,
+    seed: flags.seed,
+  };
+  if (typeof flags.json === "string") await checkIsOurs(flags.json, settings);
 
   const interrupt = catchInterrupt(() => say("Stopping after this step."));
   const measured = await withDevice(flags, async (backend) => {
@@ -76,24 +111,37 @@ export async function likelihoodRun(flags: EvaluateFlags, count: number): Promis
     }
   });
   if (!measured) return EXIT_INTERRUPTED;
-  await tell(reportOf(measured, dataset.name), flags, say);
+  await tell(reportOf(measured, settings), flags, say);
   return 0;
 }
 
 /** Images that go through the network at a time. */
 const BATCH = 64;
 
-function reportOf({ total, prior, terms }: BitsPerDim, dataset: string): LikelihoodReport {
+/** @throws Error of one line if there is a file that measuring the same would not have written */
+async function checkIsOurs(path: string, settings: LikelihoodReport["settings"]): Promise<void> {
+  if (!existsSync(path)) return;
+  const advice = "would be overwritten: name another file";
+  const known = check(likelihoodReport, await readJson(path), `${path}: not a report of evaluate --nll, and ${advice}`);
+  for (const [name, value] of Object.entries(settings)) {
+    const there = known.settings[name as keyof typeof settings];
+    if (there !== value) throw new Error(`${path}: a report of ${name} ${there}, now it is ${value}, ${advice}`);
+  }
+}
+
+function reportOf({ total, prior, terms }: BitsPerDim, settings: LikelihoodReport["settings"]): LikelihoodReport {
   const mean = (values: Float64Array): number => values.reduce((sum, value) => sum + value, 0) / values.length;
   const average = mean(total);
+  if (!Number.isFinite(average)) throw new Error(`--nll: the bound is ${average}: is the model damaged?`);
   const variance = mean(total.map((value) => (value - average) ** 2));
   return {
+    settings,
     bitsPerDim: average,
     standardError: Math.sqrt(variance / Math.max(1, total.length - 1)),
     prior: mean(prior),
     terms: [...terms],
     images: total.length,
-    dataset,
+    dataset: settings.dataset,
   };
 }
 

@@ -7,26 +7,31 @@ import type { DataSettings } from "../../flags/dataset.ts";
 import type { EvaluateFlags } from "./flags.ts";
 import { recordedCommand } from "../../runs/runs.ts";
 
+/** The images that a dataset is compared with. What a directory leaves open is taken from them. */
+export interface ComparedImages {
+  /** Undefined where they have several. */
+  readonly imageSize?: readonly [height: number, width: number] | undefined;
+  /** Undefined where those of the dataset decide. */
+  readonly channels?: number | undefined;
+}
+
 /** Opens the dataset that samples are compared with: the one that is named, or the one that the model learned from. */
 export async function openReferenceData(
   { data, split }: Required<Pick<EvaluateFlags, "split">> & Pick<EvaluateFlags, "data">,
   found: LatestCheckpoint | undefined,
+  { imageSize, channels }: ComparedImages,
   say: (line: string) => void,
 ): Promise<ImageDataset> {
-  const shape = found?.checkpoint.config.dataset;
-  const imageSize = shape ? ([shape.height, shape.width] as const) : 28;
-  const settings = { data, imageSize, channels: shape?.channels ?? 1, split };
-  const dataset = await openData(
-    data === undefined ? { ...settings, ...(await learnedFrom(found)) } : { ...settings, data },
-    say,
-  );
-  if (shape === undefined) return dataset;
-  const { height, width, channels, name } = dataset;
-  if (height === shape.height && width === shape.width && channels === shape.channels) return dataset;
-  throw new Error(
-    `the model draws images [${shape.height}, ${shape.width}, ${shape.channels}], ` +
-      `those of ${name} are [${height}, ${width}, ${channels}]`,
-  );
+  const settings = { imageSize, channels, split };
+  const named = data === undefined ? await learnedFrom(found) : { data };
+  const dataset = await openData({ ...settings, ...named }, say);
+  if (found === undefined) return dataset;
+  const [drawn, there] = [
+    [...(imageSize ?? []), channels],
+    [dataset.height, dataset.width, dataset.channels],
+  ];
+  if (String(drawn) === String(there)) return dataset;
+  throw new Error(`the model draws images [${drawn.join(", ")}], those of ${dataset.name} are [${there.join(", ")}]`);
 }
 
 /** What a run's config.json says, or the name of the dataset in the checkpoint. */

@@ -4,7 +4,9 @@ import { writeFileAtomic } from "../../../io/atomic.node.ts";
 import { readJson } from "../../../io/json.node.ts";
 import { check } from "../../../config/rules.ts";
 
-const inBothSpaces = z.strictObject({ features: z.number(), pixels: z.number() });
+/** Null where nothing could be measured. */
+const measured = z.nullable(z.number());
+const inBothSpaces = z.strictObject({ features: measured, pixels: measured });
 
 /** One evaluation. */
 const evaluationRow = z.strictObject({
@@ -16,11 +18,11 @@ const evaluationRow = z.strictObject({
   /** Seconds that 64 samples took. */
   secondsFor64: z.nullable(z.number()),
   images: z.number(),
-  fid: z.number(),
-  kid: z.number(),
-  kidStd: z.number(),
-  precision: z.number(),
-  recall: z.number(),
+  fid: measured,
+  kid: measured,
+  kidStd: measured,
+  precision: measured,
+  recall: measured,
   novelty: inBothSpaces,
   /** Of a model with classes: the share of each class's samples that the classifier calls so. */
   classShares: z.optional(z.record(z.string(), z.number())),
@@ -29,9 +31,14 @@ export type EvaluationRow = z.infer<typeof evaluationRow>;
 
 /** What all rows of a report have in common: rows of other settings do not compare. */
 const evaluationSettings = z.strictObject({
-  /** What is evaluated: a model by the fingerprint of its weights, or a path of images. */
+  /** What is evaluated: a model by its fingerprint, or a path of images. */
   samples: z.string(),
+  /** Of the model or of all images. */
+  samplesFingerprint: z.string(),
+  imageSize: z.string(),
   reference: z.string(),
+  /** Of all images of the dataset. */
+  referenceFingerprint: z.string(),
   referenceImages: z.number(),
   features: z.string(),
   number: z.number(),
@@ -57,19 +64,14 @@ export class EvaluationReport {
     this.#rows = rows;
   }
 
-  /** Begins without rows; a file that is there is replaced by the first. */
-  static begin(settings: EvaluationSettings, path?: string): EvaluationReport {
-    return new EvaluationReport(settings, path, []);
-  }
-
   /**
    * Goes on with the rows of a file that is there.
    *
    * @throws Error of one line if the file is something else, or of other settings
    */
   static async open(settings: EvaluationSettings, path?: string): Promise<EvaluationReport> {
-    if (path === undefined || !existsSync(path)) return EvaluationReport.begin(settings, path);
-    const known = check(evaluationReport, await readJson(path), `${path}: not a report of unnoise evaluate`);
+    if (path === undefined || !existsSync(path)) return new EvaluationReport(settings, path, []);
+    const known = check(evaluationReport, await readJson(path), `${path}: not a report that can be gone on with`);
     for (const [name, value] of Object.entries(settings)) {
       const there = known.settings[name as keyof EvaluationSettings];
       if (there !== value) {
@@ -83,7 +85,8 @@ export class EvaluationReport {
     return this.#rows;
   }
 
-  find(sampler: string, steps: number): EvaluationRow | undefined {
+  /** The row of a sampler and its steps, or of images that were there. */
+  find(sampler: string | null, steps: number | null): EvaluationRow | undefined {
     return this.#rows.find((row) => row.sampler === sampler && row.steps === steps);
   }
 

@@ -4,6 +4,7 @@ import { evaluateSamples } from "../../../evaluation/evaluate-samples.ts";
 import type { Evaluation } from "../../../evaluation/evaluate-samples.ts";
 import { cachedReference } from "../../../evaluation/features/feature-cache.node.ts";
 import { FeatureExtractor } from "../../../evaluation/features/feature-extractor.ts";
+import { datasetFingerprint, imagesFingerprint } from "../../../evaluation/content-fingerprint.node.ts";
 import { fingerprint } from "../../../evaluation/fingerprint.ts";
 import { neighbourImages } from "../../../evaluation/metrics/neighbour-images.ts";
 import type { Reference } from "../../../evaluation/reference.ts";
@@ -19,7 +20,6 @@ import { EvaluationTable } from "./table.ts";
 import { openFeatures } from "./feature-file.ts";
 import { formatCount } from "../../output/format.ts";
 import { givenImages } from "./given-images.ts";
-import type { GivenImages } from "./given-images.ts";
 import { EXIT_INTERRUPTED, catchInterrupt } from "../../interrupt.ts";
 import { writeGrid } from "../../output/pictures.ts";
 import { print } from "../../output/print.ts";
@@ -34,16 +34,19 @@ export async function evaluateRun(flags: EvaluateFlags): Promise<number> {
   const say = flags.json === true ? (): void => {} : print;
   await checkFlags(flags);
   const source = flags.images === undefined ? await SampleSource.open(flags, say) : undefined;
-  const dataset = await openReferenceData({ ...flags, split: flags.split ?? "train" }, source?.found, say);
+  const given = flags.images === undefined ? undefined : await givenImages(flags.images);
+  const compared = source ?? { imageSize: given?.imageSize };
+  const dataset = await openReferenceData({ ...flags, split: flags.split ?? "train" }, source?.found, compared, say);
   say(`data    ${dataset.name}: ${formatCount(dataset.length)} images from ${dataset.source}`);
-  const images = flags.images === undefined ? undefined : await givenImages(flags.images, dataset);
+  const images = await given?.readAs(dataset, flags.resize ?? false);
   return withDevice(flags, async (backend) => {
-    const extractor = new FeatureExtractor(await openFeatures(flags.features, dataset), backend);
+    const extractor = new FeatureExtractor(await openFeatures(flags.features, dataset, backend), backend);
     say(`device  ${describeDevice(backend)}`);
     say(`compare ${extractor.network.featureCount} features of the ${extractor.network.name}`);
-    const reference = await openReference(dataset, extractor, flags, say);
-    const run: Run = { flags, reference, extractor, say };
-    if (images) return evaluateImages(run, images);
+    const content = await datasetFingerprint(dataset);
+    const reference = await openReference(dataset, content, extractor, flags, say);
+    const run: Run = { flags, reference, content, extractor, say };
+    if (images && flags.images !== undefined) return evaluateImages(run, flags.images, images);
     if (source) return evaluateModel(run, source, backend);
     throw new Error("internal: nothing to evaluate");
   });
@@ -53,12 +56,19 @@ export async function evaluateRun(flags: EvaluateFlags): Promise<number> {
 interface Run {
   readonly flags: EvaluateFlags;
   readonly reference: Reference;
+  /** Fingerprint of the reference's images. */
+  readonly content: string;
   readonly extractor: FeatureExtractor;
   readonly say: (line: string) => void;
 }
 
 /** Refuses at once what cannot end well. */
-async function checkFlags({ images, checkpoint, sampler, steps, out, json }: EvaluateFlags): Promise<void> {
+async function checkFlags(flags: EvaluateFlags): Promise<void> {
+  const { images, checkpoint, sampler, steps, imageSize, resize, out, json } = flags;
+  if (images === undefined && resize) throw new Error("--resize: is for --images");
+  if (images !== undefined && imageSize !== undefined) {
+    throw new Error("--image-size: is for samples; --resize scales and cuts --images to the size of the dataset's");
+  }
   if (images !== undefined && (checkpoint ?? sampler ?? steps) !== undefined) {
     throw new Error("--images evaluates pictures that are there: leave --checkpoint, --sampler and --steps away");
   }
@@ -72,13 +82,14 @@ async function checkFlags({ images, checkpoint, sampler, steps, out, json }: Eva
 
 async function openReference(
   dataset: ImageDataset,
+  content: string,
   extractor: FeatureExtractor,
   flags: EvaluateFlags,
   say: (line: string) => void,
 ): Promise<Reference> {
   const bar = flags.json === true ? undefined : await progressBar(dataset.length, "image");
   try {
-    return await cachedReference(dataset, extractor, { onProgress: (done) => bar?.show(done), log: say });
+    return await cachedReference(dataset, extractor, { content, onProgress: (done) => bar?.show(done), log: say });
   } finally {
     bar?.stop();
   }
@@ -87,7 +98,8 @@ async function openReference(
 async function evaluateModel(run: Run, source: SampleSource, backend: Backend): Promise<number> {
   const { flags, say } = run;
   const ways = source.ways(flags);
-  const settings = await settingsOf(run, await source.fingerprint(), flags.number);
+  const weights = await source.fingerprint();
+  const settings = await settingsOf(run, { path: weights, fingerprint: weights }, flags.number);
   const report = await EvaluationReport.open(settings, fileOf(flags));
   const table = new EvaluationTable(say);
   const interrupt = catchInterrupt(() => say("Stopping after this step."));
@@ -130,16 +142,20 @@ async function evaluateWay(
   return { sampler, steps, evaluations, secondsFor64, ...numbersOf(evaluation), classShares: shares };
 }
 
-async function evaluateImages(run: Run, { path, images }: GivenImages): Promise<number> {
+async function evaluateImages(run: Run, path: string, images: ImageBatch<Uint8Array>): Promise<number> {
   const { reference, extractor, flags, say } = run;
-  const evaluation = await evaluateSamples(images, reference, extractor);
-  await writePicture(run, images, evaluation);
-  const row = { sampler: null, steps: null, evaluations: null, secondsFor64: null, ...numbersOf(evaluation) };
-  const settings = await settingsOf(run, path, images.shape[0]);
-  const report = EvaluationReport.begin(settings, fileOf(flags));
-  await report.add(row);
+  const settings = await settingsOf(run, { path, fingerprint: imagesFingerprint(images) }, images.shape[0]);
+  const report = await EvaluationReport.open(settings, fileOf(flags));
+  const none = { sampler: null, steps: null, evaluations: null, secondsFor64: null };
+  const known = report.find(null, null);
+  if (known === undefined || flags.out !== undefined) {
+    const evaluation = await evaluateSamples(images, reference, extractor);
+    await writePicture(run, images, evaluation);
+    if (known === undefined) await report.add({ ...none, ...numbersOf(evaluation) });
+  }
   if (flags.json === true) print(report.toJson());
-  new EvaluationTable(say).add(row);
+  const table = new EvaluationTable(say);
+  for (const row of report.rows) table.add(row);
   return 0;
 }
 
@@ -159,18 +175,34 @@ function classesLike({ labels, name }: ImageDataset, numClasses: number, number:
 }
 
 function numbersOf({ images, fid, kid, kidStd, precision, recall, novelty }: Evaluation) {
-  return { images, fid, kid, kidStd, precision, recall, novelty };
+  return {
+    images,
+    fid: measured(fid),
+    kid: measured(kid),
+    kidStd: measured(kidStd),
+    precision: measured(precision),
+    recall: measured(recall),
+    novelty: { features: measured(novelty.features), pixels: measured(novelty.pixels) },
+  };
+}
+
+/** Null where nothing could be measured, as JSON has it: novelty among equal images, a deviation of one value. */
+function measured(value: number): number | null {
+  return Number.isFinite(value) ? value : null;
 }
 
 async function settingsOf(
-  { flags, reference, extractor }: Run,
-  samples: string,
+  { flags, reference, content, extractor }: Run,
+  samples: { readonly path: string; readonly fingerprint: string },
   number: number,
 ): Promise<EvaluationSettings> {
   const { dataset } = reference;
   return {
-    samples,
+    samples: samples.path,
+    samplesFingerprint: samples.fingerprint,
+    imageSize: `${dataset.width} x ${dataset.height}`,
     reference: dataset.name,
+    referenceFingerprint: content,
     referenceImages: dataset.length,
     features: `${extractor.network.name} ${await fingerprint(extractor.network)}`,
     number,

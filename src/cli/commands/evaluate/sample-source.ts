@@ -2,17 +2,18 @@ import type { Backend } from "../../../backend/backend.ts";
 import type { Diffusion, SamplerSettings } from "../../../diffusion/diffusion.ts";
 import type { GuidanceOptions } from "../../../diffusion/sampling/guidance.ts";
 import type { SamplerName } from "../../../diffusion/samplers/plan.ts";
+import { byteImages } from "../../../evaluation/byte-images.ts";
 import { fingerprint } from "../../../evaluation/fingerprint.ts";
-import { toBytes } from "../../../io/pixels.ts";
 import type { ImageBatch } from "../../../io/pixels.ts";
+import { sha256 } from "../../../io/sha256.ts";
 import type { DiffusionModel } from "../../../models/model.ts";
+import { heightAndWidth } from "../../../config/image-size.ts";
+import type { ImageSize } from "../../../config/image-size.ts";
 import { diffusionFromCheckpoint, modelFromCheckpoint } from "../../../checkpoint/from-checkpoint.ts";
 import type { LatestCheckpoint } from "../../../checkpoint/run-directory.node.ts";
 import type { EvaluateFlags } from "./flags.ts";
+import { BATCH, drawBatches } from "../../output/draw-batches.ts";
 import { announcedCheckpoint } from "../../runs/runs.ts";
-
-/** Images that are drawn at a time. */
-const BATCH = 64;
 
 /** One way from noise to images. */
 export interface SampleWay {
@@ -37,27 +38,38 @@ export interface DrawOptions {
 /** A checkpoint's model, ready to draw samples by any sampler. */
 export class SampleSource {
   readonly found: LatestCheckpoint;
+  /** [height, width] of the samples. */
+  readonly imageSize: readonly [number, number];
   readonly #model: DiffusionModel;
   readonly #diffusion: Diffusion;
 
-  private constructor(found: LatestCheckpoint, model: DiffusionModel) {
+  private constructor(found: LatestCheckpoint, model: DiffusionModel, imageSize: ImageSize | undefined) {
     this.found = found;
+    const { height, width } = found.checkpoint.config.dataset;
+    this.imageSize = heightAndWidth(imageSize ?? [height, width]);
     this.#model = model;
     this.#diffusion = diffusionFromCheckpoint(found.checkpoint);
   }
 
-  static async open({ checkpoint, ema }: EvaluateFlags, say: (line: string) => void): Promise<SampleSource> {
+  static async open(flags: EvaluateFlags, say: (line: string) => void): Promise<SampleSource> {
+    const { checkpoint, ema, imageSize } = flags;
     const found = await announcedCheckpoint(checkpoint, { say });
-    return new SampleSource(found, await modelFromCheckpoint(found.checkpoint, { ema }));
+    return new SampleSource(found, await modelFromCheckpoint(found.checkpoint, { ema }), imageSize);
+  }
+
+  get channels(): number {
+    return this.#model.channels;
   }
 
   get numClasses(): number {
     return this.#model.numClasses;
   }
 
-  /** Of the weights that samples are drawn with. */
-  fingerprint(): Promise<string> {
-    return fingerprint(this.#model);
+  /** Of the weights that samples are drawn with, and of what their answers mean. */
+  async fingerprint(): Promise<string> {
+    const { config, betas } = this.found.checkpoint;
+    const meaning = JSON.stringify([config.diffusion, betas === undefined ? [] : [...betas]]);
+    return sha256(new TextEncoder().encode(`${await fingerprint(this.#model)} ${meaning}`));
   }
 
   /** @throws one line, if a sampler cannot take a number of steps */
@@ -78,32 +90,25 @@ export class SampleSource {
     return evaluations * Math.ceil(number / BATCH);
   }
 
-  /** Draws samples, with a seed for each batch of 64, as `unnoise sample` does. */
+  /** Draws the first samples of a seed, those that `unnoise sample` draws. */
   async draw(
-    { settings, evaluations }: SampleWay,
+    { settings }: SampleWay,
     { number, seed, classes, backend, signal, onStep }: DrawOptions,
   ): Promise<{ readonly images: ImageBatch<Uint8Array>; readonly secondsFor64: number }> {
-    const { height, width } = this.found.checkpoint.config.dataset;
-    const size = height * width * this.#model.channels;
+    const imageSize = this.imageSize;
+    const size = imageSize[0] * imageSize[1] * this.#model.channels;
     const data = new Uint8Array(number * size);
     const seconds: number[] = [];
-    for (let start = 0; start < number; start += BATCH) {
-      const batchSize = Math.min(BATCH, number - start);
-      const began = performance.now();
-      const samples = await this.#diffusion.sample(this.#model, {
-        ...settings,
-        batchSize,
-        classes: classes?.slice(start, start + batchSize),
-        imageSize: [height, width],
-        seed: (seed + start / BATCH) % 2 ** 32,
-        backend,
-        signal,
-        onStep: ({ step }) => onStep((start / BATCH) * evaluations + step),
-      });
-      seconds.push(((performance.now() - began) / 1000) * (BATCH / batchSize));
-      toBytes(samples.data as Float32Array, data.subarray(start * size, (start + batchSize) * size));
+    let [drawn, began] = [0, performance.now()];
+    const options = { ...settings, number, seed, classes, imageSize, backend, signal, onStep };
+    for await (const samples of drawBatches(this.#diffusion, this.#model, options)) {
+      const [count] = samples.shape;
+      seconds.push(((performance.now() - began) / 1000) * (BATCH / count));
+      data.set(byteImages(samples).data, drawn * size);
+      drawn += count;
+      began = performance.now();
     }
-    return { images: { data, shape: [number, height, width, this.#model.channels] }, secondsFor64: median(seconds) };
+    return { images: { data, shape: [number, ...imageSize, this.#model.channels] }, secondsFor64: median(seconds) };
   }
 }
 

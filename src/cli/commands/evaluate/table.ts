@@ -5,12 +5,12 @@ const columns: readonly (readonly [title: string, cell: (row: EvaluationRow) => 
   ["steps", ({ steps }) => String(steps ?? "")],
   ["evaluations", ({ evaluations }) => String(evaluations ?? "")],
   ["s for 64", ({ secondsFor64 }) => secondsFor64?.toFixed(2) ?? ""],
-  ["    fid", ({ fid }) => fid.toFixed(3)],
-  ["            kid", ({ kid, kidStd }) => `${kid.toFixed(4)} ± ${kidStd.toFixed(4)}`],
-  ["precision", ({ precision }) => precision.toFixed(3)],
-  ["recall", ({ recall }) => recall.toFixed(3)],
-  ["novelty", ({ novelty }) => novelty.features.toFixed(2)],
-  ["in pixels", ({ novelty }) => novelty.pixels.toFixed(2)],
+  ["    fid", ({ fid }) => shown(fid, 3)],
+  ["            kid", ({ kid, kidStd }) => `${shown(kid, 4)} ± ${shown(kidStd, 4)}`],
+  ["precision", ({ precision }) => shown(precision, 3)],
+  ["recall", ({ recall }) => shown(recall, 3)],
+  ["novelty", ({ novelty }) => shown(novelty.features, 2)],
+  ["in pixels", ({ novelty }) => shown(novelty.pixels, 2)],
   ["of class", ({ classShares }) => (classShares === undefined ? "" : meanOf(Object.values(classShares)).toFixed(3))],
 ];
 
@@ -31,6 +31,10 @@ export class EvaluationTable {
     });
     this.#say(cells.join("  ").trimEnd());
   }
+}
+
+function shown(value: number | null, digits: number): string {
+  return value === null ? "none" : value.toFixed(digits);
 }
 
 function meanOf(values: readonly number[]): number {

@@ -1,9 +1,14 @@
-import { readFile, readdir } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
 import { Workspace, expectOneLine, tinyTraining } from "../../../../test/support/workspace.ts";
 import type { WrongLine } from "../../../../test/support/workspace.ts";
+import { encodeCheckpoint } from "../../../checkpoint/checkpoint.ts";
+import { readCheckpoint } from "../../../checkpoint/run-directory.node.ts";
+import { writeSafetensors } from "../../../io/safetensors.node.ts";
 import { loadSharp } from "../../../io/images.node.ts";
 
 const imageFixtures = fileURLToPath(new URL("../../../../test/fixtures/images", import.meta.url));
@@ -16,7 +21,7 @@ const wrong: WrongLine[] = [
   ["sample --out nowhere/picture.png", 1, /nowhere\/picture.png: cannot write: nowhere is no directory/],
 ];
 
-describe("unnoise sample", { timeout: 60_000 }, () => {
+describe("unnoise sample", { timeout: 120_000 }, () => {
   beforeAll(async () => {
     await workspace.unnoise(
       "train",
@@ -95,5 +100,105 @@ describe("unnoise sample", { timeout: 60_000 }, () => {
     expect(code).toBe(1);
     expect(stderr).toContain(`unnoise: ${line}`);
     expect(stderr.trim().split("\n")).toHaveLength(1);
+  });
+
+  test("draws image k of a seed however many are drawn, and nothing that another seed has", async () => {
+    const flags = "--steps 1 --no-grid --device reference";
+    await workspace.unnoise(`sample -n 70 --seed 0 --out seed0 ${flags}`);
+    await workspace.unnoise(`sample -n 66 --seed 1 --out seed1 ${flags}`);
+    await workspace.unnoise(`sample -n 3 --seed 0 --out few ${flags}`);
+    const all = async (name: string) =>
+      Promise.all((await readdir(workspace.file(name))).toSorted().map((file) => workspace.pixels(name, file)));
+    const [seed0, seed1, few] = await Promise.all(["seed0", "seed1", "few"].map(all));
+    expect(few).toEqual(seed0.slice(0, 3));
+    expect(new Set([...seed0, ...seed1].map(String)).size).toBe(70 + 66);
+  });
+
+  test("draws images of another size, not square either", async () => {
+    const { stderr } = await workspace.unnoise("sample -n 2 --no-grid --image-size 12x8 --out wide --device reference");
+    expect(stderr).toBe("");
+    expect(await workspace.pictureSize("wide", "0.png")).toEqual({ width: 12, height: 8, pages: 1 });
+    const edit = `sample -n 1 --no-grid --image-size 16 --out edit16 --init ${join(imageFixtures, "gray.png")}`;
+    expect((await workspace.unnoise(edit, "--device reference")).stderr).toBe("");
+    expect(await workspace.pictureSize("edit16", "0.png")).toMatchObject({ width: 16, height: 16 });
+    const wrong = await workspace.unnoise("sample --image-size 12by8");
+    expect(wrong.stderr).toMatch(/'--image-size <size>' argument '12by8' is invalid. It must be a whole number/);
+  });
+
+  test("announces older pictures, and keeps what is drawn at Ctrl-C", async () => {
+    const flags = "--no-grid --seed 1 --out kept --steps 20 --sampler ddim --device reference";
+    await workspace.unnoise(`sample -n 70 ${flags} --steps 1`);
+    const again = await workspace.unnoise(`sample -n 3 ${flags} --steps 1`);
+    expect(again.stdout).toMatch(/^kept has 70 pictures from before, which stay$/m);
+    const same = await workspace.unnoise(`sample -n 64 ${flags} --steps 1`);
+    expect(same.stdout).toMatch(/^kept has 73 pictures from before, of which 64 will be replaced$/m);
+  });
+
+  test("writes each batch before the next is drawn, and says at Ctrl-C how many there are", async () => {
+    const line = "sample -n 640 --no-grid --seed 1 --out stopped --sampler ddim --steps 20 --device reference";
+    const outcome = await workspace.whileRunning(line, "checkpoint", async (kill) => {
+      while (!existsSync(workspace.file("stopped", "063.png"))) await setTimeout(20);
+      kill("SIGINT");
+    });
+    expect([outcome.code, outcome.stderr]).toEqual([130, ""]);
+    const count = (await readdir(workspace.file("stopped"))).length;
+    expect(count % 64).toBe(0);
+    expect(count).toBeLessThan(640);
+    expect(outcome.stdout).toContain(`Stopped with ${count} of 640 images drawn.\nwrote stopped\n`);
+  });
+
+  test.each([
+    ["-n 900 --scale 64 --out a.webp", /^unnoise: a\.webp: a WebP has at most 16383 pixels a side, this one would be/],
+    ["-n 10000 --grid 10000 --scale 1 --out a.jpg", /a\.jpg: a JPEG has at most 65500 pixels a side/],
+    ["-n 20000 --scale 64 --out a.png", /a\.png: at most 268402689 pixels are written at once, this would be/],
+    ["-n 64 --grid 64 --scale 64 --gif wide.webp --out a.png", /wide\.webp: a WebP has at most 16383 pixels a side/],
+    ["--out directory.png", /directory\.png: cannot write: it is not a regular file|directory\.png: cannot write/],
+    ["--no-grid --out ramps-idx3-ubyte", /ramps-idx3-ubyte: is a file, where a directory is needed/],
+    ["--no-grid --out ramps-idx3-ubyte/deeper", /cannot write|is a file, where a directory is needed/],
+    [
+      "--no-grid --out many.png",
+      /--no-grid writes a file per image into the directory --out, got the picture many\.png/,
+    ],
+    ["--out /proc/a.png", /\/proc\/a\.png: cannot write/],
+    [`--out ${"long".repeat(80)}.png`, /cannot write: the name is too long/],
+  ])("refuses %s before anything is drawn", async (flags, line) => {
+    await mkdir(workspace.file("directory.png"), { recursive: true });
+    const { code, stdout, stderr } = await workspace.unnoise("sample --seed 2 --device reference", flags);
+    expect(stderr).toMatch(line);
+    expect(stderr.trimEnd().split("\n")).toHaveLength(1);
+    expect([code, stdout.includes("wrote")]).toEqual([1, false]);
+  });
+
+  test("a model whose weights are not numbers draws nothing", async () => {
+    const path = workspace.file("runs/for-samples/checkpoints/step-2.safetensors");
+    const checkpoint = await readCheckpoint(path);
+    const [name, { shape, dtype, data }] = [...(checkpoint.ema ?? checkpoint.model)][0];
+    const broken = { shape, dtype, data: Float32Array.from(data, () => Number.NaN) };
+    const { tensors, metadata } = await encodeCheckpoint({
+      ...checkpoint,
+      ema: new Map([...(checkpoint.ema ?? checkpoint.model), [name, broken]]),
+    });
+    await writeSafetensors(workspace.file("broken.safetensors"), tensors, metadata);
+    const flags = "--checkpoint broken.safetensors --device reference";
+    const ramp = join(imageFixtures, "gray.png");
+    for (const line of [
+      "sample -n 2 --out broken.png",
+      "sample -n 2 --no-grid --out broken",
+      `interpolate ${ramp} ${ramp} --resize --out broken.png`,
+      "evaluate --nll 2 --data ramps-idx3-ubyte",
+      "evaluate -n 10 --data ramps-idx3-ubyte --features untrained",
+    ]) {
+      const { code, stderr } = await workspace.unnoise(line, flags);
+      expect(stderr).toMatch(/^unnoise: [^\n]*(NaN|not finite|finite)[^\n]*\n$/);
+      expect(code).toBe(1);
+    }
+    expect(await readdir(workspace.path)).not.toContain("broken.png");
+  });
+
+  test("takes as many steps from an image as there are, where no strength is given", async () => {
+    const line = `sample -n 1 --init ${join(imageFixtures, "gray.png")} --resize --steps 1 --out one.png --device reference`;
+    expect((await workspace.unnoise(line)).stderr).toBe("");
+    const asked = await workspace.unnoise(line, "--strength 0.5");
+    expect(asked.stderr).toMatch(/strength must leave one of 1 steps at least, 1, got 0.5/);
   });
 });

@@ -5,6 +5,7 @@ import { numberWithin, wholeNumber } from "../../../config/rules.ts";
 import { deviceNames, precisionOption } from "../../flags/device.ts";
 import { addEditingFlags } from "../../flags/editing.ts";
 import { numberFlag } from "../../flags/flags.ts";
+import { imageSizeFlag } from "../../flags/image-size.ts";
 import { addGuidingFlags } from "../../flags/guiding.ts";
 import type { SampleFlags } from "./run.ts";
 
@@ -22,7 +23,9 @@ Examples:
   $ unnoise sample --inpaint boot.png --mask sole.png  paint a part of it anew
   $ unnoise sample -n 100 --no-grid --out garments/    one file per image
 
-The same checkpoint, seed and device give the same images.`;
+The same checkpoint, seed and device give the same images, and image 3 of a seed is the same
+however many are drawn. Ctrl-C stops and keeps the images that are drawn; as they are drawn 64 at a
+time, those of the last 64 may be lost.`;
 
 export function sampleCommand(): Command {
   const count = wholeNumber(1);
@@ -41,6 +44,12 @@ export function sampleCommand(): Command {
       "--seed <n>",
       "draw the same images again (default: different ones each time)",
       numberFlag(wholeNumber(0, 2 ** 32 - 1)),
+    )
+    .addOption(
+      new Option(
+        "--image-size <size>",
+        "side, or width x height as in 48x32, of the images (default: that of the images the model has seen)",
+      ).argParser(imageSizeFlag),
     )
     .option(
       "--steps <n>",
@@ -69,7 +78,7 @@ export function sampleCommand(): Command {
       "images per row of the picture (default: about as many as there are rows)",
       numberFlag(count),
     )
-    .option("--no-grid", "write every image to a file of its own, in the directory --out")
+    .option("--no-grid", "write every image to a file of its own in the directory --out, as soon as it is drawn")
     .option("--gif [file]", "also write an animation of the denoising")
     .option("--scale <n>", "enlarge every pixel to a square of n x n", numberFlag(wholeNumber(1, 64)))
     .option("--out <path>", "where to write: .png, .jpg or .webp (default: samples-<seed>.png)")
@@ -80,6 +89,6 @@ export function sampleCommand(): Command {
   addEditingFlags(command);
   return command.addHelpText("after", EXAMPLES).action(async (flags: SampleFlags) => {
     const { sampleRun } = await import("./run.ts");
-    await sampleRun(flags);
+    process.exitCode = await sampleRun(flags);
   });
 }

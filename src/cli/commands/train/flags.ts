@@ -1,10 +1,9 @@
-import { InvalidArgumentError, Option } from "commander";
+import { Option } from "commander";
 import type { Command } from "commander";
 import type * as z from "zod/mini";
 import { varianceTypes } from "../../../diffusion/denoiser.ts";
 import { lossTypes } from "../../../diffusion/objectives/loss-type.ts";
 import { betaScheduleNames } from "../../../diffusion/process/schedules.ts";
-import type { ImageSize } from "../../../config/image-size.ts";
 import { check, wholeNumber } from "../../../config/rules.ts";
 import { elucidatedSettings, gaussianSettings } from "../../../checkpoint/diffusion-config.ts";
 import { trainingSettings } from "../../../config/training-settings.ts";
@@ -12,18 +11,10 @@ import { modelOptions } from "../../../models/model.ts";
 import { architectureNames } from "../../../models/registry.ts";
 import { unetOptions } from "../../../models/unet/options.ts";
 import { numberFlag, numbersFlag } from "../../flags/flags.ts";
+import { imageSizeFlag } from "../../flags/image-size.ts";
 import { defaultPreset, presetNamed } from "../../presets/all.ts";
 import { runSettings } from "../../runs/run-settings.ts";
 import type { RunSettings } from "../../runs/run-settings.ts";
-
-/** "48x32" or "32" as the settings have it, height first. */
-function readImageSize(text: string): ImageSize {
-  const sides = /^(\d+)(?:x(\d+))?$/i.exec(text.trim());
-  const [width, height = width] = sides?.slice(1).flatMap((side) => (side === undefined ? [] : Number(side))) ?? [];
-  const isWhole = [width, height].every((side) => Number.isSafeInteger(side) && side > 0);
-  if (!isWhole) throw new InvalidArgumentError("It must be a whole number of at least 1, or two of them as in 48x32");
-  return width === height ? width : [height, width];
-}
 
 /** What a setting of a run is on the command line. */
 export interface SettingFlag {
@@ -68,7 +59,7 @@ const groups: Readonly<Record<string, readonly SettingFlag[]>> = {
       option: new Option(
         "--image-size <size>",
         "side, or width x height as in 48x32, that a directory's images are scaled and cut to (default: by the images)",
-      ).argParser(readImageSize),
+      ).argParser(imageSizeFlag),
     },
     number(
       "--channels <n>",

@@ -9,7 +9,7 @@ import { readSafetensors } from "../../../io/safetensors.node.ts";
 
 const workspace = new Workspace("resume");
 
-describe("a run that unnoise train goes on with", { timeout: 60_000 }, () => {
+describe("a run that unnoise train goes on with", { timeout: 120_000 }, () => {
   beforeAll(async () => {
     await workspace.unnoise("train", tinyTraining, "--steps 5 --out whole");
   }, 60_000);
