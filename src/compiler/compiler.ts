@@ -9,10 +9,11 @@ import { mergeKernels } from "./passes/merge.ts";
 import { schedule } from "./passes/schedule.ts";
 import { isStoredLeaf } from "./passes/scheduled-kernel.ts";
 import { simplify } from "./passes/simplify.ts";
+import type { Fusion, Target } from "./target.ts";
 import { commitUpdates, copyKernel } from "./passes/updates.ts";
 
 /**
- * From a graph to kernels:
+ * From a graph to kernels for a device that its backend describes:
  *
  * 1. simplify: equal subgraphs become one, constants fold, what changes nothing goes;
  * 2. legalize: down to the ops that kernels exist for;
@@ -22,18 +23,18 @@ import { commitUpdates, copyKernel } from "./passes/updates.ts";
  *
  * Memory is planned by the device, with `planMemory` where it has one address space.
  */
-export function compileGraph(graph: Graph): Program {
-  const legal = legalize(simplify(graph));
-  const { kernels, table } = scheduleAndLower(legal);
+export function compileGraph(graph: Graph, target: Target): Program {
+  const legal = legalize(simplify(graph), target.splitting);
+  const { kernels, table } = scheduleAndLower(legal, target.fusion);
   return commit(legal, kernels, table);
 }
 
 /** Scheduling assumes that any movement can be fused; where lowering finds otherwise, it starts over with those tensors stored. */
-function scheduleAndLower(graph: Graph): { kernels: readonly Kernel[]; table: BufferTable } {
+function scheduleAndLower(graph: Graph, fusion: Fusion): { kernels: readonly Kernel[]; table: BufferTable } {
   const forced = new Set<Tensor>();
   for (;;) {
     const table = new BufferTable();
-    const { kernels, missing } = lower(graph, mergeKernels(schedule(graph, forced)), table);
+    const { kernels, missing } = lower(graph, mergeKernels(schedule(graph, forced, fusion), fusion), table);
     if (missing.size === 0) return { kernels, table };
     for (const tensor of missing) {
       if (forced.has(tensor)) throw new Error(`internal: ${tensor.toString()} cannot be stored`);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { ReferenceBackend } from "../../src/backend/reference/backend.ts";
 import { compileGraph } from "../../src/compiler/compiler.ts";
+import { cpuTarget } from "../../src/backend/wasm/program/target.ts";
 import { legalize } from "../../src/compiler/passes/legalize.ts";
 import { planMemory } from "../../src/compiler/memory.ts";
 import { readsOf, writesOf } from "../../src/compiler/program.ts";
@@ -9,6 +10,8 @@ import { simplify } from "../../src/compiler/passes/simplify.ts";
 import { checkLegal, checkProgram } from "../../src/compiler/verify.ts";
 import { GaussianDiffusion } from "../../src/diffusion/gaussian-diffusion.ts";
 import { Unet } from "../../src/models/unet/unet.ts";
+import type { Fusion, Splitting, Target } from "../../src/compiler/target.ts";
+import { conv2d } from "../../src/tensor/functions.ts";
 import { grad } from "../../src/tensor/grad.ts";
 import type { Graph } from "../../src/tensor/graph.ts";
 import type { NdArray } from "../../src/tensor/ndarray.ts";
@@ -17,6 +20,8 @@ import { Adam } from "../../src/optim/adam.ts";
 import { inputLeaves } from "../backend/context.ts";
 import { drawScenario } from "../backend/random-graph.ts";
 import { Random } from "../support/random.ts";
+
+const compile = (graph: Graph, target = cpuTarget): Program => compileGraph(graph, target);
 
 /** A training step of a small U-Net: the kind of graph that the compiler is for. */
 function trainingStep(): { graph: Graph; inputs: NdArray[] } {
@@ -93,20 +98,20 @@ describe("the passes", () => {
     const { graph, inputs } = trainingStep();
     const simple = simplify(graph);
     await expectSameMeaning(graph, simple, inputs);
-    const legal = legalize(simple);
+    const legal = legalize(simple, cpuTarget.splitting);
     checkLegal(legal);
     await expectSameMeaning(simple, legal, inputs);
-    const program = compileGraph(graph);
+    const program = compile(graph);
     checkProgram(program);
     expectPlanHolds(program);
   });
 
   test.for(Array.from({ length: 60 }, (_, i) => i))("do so with random graph %i", async (seed) => {
     const { graph, inputs } = randomGraph(seed);
-    const legal = legalize(simplify(graph));
+    const legal = legalize(simplify(graph), cpuTarget.splitting);
     checkLegal(legal);
     await expectSameMeaning(graph, legal, inputs);
-    const program = compileGraph(graph);
+    const program = compile(graph);
     checkProgram(program);
     expectPlanHolds(program);
   });
@@ -115,7 +120,7 @@ describe("the passes", () => {
 describe("scheduling", () => {
   test("fuses a chain of elementwise work into one kernel", () => {
     const [x] = inputLeaves([{ shape: [64, 32], dtype: "f32" }]);
-    const program = compileGraph({
+    const program = compile({
       inputs: [x],
       outputs: [x.multiply(2).add(1).exp().transpose().slice(0, 1, 9)],
       updates: [],
@@ -126,13 +131,13 @@ describe("scheduling", () => {
   test("makes softmax one kernel that reads its rows from the cache", () => {
     const [x] = inputLeaves([{ shape: [128, 32], dtype: "f32" }]);
     const exp = x.subtract(x.max(1, true)).exp();
-    const program = compileGraph({ inputs: [x], outputs: [exp.divide(exp.sum(1, true))], updates: [] });
+    const program = compile({ inputs: [x], outputs: [exp.divide(exp.sum(1, true))], updates: [] });
     expect(program.kernels).toMatchObject([{ kind: "reduce", stages: [{}, {}, {}] }]);
   });
 
   test("adds a bias where a product is stored", () => {
     const [x, w, b] = inputLeaves([[16, 8], [8, 4], [4]].map((shape) => ({ shape, dtype: "f32" })));
-    const program = compileGraph({ inputs: [x, w, b], outputs: [x.matmul(w).add(b)], updates: [] });
+    const program = compile({ inputs: [x, w, b], outputs: [x.matmul(w).add(b)], updates: [] });
     expect(program.kernels.map((kernel) => kernel.kind)).toEqual(["dot"]);
   });
 
@@ -143,13 +148,13 @@ describe("scheduling", () => {
     // Everything below needs the gradient of silu, and so the gate, until that gradient is stored.
     const slope = gate.multiply(inner.multiply(gate.multiply(-1).add(1)).add(1)).multiply(y);
     const outputs = [slope.sum(0), slope.multiply(x).sum(1), slope.multiply(z).exp()];
-    const program = compileGraph({ inputs: [x, y, z], outputs, updates: [] });
+    const program = compile({ inputs: [x, y, z], outputs, updates: [] });
     expect(program.kernels.map(({ kind }) => kind)).toEqual(["map", "reduce", "reduce", "map"]);
   });
 
   test("updates Adam's moments and parameters in place", () => {
     const { graph } = trainingStep();
-    const program = compileGraph(graph);
+    const program = compile(graph);
     const copies = program.kernels.filter(
       (kernel) =>
         kernel.kind === "map" &&
@@ -158,5 +163,55 @@ describe("scheduling", () => {
         kernel.stores[0].buffer.source.kind === "variable",
     );
     expect(copies).toEqual([]);
+  });
+});
+
+describe("a target", () => {
+  const fusing = (fusion: Partial<Fusion>): Target => ({ ...cpuTarget, fusion: { ...cpuTarget.fusion, ...fusion } });
+  const splitting = (numbers: Partial<Splitting>): Target => ({
+    ...cpuTarget,
+    splitting: { ...cpuTarget.splitting, ...numbers },
+  });
+
+  test("says how many tensors an expression reads, and a kernel writes", () => {
+    const inputs = inputLeaves(Array.from({ length: 9 }, () => ({ shape: [64], dtype: "f32" })));
+    const sum = { inputs, outputs: [inputs.reduce((a, b) => a.add(b))], updates: [] };
+    expect(compile(sum).kernels).toHaveLength(1);
+    expect(compile(sum, fusing({ mostLeaves: 4 })).kernels.length).toBeGreaterThan(1);
+    const many = { inputs, outputs: [2, 3, 4, 5].map((n) => inputs[0].multiply(n)), updates: [] };
+    expect(compile(many).kernels).toHaveLength(1);
+    expect(compile(many, fusing({ mostStores: 2 })).kernels).toHaveLength(2);
+  });
+
+  test("says in how many parts a long product is taken", () => {
+    const [a, b] = inputLeaves(
+      [
+        [4, 8192],
+        [8192, 4],
+      ].map((shape) => ({ shape, dtype: "f32" })),
+    );
+    const product = { inputs: [a, b], outputs: [a.matmul(b)], updates: [] };
+    const partsOf = (target: Target): number[] =>
+      compile(product, target).kernels.map(({ kind }) => (kind === "dot" ? 1 : 0));
+    expect(partsOf(cpuTarget)).toEqual([1, 0]);
+    expect(partsOf(splitting({ longContraction: 10_000 }))).toEqual([1]);
+    const [dot] = compile(product, splitting({ mostParts: 4 })).kernels;
+    expect(dot).toMatchObject({ kind: "dot", axes: [4, 4, 4, 2048] });
+  });
+
+  test("says whether the gradients of filters are summed image by image", () => {
+    const [x, w] = inputLeaves(
+      [
+        [32, 16, 16, 4],
+        [3, 3, 4, 4],
+      ].map((shape) => ({ shape, dtype: "f32" })),
+    );
+    const outputs = grad(conv2d(x, w, { padding: 1 }).square().sum(), [w]);
+    const partsWith = (target: Target) =>
+      compile({ inputs: [x, w], outputs, updates: [] }, target).kernels.flatMap((kernel) =>
+        kernel.kind === "filterGradient" ? [kernel.parts] : [],
+      );
+    expect(partsWith(cpuTarget)).toEqual([32]);
+    expect(partsWith(splitting({ byImage: false }))).toEqual([8]);
   });
 });

@@ -1,11 +1,5 @@
 import type { OpKind } from "../../tensor/op.ts";
 
-/**
- * Operations that take about as long as reading or writing the same number of elements once, for tensors
- * that do not fit into the caches.
- */
-export const COST_PER_PASS = 30;
-
 const COSTS: { readonly [K in OpKind]?: number } = {
   exponential: 16,
   log: 20,

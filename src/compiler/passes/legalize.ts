@@ -3,25 +3,19 @@ import type { ConvolutionWindow, Op, OpKind, OpOf, SpatialPadding } from "../../
 import { identityOf } from "../../tensor/reduction.ts";
 import { range, sizeOf } from "../../tensor/shape.ts";
 import { Tensor, dotGeneral, full, iota } from "../../tensor/tensor.ts";
+import type { Splitting } from "../target.ts";
 import { HashConsing, rebuild } from "./simplify.ts";
 
-type Rewrite<K extends OpKind> = (op: OpOf<K>, inputs: readonly Tensor[]) => Tensor | undefined;
-
-/** Sums of this many terms or more are taken in parts when the result alone gives too little parallel work. */
-const LONG_REDUCTION = 16384;
-const FEW_RESULTS = 4096;
-const LONG_CONTRACTION = 4096;
-const MOST_PARTS = 8;
+type Rewrite<K extends OpKind> = (op: OpOf<K>, inputs: readonly Tensor[], splitting: Splitting) => Tensor | undefined;
 
 /**
  * Brings the language down to what kernels exist for:
  * - dot_general becomes batches of [rows, inner] x [inner, columns];
  * - a 1x1 convolution is such a product, one of patches too, and others have no dilation and no negative padding;
  * - scatter_add becomes a reduction; interior padding becomes movement; empty contractions become constants;
- * - long sums with few results are taken in parts, whatever the number of threads, so that they run in parallel; sums
- *   over images, image by image where what is left of each is small.
+ * - long sums with few results are taken in parts that run in parallel, as the target says.
  */
-export function legalize(graph: Graph): Graph {
+export function legalize(graph: Graph, splitting: Splitting): Graph {
   const nodes = new HashConsing();
   // Rewrites build with the language itself; what they built is legalized in turn.
   const legal = new Map<Tensor, Tensor>();
@@ -36,7 +30,7 @@ export function legalize(graph: Graph): Graph {
   };
   const build = (op: Op, inputs: readonly Tensor[]): Tensor => {
     const rewrite = rewrites[op.kind] as Rewrite<OpKind> | undefined;
-    const replacement = rewrite?.(op, inputs);
+    const replacement = rewrite?.(op, inputs, splitting);
     const made = replacement ? settle(replacement) : nodes.make(op, inputs);
     legal.set(made, made);
     return made;
@@ -73,18 +67,20 @@ const rewrites: { readonly [K in OpKind]?: Rewrite<K> } = {
       .select(updates.broadcastTo(shape), full([], 0, updates.dtype))
       .sum(range(over.length).map((axis) => axis + 1));
   },
-  reduce: (op, [x]) => {
+  reduce: (op, [x], { longReduction, fewResults }) => {
     const terms = sizeOf(op.axes.map((axis) => x.shape[axis]));
     const shape = x.shape.filter((_, axis) => !op.axes.includes(axis));
     if (terms === 1) return x.reshape(shape);
     if (terms === 0) return full(shape, identityOf(op.reduction, x.dtype), x.dtype);
-    if (terms < LONG_REDUCTION || sizeOf(shape) >= FEW_RESULTS) return undefined;
+    if (terms < longReduction || sizeOf(shape) >= fewResults) return undefined;
     return splitReduction(op, x);
   },
-  dot_general: (op, [a, b]) => {
+  dot_general: (op, [a, b], splitting) => {
     const inner = sizeOf(op.lhsContract.map((axis) => a.shape[axis]));
     if (inner === 0) return full(new Tensor(op, [a, b]).shape, 0);
-    return isCanonicalDot(op, a, b) ? splitDot(a, b) : (dotByImage(op, a, b) ?? canonicalDot(op, a, b));
+    return isCanonicalDot(op, a, b)
+      ? splitDot(a, b, splitting)
+      : (dotByImage(op, a, b, splitting) ?? canonicalDot(op, a, b));
   },
   convolution: (op, [x, w]) => {
     const shape = new Tensor(op, [x, w]).shape;
@@ -101,7 +97,7 @@ const rewrites: { readonly [K in OpKind]?: Rewrite<K> } = {
     const product = x.reshape([1, batch * height * width, channels]).matmul(w.reshape([1, channels, w.shape[3]]));
     return product.reshape(shape);
   },
-  convolution_filter_gradient: (op, [x, dy]) => {
+  convolution_filter_gradient: (op, [x, dy], { byImage, mostParts }) => {
     const shape = new Tensor(op, [x, dy]).shape;
     if (x.size === 0 || dy.size === 0) return full(shape, 0);
     const plain = withoutDilation(op, x);
@@ -125,7 +121,8 @@ const rewrites: { readonly [K in OpKind]?: Rewrite<K> } = {
       return dotGeneral(x, dy, pixels).reshape(shape);
     }
     const images = x.shape[0];
-    const parts = isSmallBeside(images * sizeOf(shape), [x, dy]) ? images : divisorUpTo(images, MOST_PARTS);
+    const isByImage = byImage && isSmallBeside(images * sizeOf(shape), [x, dy]);
+    const parts = isByImage ? images : divisorUpTo(images, mostParts);
     return new Tensor({ ...op, parts }, [x, dy]).sum(0);
   },
 };
@@ -187,21 +184,26 @@ function isSmallBeside(partialSums: number, operands: readonly Tensor[]): boolea
 }
 
 /** A sum over images and more, as a product for each image: these can run where the image's other work does. */
-function dotByImage(op: OpOf<"dot_general">, a: Tensor, b: Tensor): Tensor | undefined {
+function dotByImage(
+  op: OpOf<"dot_general">,
+  a: Tensor,
+  b: Tensor,
+  { byImage, mostParts }: Splitting,
+): Tensor | undefined {
   const [images, ...rest] = op.lhsContract;
   const isOutermost = images === 0 && op.rhsContract[0] === 0 && op.lhsBatch.length === 0 && rest.length > 0;
   const partialSums = a.shape[0] * sizeOf(new Tensor(op, [a, b]).shape);
-  if (!isOutermost || a.shape[0] < MOST_PARTS || !isSmallBeside(partialSums, [a, b])) return undefined;
+  if (!byImage || !isOutermost || a.shape[0] < mostParts || !isSmallBeside(partialSums, [a, b])) return undefined;
   const contract = { lhsContract: rest, rhsContract: op.rhsContract.slice(1) };
   return dotGeneral(a, b, { lhsBatch: [0], rhsBatch: [0], ...contract }).sum(0);
 }
 
 /** A long inner axis with few results is summed in parts, each part a batch of its own. */
-function splitDot(a: Tensor, b: Tensor): Tensor | undefined {
+function splitDot(a: Tensor, b: Tensor, { longContraction, fewResults, mostParts }: Splitting): Tensor | undefined {
   const [batch, rows, inner] = a.shape;
   const columns = b.shape[2];
-  const parts = divisorUpTo(inner, MOST_PARTS);
-  if (inner < LONG_CONTRACTION || batch * rows * columns >= inner * FEW_RESULTS || batch >= MOST_PARTS || parts === 1)
+  const parts = divisorUpTo(inner, mostParts);
+  if (inner < longContraction || batch * rows * columns >= inner * fewResults || batch >= mostParts || parts === 1)
     return undefined;
   const length = inner / parts;
   const lhs = a

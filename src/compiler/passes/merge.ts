@@ -1,17 +1,12 @@
 import { formatShape, sameShape, sizeOf } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import type { Fusion } from "../target.ts";
 import { reductionKey } from "./scheduled-kernel.ts";
 import type { ScheduledKernel } from "./scheduled-kernel.ts";
 
-const MOST_STORES = 6;
-/** Terms of a result that several passes may go over: they should still be in a cache at the next. */
-const LONGEST_ROW = 2048;
-/** Results below which one pass with more parallel work is better than several with less. */
-const FEWEST_ROWS = 64;
-
 /** Joins kernels that read the same memory: side by side, then one after the other. */
-export function mergeKernels(kernels: readonly ScheduledKernel[]): ScheduledKernel[] {
-  return merge(merge(kernels, sideBySide), stacked);
+export function mergeKernels(kernels: readonly ScheduledKernel[], fusion: Fusion): ScheduledKernel[] {
+  return merge(merge(kernels, sideBySide(fusion)), stacked(fusion));
 }
 
 /** Gives the joined kernel, or nothing. `kernel` comes after `into` and everything else that it reads is ready before. */
@@ -55,7 +50,7 @@ function union(a: ReadonlySet<Tensor>, b: ReadonlySet<Tensor>): Set<Tensor> {
 }
 
 /** Kernels of one shape that read the same large tensor become one kernel with several stores. */
-const sideBySide: Joining = {
+const sideBySide = ({ mostStores }: Fusion): Joining => ({
   keyOf(kernel) {
     const [store] = kernel.stores;
     if (kernel.kind === "map") return `map ${formatShape(store.shape)}`;
@@ -64,7 +59,7 @@ const sideBySide: Joining = {
   },
   mayFeed: false,
   join(into, kernel) {
-    if (into.stores.length >= MOST_STORES || !sharesLarge(into, kernel)) return undefined;
+    if (into.stores.length >= mostStores || !sharesLarge(into, kernel)) return undefined;
     return {
       kind: into.kind,
       results: [...into.results, ...kernel.results],
@@ -72,7 +67,7 @@ const sideBySide: Joining = {
       reads: union(into.reads, kernel.reads),
     };
   },
-};
+});
 
 function sharesLarge(a: ScheduledKernel, b: ScheduledKernel): boolean {
   const space = a.results[0]?.inputs[0] ?? a.stores[0];
@@ -81,7 +76,7 @@ function sharesLarge(a: ScheduledKernel, b: ScheduledKernel): boolean {
 }
 
 /** What uses a reduction's results along with its terms follows it row by row: softmax and its like become one kernel. */
-const stacked: Joining = {
+const stacked = ({ mostStores, longestRow, fewestRows }: Fusion): Joining => ({
   keyOf(kernel) {
     const shape = termShapeOf(kernel);
     return shape ? `terms ${formatShape(shape)}` : undefined;
@@ -89,11 +84,11 @@ const stacked: Joining = {
   mayFeed: true,
   join(into, kernel) {
     const [first] = into.results;
-    if (into.kind !== "reduce" || first.op.kind !== "reduce" || into.stores.length + kernel.stores.length > MOST_STORES)
+    if (into.kind !== "reduce" || first.op.kind !== "reduce" || into.stores.length + kernel.stores.length > mostStores)
       return undefined;
     const feeds = into.stores.some((store) => kernel.reads.has(store));
     const rowLength = sizeOf(first.op.axes.map((axis) => first.inputs[0].shape[axis]));
-    if (!feeds || rowLength > LONGEST_ROW || first.size < FEWEST_ROWS) return undefined;
+    if (!feeds || rowLength > longestRow || first.size < fewestRows) return undefined;
     if (kernel.kind === "reduce" && reductionKey(kernel.results[0]) !== reductionKey(first)) return undefined;
     return {
       kind: "reduce",
@@ -104,7 +99,7 @@ const stacked: Joining = {
       parts: [...(into.parts ?? [into]), ...(kernel.parts ?? [kernel])],
     };
   },
-};
+});
 
 /** The shape that a reduction or map runs over. */
 function termShapeOf(kernel: ScheduledKernel): readonly number[] | undefined {

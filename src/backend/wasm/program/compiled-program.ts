@@ -9,6 +9,7 @@ import type { Assemble } from "../runtime/assembler.ts";
 import { checkAddressable } from "./address-space.ts";
 import { CHAIN_LIMITS, chainKernels, kernelsOf } from "./chains.ts";
 import type { ChainLimits } from "./chains.ts";
+import { cpuTarget } from "./target.ts";
 import type { TableStep } from "./kernel-table.ts";
 import { emitModule } from "./module.ts";
 import type { Features, Operand } from "./module.ts";
@@ -64,7 +65,7 @@ export interface Target {
 
 /** The kernels of a graph, as this backend runs them. */
 export function programOf(graph: Graph): Program {
-  return useWinograd(compileGraph(graph));
+  return useWinograd(compileGraph(graph, cpuTarget));
 }
 
 export async function compileProgram(graph: Graph, target: Target): Promise<CompiledProgram> {

@@ -1,0 +1,43 @@
+import { isElementwise } from "../../tensor/op.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { costOf } from "./cost.ts";
+import { isStoredLeaf } from "./scheduled-kernel.ts";
+import { isResult } from "./tails.ts";
+
+/** What has to be read and computed to evaluate a tensor from stored ones. */
+export interface Cone {
+  readonly leaves: ReadonlySet<Tensor>;
+  /** In additions. */
+  readonly operations: number;
+  /** Iota nodes: a cone without leaves may still vary. */
+  readonly indices: number;
+  /** Stored elements read per element computed. */
+  readonly traffic: number;
+}
+
+/** Operations of a cone are counted along each path to them, whose number may double with every node: beyond this they are many. */
+const MANY = 1e6;
+
+export function coneOf(node: Tensor, isStored: (tensor: Tensor) => boolean, memo = new Map<Tensor, Cone>()): Cone {
+  const known = memo.get(node);
+  if (known) return known;
+  let leaves: ReadonlySet<Tensor> = new Set();
+  let operations = isElementwise(node.op) ? costOf(node.op) : 0;
+  let indices = node.op.kind === "iota" ? 1 : 0;
+  const inputs = isStoredLeaf(node) ? [] : [...new Set(node.inputs)];
+  for (const input of inputs) {
+    if (isStored(input) || isResult(input)) {
+      leaves = new Set(leaves).add(input);
+      continue;
+    }
+    const cone = coneOf(input, isStored, memo);
+    operations = Math.min(MANY, operations + cone.operations);
+    indices += cone.indices;
+    leaves = leaves.size === 0 ? cone.leaves : new Set([...leaves, ...cone.leaves]);
+  }
+  let traffic = 0;
+  for (const leaf of leaves) traffic += Math.min(1, leaf.size / Math.max(1, node.size));
+  const cone = { leaves, operations, indices, traffic };
+  memo.set(node, cone);
+  return cone;
+}

@@ -1,0 +1,46 @@
+/** What the passes know of the device that a program is for: a backend hands it over, and no pass asks which device it is. */
+export interface Target {
+  readonly splitting: Splitting;
+  readonly fusion: Fusion;
+}
+
+/**
+ * When long sums are taken in parts that run in parallel. How many there are is part of a program and not of the machine
+ * that it runs on, so that results do not depend on the number of threads.
+ */
+export interface Splitting {
+  /** Reductions of so many terms or more are taken in parts, if the results alone are too few to run in parallel. */
+  readonly longReduction: number;
+  /** The same for the inner axis of a product. */
+  readonly longContraction: number;
+  /** Fewer results than these are too few, for each term of a contraction's inner axis. */
+  readonly fewResults: number;
+  /** Parts of a contraction, and of a filter's gradient, at most. */
+  readonly mostParts: number;
+  /**
+   * Whether sums over images are taken image by image where little is left of each, so that they can run where the
+   * image's other work does: for a device that runs kernels slice by slice of a batch.
+   */
+  readonly byImage: boolean;
+}
+
+/** What is computed within one kernel. */
+export interface Fusion {
+  /** Stored tensors that one expression reads, at most; more take too many pointers at once. */
+  readonly mostLeaves: number;
+  /** Operations of one expression, at most; more make code that takes long to compile. */
+  readonly mostOperations: number;
+  /** Operations that a convolution may do on its input while it gathers it, which it does once for each tap of its filter. */
+  readonly mostOperandOperations: number;
+  /** Tensors that one kernel writes, at most. */
+  readonly mostStores: number;
+  /**
+   * Operations, in additions, that take about as long as reading or writing the same number of elements once, for tensors
+   * that do not fit into the caches.
+   */
+  readonly operationsPerPass: number;
+  /** Terms of a result that several passes of a kernel may go over, at most: at the next they should still be in a cache. */
+  readonly longestRow: number;
+  /** Results below which one pass with more parallel work is better than several with less. */
+  readonly fewestRows: number;
+}
