@@ -12,13 +12,13 @@ import { SIDE, classesOf, hits, stripes } from "./support/stripes.ts";
 const networks = [
   {
     architecture: "adm",
-    learningRate: 2e-3,
+    steps: 150,
     own: { numChannels: 16, numResBlocks: 1, channelMult: [1, 2], normGroups: 8, numHeadChannels: 16 },
   },
-  { architecture: "dit", learningRate: 2e-3, own: { hiddenSize: 32, depth: 3, numHeads: 2, patchSize: 1 } },
+  { architecture: "dit", steps: 600, own: { hiddenSize: 32, depth: 3, numHeads: 2, patchSize: 1 } },
 ] as const;
 
-describe.each(networks)("$architecture with classes and a learned variance", ({ architecture, learningRate, own }) => {
+describe.each(networks)("$architecture with classes and a learned variance", ({ architecture, steps, own }) => {
   let backend: Backend;
   let trainer: Trainer;
   const losses: number[] = [];
@@ -31,13 +31,13 @@ describe.each(networks)("$architecture with classes and a learned variance", ({ 
       diffusion: new GaussianDiffusion({ timesteps: 100, betaSchedule: "cosine", varianceType: "learnedRange" }),
       dataset: stripes(),
       batchSize: 24,
-      learningRate,
+      learningRate: 2e-3,
       emaDecay: 0.9,
       emaUpdateEvery: 1,
       condDropProb: 0.2,
       backend,
     });
-    for await (const { loss } of trainer.run({ steps: 250 })) losses.push(loss);
+    for await (const { loss } of trainer.run({ steps })) losses.push(loss);
   }, 240_000);
   afterAll(async () => {
     trainer.dispose();
@@ -61,12 +61,12 @@ describe.each(networks)("$architecture with classes and a learned variance", ({ 
     // All timesteps with ddpm, whose noise is the learned variance's.
     const draw = async (options: object) => {
       const { data } = await diffusion.sample(model, { ...options, imageSize: SIDE, seed: 3, backend });
-      const c = classesOf(data as Float32Array); console.log(hits(c, asked), c.join("")); return c;
+      return classesOf(data as Float32Array);
     };
     expect(hits(await draw({ classes: asked }), asked)).toBeGreaterThanOrEqual(27);
     expect(hits(await draw({ classes: asked, condScale: 3 }), asked)).toBeGreaterThanOrEqual(29);
-    const untold = await draw({ batchSize: 45 });
-    for (const label of [0, 1, 2]) expect(untold.filter((one) => one === label).length).toBeGreaterThan(4);
+    const untold = await draw({ batchSize: 90 });
+    for (const label of [0, 1, 2]) expect(untold.filter((one) => one === label).length).toBeGreaterThan(5);
     diffusion.dispose();
   });
 });

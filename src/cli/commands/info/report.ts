@@ -7,7 +7,7 @@ import { check } from "../../../config/rules.ts";
 import { openCheckpoint } from "../../../checkpoint/run-directory.node.ts";
 import type { TrainingSettings } from "../../../config/training-settings.ts";
 import type { DiffusionModel } from "../../../models/model.ts";
-import { modelLike, newModel } from "../../../models/registry.ts";
+import { architectureNamed, modelLike, newModel } from "../../../models/registry.ts";
 import { taskOf } from "../../../training/tasks/tasks.ts";
 import { TrainingProgram } from "../../../training/training-program.ts";
 import { optimizerTitle } from "../../../optim/optimizers.ts";
@@ -58,6 +58,7 @@ export async function describe(path: string | undefined, flags: InfoFlags): Prom
   const copies = subject.training.emaDecay > 0 ? 4 : 3;
   const lines = [
     subject.title,
+    modelFact(model),
     ...subject.facts,
     "",
     formatSummary(layers),
@@ -110,6 +111,13 @@ function fromPreset(name: string): Subject {
     imageSize: heightAndWidth(imageSize),
     conditionShapes: {},
   };
+}
+
+/** The network and its options, but for those that others follow from. */
+function modelFact({ architecture, options }: DiffusionModel): string {
+  const { seed: _, ...named } = options;
+  const values = Object.entries(named).map(([name, value]) => `${name} ${JSON.stringify(value)}`);
+  return `network    ${architectureNamed(architecture).title} (--model ${architecture}): ${values.join(", ")}`;
 }
 
 /** One line about what a model was trained for; a checkpoint does not name its schedule. */

@@ -12,6 +12,7 @@ import { architectureNames } from "../../../models/registry.ts";
 import { unetOptions } from "../../../models/unet/options.ts";
 import { numberFlag, numbersFlag } from "../../flags/flags.ts";
 import { imageSizeFlag } from "../../flags/image-size.ts";
+import { modelOptionFlag } from "../../flags/model-option.ts";
 import { defaultPreset, presetNamed } from "../../presets/all.ts";
 import { runSettings } from "../../runs/run-settings.ts";
 import type { RunSettings } from "../../runs/run-settings.ts";
@@ -195,6 +196,12 @@ const groups: Readonly<Record<string, readonly SettingFlag[]>> = {
   ],
 };
 
+/** For what there is no flag of its own, as docs/models.md has it. */
+const modelOption = new Option(
+  "--model-option <name=value>",
+  "an option of the network by its name in docs/models.md, such as depth=6 or channelMult=1,2; may be repeated",
+).argParser(modelOptionFlag);
+
 export const settingFlags: readonly SettingFlag[] = Object.values(groups).flat();
 
 /** Adds a flag for every setting of a run. */
@@ -202,6 +209,7 @@ export function addSettingFlags(command: Command): void {
   for (const [heading, flags] of Object.entries(groups)) {
     for (const { option } of flags) command.addOption(option.helpGroup(heading));
   }
+  command.addOption(modelOption.helpGroup("Model:"));
 }
 
 export type FlagValues = Readonly<Record<string, unknown>>;
@@ -226,6 +234,7 @@ export function resolveSettings(flags: FlagValues, recorded?: RunSettings): RunS
     checkIsFor(kindOf(settings), option, path);
     assign(settings, path.split("."), value);
   }
+  Object.assign(settings.model as object, flags.modelOption);
   return check(runSettings, settings, "settings");
 }
 
