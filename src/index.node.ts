@@ -22,8 +22,9 @@ export { cachedReference } from "./evaluation/features/feature-cache.node.ts";
 export type { CachedReferenceOptions } from "./evaluation/features/feature-cache.node.ts";
 
 // Files
+export { readPytorch } from "./io/pytorch/pytorch.node.ts";
 export { readSafetensors, readSafetensorsHeader, writeSafetensors } from "./io/safetensors.node.ts";
-export { decodeImage, encodePng, saveGrid, savePicture } from "./io/images.node.ts";
-export type { DecodeOptions } from "./io/images.node.ts";
+export { decodeImage, encodePng, loadImage, saveGrid, savePicture } from "./io/images.node.ts";
+export type { DecodeOptions, LoadImageOptions } from "./io/images.node.ts";
 export { saveAnimation } from "./io/animation.node.ts";
 export type { AnimationOptions } from "./io/animation.node.ts";

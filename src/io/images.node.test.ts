@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { saveAnimation } from "./animation.node.ts";
-import { decodeImage, encodePng, imageSize, saveGrid, savePicture } from "./images.node.ts";
+import { decodeImage, encodePng, imageSize, loadImage, saveGrid, savePicture } from "./images.node.ts";
 import { fromBytes } from "./pixels.ts";
 import type { Picture } from "./pixels.ts";
 
@@ -43,6 +43,15 @@ describe("decoding", () => {
         expect(Math.abs(turned[corner][channel] - value)).toBeLessThanOrEqual(3);
       }
     }
+  });
+
+  test("in one call it is a model's image, of its own size or another", async () => {
+    const own = await loadImage(fixture("turned.jpg"));
+    expect([own.shape, own.dtype]).toEqual([[1, 16, 24, 3], "f32"]);
+    const bytes = await decodeImage(fixture("turned.jpg"), { width: 24, height: 16, channels: 3 });
+    expect([...own.data]).toEqual([...fromBytes(bytes)]);
+    expect((await loadImage(fixture("turned.jpg"), { width: 4, height: 6, channels: 1 })).shape).toEqual([1, 6, 4, 1]);
+    await expect(loadImage(fixture("turned.jpg"), { width: 4 })).rejects.toThrow("both width and height or none");
   });
 
   test("its size is that of the upright image", async () => {

@@ -8,9 +8,10 @@ import { errorLine } from "./file-errors.node.ts";
 import { layoutGrid } from "./grid.ts";
 import type { GridOptions } from "./grid.ts";
 import { checkPictureSize } from "./picture-limits.ts";
-import { toBytes } from "./pixels.ts";
+import { fromBytes, toBytes } from "./pixels.ts";
 import { readStart, withRegularFile } from "./regular-file.node.ts";
 import type { ImageBatch, Picture } from "./pixels.ts";
+import { ndarray } from "../tensor/ndarray.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
 
 export interface DecodeOptions {
@@ -18,6 +19,8 @@ export interface DecodeOptions {
   readonly height: number;
   /** 1 for gray, 3 for RGB. */
   readonly channels: number;
+  /** What is seen through transparent pixels; default white. */
+  readonly background?: "black" | "white" | undefined;
 }
 
 const require = createRequire(import.meta.url);
@@ -42,14 +45,14 @@ const readable = ["png", "jpeg", "webp", "gif", "tiff", "heif"];
  * @throws Error of one line naming the file if it is missing, broken or no such image.
  */
 export async function decodeImage(path: string, options: DecodeOptions): Promise<Uint8Array> {
-  const { width, height, channels } = options;
+  const { width, height, channels, background = "white" } = options;
   if (channels !== 1 && channels !== 3) throw new Error(`decodeImage: channels must be 1 or 3, got ${channels}`);
   const { encoded } = await openEncoded(path);
   const sharp = await loadSharp();
   try {
     const rgb = await sharp(encoded, { failOn: "error", autoOrient: true })
       .resize({ width, height, fit: "cover", position: "centre" })
-      .flatten({ background: "#ffffff" })
+      .flatten({ background })
       .toColourspace("srgb")
       .raw({ depth: "uchar" })
       .toBuffer();
@@ -58,6 +61,34 @@ export async function decodeImage(path: string, options: DecodeOptions): Promise
   } catch (error) {
     throw new Error(`${path}: cannot decode this image: ${errorLine(error)}`, { cause: error });
   }
+}
+
+export interface LoadImageOptions {
+  /** The image's own by default; both or none. */
+  readonly width?: number | undefined;
+  readonly height?: number | undefined;
+  /** 3 for RGB, the default, or 1 for gray. */
+  readonly channels?: number | undefined;
+}
+
+/**
+ * Reads an image file as a model takes it, see {@link decodeImage}.
+ *
+ * @example
+ * const images = await diffusion.sample(model, { init: await loadImage("shoe.png", { channels: 1 }), strength: 0.6 });
+ * @returns f32 [1, height, width, channels] within [-1, 1]
+ * @throws Error of one line naming the file if it is missing, broken or no image
+ */
+export async function loadImage(path: string, options: LoadImageOptions = {}): Promise<NdArray> {
+  const { channels = 3 } = options;
+  if ((options.width === undefined) !== (options.height === undefined))
+    throw new Error("loadImage: takes both width and height or none");
+  const { width, height } = options;
+  const size = width === undefined || height === undefined ? await imageSize(path) : { width, height };
+  const bytes = await decodeImage(path, { ...size, channels });
+  const data = new Float32Array(bytes.length);
+  fromBytes(bytes, data);
+  return ndarray(data, [1, size.height, size.width, channels]);
 }
 
 /**

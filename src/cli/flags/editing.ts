@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import type { SampleOptions } from "../../diffusion/diffusion.ts";
 import { RESAMPLES } from "../../diffusion/samplers/repaint.ts";
 import { numberWithin, wholeNumber } from "../../config/rules.ts";
+import { print } from "../output/print.ts";
 import { numberFlag } from "./flags.ts";
 import { RESIZE_HELP, openImage, openMask } from "./open-image.ts";
 import type { ModelImages } from "./open-image.ts";
@@ -29,7 +30,10 @@ export function addEditingFlags(command: Command): void {
       `how much of --init changes: the share of the steps that are run, 0 leaves it as it is (default: ${STRENGTH})`,
     ).argParser(numberFlag(numberWithin(0, 1))),
     new Option("--inpaint <image>", "repaint only a part of this image (RePaint), with ddpm by default"),
-    new Option("--mask <image>", "which part: paint where it is white, keep the image where it is black"),
+    new Option(
+      "--mask <image>",
+      "which part: paint where it is white, keep the image where it is black or transparent",
+    ),
     new Option(
       "--resamples <n>",
       `how often each stretch of steps is run, so that both parts fit (default: ${RESAMPLES})`,
@@ -66,7 +70,7 @@ export async function openEdits(flags: EditingFlags, size: ModelImages, steps: n
     }),
     ...(inpaint !== undefined && {
       image: await openImage(inpaint, size, resize),
-      mask: await openMask(mask ?? "", size, resize),
+      mask: await openMask(mask ?? "", size, resize, print),
       resamples: resamples ?? RESAMPLES,
       jumpLength,
     }),
