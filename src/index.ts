@@ -119,6 +119,8 @@ export { Sgd } from "./optim/sgd.ts";
 export type { SgdOptions } from "./optim/sgd.ts";
 export { decodeCheckpoint, encodeCheckpoint } from "./checkpoint/checkpoint.ts";
 export type { Checkpoint } from "./checkpoint/checkpoint.ts";
+export { importCheckpoint } from "./checkpoint/importing/import-checkpoint.ts";
+export type { ImportOptions, ImportSource, ImportedCheckpoint } from "./checkpoint/importing/import-checkpoint.ts";
 export { classifierAccuracy } from "./training/classifier-accuracy.ts";
 export type { ClassifierAccuracyOptions } from "./training/classifier-accuracy.ts";
 export {
@@ -171,6 +173,8 @@ export { DataLoader } from "./data/loader.ts";
 export type { Batch, DataLoaderOptions, LoaderState } from "./data/loader.ts";
 
 // Files and images as bytes
+export { parsePytorch } from "./io/pytorch/state-dict.ts";
+export type { PytorchFile } from "./io/pytorch/state-dict.ts";
 export { parseSafetensors, serializeSafetensors, toFloat32 } from "./io/safetensors.ts";
 export type { SafeTensor, Safetensors } from "./io/safetensors.ts";
 export type { SafeDtype, SafetensorsHeader } from "./io/safetensors-header.ts";

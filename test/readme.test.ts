@@ -136,6 +136,16 @@ describe("an example, run in small", { timeout: 60_000 }, () => {
     expect(await rightHalf("variations.png", 2 + 2 * 30 + 14, 2)).not.toEqual(known);
   });
 
+  test("import-weights.ts makes a checkpoint of PyTorch's weights", async () => {
+    const weights = fileURLToPath(new URL("fixtures/pytorch/article.pt", import.meta.url));
+    expect(await run("import-weights.ts", {}, weights)).toBe("unet.safetensors: 169 tensors\n");
+    const { stderr } = await runUnnoise(
+      project,
+      ..."sample --checkpoint unet.safetensors --device reference -n 1 --steps 1".split(" "),
+    );
+    expect(stderr).toBe("");
+  });
+
   test("guide-classes.ts draws each class, with and without guidance", async () => {
     const model = "--dim 4 --dim-mults 1,2 --attention-heads 1 --num-classes 3 --timesteps 20 --sampling-timesteps 4";
     const length = "--steps 1 --batch-size 4 --samples 1 --sample-every 0 --out classes --device reference";

@@ -44,6 +44,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./commands/train-classifier/command.ts")).trainClassifierCommand(),
   },
   {
+    name: "import",
+    summary: "make a checkpoint of weights that PyTorch code has trained",
+    load: async () => (await import("./commands/import/command.ts")).importCommand(),
+  },
+  {
     name: "export",
     summary: "write a model's weights alone, small enough to hand on",
     load: async () => (await import("./commands/export/command.ts")).exportCommand(),

@@ -24,6 +24,14 @@ export async function readSafetensorsHeader(path: string): Promise<SafetensorsHe
   return withRegularFile(path, async (file) => readHeader(path, file));
 }
 
+/** Whether a file begins as a safetensors file does, whatever its name: with the length of a header and the header. */
+export async function isSafetensors(path: string): Promise<boolean> {
+  return withRegularFile(path, async (file) => {
+    const start = await readStart(file, Math.min(lengthBytes + 1, file.bytes));
+    return start.length > lengthBytes && new TextDecoder().decode(start.subarray(lengthBytes)) === "{";
+  });
+}
+
 /** Writes a safetensors file whole or not at all, see {@link writeFileAtomic} and {@link serializeSafetensors}. */
 export async function writeSafetensors(
   path: string,
