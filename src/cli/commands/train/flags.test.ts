@@ -86,6 +86,10 @@ describe("flags", () => {
       kind: "gaussian",
       timesteps: 50,
     });
+    // A preset that knows no timesteps gives way to a flag of them.
+    expect(resolveSettings(flagsOf("--preset photos")).diffusion).toMatchObject({ kind: "edm" });
+    const timed = resolveSettings(flagsOf("--preset photos --timesteps 50 --objective predV"));
+    expect(timed.diffusion).toMatchObject({ kind: "gaussian", timesteps: 50, objective: "predV" });
     expect(() => resolveSettings(flagsOf("--diffusion edm --timesteps 50"))).toThrow(
       "--timesteps: is not for --diffusion edm",
     );

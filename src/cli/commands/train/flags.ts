@@ -226,8 +226,8 @@ export function resolveSettings(flags: FlagValues, recorded?: RunSettings): RunS
     throw new Error("give either --steps or --epochs, not both");
   if (flags.steps !== undefined || flags.epochs !== undefined) settings.length = {};
   if (flags.model !== undefined && flags.model !== architectureOf(settings)) settings.model = {};
-  const kind = kindOf(settings);
-  if (flags.diffusion !== undefined && flags.diffusion !== kind) settings.diffusion = freshDiffusion(flags.diffusion);
+  const kind = flags.diffusion ?? (recorded ? kindOf(settings) : kindFor(flags, kindOf(settings)));
+  if (kind !== kindOf(settings)) settings.diffusion = freshDiffusion(kind);
   for (const { option, path } of settingFlags) {
     const value = flags[option.attributeName()];
     if (value === undefined) continue;
@@ -238,12 +238,20 @@ export function resolveSettings(flags: FlagValues, recorded?: RunSettings): RunS
   return check(runSettings, settings, "settings");
 }
 
-function kindOf(settings: Readonly<Record<string, unknown>>): "gaussian" | "edm" {
-  return (settings.diffusion as { readonly kind?: "gaussian" | "edm" }).kind ?? "gaussian";
+type DiffusionKind = "gaussian" | "edm";
+
+function kindOf(settings: Readonly<Record<string, unknown>>): DiffusionKind {
+  return (settings.diffusion as { readonly kind?: DiffusionKind }).kind ?? "gaussian";
 }
 
 function architectureOf(settings: Readonly<Record<string, unknown>>): string {
   return (settings.model as { readonly architecture?: string }).architecture ?? "unet";
+}
+
+/** Flags of a schedule's timesteps ask for it where a preset knows none. */
+function kindFor(flags: FlagValues, kind: DiffusionKind): DiffusionKind {
+  const given = settingFlags.filter(({ option }) => flags[option.attributeName()] !== undefined);
+  return kind === "edm" && given.some(({ path }) => !isFor(kind, path)) ? "gaussian" : kind;
 }
 
 /** Where settings of another kind of diffusion are of no use. */
@@ -251,12 +259,15 @@ function freshDiffusion(kind: unknown): unknown {
   return kind === "edm" ? { kind } : structuredClone(defaultPreset.settings.diffusion);
 }
 
-/** @throws one line, if a flag is for another kind of diffusion */
-function checkIsFor(kind: "gaussian" | "edm", option: Option, path: string): void {
+function isFor(kind: DiffusionKind, path: string): boolean {
   const [section, name] = path.split(".");
-  if (section !== "diffusion") return;
   const shape = kind === "edm" ? elucidatedSettings.shape : { ...gaussianSettings.shape, betaSchedule: undefined };
-  if (!Object.hasOwn(shape, name)) throw new Error(`${option.long}: is not for --diffusion ${kind}`);
+  return section !== "diffusion" || Object.hasOwn(shape, name);
+}
+
+/** @throws one line, if a flag is for another kind of diffusion */
+function checkIsFor(kind: DiffusionKind, option: Option, path: string): void {
+  if (!isFor(kind, path)) throw new Error(`${option.long}: is not for --diffusion ${kind}`);
 }
 
 function assign(target: Record<string, unknown>, [key, ...rest]: readonly string[], value: unknown): void {
