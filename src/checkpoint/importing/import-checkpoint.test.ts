@@ -27,8 +27,8 @@ const expected = JSON.parse(new TextDecoder().decode(fixture("expected.json"))) 
 /** The largest difference between what a checkpoint's model predicts and what PyTorch did. */
 async function differenceOf(checkpoint: Checkpoint, prediction: readonly number[]): Promise<number> {
   const model = (await modelFromCheckpoint(checkpoint)) as Unet;
-  const predict = compile(new ReferenceBackend(), (x, t) => ({ outputs: { y: model.forward(x, t) } }));
-  const { y } = await predict(ndarray(expected.x, [1, 8, 8, 1]), ndarray(Int32Array.of(expected.t), [1]));
+  const predict = compile(new ReferenceBackend(), ({ x, t }) => ({ outputs: { y: model.forward(x, t) } }));
+  const { y } = await predict({ x: ndarray(expected.x, [1, 8, 8, 1]), t: ndarray(Int32Array.of(expected.t), [1]) });
   return Math.max(...prediction.map((value, i) => Math.abs(value - y.data[i])));
 }
 
