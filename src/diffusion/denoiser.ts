@@ -17,9 +17,6 @@ export interface Denoiser {
   forward(x: Tensor, time: Tensor, conditions?: Conditions): Tensor;
 }
 
-/** What the network's output stands for: the noise, the clean images, or v (Salimans & Ho 2022, 2202.00512). */
-export type Objective = "predNoise" | "predX0" | "predV";
-
 /**
  * The variance of p(x_(t-1) | x_t): that of the posterior or beta, the two choices of Ho et al. (2020), or one between
  * them for every value, which the network learns (Nichol & Dhariwal 2021, 2102.09672).

@@ -1,79 +1,42 @@
-import { defaultBackend } from "../backend/default.ts";
 import type { Conditions } from "../models/conditions/declaration.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
 import type { RandomStream } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { checkImages } from "./process/checks.ts";
-import { givenLowres, refuseLowres } from "./sampling/cascade.ts";
-import { conditioningOf } from "./sampling/conditioning.ts";
-import type { Conditioning, ConditioningOptions } from "./sampling/conditioning.ts";
 import type { Denoiser, ModelOutput } from "./denoiser.ts";
+import type { NoiseLevels } from "./process/noise-level.ts";
+import type { LevelTensors, Process } from "./process/process.ts";
+import { RESAMPLES } from "./samplers/parts/repaint.ts";
+import type { SamplingPlan } from "./samplers/plan.ts";
 import { interpolate } from "./sampling/interpolation.ts";
 import type { InterpolationOptions } from "./sampling/interpolation.ts";
-import type { NoiseLevel, NoiseLevels } from "./process/noise-level.ts";
-import { inversionPlan } from "./samplers/plan.ts";
-import type { LevelOptions, PlanOptions, SamplingPlan } from "./samplers/plan.ts";
-import { RESAMPLES } from "./samplers/repaint.ts";
-import { checkGiven, imagesShape, runPlan } from "./sampling/sampling.ts";
-import type { Samples, SamplingOptions } from "./sampling/sampling.ts";
-import { checkedImageSeed } from "./sampling/noise.ts";
-import { StepProgram } from "./sampling/step-program.ts";
-import type { StepLayout } from "./sampling/step-program.ts";
-
-/** How to sample; what is left out follows from the diffusion's own options. */
-export type SamplerSettings = Partial<PlanOptions>;
+import { invert, sample } from "./sampling/sample.ts";
+import type { InversionOptions, SampleOptions, SamplerSettings } from "./sampling/sample.ts";
+import type { Samples } from "./sampling/sampling.ts";
+import { StepPrograms } from "./sampling/step-programs.ts";
 
 /**
- * - `sampler`: default of `GaussianDiffusion`: `ddim` if fewer steps than timesteps are asked for, else `ddpm`, as always
- *   when inpainting; of `ElucidatedDiffusion`: `heun`, and `eulerAncestral` when inpainting.
- * - `steps`: default `samplingTimesteps`, for `ddpm` all timesteps unless it inpaints.
- * - `eta`: default `ddimSamplingEta` for `ddim`, else 1.
- * - `resamples`: default 10 if there is a `mask`.
+ * What a network is trained by and draws with: a process, the loss that a network is trained with, and what sampling does
+ * if it is not told otherwise.
  */
-export interface SampleOptions extends SamplingOptions, SamplerSettings {}
-
-/** Which levels to visit on the way from images to noise, and how to follow it. `steps`: default `samplingTimesteps`. */
-export interface InversionOptions
-  extends
-    Partial<LevelOptions>,
-    ConditioningOptions,
-    Pick<SamplingOptions, "backend" | "returnSteps" | "onStep" | "signal"> {}
-
-/**
- * What a network is trained by and draws with: how noise is added to images, what is asked of the network then, and which
- * clean images its answer means. Images are [batch, height, width, channels]; noisy ones have variance 1,
- * x = alpha x_0 + sigma epsilon. What the network is told of their noise is `t`, [batch], timesteps or other numbers.
- */
-export abstract class Diffusion {
-  /** Keeps every prediction of the clean images within [-1, 1]. */
+export abstract class Diffusion implements Process {
   abstract readonly clipDenoised: boolean;
+  abstract readonly levels: NoiseLevels;
   /** Steps when sampling, unless told otherwise. */
   abstract readonly samplingTimesteps: number;
-  protected abstract readonly levels: NoiseLevels;
+  protected readonly programs = new StepPrograms();
+
   /** What its options lead to that users may not expect, one line each: for training to show once. */
   get warnings(): readonly string[] {
     return [];
   }
-  /** The program that no one uses now. */
-  #idle: StepProgram | undefined;
 
-  /** Draws `t` for the images of a training step. */
   abstract drawTimes(random: RandomStream, batch: number): Tensor;
-  /** Adds standard normal noise to clean images. */
-  abstract qSample(xStart: Tensor, t: Tensor, noise: Tensor): Tensor;
+  /** How much signal and noise images have for which the network is told `t`, [batch] or one for all. */
+  abstract levelAt(t: Tensor, images: Tensor): LevelTensors;
+  abstract modelOutput(model: Denoiser, x: Tensor, t: Tensor, conditions?: Conditions): ModelOutput;
+  abstract xStartOf(prediction: Tensor, x: Tensor, level: LevelTensors): Tensor;
   /** The training loss of each image, [batch]. */
   abstract losses(model: Denoiser, xStart: Tensor, t: Tensor, noise: Tensor, conditions?: Conditions): Tensor;
-  /** The clean images that the network sees in noisy ones; constant to grad(). */
-  abstract estimateXStart(model: Denoiser, x: Tensor, t: Tensor, conditions?: Conditions): Tensor;
-  /**
-   * What the network answers.
-   *
-   * @param t [batch] or one for all
-   * @throws one line if that has not the shape that it should
-   */
-  abstract modelOutput(model: Denoiser, x: Tensor, t: Tensor, conditions?: Conditions): ModelOutput;
-  /** The clean images that the network sees in images of any level are this multiple of them plus that of its output. */
-  abstract xStartFactors(level: NoiseLevel): readonly [ofImages: number, ofOutput: number];
   /**
    * What {@link sample} will do with these options, before anything runs: `plan(options).steps.length` is the number
    * of evaluations of the network, `plan(options).visited` that of the noise levels.
@@ -83,26 +46,37 @@ export abstract class Diffusion {
   abstract plan(options?: SamplerSettings): SamplingPlan;
 
   /**
+   * Draws from q(x_t | x_0), which reaches any level at once: x_t = alpha x_0 + sigma noise; for timesteps, equation 4 of Ho
+   * et al. (2020).
+   *
+   * @param noise standard normal, shaped as `xStart`
+   */
+  qSample(xStart: Tensor, t: Tensor, noise: Tensor): Tensor {
+    const { alpha, sigma } = this.levelAt(t, xStart);
+    return alpha.multiply(xStart).add(sigma.multiply(noise));
+  }
+
+  /**
+   * The network's own estimate of the clean images, made without self-condition and constant to grad(). Training with
+   * self-condition (Chen et al. 2022, 2208.04202) feeds it to the {@link losses} in half of the steps.
+   *
+   * @param x noisy images, `qSample(xStart, t, noise)`
+   */
+  estimateXStart(model: Denoiser, x: Tensor, t: Tensor, conditions?: Conditions): Tensor {
+    const { prediction } = this.modelOutput(model, x, t, conditions);
+    const xStart = this.xStartOf(prediction, x, this.levelAt(t, x));
+    return (this.clipDenoised ? xStart.clamp(-1, 1) : xStart).stopGradient();
+  }
+
+  /**
    * Makes images from noise. Image k of a seed is the same however many are drawn at a time (see `firstIndex`), on the
    * same kind of backend.
    *
    * @returns f32 [batchSize, height, width, channels], about [-1, 1]; within it if predictions are clipped
    */
   async sample(model: Denoiser, options: SampleOptions): Promise<Samples> {
-    const { mask, resamples = mask && RESAMPLES, strength = 1, start, init } = options;
-    const plan = this.plan({ ...options, resamples });
-    const shape = imagesShape(options, model.channels);
-    checkGiven(options, plan, shape);
-    if (strength < 1 && !start && !init) {
-      throw new Error(`sample: strength below 1 leaves no noise to start from: give init, got strength ${strength}`);
-    }
-    const told = conditioningOf(model, shape, options);
-    const seed = checkedImageSeed(options, shape[0]);
-    const backend = options.backend ?? (await defaultBackend());
-    const lowres = await givenLowres(model, this.levels, options, backend, shape, seed);
-    const conditioning = { ...told, conditions: { ...told.conditions, ...lowres } };
-    const layout = this.layout({ model, backend, shape, ...conditioning }, plan);
-    return this.lend(layout, (program) => runPlan("sample", program, plan, conditioning, { ...options, ...seed }));
+    const { mask, resamples = mask && RESAMPLES } = options;
+    return sample(this, this.programs, this.plan({ ...options, resamples }), model, options);
   }
 
   /**
@@ -112,20 +86,8 @@ export abstract class Diffusion {
    * @param images f32 [batch, height, width, channels], about [-1, 1]
    */
   async invert(model: Denoiser, images: NdArray, options: InversionOptions = {}): Promise<Samples> {
-    const [batch, height, width] = images.shape;
-    refuseLowres("invert", model);
-    checkImages("invert: images", images, [batch, height, width, model.channels]);
-    const plan = inversionPlan(this.levels, { ...options, steps: options.steps ?? this.samplingTimesteps });
-    const conditioning = conditioningOf(model, images.shape, options);
-    const backend = options.backend ?? (await defaultBackend());
-    // Clipped predictions would lose what the noise must tell about pixels near -1 and 1.
-    const layout = {
-      ...this.layout({ model, backend, shape: images.shape, ...conditioning }, plan),
-      clipDenoised: false,
-    };
-    return this.lend(layout, (program) =>
-      runPlan("invert", program, plan, conditioning, { ...options, start: images }),
-    );
+    const { steps = this.samplingTimesteps } = options;
+    return invert(this, this.programs, model, images, { ...options, steps });
   }
 
   /**
@@ -141,32 +103,6 @@ export abstract class Diffusion {
 
   /** Frees the program that the last sampling call left compiled for the next one. */
   dispose(): void {
-    this.#idle?.dispose();
-    this.#idle = undefined;
-  }
-
-  /** What a program for a call is compiled for. */
-  protected layout(
-    call: Pick<StepLayout, "model" | "backend" | "shape" | keyof Conditioning>,
-    { memory, isStochastic, isInpainting, timestepType }: SamplingPlan,
-  ): StepLayout {
-    const { clipDenoised } = this;
-    return { diffusion: this, clipDenoised, ...call, memory, isStochastic, isInpainting, timestepType };
-  }
-
-  /**
-   * Lends a program, which holds the images of one call at a time. One that is idle is kept: enough for repeated calls,
-   * and no more memory than one takes.
-   */
-  protected async lend<T>(layout: StepLayout, use: (program: StepProgram) => Promise<T>): Promise<T> {
-    const known = this.#idle?.fits(layout) ? this.#idle : undefined;
-    if (known) this.#idle = undefined;
-    const program = known ?? new StepProgram(layout);
-    try {
-      return await use(program);
-    } finally {
-      this.dispose();
-      this.#idle = program;
-    }
+    this.programs.dispose();
   }
 }

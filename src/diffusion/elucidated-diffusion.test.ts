@@ -8,11 +8,11 @@ import { arraysOf, tensorOf } from "../../test/support/reference.ts";
 import type { Conditions } from "../models/conditions/declaration.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import { RandomStream } from "../tensor/random.ts";
-import { scalar } from "../tensor/tensor.ts";
+import { literal, scalar } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { createWasmBackend } from "../backend/wasm/wasm-backend.node.ts";
 import type { Denoiser } from "./denoiser.ts";
-import type { SamplerSettings } from "./diffusion.ts";
+import type { SamplerSettings } from "./sampling/sample.ts";
 import { ElucidatedDiffusion } from "./elucidated-diffusion.ts";
 import { rhoOf } from "./process/noise-level.ts";
 
@@ -61,15 +61,25 @@ describe("the preconditioning", () => {
     expect(largestDifference(denoised.data, recorded.denoised.flat())).toBeLessThan(1e-5);
   });
 
-  test("on the host is that of the device", async () => {
+  test("at a level that samplers choose is that at its time", async () => {
     const noisy = await evaluate((x, t, z) => diffusion.qSample(x, t, z), clean, t, noise);
-    const output = await evaluate((x, t) => diffusion.modelOutput(network, x, t).prediction, noisy, t);
-    const ours = recorded.sigma.flatMap((rho, i) => {
-      const alpha = 1 / Math.hypot(1, rho);
-      const [ofImages, ofOutput] = diffusion.xStartFactors({ timestep: 0, alpha, sigma: rho * alpha });
-      return [0, 1].map((j) => ofImages * noisy.data[2 * i + j] + ofOutput * output.data[2 * i + j]);
-    });
-    expect(largestDifference(ours, recorded.denoised.flat())).toBeLessThan(1e-4);
+    const ours = await evaluate(
+      (x, t) => {
+        const { prediction } = diffusion.modelOutput(network, x, t);
+        const levels = recorded.sigma.map((rho) => diffusion.levels.withRho(rho));
+        const of = (name: "alpha" | "sigma") =>
+          literal(
+            ndarray(
+              levels.map((level) => level[name]),
+              [count, 1, 1, 1],
+            ),
+          );
+        return diffusion.xStartOf(prediction, x, { alpha: of("alpha"), sigma: of("sigma") });
+      },
+      noisy,
+      t,
+    );
+    expect(largestDifference(ours.data, recorded.denoised.flat())).toBeLessThan(1e-4);
   });
 
   test("clips what it sees where it is told to, and not else", async () => {

@@ -1,14 +1,15 @@
 import { checkNames } from "../config/rules.ts";
 import type { Conditions } from "../models/conditions/declaration.ts";
 import type { RandomStream } from "../tensor/random.ts";
+import { full } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkedOutput } from "./denoiser.ts";
 import type { Denoiser, ModelOutput } from "./denoiser.ts";
 import { Diffusion } from "./diffusion.ts";
-import type { SamplerSettings } from "./diffusion.ts";
+import type { SamplerSettings } from "./sampling/sample.ts";
 import { checkedCount } from "./process/checks.ts";
-import { ContinuousLevels, checkRhos, rhoOf } from "./process/noise-level.ts";
-import type { NoiseLevel } from "./process/noise-level.ts";
+import { ContinuousLevels, checkRhos } from "./process/noise-level.ts";
+import type { LevelTensors } from "./process/process.ts";
 import { samplingPlan } from "./samplers/plan.ts";
 import type { SamplingPlan } from "./samplers/plan.ts";
 
@@ -61,7 +62,7 @@ export class ElucidatedDiffusion extends Diffusion {
   readonly sigmaMax: number;
   readonly samplingTimesteps: number;
   readonly clipDenoised: boolean;
-  protected readonly levels: ContinuousLevels;
+  readonly levels: ContinuousLevels;
 
   constructor(options: ElucidatedDiffusionOptions = {}) {
     super();
@@ -96,10 +97,10 @@ export class ElucidatedDiffusion extends Diffusion {
       .add(this.pMean / 4);
   }
 
-  /** alpha x_0 + sigma noise */
-  qSample(xStart: Tensor, t: Tensor, noise: Tensor): Tensor {
-    const rho = rhoAt(t, xStart);
-    return xStart.add(rho.multiply(noise)).divide(size(rho, 1));
+  levelAt(t: Tensor, images: Tensor): LevelTensors {
+    const rho = rhoAt(t, images);
+    const whole = size(rho, 1);
+    return { alpha: full([], 1).divide(whole), sigma: rho.divide(whole) };
   }
 
   /**
@@ -115,13 +116,13 @@ export class ElucidatedDiffusion extends Diffusion {
     return prediction.subtract(target).square().mean([1, 2, 3]);
   }
 
-  estimateXStart(model: Denoiser, x: Tensor, t: Tensor, conditions?: Conditions): Tensor {
-    const { prediction } = this.modelOutput(model, x, t, conditions);
-    const rho = rhoAt(t, x);
-    const whole = size(rho, this.sigmaData);
-    const skipped = x.multiply(size(rho, 1).divide(whole.square())).multiply(this.sigmaData ** 2);
-    const xStart = skipped.add(prediction.multiply(rho.multiply(this.sigmaData).divide(whole)));
-    return (this.clipDenoised ? xStart.clamp(-1, 1) : xStart).stopGradient();
+  /** D of images of variance 1: c_skip X + c_out F with X = x / alpha. */
+  xStartOf(prediction: Tensor, x: Tensor, { alpha, sigma }: LevelTensors): Tensor {
+    const s = this.sigmaData;
+    const rho = sigma.divide(alpha);
+    const whole = size(rho, s);
+    const skipped = x.divide(alpha).multiply(full([], s * s).divide(whole.square()));
+    return skipped.add(prediction.multiply(rho.multiply(s).divide(whole)));
   }
 
   /** F for images at levels `t`, [batch] or one for all. */
@@ -130,12 +131,6 @@ export class ElucidatedDiffusion extends Diffusion {
     const input = x.multiply(size(rho, 1).divide(size(rho, this.sigmaData)));
     const prediction = model.forward(input, t.convert("f32").broadcastTo([x.shape[0]]), conditions);
     return { prediction: checkedOutput(prediction, "images shaped as its input", x.shape) };
-  }
-
-  /** D at a level is this multiple of images of variance 1 plus that of F. */
-  xStartFactors(level: NoiseLevel): readonly [ofImages: number, ofOutput: number] {
-    const [rho, s] = [rhoOf(level), this.sigmaData];
-    return [(s * s) / (rho * rho + s * s) / level.alpha, (rho * s) / Math.hypot(rho, s)];
   }
 
   plan(options: SamplerSettings = {}): SamplingPlan {

@@ -8,7 +8,8 @@ import { ndarray } from "../tensor/ndarray.ts";
 import { concatenate, literal, scalar, valueOf } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Variable } from "../tensor/variable.ts";
-import type { Denoiser, Objective } from "./denoiser.ts";
+import type { Denoiser } from "./denoiser.ts";
+import type { Objective } from "./objectives/objective.ts";
 import { GaussianDiffusion } from "./gaussian-diffusion.ts";
 import type { LossType } from "./objectives/loss-type.ts";
 

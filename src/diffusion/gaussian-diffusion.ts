@@ -11,14 +11,13 @@ import { refuseLowres } from "./sampling/cascade.ts";
 import { conditioningOf } from "./sampling/conditioning.ts";
 import type { ConditioningOptions } from "./sampling/conditioning.ts";
 import type { Denoiser, ModelOutput } from "./denoiser.ts";
-import type { SampleOptions, SamplerSettings } from "./diffusion.ts";
+import type { SampleOptions, SamplerSettings } from "./sampling/sample.ts";
+import { layoutOf } from "./sampling/step-program.ts";
 import { errors, lossTypes } from "./objectives/loss-type.ts";
 import type { LossType } from "./objectives/loss-type.ts";
 import { minSnrWeights, p2Weights } from "./objectives/loss-weight.ts";
-import { ScheduleLevels } from "./process/noise-level.ts";
-import type { NoiseLevels } from "./process/noise-level.ts";
-import { DiffusionProcess } from "./process/process.ts";
-import type { DiffusionProcessOptions } from "./process/process.ts";
+import { DiffusionProcess } from "./diffusion-process.ts";
+import type { DiffusionProcessOptions } from "./diffusion-process.ts";
 import { samplingPlan } from "./samplers/plan.ts";
 import type { SamplingPlan } from "./samplers/plan.ts";
 import { checkedImageSeed, noiseKey } from "./sampling/noise.ts";
@@ -106,7 +105,6 @@ export class GaussianDiffusion extends DiffusionProcess {
   readonly p2LossWeightK: number;
   /** What an image's loss counts, by its timestep; all alike without. */
   readonly lossWeights: Betas | undefined;
-  protected readonly levels: NoiseLevels;
 
   constructor(options: GaussianDiffusionOptions) {
     checkNames("GaussianDiffusion", options, optionNames);
@@ -131,7 +129,6 @@ export class GaussianDiffusion extends DiffusionProcess {
     if (!(ddimSamplingEta >= 0 && ddimSamplingEta <= 1)) {
       throw new Error(`ddimSamplingEta: must be from 0 to 1, got ${ddimSamplingEta}`);
     }
-    this.levels = new ScheduleLevels(this.schedule);
   }
 
   override get warnings(): readonly string[] {
@@ -175,16 +172,6 @@ export class GaussianDiffusion extends DiffusionProcess {
   }
 
   /**
-   * The network's own estimate of the clean images, made without self-condition and constant to grad(). Training with
-   * self-condition (Chen et al. 2022, 2208.04202) feeds it to {@link pLosses} in half of the steps.
-   *
-   * @param x noisy images, `qSample(xStart, t, noise)`
-   */
-  estimateXStart(model: Denoiser, x: Tensor, t: Tensor, conditions?: Conditions): Tensor {
-    return this.modelPredictions(model, x, t, conditions).xStart.stopGradient();
-  }
-
-  /**
    * One step of Algorithm 2, from timestep t to t - 1 (from 0 to images). Without clipping its mean is equation 11.
    *
    * @param x images at timestep t, f32 [batch, height, width, channels]
@@ -201,7 +188,8 @@ export class GaussianDiffusion extends DiffusionProcess {
     const plan = this.plan({ sampler: "ddpm" });
     const index = this.timesteps - 1 - t;
     const conditioning = conditioningOf(model, x.shape, options);
-    return this.lend(this.layout({ model, backend, shape: x.shape, ...conditioning }, plan), async (program) => {
+    const layout = layoutOf(this, { model, backend, shape: x.shape, ...conditioning }, plan);
+    return this.programs.lend(layout, async (program) => {
       await program.begin({ x, xStart: selfCondition, ...conditioning });
       await program.step(plan.steps[index], noise ?? noiseKey(checkedImageSeed({ seed }, x.shape[0]), index));
       await program.checkFinite("pSample");

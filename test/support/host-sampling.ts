@@ -1,6 +1,6 @@
 import type { NoiseLevel } from "../../src/diffusion/process/noise-level.ts";
-import { factors } from "../../src/diffusion/samplers/combination.ts";
-import type { SamplerStep } from "../../src/diffusion/samplers/sampler.ts";
+import { factors } from "../../src/diffusion/samplers/parts/combination.ts";
+import type { SamplerStep } from "../../src/diffusion/samplers/parts/sampler.ts";
 
 /** The clean number that a network sees in x. */
 export type HostDenoiser = (x: number, level: NoiseLevel) => number;

@@ -1,7 +1,7 @@
 import { Option } from "commander";
 import type { Command } from "commander";
-import type { SampleOptions } from "../../diffusion/diffusion.ts";
-import { RESAMPLES } from "../../diffusion/samplers/repaint.ts";
+import type { SampleOptions } from "../../diffusion/sampling/sample.ts";
+import { RESAMPLES } from "../../diffusion/samplers/parts/repaint.ts";
 import { numberWithin, wholeNumber } from "../../config/rules.ts";
 import { print } from "../output/print.ts";
 import { numberFlag } from "./flags.ts";

@@ -10,7 +10,7 @@ import { refuseLowres } from "../sampling/cascade.ts";
 import { checkFinite } from "../process/checks.ts";
 import { conditioningOf } from "../sampling/conditioning.ts";
 import type { Denoiser } from "../denoiser.ts";
-import type { DiffusionProcess } from "../process/process.ts";
+import type { DiffusionProcess } from "../diffusion-process.ts";
 import { checkedImageSeed, keyedNoise, noiseKey } from "../sampling/noise.ts";
 import { boundTerm } from "./variational-bound.ts";
 

@@ -1,4 +1,5 @@
-import type { Objective } from "../denoiser.ts";
+import { objectives } from "./objective.ts";
+import type { Objective } from "./objective.ts";
 import type { NoiseSchedule } from "../process/noise-schedule.ts";
 import type { Betas } from "../process/schedules.ts";
 
@@ -7,13 +8,9 @@ function snrOf({ alphasCumprod }: NoiseSchedule): Betas {
   return alphasCumprod.map((abar) => abar / (1 - abar));
 }
 
-/**
- * What a squared error of an objective counts if that of the clean images counts `ofStart`. As epsilon's error is
- * sqrt(SNR) times that of x_0, and v's is sqrt(SNR + 1) times it, the weights are divided by SNR and SNR + 1.
- */
+/** What a squared error of an objective counts if that of the clean images counts `ofStart`. */
 function weightOf(objective: Objective, ofStart: number, snr: number): number {
-  if (objective === "predX0") return ofStart;
-  return ofStart / (objective === "predNoise" ? snr : snr + 1);
+  return ofStart / objectives[objective].squaredErrorRatio(snr);
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { ReverseStep } from "../denoiser.ts";
 import { discretizedGaussianLogLikelihood } from "./discretized-gaussian.ts";
-import type { DiffusionProcess } from "../process/process.ts";
+import type { DiffusionProcess } from "../diffusion-process.ts";
 
 /** The Kullback-Leibler divergence of one normal distribution from another, KL(p || q) in nats, for every value. */
 export function normalKl(p: ReverseStep, q: ReverseStep): Tensor {

@@ -1,11 +1,13 @@
+import { timestepsOf } from "./timestep-spacing.ts";
+import type { TimestepSpacing } from "./timestep-spacing.ts";
 import { LEAST_ALPHA } from "./noise-schedule.ts";
 import type { NoiseSchedule } from "./noise-schedule.ts";
 
-/** A point on the way from noise to images, where x = alpha x_0 + sigma epsilon with alpha^2 + sigma^2 = 1. */
+/** A point on the way from noise to images, where x = alpha x_0 + sigma epsilon. */
 export interface NoiseLevel {
-  /** What the network is told; between two timesteps for a level between theirs. Levels without timesteps: ln(rho) / 4. */
+  /** What the network is told; between two timesteps for a level between theirs. Of EDM: ln(rho) / 4. */
   readonly timestep: number;
-  /** sqrt(abar) */
+  /** sqrt(abar), where alpha^2 + sigma^2 = 1. */
   readonly alpha: number;
   /** sqrt(1 - abar) */
   readonly sigma: number;
@@ -23,8 +25,8 @@ export function rhoOf({ alpha, sigma }: NoiseLevel): number {
 }
 
 /** Whether rho is a length to measure steps by: not from abar = 2^-24 down, which diffusers takes for no signal. */
-export function hasSignal({ alpha }: NoiseLevel): boolean {
-  return alpha > 2 ** -12;
+export function hasSignal({ alpha, sigma }: NoiseLevel): boolean {
+  return alpha > 2 ** -12 * Math.hypot(alpha, sigma);
 }
 
 /** log(alpha / sigma), half the logarithm of the signal-to-noise ratio: lambda of DPM-Solver. Infinite without noise. */
@@ -34,13 +36,17 @@ export function lambdaOf(level: NoiseLevel): number {
 
 /** The noise levels that a network knows, from which samplers choose. */
 export abstract class NoiseLevels {
-  /** How many have whole timesteps; 0 where none has. */
-  abstract readonly timesteps: number;
+  /** How many have whole timesteps; nothing where none has. */
+  abstract readonly timesteps: number | undefined;
+  /** The ways there are to choose among them, the usual one first. */
+  abstract readonly spacings: readonly [TimestepSpacing, ...TimestepSpacing[]];
   /** Least and most rho for {@link karras} unless told otherwise. */
   protected abstract readonly range: readonly [least: number, most: number];
 
-  /** The level of a whole timestep, from 0 to `timesteps` - 1. */
+  /** The level that the network is told by this timestep, which need not be whole where there are no `timesteps`. */
   abstract at(timestep: number): NoiseLevel;
+  /** `steps` levels of one of the `spacings` other than `karras`, the noisiest first, and the clean end. */
+  abstract spaced(spacing: TimestepSpacing, steps: number): NoiseLevel[];
   /** The level with this much noise beside an image that was not scaled. */
   abstract withRho(rho: number): NoiseLevel;
   /** Of the levels that training shows the network, that with the nearest rho. */
@@ -72,6 +78,7 @@ export abstract class NoiseLevels {
 /** The noise levels of a schedule, at its timesteps and between them. */
 export class ScheduleLevels extends NoiseLevels {
   readonly timesteps: number;
+  readonly spacings = ["trailing", "leading", "linspace", "quadratic", "karras"] as const;
   protected readonly range: readonly [number, number];
   readonly #schedule: NoiseSchedule;
   readonly #logRho: Float64Array;
@@ -87,6 +94,10 @@ export class ScheduleLevels extends NoiseLevels {
   at(timestep: number): NoiseLevel {
     const abar = this.#schedule.alphasCumprod[timestep];
     return { timestep, alpha: Math.sqrt(abar), sigma: Math.sqrt(1 - abar) };
+  }
+
+  spaced(spacing: TimestepSpacing, steps: number): NoiseLevel[] {
+    return this.visiting(timestepsOf(spacing, this.timesteps, steps));
   }
 
   /** Its timestep interpolates log(rho), and stays within those of the schedule. */
@@ -110,7 +121,8 @@ export class ScheduleLevels extends NoiseLevels {
 
 /** Any levels, of which the network is told ln(rho) / 4 (Karras et al. 2022, table 1). */
 export class ContinuousLevels extends NoiseLevels {
-  readonly timesteps = 0;
+  readonly timesteps = undefined;
+  readonly spacings = ["karras"] as const;
   protected readonly range: readonly [number, number];
 
   /** @param range least and most rho when sampling */
@@ -120,7 +132,11 @@ export class ContinuousLevels extends NoiseLevels {
   }
 
   at(timestep: number): NoiseLevel {
-    throw new Error(`internal: levels without timesteps have no timestep ${timestep}`);
+    return this.withRho(Math.exp(4 * timestep));
+  }
+
+  spaced(spacing: TimestepSpacing): NoiseLevel[] {
+    throw new Error(`internal: these levels have no spacing ${spacing}`);
   }
 
   withRho(rho: number): NoiseLevel {

@@ -1,207 +1,37 @@
 import type { Conditions } from "../../models/conditions/declaration.ts";
-import { isInteger } from "../../tensor/dtype.ts";
-import { formatShape } from "../../tensor/shape.ts";
-import { literal } from "../../tensor/tensor.ts";
+import type { RandomStream } from "../../tensor/random.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { checkedOutput, varianceTypes } from "../denoiser.ts";
-import { Diffusion } from "../diffusion.ts";
-import type { Denoiser, ModelOutput, Objective, Predictions, ReverseStep, VarianceType } from "../denoiser.ts";
-import { noiseSchedule } from "./noise-schedule.ts";
-import type { NoiseLevel } from "./noise-level.ts";
-import type { NoiseSchedule } from "./noise-schedule.ts";
+import type { Denoiser, ModelOutput } from "../denoiser.ts";
+import type { NoiseLevels } from "./noise-level.ts";
 
-export interface DiffusionProcessOptions {
-  readonly betas: ArrayLike<number>;
-  /** Default `predNoise`. */
-  readonly objective?: Objective;
-  /** Keeps every prediction of the clean images within [-1, 1]; default true. */
-  readonly clipDenoised?: boolean;
-  /** Default `fixedSmall`. With `learnedRange` the network returns twice the channels. */
-  readonly varianceType?: VarianceType;
+/** x = alpha x_0 + sigma epsilon: of each image, in a shape that broadcasts over the images, or scalars for all. */
+export interface LevelTensors {
+  readonly alpha: Tensor;
+  readonly sigma: Tensor;
 }
 
-const objectives: readonly Objective[] = ["predNoise", "predX0", "predV"];
-
 /**
- * The Gaussian diffusion process of Ho et al. (2020, 2006.11239): distributions forward and back, as functions from
- * tensors to tensors. Images are [batch, height, width, channels]; timesteps `t` are integers of shape [batch] from 0
- * (the least noise) to `timesteps` - 1, and may also be a scalar for all images. Others are refused where their values are
- * known as the graph is built; a compiled program that is given others takes the nearest there is.
+ * How noise is added to images, and which clean images a network's answer means: all that sampling needs to know. Images
+ * are [batch, height, width, channels], noisy ones x = alpha x_0 + sigma epsilon with standard normal epsilon. What the
+ * network is told of their noise is `t`, [batch], timesteps or other numbers.
  */
-export abstract class DiffusionProcess extends Diffusion {
-  readonly schedule: NoiseSchedule;
-  readonly timesteps: number;
-  readonly objective: Objective;
+export interface Process {
+  /** Keeps every prediction of the clean images within [-1, 1]. */
   readonly clipDenoised: boolean;
-  readonly varianceType: VarianceType;
-  readonly #tables = new Map<keyof NoiseSchedule, Tensor>();
+  /** The noise levels that samplers choose from. */
+  readonly levels: NoiseLevels;
 
-  constructor(options: DiffusionProcessOptions) {
-    super();
-    const { betas, objective = "predNoise", clipDenoised = true, varianceType = "fixedSmall" } = options;
-    if (!objectives.includes(objective)) {
-      throw new Error(`objective: must be one of ${objectives.join(", ")}, got ${objective}`);
-    }
-    if (!varianceTypes.includes(varianceType)) {
-      throw new Error(`varianceType: must be one of ${varianceTypes.join(", ")}, got ${varianceType}`);
-    }
-    this.schedule = noiseSchedule(betas);
-    this.timesteps = this.schedule.betas.length;
-    if (objective === "predNoise" && this.schedule.alphasCumprod[this.timesteps - 1] === 0) {
-      throw new Error("objective: predNoise finds no image where no signal is left (the last beta is 1); take predV");
-    }
-    this.objective = objective;
-    this.clipDenoised = clipDenoised;
-    this.varianceType = varianceType;
-  }
-
-  /** An array of the schedule at each image's timestep, in a shape that broadcasts over the images `x`. */
-  extract(name: keyof NoiseSchedule, t: Tensor, x: Tensor): Tensor {
-    const isPerImage = t.rank === 1 && t.shape[0] === x.shape[0];
-    if (!isInteger(t.dtype) || (!isPerImage && t.rank !== 0)) {
-      const got = `${t.dtype} ${formatShape(t.shape)}`;
-      throw new Error(`t: must hold one integer for each of ${x.shape[0]} images, got ${got}`);
-    }
-    this.#checkKnown(t);
-    const values = this.#table(name).gather(t);
-    return values.reshape([values.size, ...x.shape.slice(1).map(() => 1)]);
-  }
-
+  /** Draws `t` for the images of a training step. */
+  drawTimes(random: RandomStream, batch: number): Tensor;
+  /** Adds standard normal noise to clean images. */
+  qSample(xStart: Tensor, t: Tensor, noise: Tensor): Tensor;
   /**
-   * Draws from q(x_t | x_0), equation 4, which reaches any timestep at once:
-   * x_t = sqrt(abar_t) x_0 + sqrt(1 - abar_t) noise.
+   * What the network answers.
    *
-   * @param noise standard normal, shaped as `xStart`
+   * @param t [batch] or one for all
+   * @throws one line if that has not the shape that it should
    */
-  qSample(xStart: Tensor, t: Tensor, noise: Tensor): Tensor {
-    const signal = this.extract("sqrtAlphasCumprod", t, xStart).multiply(xStart);
-    return signal.add(this.extract("sqrtOneMinusAlphasCumprod", t, xStart).multiply(noise));
-  }
-
-  /**
-   * Draws from q(x_t | x_(t-1)), equation 2, one step of the forward process:
-   * x_t = sqrt(1 - beta_t) x_(t-1) + sqrt(beta_t) noise. For t = 0, `xPrevious` is the clean image.
-   */
-  qStep(xPrevious: Tensor, t: Tensor, noise: Tensor): Tensor {
-    const signal = this.extract("sqrtAlphas", t, xPrevious).multiply(xPrevious);
-    return signal.add(this.extract("sqrtBetas", t, xPrevious).multiply(noise));
-  }
-
-  /** The x_0 that `noise` turned into `x`: x / sqrt(abar_t) - sqrt(1 / abar_t - 1) noise. */
-  predictXStart(x: Tensor, t: Tensor, noise: Tensor): Tensor {
-    const whole = this.extract("sqrtRecipAlphasCumprod", t, x).multiply(x);
-    return whole.subtract(this.extract("sqrtRecipm1AlphasCumprod", t, x).multiply(noise));
-  }
-
-  /** The noise that turned `xStart` into `x`: (x - sqrt(abar_t) x_0) / sqrt(1 - abar_t). */
-  predictNoise(x: Tensor, t: Tensor, xStart: Tensor): Tensor {
-    const noise = x.subtract(this.extract("sqrtAlphasCumprod", t, x).multiply(xStart));
-    return noise.divide(this.extract("sqrtOneMinusAlphasCumprod", t, x));
-  }
-
-  /** v = sqrt(abar_t) noise - sqrt(1 - abar_t) x_0 (Salimans & Ho 2022, 2202.00512). */
-  predictV(xStart: Tensor, t: Tensor, noise: Tensor): Tensor {
-    const fromNoise = this.extract("sqrtAlphasCumprod", t, xStart).multiply(noise);
-    return fromNoise.subtract(this.extract("sqrtOneMinusAlphasCumprod", t, xStart).multiply(xStart));
-  }
-
-  /** x_0 = sqrt(abar_t) x - sqrt(1 - abar_t) v */
-  predictXStartFromV(x: Tensor, t: Tensor, v: Tensor): Tensor {
-    const fromX = this.extract("sqrtAlphasCumprod", t, x).multiply(x);
-    return fromX.subtract(this.extract("sqrtOneMinusAlphasCumprod", t, x).multiply(v));
-  }
-
-  /** Mean of q(x_(t-1) | x_t, x_0), equation 7. */
-  qPosteriorMean(xStart: Tensor, x: Tensor, t: Tensor): Tensor {
-    const fromStart = this.extract("posteriorMeanCoef1", t, x).multiply(xStart);
-    return fromStart.add(this.extract("posteriorMeanCoef2", t, x).multiply(x));
-  }
-
-  /**
-   * Mean of p(x_(t-1) | x_t), equation 11: (x - beta_t / sqrt(1 - abar_t) noise) / sqrt(alpha_t). It equals
-   * equation 7 at the predicted x_0 as long as that is not clipped.
-   */
-  pMean(x: Tensor, t: Tensor, noise: Tensor): Tensor {
-    const removed = this.extract("betasOverSqrtOneMinusAlphasCumprod", t, x).multiply(noise);
-    return this.extract("sqrtRecipAlphas", t, x).multiply(x.subtract(removed));
-  }
-
-  /** What the network should return for `qSample(xStart, t, noise)`. */
-  target(xStart: Tensor, t: Tensor, noise: Tensor): Tensor {
-    if (this.objective === "predNoise") return noise;
-    return this.objective === "predX0" ? xStart : this.predictV(xStart, t, noise);
-  }
-
-  /** The network's output for `x` as noise and as clean images; they agree, also where the latter were clipped. */
-  modelPredictions(model: Denoiser, x: Tensor, t: Tensor, conditions?: Conditions): Predictions {
-    const { prediction } = this.modelOutput(model, x, t, conditions);
-    const xStart = this.#xStartOf(prediction, x, t, this.clipDenoised);
-    const isOutput = this.objective === "predNoise" && !this.clipDenoised;
-    return { xStart, noise: isOutput ? prediction : this.predictNoise(x, t, xStart) };
-  }
-
-  /** The network's output for images at timesteps [batch] or at one for all, i32 or f32. */
-  modelOutput(model: Denoiser, x: Tensor, t: Tensor, conditions?: Conditions): ModelOutput {
-    const output = model.forward(x, t.broadcastTo([x.shape[0]]), conditions);
-    const learnsVariance = this.varianceType === "learnedRange";
-    if (!learnsVariance) return { prediction: checkedOutput(output, "images shaped as its input", x.shape) };
-    const both = x.shape.with(x.rank - 1, 2 * x.shape[x.rank - 1]);
-    const what = "twice the channels of its input, to learn the variance";
-    const [prediction, variance] = checkedOutput(output, what, both).chunk(2);
-    return { prediction, variance };
-  }
-
-  /**
-   * p(x_(t-1) | x_t) from the network's output for `x`: its mean is equation 7 at the predicted x_0, its variance that of
-   * the `varianceType`. With t = 0 it is the distribution that the images' likelihood is taken from; there fixed variances
-   * are those of t = 1, as in Nichol & Dhariwal (2021, 2102.09672), whose equation 15 a learned one is.
-   *
-   * @param options.clipDenoised default the process's
-   */
-  reverseStep(
-    { prediction, variance }: ModelOutput,
-    x: Tensor,
-    t: Tensor,
-    { clipDenoised = this.clipDenoised }: { readonly clipDenoised?: boolean } = {},
-  ): ReverseStep {
-    const mean = this.qPosteriorMean(this.#xStartOf(prediction, x, t, clipDenoised), x, t);
-    const least = this.extract("posteriorLogVarianceClipped", t, x);
-    const most = this.extract("logBetas", t, x);
-    if (variance) {
-      const share = variance.add(1).multiply(0.5);
-      return { mean, logVariance: least.add(share.multiply(most.subtract(least))) };
-    }
-    if (this.varianceType === "fixedSmall") return { mean, logVariance: least };
-    const isFirst = t.compare("eq", 0).reshape(least.shape);
-    return { mean, logVariance: isFirst.select(least, most) };
-  }
-
-  /** The clean images that the network sees in images of any level are this multiple of them plus that of its output. */
-  xStartFactors({ alpha, sigma }: NoiseLevel): readonly [ofImages: number, ofOutput: number] {
-    if (this.objective === "predX0") return [0, 1];
-    return this.objective === "predV" ? [alpha, -sigma] : [1 / alpha, -sigma / alpha];
-  }
-
-  #xStartOf(prediction: Tensor, x: Tensor, t: Tensor, clipDenoised: boolean): Tensor {
-    const xStart = {
-      predX0: () => prediction,
-      predV: () => this.predictXStartFromV(x, t, prediction),
-      predNoise: () => this.predictXStart(x, t, prediction),
-    }[this.objective]();
-    return clipDenoised ? xStart.clamp(-1, 1) : xStart;
-  }
-
-  #checkKnown({ op }: Tensor): void {
-    const known = op.kind === "literal" ? op.data : op.kind === "constant" ? [op.value] : [];
-    const wrong = Array.from(known).find((t) => !(t >= 0 && t < this.timesteps));
-    if (wrong !== undefined) throw new Error(`t: must be from 0 to ${this.timesteps - 1}, got ${wrong}`);
-  }
-
-  #table(name: keyof NoiseSchedule): Tensor {
-    const known = this.#tables.get(name);
-    if (known) return known;
-    const table = literal({ shape: [this.timesteps], dtype: "f32", data: Float32Array.from(this.schedule[name]) });
-    this.#tables.set(name, table);
-    return table;
-  }
+  modelOutput(model: Denoiser, x: Tensor, t: Tensor, conditions?: Conditions): ModelOutput;
+  /** The clean images that the network sees in images of these levels, by what it answered. */
+  xStartOf(prediction: Tensor, x: Tensor, level: LevelTensors): Tensor;
 }

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { largestDifference } from "../../../test/support/evaluate.ts";
-import { samplerNames, samplingPlan } from "../samplers/plan.ts";
+import { samplingPlan } from "../samplers/plan.ts";
+import { samplerNames } from "../samplers/registry.ts";
 import { ScheduleLevels } from "./noise-level.ts";
 import { noiseSchedule } from "./noise-schedule.ts";
 import type { NoiseSchedule } from "./noise-schedule.ts";

@@ -21,11 +21,7 @@ export const timestepSpacingNames: readonly TimestepSpacing[] = [
 ];
 
 /** Whole timesteps, the noisiest first, all different. `steps` is at most `timesteps`. */
-export function timestepsOf(
-  spacing: Exclude<TimestepSpacing, "karras">,
-  timesteps: number,
-  steps: number,
-): readonly number[] {
+export function timestepsOf(spacing: TimestepSpacing, timesteps: number, steps: number): readonly number[] {
   const places = Array.from({ length: steps }, (_, i) => i);
   const last = timesteps - 1;
   // One step alone starts from the noisiest timestep.
@@ -39,6 +35,8 @@ export function timestepsOf(
       return places.map((i) => roundHalfToEven(share(i) * last)).toReversed();
     case "quadratic":
       return withoutRepeats(places.map((i) => Math.round(share(i) ** 2 * last))).toReversed();
+    default:
+      throw new Error(`internal: ${spacing} visits no whole timesteps`);
   }
 }
 

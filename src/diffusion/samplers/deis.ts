@@ -1,9 +1,9 @@
 import { rhoOf } from "../process/noise-level.ts";
 import type { NoiseLevel } from "../process/noise-level.ts";
-import { epsilon, history, sum, unscaled } from "./combination.ts";
-import { lagrangeIntegrals } from "./lagrange.ts";
-import { checkOrder, intervalsOf, ordersOf } from "./sampler.ts";
-import type { SamplerOptions, SamplerStep } from "./sampler.ts";
+import { epsilon, history, sum, unscaled } from "./parts/combination.ts";
+import { lagrangeIntegrals } from "./parts/lagrange.ts";
+import { checkOrder, intervalsOf, ordersOf } from "./parts/sampler.ts";
+import type { OrderOptions, SamplerStep } from "./parts/sampler.ts";
 
 /**
  * Diffusion exponential integrator sampler, Zhang & Chen (2022, 2204.13902), Algorithm 1 with polynomials in
@@ -13,7 +13,7 @@ import type { SamplerOptions, SamplerStep } from "./sampler.ts";
  *
  * where the polynomial P takes the last `order` epsilons at their levels. Order 1 is `ddim` without noise.
  */
-export function deis(levels: readonly NoiseLevel[], { order = 3 }: SamplerOptions): SamplerStep[] {
+export function deis(levels: readonly NoiseLevel[], { order = 3 }: OrderOptions): SamplerStep[] {
   checkOrder("deis", order, 4);
   const orders = ordersOf(levels, order);
   const logRhos = levels.map((level) => Math.log(rhoOf(level)));

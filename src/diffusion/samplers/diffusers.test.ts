@@ -11,7 +11,7 @@ import { rescaleZeroTerminalSnr } from "../process/zero-terminal-snr.ts";
 import { deis } from "./deis.ts";
 import { inversionPlan, samplingPlan } from "./plan.ts";
 import type { PlanOptions } from "./plan.ts";
-import type { SamplerStep } from "./sampler.ts";
+import type { SamplerStep } from "./parts/sampler.ts";
 
 /** What test/fixtures/diffusers/generate.py recorded. */
 interface Trajectory {

@@ -6,7 +6,8 @@ import { ScheduleLevels } from "../process/noise-level.ts";
 import type { NoiseLevel } from "../process/noise-level.ts";
 import { noiseSchedule } from "../process/noise-schedule.ts";
 import { linearBetaSchedule } from "../process/schedules.ts";
-import { samplerNames, samplingPlan } from "./plan.ts";
+import { samplingPlan } from "./plan.ts";
+import { samplerNames } from "./registry.ts";
 import type { PlanOptions } from "./plan.ts";
 
 const data = new GaussianMixture([

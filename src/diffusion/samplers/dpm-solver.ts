@@ -1,9 +1,9 @@
 import { lambdaOf } from "../process/noise-level.ts";
 import type { NoiseLevel } from "../process/noise-level.ts";
-import { history, sum, x, x0, z } from "./combination.ts";
-import type { Combination } from "./combination.ts";
-import { checkEta, intervalsOf, ordersOf } from "./sampler.ts";
-import type { Interval, SamplerOptions, SamplerStep } from "./sampler.ts";
+import { history, sum, x, x0, z } from "./parts/combination.ts";
+import type { Combination } from "./parts/combination.ts";
+import { checkEta, intervalsOf, ordersOf } from "./parts/sampler.ts";
+import type { EtaOptions, Interval, SamplerStep } from "./parts/sampler.ts";
 
 /**
  * DPM-Solver++(2M), Algorithm 2 of Lu et al. (2022, 2211.01095). Order 2. With h = lambda_t - lambda_s for the steps'
@@ -25,7 +25,7 @@ export function dpmSolver2M(levels: readonly NoiseLevel[]): SamplerStep[] {
  *
  * The paper's is eta = 1; k-diffusion's `sample_dpmpp_2m_sde` has others, down to eta = 0 without noise.
  */
-export function dpmSolver2MSde(levels: readonly NoiseLevel[], { eta = 1 }: SamplerOptions): SamplerStep[] {
+export function dpmSolver2MSde(levels: readonly NoiseLevel[], { eta = 1 }: EtaOptions): SamplerStep[] {
   checkEta("dpmSolver++2MSde", eta);
   const orders = ordersOf(levels, 2);
   return stepsOf(levels, 2, ({ from: s, to: t, index: i }, [h, lastH], [x0, before]) => {

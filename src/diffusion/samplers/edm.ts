@@ -1,8 +1,19 @@
 import { rhoOf } from "../process/noise-level.ts";
 import type { NoiseLevel } from "../process/noise-level.ts";
-import { sum, z } from "./combination.ts";
+import { sum, z } from "./parts/combination.ts";
 import { heunSteps } from "./heun.ts";
-import type { SamplerOptions, SamplerStep } from "./sampler.ts";
+import type { SamplerStep } from "./parts/sampler.ts";
+
+export interface EdmOptions {
+  /** Noise that `edm` adds, S_churn of Karras et al. (2022), from 0 up; default 40. */
+  readonly sChurn?: number;
+  /** Least noise level rho = sigma / alpha at which `edm` adds noise; default 0.05. */
+  readonly sTMin?: number;
+  /** Largest such level; default 50. */
+  readonly sTMax?: number;
+  /** Deviation of the noise that `edm` adds, about 1; default 1.003. */
+  readonly sNoise?: number;
+}
 
 /**
  * Algorithm 2 of Karras et al. (2022, 2206.00364), their stochastic sampler: before each step fresh noise lifts the
@@ -16,7 +27,7 @@ import type { SamplerOptions, SamplerStep } from "./sampler.ts";
  */
 export function edm(
   levels: readonly NoiseLevel[],
-  options: SamplerOptions,
+  options: EdmOptions,
   levelWithRho: (rho: number) => NoiseLevel,
 ): SamplerStep[] {
   const { sChurn = 40, sTMin = 0.05, sTMax = 50, sNoise = 1.003 } = options;

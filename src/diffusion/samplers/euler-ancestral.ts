@@ -1,8 +1,8 @@
 import { rhoOf } from "../process/noise-level.ts";
 import type { NoiseLevel } from "../process/noise-level.ts";
-import { epsilon, sum, unscaled, z } from "./combination.ts";
-import { checkEta, intervalsOf } from "./sampler.ts";
-import type { SamplerOptions, SamplerStep } from "./sampler.ts";
+import { epsilon, sum, unscaled, z } from "./parts/combination.ts";
+import { checkEta, intervalsOf } from "./parts/sampler.ts";
+import type { EtaOptions, SamplerStep } from "./parts/sampler.ts";
 
 /**
  * Ancestral sampling by Euler steps, `sample_euler_ancestral` of k-diffusion (Crowson 2022): for X = x / alpha and
@@ -13,7 +13,7 @@ import type { SamplerOptions, SamplerStep } from "./sampler.ts";
  *
  * Without noise (eta = 0) it is `euler`.
  */
-export function eulerAncestral(levels: readonly NoiseLevel[], { eta = 1 }: SamplerOptions): SamplerStep[] {
+export function eulerAncestral(levels: readonly NoiseLevel[], { eta = 1 }: EtaOptions): SamplerStep[] {
   checkEta("eulerAncestral", eta);
   return intervalsOf(levels).map(({ from, to }) => {
     const [rho, next] = [rhoOf(from), rhoOf(to)];

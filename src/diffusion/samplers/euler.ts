@@ -1,8 +1,8 @@
 import { rhoOf } from "../process/noise-level.ts";
 import type { NoiseLevel } from "../process/noise-level.ts";
-import { epsilon, sum, unscaled } from "./combination.ts";
-import { intervalsOf } from "./sampler.ts";
-import type { SamplerStep } from "./sampler.ts";
+import { epsilon, sum, unscaled } from "./parts/combination.ts";
+import { intervalsOf } from "./parts/sampler.ts";
+import type { SamplerStep } from "./parts/sampler.ts";
 
 /**
  * Euler's method for the probability flow of Karras et al. (2022, 2206.00364), equation 1: for X = x / alpha,

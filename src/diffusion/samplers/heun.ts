@@ -1,9 +1,9 @@
 import { hasSignal, rhoOf } from "../process/noise-level.ts";
 import type { NoiseLevel } from "../process/noise-level.ts";
-import { epsilon, memory, sum, unscaled } from "./combination.ts";
-import type { Combination } from "./combination.ts";
-import { intervalsOf } from "./sampler.ts";
-import type { SamplerStep } from "./sampler.ts";
+import { epsilon, memory, sum, unscaled } from "./parts/combination.ts";
+import type { Combination } from "./parts/combination.ts";
+import { intervalsOf } from "./parts/sampler.ts";
+import type { SamplerStep } from "./parts/sampler.ts";
 
 /**
  * Algorithm 1 of Karras et al. (2022, 2206.00364), Heun's method for dX / d rho = epsilon with X = x / alpha and

@@ -1,9 +1,9 @@
 import { rhoOf } from "../process/noise-level.ts";
 import type { NoiseLevel } from "../process/noise-level.ts";
-import { epsilon, history, sum, unscaled } from "./combination.ts";
-import { lagrangeIntegrals } from "./lagrange.ts";
-import { checkOrder, intervalsOf } from "./sampler.ts";
-import type { SamplerOptions, SamplerStep } from "./sampler.ts";
+import { epsilon, history, sum, unscaled } from "./parts/combination.ts";
+import { lagrangeIntegrals } from "./parts/lagrange.ts";
+import { checkOrder, intervalsOf } from "./parts/sampler.ts";
+import type { OrderOptions, SamplerStep } from "./parts/sampler.ts";
 
 /**
  * The linear multistep method of k-diffusion (`sample_lms`, Crowson 2022), which is that of Adams and Bashforth for
@@ -13,7 +13,7 @@ import type { SamplerOptions, SamplerStep } from "./sampler.ts";
  *
  * where the polynomial P takes the last `order` epsilons at their rhos. The first steps look back on what there is.
  */
-export function lms(levels: readonly NoiseLevel[], { order = 4 }: SamplerOptions): SamplerStep[] {
+export function lms(levels: readonly NoiseLevel[], { order = 4 }: OrderOptions): SamplerStep[] {
   checkOrder("lms", order, 4);
   const rhos = levels.map(rhoOf);
   return intervalsOf(levels).map(({ from, to, index: i }) => {

@@ -11,7 +11,8 @@ import { euler } from "./euler.ts";
 import { heun } from "./heun.ts";
 import { lms } from "./lms.ts";
 import { pndm } from "./pndm.ts";
-import type { Sampler, SamplerOptions } from "./sampler.ts";
+import type { Sampler } from "./parts/sampler.ts";
+import type { SamplerOptions } from "./registry.ts";
 import { uniPC } from "./uni-pc.ts";
 
 const data = new GaussianMixture([
@@ -53,7 +54,7 @@ function flow(start: number): number {
 
 const truth = STARTS.map(flow);
 
-function errorOf(sampler: Sampler, options: SamplerOptions, steps: number): number {
+function errorOf(sampler: Sampler<SamplerOptions>, options: SamplerOptions, steps: number): number {
   const plan = sampler(levels(steps), options, levelWithRho);
   const errors = STARTS.map((start, i) => Math.abs((sampleOnHost(plan, denoise, start).at(-1) ?? NaN) - truth[i]));
   return Math.max(...errors);
@@ -62,7 +63,7 @@ function errorOf(sampler: Sampler, options: SamplerOptions, steps: number): numb
 const denoise = (x: number, level: NoiseLevel): number => data.xStart(x, level);
 
 describe("solvers of the probability flow converge with their order", () => {
-  test.each<readonly [name: string, order: number, sampler: Sampler, options: SamplerOptions]>([
+  test.each<readonly [name: string, order: number, sampler: Sampler<SamplerOptions>, options: SamplerOptions]>([
     ["ddim", 1, ddim, {}],
     ["euler", 1, euler, {}],
     ["eulerAncestral without noise", 1, eulerAncestral, { eta: 0 }],

@@ -4,10 +4,12 @@ import { noiseSchedule } from "../process/noise-schedule.ts";
 import { cosineBetaSchedule, linearBetaSchedule } from "../process/schedules.ts";
 import { sectionedTimesteps } from "../process/timestep-spacing.ts";
 import { rescaleZeroTerminalSnr } from "../process/zero-terminal-snr.ts";
-import { factors, sum } from "./combination.ts";
-import { lagrangeIntegrals } from "./lagrange.ts";
-import { samplerNames, samplingPlan } from "./plan.ts";
-import type { PlanOptions, SamplerName } from "./plan.ts";
+import { factors, sum } from "./parts/combination.ts";
+import { lagrangeIntegrals } from "./parts/lagrange.ts";
+import { samplingPlan } from "./plan.ts";
+import { samplerNames } from "./registry.ts";
+import type { PlanOptions } from "./plan.ts";
+import type { SamplerName } from "./registry.ts";
 
 const betas = linearBetaSchedule(50, { betaEnd: 0.2 });
 const levels = new ScheduleLevels(noiseSchedule(betas));

@@ -1,53 +1,13 @@
 import { CLEAN } from "../process/noise-level.ts";
 import type { NoiseLevel, NoiseLevels } from "../process/noise-level.ts";
-import { timestepSpacingNames, timestepsOf } from "../process/timestep-spacing.ts";
+import { timestepSpacingNames } from "../process/timestep-spacing.ts";
 import type { TimestepSpacing } from "../process/timestep-spacing.ts";
-import { factors } from "./combination.ts";
-import { ddim } from "./ddim.ts";
-import { ddimInverse } from "./ddim-inverse.ts";
-import { ddpm } from "./ddpm.ts";
-import { deis } from "./deis.ts";
-import { dpmSolver2M, dpmSolver2MSde, dpmSolver3M } from "./dpm-solver.ts";
-import { edm } from "./edm.ts";
-import { eulerAncestral } from "./euler-ancestral.ts";
-import { euler } from "./euler.ts";
-import { heun } from "./heun.ts";
-import { lms } from "./lms.ts";
-import { pndm } from "./pndm.ts";
-import { repaint } from "./repaint.ts";
-import type { Sampler, SamplerOptions, SamplerStep } from "./sampler.ts";
-import { uniPC } from "./uni-pc.ts";
-
-interface Row {
-  readonly sampler: Sampler;
-  /** The options that it has a use for. */
-  readonly takes: readonly (keyof SamplerOptions)[];
-  /** Default `trailing`. */
-  readonly spacing?: TimestepSpacing;
-}
-
-const samplers = {
-  ddpm: { sampler: ddpm, takes: ["varianceType"] },
-  ddim: { sampler: ddim, takes: ["eta"] },
-  pndm: { sampler: pndm, takes: [], spacing: "leading" },
-  deis: { sampler: deis, takes: ["order"] },
-  "dpmSolver++2M": { sampler: dpmSolver2M, takes: [] },
-  "dpmSolver++3M": { sampler: dpmSolver3M, takes: [] },
-  "dpmSolver++2MSde": { sampler: dpmSolver2MSde, takes: ["eta"] },
-  uniPC: { sampler: uniPC, takes: ["order"] },
-  euler: { sampler: euler, takes: [] },
-  eulerAncestral: { sampler: eulerAncestral, takes: ["eta"] },
-  heun: { sampler: heun, takes: [], spacing: "karras" },
-  lms: { sampler: lms, takes: ["order"] },
-  edm: { sampler: edm, takes: ["sChurn", "sTMin", "sTMax", "sNoise"], spacing: "karras" },
-} as const satisfies Readonly<Record<string, Row>>;
-
-export type SamplerName = keyof typeof samplers;
-
-/** Every sampler by name. */
-export const samplerNames = Object.keys(samplers) as readonly SamplerName[];
-
-const optionNames = ["eta", "order", "varianceType", "sChurn", "sTMin", "sTMax", "sNoise"] as const;
+import { factors } from "./parts/combination.ts";
+import { ddimInverse } from "./parts/ddim-inverse.ts";
+import { repaint } from "./parts/repaint.ts";
+import type { Sampler, SamplerStep, Transform } from "./parts/sampler.ts";
+import { checkTakes, samplerOf } from "./registry.ts";
+import type { SamplerName, SamplerOptions } from "./registry.ts";
 
 export interface PlanOptions extends SamplerOptions {
   readonly sampler: SamplerName;
@@ -84,6 +44,10 @@ export interface SamplingPlan {
   readonly steps: readonly SamplerStep[];
   /** Noise levels that it visits: the `steps` that were asked for, less those that `strength` leaves out. */
   readonly visited: number;
+  /** What its steps do besides combining, if they do. */
+  readonly transform: Transform | undefined;
+  /** Numbers that they give to it. */
+  readonly numbers: number;
   /** Images that it keeps from step to step, besides x. */
   readonly memory: number;
   /** Whether it draws fresh noise. */
@@ -97,27 +61,28 @@ export interface SamplingPlan {
 /** @throws one line, if the options do not go together */
 export function samplingPlan(levels: NoiseLevels, options: PlanOptions): SamplingPlan {
   const { sampler: name } = options;
-  if (!Object.hasOwn(samplers, name)) {
-    throw new Error(`sampler: must be one of ${samplerNames.join(", ")}, got ${name}`);
-  }
-  const { sampler, takes }: Row = samplers[name];
-  for (const option of optionNames) {
-    if (options[option] === undefined || takes.includes(option)) continue;
-    const others = samplerNames.filter((other) => (samplers[other] as Row).takes.includes(option));
-    throw new Error(`${name}: has no ${option}, got ${options[option]}; it is for ${others.join(", ")}`);
-  }
+  const { sampler, transform } = samplerOf(name);
+  checkTakes(name, { ...options });
   const visited = levelsOf(levels, options);
-  const straight = sampler(visited, options, (rho) => levels.withRho(rho));
+  // It was given nothing but what it takes.
+  const straight = (sampler as Sampler<SamplerOptions>)(visited, options, (rho) => levels.withRho(rho));
   const steps = options.resamples === undefined ? straight : repainting(visited, straight, options);
   const start = straight[0]?.level ?? CLEAN;
-  return { sampler: name, start, steps, visited: visited.length - 1, ...demandsOf(name, steps) };
+  return { sampler: name, start, steps, visited: visited.length - 1, transform, ...demandsOf(name, steps, transform) };
 }
 
 /** From images to the noise that `ddim` makes them of, over the levels that it would visit. */
 export function inversionPlan(levels: NoiseLevels, options: LevelOptions): SamplingPlan {
   const visited = levelsOf(levels, { ...options, sampler: "ddim" }).toReversed();
   const steps = ddimInverse(visited);
-  return { sampler: "ddim", start: CLEAN, steps, visited: visited.length - 1, ...demandsOf("ddim", steps) };
+  return {
+    sampler: "ddim",
+    start: CLEAN,
+    steps,
+    visited: visited.length - 1,
+    transform: undefined,
+    ...demandsOf("ddim", steps),
+  };
 }
 
 function repainting(
@@ -145,18 +110,24 @@ function usualJumpLength(steps: number): number {
   return Math.min(10, Math.max(1, Math.floor(steps / 2)));
 }
 
-type Demands = Pick<SamplingPlan, "memory" | "isStochastic" | "isInpainting" | "timestepType">;
+type Demands = Pick<SamplingPlan, "numbers" | "memory" | "isStochastic" | "isInpainting" | "timestepType">;
 
-function demandsOf(sampler: SamplerName, steps: readonly SamplerStep[]): Demands {
+function demandsOf(sampler: SamplerName, steps: readonly SamplerStep[], transform?: Transform): Demands {
   const memory = Math.max(0, ...steps.map((step) => step.memory?.length ?? 0));
-  for (const { level, x, memory: kept = [] } of steps) {
-    if ([x, ...kept].flatMap((combination) => factors(combination, memory)).every(Number.isFinite)) continue;
+  const numbers = steps[0]?.numbers?.length ?? 0;
+  for (const { level, x, memory: kept = [], numbers: given = [] } of steps) {
+    if (given.length !== numbers) {
+      throw new Error(`${sampler}: all steps must give equally many numbers, got ${numbers} and ${given.length}`);
+    }
+    const all = [...given, ...[x, ...kept].flatMap((combination) => factors(combination, memory))];
+    if (all.every((value) => Number.isFinite(Math.fround(value)))) continue;
     throw new Error(`internal: ${sampler} has no finite step at timestep ${level.timestep}`);
   }
   const isInpainting = steps.some(({ known }) => known !== undefined);
-  const isStochastic = isInpainting || steps.some(({ x: { z = 0 } }) => z !== 0);
+  // What a transform makes of noise, the factors do not show.
+  const isStochastic = isInpainting || transform !== undefined || steps.some(({ x: { z = 0 } }) => z !== 0);
   const isWhole = steps.every(({ level }) => Number.isInteger(level.timestep));
-  return { memory, isStochastic, isInpainting, timestepType: isWhole ? "i32" : "f32" };
+  return { numbers, memory, isStochastic, isInpainting, timestepType: isWhole ? "i32" : "f32" };
 }
 
 /** The levels of the steps that run, and the clean end. */
@@ -175,30 +146,35 @@ function levelsOf(levels: NoiseLevels, options: LevelOptions & Pick<PlanOptions,
 
 function allLevelsOf(levels: NoiseLevels, options: LevelOptions & Pick<PlanOptions, "sampler">): NoiseLevel[] {
   const { sampler, timesteps, sigmaMin, sigmaMax } = options;
-  const { spacing: preferred = "trailing" }: Row = samplers[sampler];
-  // Whole distances up from 0 end halfway to the noise if not every second timestep is visited.
-  const usual = preferred === "leading" && options.steps > levels.timesteps / 2 ? "trailing" : preferred;
-  const hasTimesteps = levels.timesteps > 0;
-  const { timestepSpacing: spacing = hasTimesteps ? usual : "karras" } = options;
+  const { timestepSpacing: spacing = usualSpacing(levels, options) } = options;
   if (!timestepSpacingNames.includes(spacing)) {
     throw new Error(`timestepSpacing: must be one of ${timestepSpacingNames.join(", ")}, got ${spacing}`);
   }
-  if (!hasTimesteps && (timesteps || spacing !== "karras")) {
-    const got = timesteps ? "timesteps" : spacing;
-    throw new Error(`${sampler}: takes timestepSpacing karras alone where the model knows no timesteps, got ${got}`);
+  if (timesteps ? levels.timesteps === undefined : !levels.spacings.includes(spacing)) {
+    const [got, where] = [timesteps ? "timesteps" : spacing, levels.timesteps === undefined ? "no timesteps" : "some"];
+    const names = levels.spacings.join(" or ");
+    throw new Error(`${sampler}: takes timestepSpacing ${names} alone where the model knows ${where}, got ${got}`);
   }
   if (timesteps) {
-    checkTimesteps(sampler, timesteps, levels.timesteps);
+    checkTimesteps(sampler, timesteps, levels.timesteps ?? 0);
     return levels.visiting(timesteps);
   }
-  const steps = checkedSteps(options, spacing === "karras" ? Infinity : levels.timesteps);
-  if (spacing !== "karras") {
-    if (sigmaMin === undefined && sigmaMax === undefined) {
-      return levels.visiting(timestepsOf(spacing, levels.timesteps, steps));
-    }
+  if (spacing !== "karras" && (sigmaMin ?? sigmaMax) !== undefined) {
     throw new Error(`sigmaMin and sigmaMax: are for timestepSpacing karras, got ${spacing}`);
   }
-  return levels.karras(steps, sigmaMin, sigmaMax);
+  const steps = checkedSteps(options, spacing === "karras" ? Infinity : (levels.timesteps ?? Infinity));
+  return spacing === "karras" ? levels.karras(steps, sigmaMin, sigmaMax) : levels.spaced(spacing, steps);
+}
+
+/** The sampler's own levels if the process has timesteps, else those that the process prefers. */
+function usualSpacing(
+  { timesteps, spacings }: NoiseLevels,
+  { sampler, steps }: Pick<PlanOptions, "sampler" | "steps">,
+): TimestepSpacing {
+  const { spacing = spacings[0] } = samplerOf(sampler);
+  if (timesteps === undefined || !spacings.includes(spacing)) return spacings[0];
+  // Whole distances up from 0 end halfway to the noise if not every second timestep is visited.
+  return spacing === "leading" && steps > timesteps / 2 ? spacings[0] : spacing;
 }
 
 function checkedSteps({ sampler, steps }: Pick<PlanOptions, "sampler" | "steps">, most: number): number {

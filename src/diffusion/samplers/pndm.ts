@@ -1,9 +1,9 @@
 import { hasSignal, rhoOf } from "../process/noise-level.ts";
 import type { NoiseLevel } from "../process/noise-level.ts";
-import { epsilon, history, memory, sum, unscaled } from "./combination.ts";
-import type { Combination } from "./combination.ts";
-import { intervalsOf } from "./sampler.ts";
-import type { Interval, SamplerStep } from "./sampler.ts";
+import { epsilon, history, memory, sum, unscaled } from "./parts/combination.ts";
+import type { Combination } from "./parts/combination.ts";
+import { intervalsOf } from "./parts/sampler.ts";
+import type { Interval, SamplerStep } from "./parts/sampler.ts";
 
 /** Adams and Bashforth's weights of the last epsilons, the newest first. */
 const WEIGHTS: readonly (readonly number[])[] = [

@@ -1,9 +1,9 @@
 import { lambdaOf } from "../process/noise-level.ts";
 import type { NoiseLevel } from "../process/noise-level.ts";
-import { memory, sum, x, x0 } from "./combination.ts";
-import type { Combination } from "./combination.ts";
-import { checkOrder, ordersOf } from "./sampler.ts";
-import type { SamplerOptions, SamplerStep } from "./sampler.ts";
+import { memory, sum, x, x0 } from "./parts/combination.ts";
+import type { Combination } from "./parts/combination.ts";
+import { checkOrder, ordersOf } from "./parts/sampler.ts";
+import type { OrderOptions, SamplerStep } from "./parts/sampler.ts";
 
 /**
  * UniPC, Zhao et al. (2023, 2302.04867), which predicts x_0, with B(h) = e^h - 1 ("bh2"). Every evaluation serves
@@ -15,7 +15,7 @@ import type { SamplerOptions, SamplerStep } from "./sampler.ts";
  * where the corrector's sum includes the new evaluation, with r = 1. Memory: the last corrected images, then earlier
  * x_0.
  */
-export function uniPC(levels: readonly NoiseLevel[], { order = 2 }: SamplerOptions): SamplerStep[] {
+export function uniPC(levels: readonly NoiseLevel[], { order = 2 }: OrderOptions): SamplerStep[] {
   checkOrder("uniPC", order, 3);
   const orders = ordersOf(levels, order);
   const lambdas = levels.map(lambdaOf);

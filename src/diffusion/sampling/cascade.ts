@@ -11,7 +11,7 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { checkFinite } from "../process/checks.ts";
 import type { ConditionArrays } from "./conditioning.ts";
 import type { Denoiser } from "../denoiser.ts";
-import type { Diffusion } from "../diffusion.ts";
+import type { Process } from "../process/process.ts";
 import type { NoiseLevels } from "../process/noise-level.ts";
 import { LOWRES_NOISE } from "./noise.ts";
 import type { ImageSeed } from "./noise.ts";
@@ -37,16 +37,16 @@ export interface LowresOptions {
  * @param factor how many times smaller they are in each side
  */
 export function lowresConditions(
-  diffusion: Diffusion,
+  process: Process,
   xStart: Tensor,
   factor: number,
   random: RandomStream,
 ): Pick<Conditions, "lowresCondImg" | "lowresNoiseTimes"> {
   const [batch, height, width] = xStart.shape;
   const scaled = resizeBilinear(meanOfBlocks(xStart, factor), height, width);
-  const lowresNoiseTimes = diffusion.drawTimes(random, batch);
+  const lowresNoiseTimes = process.drawTimes(random, batch);
   const noise = random.normal(xStart.shape);
-  return { lowresCondImg: diffusion.qSample(scaled, lowresNoiseTimes, noise), lowresNoiseTimes };
+  return { lowresCondImg: process.qSample(scaled, lowresNoiseTimes, noise), lowresNoiseTimes };
 }
 
 /**
@@ -85,7 +85,7 @@ export async function givenLowres(
   const times = ndarray(
     Array.from({ length: batch }, () => level.timestep),
     [batch],
-    levels.timesteps > 0 ? "i32" : "f32",
+    levels.timesteps === undefined ? "f32" : "i32",
   );
   return { lowresCondImg: noisy, lowresNoiseTimes: times };
 }

@@ -10,7 +10,7 @@ import { concatenate } from "../../tensor/tensor.ts";
 import { classGradient, logLikelihood } from "./classifier.ts";
 import type { NoisyClassifier } from "./classifier.ts";
 import { GaussianDiffusion } from "../gaussian-diffusion.ts";
-import type { Objective } from "../denoiser.ts";
+import type { Objective } from "../objectives/objective.ts";
 import { linearBetaSchedule } from "../process/schedules.ts";
 
 const backends = [ReferenceBackend.create(), await createWasmBackend({ threads: 1 })] as const;

@@ -5,7 +5,8 @@ import type { NdArray } from "../../tensor/ndarray.ts";
 import { conditioningOf } from "./conditioning.ts";
 import type { ConditioningOptions } from "./conditioning.ts";
 import type { Denoiser } from "../denoiser.ts";
-import type { Diffusion, SampleOptions } from "../diffusion.ts";
+import type { SamplingPlan } from "../samplers/plan.ts";
+import type { InversionOptions, SampleOptions, SamplerSettings } from "./sample.ts";
 import type { Samples } from "./sampling.ts";
 import { checkImages } from "../process/checks.ts";
 import { checkedSeed } from "./noise.ts";
@@ -49,9 +50,17 @@ export interface InterpolationOptions extends Omit<
   readonly strength?: number;
 }
 
-/** See {@link Diffusion.interpolate}. */
+/** What it takes to interpolate; every `Diffusion` can do it. */
+export interface Interpolated {
+  readonly samplingTimesteps: number;
+  plan(options?: SamplerSettings): SamplingPlan;
+  sample(model: Denoiser, options: SampleOptions): Promise<Samples>;
+  invert(model: Denoiser, images: NdArray, options?: InversionOptions): Promise<Samples>;
+}
+
+/** See `Diffusion.interpolate`. */
 export async function interpolate(
-  diffusion: Diffusion,
+  diffusion: Interpolated,
   model: Denoiser,
   x1: NdArray,
   x2: NdArray,
@@ -66,7 +75,10 @@ export async function interpolate(
   }
   const backend = options.backend ?? (await defaultBackend());
   const ends = endsOf(model, x1, x2, options);
-  return (method === "slerp" ? circling : mixing)(diffusion, model, ends, lams, { ...options, backend });
+  return (method === "slerp" ? sphericalInterpolation : linearMixing)(diffusion, model, ends, lams, {
+    ...options,
+    backend,
+  });
 }
 
 type Way = Omit<InterpolationOptions, "method" | "lam" | "classes" | "toClasses"> & { readonly backend: Backend };
@@ -103,8 +115,8 @@ function classesBetween({ classes }: Ends, lams: readonly number[]): NdArray | u
   return classes && between(classes.from, classes.to, lams, linear);
 }
 
-async function circling(
-  diffusion: Diffusion,
+async function sphericalInterpolation(
+  diffusion: Interpolated,
   model: Denoiser,
   ends: Ends,
   lams: readonly number[],
@@ -125,8 +137,8 @@ async function circling(
   return diffusion.sample(model, { ...way, classes, start: between(from, to, lams, slerp), onStep: part(2 * steps) });
 }
 
-async function mixing(
-  diffusion: Diffusion,
+async function linearMixing(
+  diffusion: Interpolated,
   model: Denoiser,
   ends: Ends,
   lams: readonly number[],
@@ -144,7 +156,7 @@ async function mixing(
 }
 
 /** This strength, or as much more as leaves one of the steps that are asked for. */
-function leaving(strength: number, { samplingTimesteps }: Diffusion, { steps, timesteps }: Partial<Way>): number {
+function leaving(strength: number, { samplingTimesteps }: Interpolated, { steps, timesteps }: Partial<Way>): number {
   return Math.max(strength, 1 / (timesteps?.length ?? steps ?? samplingTimesteps));
 }
 

@@ -5,7 +5,7 @@ import { ReferenceBackend } from "../../backend/reference/backend.ts";
 import { ndarray } from "../../tensor/ndarray.ts";
 import type { NdArray } from "../../tensor/ndarray.ts";
 import type { Denoiser } from "../denoiser.ts";
-import type { SampleOptions } from "../diffusion.ts";
+import type { SampleOptions } from "../sampling/sample.ts";
 import { ElucidatedDiffusion } from "../elucidated-diffusion.ts";
 import { GaussianDiffusion } from "../gaussian-diffusion.ts";
 

@@ -141,7 +141,7 @@ async function startOf(
   seed: ImageSeed,
   { start }: SamplingPlan,
 ): Promise<NdArray> {
-  return init ? noisedImages(backend, shape, seed, init, start) : drawNoise(backend, shape, seed);
+  return init ? noisedImages(backend, shape, seed, init, start) : drawNoise(backend, shape, seed, start);
 }
 
 /** One image for each of a batch. */

@@ -7,10 +7,20 @@ import type { NoiseLevel } from "../process/noise-level.ts";
 import { START_NOISE, keyedNoise, noiseKey } from "./noise.ts";
 import type { ImageSeed } from "./noise.ts";
 
-/** Standard normal numbers, the same ones for an image on every call with a seed. */
-export async function drawNoise(backend: Backend, shape: Shape, seed: ImageSeed): Promise<NdArray> {
-  const draw = compile(backend, (key) => ({ outputs: { noise: keyedNoise(key, shape) } }));
-  const { noise } = await draw(noiseKey(seed, START_NOISE));
+/**
+ * Images of a level where hardly any signal is left: normal numbers whose variance is that of noisy images, if clean ones
+ * have variance 1. The same ones for an image on every call with a seed.
+ */
+export async function drawNoise(
+  backend: Backend,
+  shape: Shape,
+  seed: ImageSeed,
+  { alpha, sigma }: NoiseLevel,
+): Promise<NdArray> {
+  const draw = compile(backend, (key, deviation) => ({
+    outputs: { noise: keyedNoise(key, shape).multiply(deviation) },
+  }));
+  const { noise } = await draw(noiseKey(seed, START_NOISE), ndarray([Math.hypot(alpha, sigma)], []));
   draw.dispose();
   return noise;
 }

@@ -8,11 +8,12 @@ import { createWasmBackend } from "../../backend/wasm/wasm-backend.node.ts";
 import { ndarray } from "../../tensor/ndarray.ts";
 import { normalRows } from "../../tensor/random.ts";
 import { concatenate, scalar } from "../../tensor/tensor.ts";
-import type { Denoiser, Objective } from "../denoiser.ts";
+import type { Denoiser } from "../denoiser.ts";
+import type { Objective } from "../objectives/objective.ts";
 import { GaussianDiffusion } from "../gaussian-diffusion.ts";
 import type { NoiseLevel } from "../process/noise-level.ts";
-import { samplerNames } from "../samplers/plan.ts";
-import type { SamplerStep } from "../samplers/sampler.ts";
+import { samplerNames } from "../samplers/registry.ts";
+import type { SamplerStep } from "../samplers/parts/sampler.ts";
 import { linearBetaSchedule } from "../process/schedules.ts";
 
 const backends = [ReferenceBackend.create(), await createWasmBackend({ threads: 1 })] as const;

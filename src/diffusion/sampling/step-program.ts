@@ -13,22 +13,26 @@ import { Variable } from "../../tensor/variable.ts";
 import { classGradient } from "./classifier.ts";
 import type { ConditionArrays, Conditioning } from "./conditioning.ts";
 import type { Denoiser, ModelOutput } from "../denoiser.ts";
-import type { Diffusion } from "../diffusion.ts";
+import type { Process } from "../process/process.ts";
+import type { SamplingPlan } from "../samplers/plan.ts";
 import { NO_GUIDANCE, gradientFactor, guidanceKind, guidedPrediction } from "./guidance.ts";
 import type { Guidance } from "./guidance.ts";
 import { keyedNoise } from "./noise.ts";
-import { factors } from "../samplers/combination.ts";
-import type { SamplerStep } from "../samplers/sampler.ts";
+import { factors } from "../samplers/parts/combination.ts";
+import type { AtHand, SamplerStep, Transform } from "../samplers/parts/sampler.ts";
 
 /** What a program is compiled for. Samplers that agree in it share one. */
 export interface StepLayout extends Conditioning {
-  readonly diffusion: Diffusion;
+  readonly process: Process;
   readonly model: Denoiser;
   readonly backend: Backend;
   /** [batch, height, width, channels] */
   readonly shape: Shape;
   /** Keeps the clean images that the network sees within [-1, 1]. */
   readonly clipDenoised: boolean;
+  /** What steps do besides combining, and how many numbers they give to it. */
+  readonly transform: Transform | undefined;
+  readonly numbers: number;
   /** Images kept from step to step besides x. */
   readonly memory: number;
   readonly isStochastic: boolean;
@@ -36,6 +40,16 @@ export interface StepLayout extends Conditioning {
   readonly isInpainting: boolean;
   /** f32 if the network is asked between timesteps. */
   readonly timestepType: "i32" | "f32";
+}
+
+/** What a program for a call is compiled for. */
+export function layoutOf(
+  process: Process,
+  call: Pick<StepLayout, "model" | "backend" | "shape" | keyof Conditioning>,
+  { transform, numbers, memory, isStochastic, isInpainting, timestepType }: SamplingPlan,
+): StepLayout {
+  const { clipDenoised } = process;
+  return { process, clipDenoised, ...call, transform, numbers, memory, isStochastic, isInpainting, timestepType };
 }
 
 /** What a walk starts from. Its conditioning may have other numbers than the layout's, in the same places. */
@@ -120,17 +134,20 @@ export class StepProgram {
   }
 
   /** @param keyOrNoise a `noiseKey` to draw the noise from, or the noise itself, f32 shaped as the images */
-  async step({ level, x, memory = [], varianceSpread = 0, known }: SamplerStep, keyOrNoise: NdArray): Promise<void> {
+  async step(step: SamplerStep, keyOrNoise: NdArray): Promise<void> {
+    const { level, x, memory = [], varianceSpread = 0, numbers: given = [], known } = step;
     const places = this.layout.memory;
     const rows = [x, ...Array.from({ length: places }, (_, i) => memory[i] ?? {})];
     const { condScale, rescaledPhi } = this.#guidance;
     // #updates takes them in this order.
     const numbers = [
-      ...this.layout.diffusion.xStartFactors(level),
+      level.alpha,
+      level.sigma,
       varianceSpread,
       condScale,
       rescaledPhi,
       gradientFactor(this.#guidance, level),
+      ...given,
       ...rows.flatMap((row) => factors(row, places)),
       ...(known ? [known.alpha, known.sigma] : []),
     ];
@@ -176,19 +193,20 @@ export class StepProgram {
   }
 
   #updates(t: Tensor, coefficients: Tensor, keyOrNoise: Tensor): { variable: Variable; value: Tensor }[] {
-    const { clipDenoised, shape, isStochastic } = this.layout;
+    const { process, clipDenoised, shape, isStochastic, transform, numbers } = this.layout;
     const x = valueOf(this.#x);
     const take = inTurn(coefficients);
-    const [ofImages, ofOutput, varianceSpread, condScale, rescaledPhi, ofGradient] = Array.from({ length: 6 }, take);
+    const [alpha, sigma, varianceSpread, condScale, rescaledPhi, ofGradient] = Array.from({ length: 6 }, take);
     const { prediction, variance } = this.#output(x, t, condScale, rescaledPhi);
-    const unguided = x.multiply(ofImages).add(prediction.multiply(ofOutput));
+    const unguided = process.xStartOf(prediction, x, { alpha, sigma });
     const gradient = this.#classGradient(x, t);
     const predicted = gradient ? unguided.add(gradient.multiply(ofGradient)) : unguided;
     const xStart = clipDenoised ? predicted.clamp(-1, 1) : predicted;
 
     const noise = isStochastic ? noiseOf(keyOrNoise, shape) : undefined;
     const z = variance ? noise?.multiply(variance.multiply(varianceSpread).exp()) : noise;
-    const atHand = [x, xStart, z, ...this.#memory.map(valueOf)];
+    const given = Array.from({ length: numbers }, take);
+    const atHand = transformed({ x, x0: xStart, z, memory: this.#memory.map(valueOf) }, transform, given);
     const next = [this.#x, ...this.#memory].map((variable) => {
       const factors = atHand.map(take);
       const terms = atHand.map((value, column) => value?.multiply(factors[column]));
@@ -209,20 +227,20 @@ export class StepProgram {
 
   /** What the network says of x, under guidance. */
   #output(x: Tensor, t: Tensor, condScale: Tensor, rescaledPhi: Tensor): ModelOutput {
-    const { diffusion, model, guidance } = this.layout;
+    const { process, model, guidance } = this.layout;
     const declared = model.conditions ?? {};
     const estimates = declaredWhere(declared, ({ source }) => source === "estimate");
     const all: Conditions = {
       ...Object.fromEntries([...this.#conditions].map(([name, variable]) => [name, valueOf(variable)])),
       ...Object.fromEntries(estimates.map((name) => [name, valueOf(this.#xStart)])),
     };
-    const conditional = diffusion.modelOutput(model, x, t, all);
+    const conditional = process.modelOutput(model, x, t, all);
     const kind = guidanceKind(guidance);
     if (kind === "none") return conditional;
     // Guidance leads away from images of any kind, but of the same in less resolution.
     const fixed = declaredWhere(declared, ({ nullable }) => !nullable);
     const always = Object.fromEntries(fixed.map((name) => [name, all[name]]));
-    const unconditional = diffusion.modelOutput(model, x, t, always);
+    const unconditional = process.modelOutput(model, x, t, always);
     const phi = kind === "rescaled" ? rescaledPhi : undefined;
     return {
       ...conditional,
@@ -234,6 +252,18 @@ export class StepProgram {
     const [{ classifier }, classes] = [this.layout, this.#classes];
     return classifier && classes && classGradient(classifier, x, t, valueOf(classes));
   }
+}
+
+/** In the order of `factors`. */
+function transformed(
+  { z, ...rest }: Omit<AtHand, "z"> & { readonly z: Tensor | undefined },
+  transform: Transform | undefined,
+  numbers: readonly Tensor[],
+): (Tensor | undefined)[] {
+  if (!transform) return [rest.x, rest.x0, z, ...rest.memory];
+  if (!z) throw new Error("internal: a step with a transform has no noise");
+  const { x, x0, z: changed, memory } = transform({ ...rest, z }, numbers);
+  return [x, x0, changed, ...memory];
 }
 
 /** Gives the numbers of a step as scalars one by one, in the order in which `step` lists them. */

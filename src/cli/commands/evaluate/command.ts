@@ -1,5 +1,5 @@
 import { Command, Option } from "commander";
-import { samplerNames } from "../../../diffusion/samplers/plan.ts";
+import { samplerNames } from "../../../diffusion/samplers/registry.ts";
 import { timestepSpacingNames } from "../../../diffusion/process/timestep-spacing.ts";
 import { numberWithin, wholeNumber } from "../../../config/rules.ts";
 import { deviceNames } from "../../flags/device.ts";

@@ -1,4 +1,4 @@
-import type { SamplerName } from "../../../diffusion/samplers/plan.ts";
+import type { SamplerName } from "../../../diffusion/samplers/registry.ts";
 import type { TimestepSpacing } from "../../../diffusion/process/timestep-spacing.ts";
 import type { ImageSize } from "../../../config/image-size.ts";
 import type { DeviceName } from "../../flags/device.ts";

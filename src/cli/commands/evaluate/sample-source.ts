@@ -1,7 +1,8 @@
 import type { Backend } from "../../../backend/backend.ts";
-import type { Diffusion, SamplerSettings } from "../../../diffusion/diffusion.ts";
+import type { Diffusion } from "../../../diffusion/diffusion.ts";
+import type { SamplerSettings } from "../../../diffusion/sampling/sample.ts";
 import type { GuidanceOptions } from "../../../diffusion/sampling/guidance.ts";
-import type { SamplerName } from "../../../diffusion/samplers/plan.ts";
+import type { SamplerName } from "../../../diffusion/samplers/registry.ts";
 import { byteImages } from "../../../evaluation/byte-images.ts";
 import { fingerprint } from "../../../evaluation/fingerprint.ts";
 import type { ImageBatch } from "../../../io/pixels.ts";

@@ -3,7 +3,7 @@ import type { Checkpoint } from "../../../checkpoint/checkpoint.ts";
 import { heightAndWidth } from "../../../config/image-size.ts";
 import type { ImageSize } from "../../../config/image-size.ts";
 import type { TimestepSpacing } from "../../../diffusion/process/timestep-spacing.ts";
-import type { SamplerName } from "../../../diffusion/samplers/plan.ts";
+import type { SamplerName } from "../../../diffusion/samplers/registry.ts";
 import type { Samples } from "../../../diffusion/sampling/sampling.ts";
 import { withDevice } from "../../flags/device.ts";
 import type { DeviceFlags } from "../../flags/device.ts";

@@ -1,5 +1,5 @@
-import type { NoiseLevel } from "../process/noise-level.ts";
-import { rhoOf } from "../process/noise-level.ts";
+import type { NoiseLevel } from "../../process/noise-level.ts";
+import { rhoOf } from "../../process/noise-level.ts";
 
 /** A sum of multiples of what a step has at hand. A factor that is not named is 0. */
 export interface Combination {

@@ -1,12 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { evaluate, largestDifference } from "../../../test/support/evaluate.ts";
-import { Random } from "../../../test/support/random.ts";
-import { ndarray } from "../../tensor/ndarray.ts";
-import { full } from "../../tensor/tensor.ts";
-import type { Tensor } from "../../tensor/tensor.ts";
-import type { Denoiser, Objective } from "../denoiser.ts";
-import { GaussianDiffusion } from "../gaussian-diffusion.ts";
-import { linearBetaSchedule } from "./schedules.ts";
+import { evaluate, largestDifference } from "../../test/support/evaluate.ts";
+import { Random } from "../../test/support/random.ts";
+import { ndarray } from "../tensor/ndarray.ts";
+import { full } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { Denoiser } from "./denoiser.ts";
+import type { Objective } from "./objectives/objective.ts";
+import { GaussianDiffusion } from "./gaussian-diffusion.ts";
+import { linearBetaSchedule } from "./process/schedules.ts";
 
 const betas = linearBetaSchedule(50, { betaEnd: 0.2 });
 const process = new GaussianDiffusion({ betas });

@@ -1,5 +1,6 @@
-import type { VarianceType } from "../denoiser.ts";
-import type { NoiseLevel } from "../process/noise-level.ts";
+import type { Tensor } from "../../../tensor/tensor.ts";
+import type { NoiseLevel } from "../../process/noise-level.ts";
+import type { TimestepSpacing } from "../../process/timestep-spacing.ts";
 import type { Combination } from "./combination.ts";
 
 /**
@@ -15,25 +16,43 @@ export interface SamplerStep {
   readonly memory?: readonly Combination[];
   /** With a learned variance: where the network answers v, z counts exp(varianceSpread v) times its factor. */
   readonly varianceSpread?: number;
+  /** For the sampler's {@link Transform}. */
+  readonly numbers?: readonly number[];
   /** When inpainting: the noise level of the next images, at which what is known of them is put in. */
   readonly known?: NoiseLevel;
 }
 
-export interface SamplerOptions {
+/** What a step has at hand, each shaped as the images. */
+export interface AtHand {
+  /** The images that the network was shown. */
+  readonly x: Tensor;
+  /** The clean images that it saw in them. */
+  readonly x0: Tensor;
+  /** Fresh standard normal noise. */
+  readonly z: Tensor;
+  /** What earlier steps left. */
+  readonly memory: readonly Tensor[];
+}
+
+/**
+ * What becomes of that before it is combined, for samplers whose next images are no linear combination of it: a step whose
+ * length follows from norms, or predictions that are kept within bounds. What an image becomes may depend on that image
+ * alone.
+ *
+ * @param numbers scalars, those of the step
+ */
+export type Transform = (atHand: AtHand, numbers: readonly Tensor[]) => AtHand;
+
+/** Share of fresh noise. */
+export interface EtaOptions {
   /** Share of fresh noise, 0 to 1; default 0 for `ddim`, 1 for the others that take it. */
   readonly eta?: number;
+}
+
+/** How far a multistep method looks back. */
+export interface OrderOptions {
   /** How many evaluations a step of `deis` (default 3), `lms` (4) or `uniPC` (2) looks back on, this one included. */
   readonly order?: number;
-  /** Variance of `ddpm`; default `fixedSmall`. */
-  readonly varianceType?: VarianceType;
-  /** Noise that `edm` adds, S_churn of Karras et al. (2022), from 0 up; default 40. */
-  readonly sChurn?: number;
-  /** Least noise level rho = sigma / alpha at which `edm` adds noise; default 0.05. */
-  readonly sTMin?: number;
-  /** Largest such level; default 50. */
-  readonly sTMax?: number;
-  /** Deviation of the noise that `edm` adds, about 1; default 1.003. */
-  readonly sNoise?: number;
 }
 
 /**
@@ -43,11 +62,22 @@ export interface SamplerOptions {
  * @param levels where to ask the network, the noisiest first, and where to arrive
  * @param levelWithRho any other level, by its rho = sigma / alpha
  */
-export type Sampler = (
+export type Sampler<Options> = (
   levels: readonly NoiseLevel[],
-  options: SamplerOptions,
+  options: Options,
   levelWithRho: (rho: number) => NoiseLevel,
 ) => SamplerStep[];
+
+/** All that is to be known of a sampler. */
+export interface SamplerRow {
+  readonly sampler: Sampler<never>;
+  /** The options that it has a use for. */
+  readonly takes: readonly string[];
+  /** Its levels, if it is not told which; default those that the process prefers. */
+  readonly spacing?: TimestepSpacing;
+  /** All of its steps give equally many numbers to it. */
+  readonly transform?: Transform;
+}
 
 /** A step of a walk through levels. */
 export interface Interval {
@@ -55,6 +85,14 @@ export interface Interval {
   readonly to: NoiseLevel;
   /** How many went before. */
   readonly index: number;
+}
+
+/**
+ * The way back to more noise: x_t = scale x_s + sqrt(beta) z. Where alpha^2 + sigma^2 = 1, beta is 1 - scale^2.
+ */
+export function forward(s: NoiseLevel, t: NoiseLevel): { readonly scale: number; readonly beta: number } {
+  const scale = t.alpha / s.alpha;
+  return { scale, beta: Math.max(0, t.sigma ** 2 - (scale * s.sigma) ** 2) };
 }
 
 export function intervalsOf(levels: readonly NoiseLevel[]): Interval[] {

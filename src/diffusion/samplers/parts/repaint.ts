@@ -1,5 +1,6 @@
-import type { NoiseLevel } from "../process/noise-level.ts";
+import type { NoiseLevel } from "../../process/noise-level.ts";
 import { sum } from "./combination.ts";
+import { forward } from "./sampler.ts";
 import type { SamplerStep } from "./sampler.ts";
 
 /** The paper's choice, and for the length of a jump too. */
@@ -20,7 +21,7 @@ export interface RepaintOptions {
  *
  * Steps and the jump after them are one here, for a jump needs no network and two normal numbers add up to one:
  *
- *     x_t = a x_s + sqrt(1 - a^2) z,   a = alpha_t / alpha_s
+ *     x_t = a x_s + sqrt(sigma_t^2 - a^2 sigma_s^2) z,   a = alpha_t / alpha_s
  *
  * @param levels the levels that the steps connect, the noisiest first
  * @param steps of a sampler that looks back at none, one for each two neighbouring levels
@@ -32,9 +33,9 @@ export function repaint(
 ): SamplerStep[] {
   return walk(steps.length, options).map(({ step, arrival }) => {
     const [down, at] = [levels[step + 1], levels[arrival]];
-    const scale = at.alpha / down.alpha;
+    const { scale, beta } = forward(down, at);
     const { level, x } = steps[step];
-    const deviation = Math.hypot(scale * (x.z ?? 0), Math.sqrt(1 - scale ** 2));
+    const deviation = Math.hypot(scale * (x.z ?? 0), Math.sqrt(beta));
     return { level, x: { ...sum([scale, x]), z: deviation }, known: at };
   });
 }

@@ -1,4 +1,4 @@
-import type { NoiseLevel } from "../process/noise-level.ts";
+import type { NoiseLevel } from "../../process/noise-level.ts";
 import { epsilon, sum, x } from "./combination.ts";
 import { intervalsOf } from "./sampler.ts";
 import type { SamplerStep } from "./sampler.ts";
