@@ -114,26 +114,6 @@ function browserFilesLoadedElsewhere({ path, imports }: SourceFile): string[] {
     .map(({ specifier }) => `${path} imports ${targetOf(path, specifier)}`);
 }
 
-/** Files that import each other, at first or tenth hand, types included: one line for each circle that is found. */
-function circlesOf(files: readonly SourceFile[]): string[] {
-  const targets = new Map(
-    files.map(({ path, imports }) => [
-      path,
-      imports.filter(({ specifier }) => isRelative(specifier)).map(({ specifier }) => targetOf(path, specifier)),
-    ]),
-  );
-  const done = new Set<string>();
-  const found: string[] = [];
-  const visit = (path: string, way: readonly string[]): void => {
-    if (way.includes(path)) found.push([...way.slice(way.indexOf(path)), path].join(" -> "));
-    if (done.has(path) || way.includes(path)) return;
-    for (const target of targets.get(path) ?? []) visit(target, [...way, path]);
-    done.add(path);
-  };
-  for (const path of targets.keys()) visit(path, []);
-  return found;
-}
-
 describe("the sources", () => {
   const files = sourceFilesUnder(fileURLToPath(new URL("../src", import.meta.url)));
   const sources = files.filter(({ path }) => !path.endsWith(".test.ts"));
@@ -161,10 +141,6 @@ describe("the sources", () => {
 
   test("reach *.browser.ts files from others only by a dynamic import", () => {
     expect(sources.flatMap(browserFilesLoadedElsewhere)).toEqual([]);
-  });
-
-  test("of diffusion import each other in no circle", () => {
-    expect(circlesOf(sources.filter(({ path }) => folderOf(path) === "diffusion"))).toEqual([]);
   });
 
   test("have no barrel file below src/index.ts", () => {
@@ -236,14 +212,6 @@ describe("the rules", () => {
 
   test("refuse a folder that the table does not know", () => {
     expect(arrowsUp(file("utils/misc.ts", ""))).toEqual(["utils/misc.ts: src/utils has no place in the house"]);
-  });
-
-  test("see a circle of any length", () => {
-    const [a, b] = [file("nn/a.ts", `import "./b.ts";`), file("nn/b.ts", `import type { C } from "./c.ts";`)];
-    expect(circlesOf([a, b, file("nn/c.ts", `import "./a.ts";`)])).toEqual([
-      "nn/a.ts -> nn/b.ts -> nn/c.ts -> nn/a.ts",
-    ]);
-    expect(circlesOf([a, b, file("nn/c.ts", "")])).toEqual([]);
   });
 
   test("refuse Node's modules and packages in browser code", () => {
