@@ -1,4 +1,5 @@
-import type { Diffusion, SampleOptions } from "../../diffusion/diffusion.ts";
+import type { Diffusion } from "../../diffusion/diffusion.ts";
+import type { SampleOptions } from "../../diffusion/sampling/sample.ts";
 import type { Samples } from "../../diffusion/sampling/sampling.ts";
 import type { Denoiser } from "../../diffusion/denoiser.ts";
 
