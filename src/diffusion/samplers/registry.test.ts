@@ -15,6 +15,9 @@ const diffusion = new GaussianDiffusion({ timesteps: 20, objective: "predX0", cl
 const start = new Random(1).array([3, 2, 2, 1]);
 const options = { start, steps: 5, timestepSpacing: "trailing", backend } as const;
 
+/** An option that no sampler of ours has. */
+const halved = { share: 0.5 };
+
 describe("a sampler that users register", () => {
   test("is known by its name to every diffusion, with the options that it takes", async () => {
     registerSampler("mine", {
@@ -28,12 +31,10 @@ describe("a sampler that users register", () => {
     const mine = await diffusion.sample(model, { ...options, sampler: "mine" });
     const ddim = await diffusion.sample(model, { ...options, sampler: "ddim" });
     expect(largestDifference(mine.data, ddim.data)).toBeLessThan(1e-6);
-    const half = await diffusion.sample(model, { ...options, sampler: "mine", ...{ share: 0.5 } });
+    const half = await diffusion.sample(model, { ...options, sampler: "mine", ...halved });
     expect(largestDifference(half.data, ddim.data)).toBeGreaterThan(0.1);
     expect(new ElucidatedDiffusion().plan({ sampler: "mine", steps: 3 }).steps).toHaveLength(3);
-    expect(() => diffusion.plan({ sampler: "ddim", ...{ share: 0.5 } })).toThrow(
-      "ddim: has no share, got 0.5; it is for mine",
-    );
+    expect(() => diffusion.plan({ sampler: "ddim", ...halved })).toThrow("ddim: has no share, got 0.5; it is for mine");
     expect(() => registerSampler("mine", { takes: [], sampler: () => [] })).toThrow("there is a sampler mine already");
     expect(() => registerSampler("ddim", { takes: [], sampler: () => [] })).toThrow("there is a sampler ddim already");
     expect(() => diffusion.plan({ sampler: "yours" })).toThrow(/^sampler: must be one of ddpm, .*, mine, got yours$/);
