@@ -10,7 +10,7 @@ export default defineConfig({
   base: "./",
   // In this repository "unnoise" means the sources. A page that has installed the package needs no such lines.
   resolve: { conditions: ["unnoise-source", ...defaultClientConditions] },
-  optimizeDeps: { include: ["wabt", "zod/mini"] },
+  optimizeDeps: { include: ["zod/mini"] },
   server: { headers },
   preview: { headers },
 });

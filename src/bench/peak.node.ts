@@ -1,8 +1,17 @@
-import { assemble } from "../backend/wasm/runtime/assembler.ts";
-import { Heap } from "../backend/wasm/runtime/heap.ts";
+import { br_if, call, local } from "../backend/wasm/assembly/control-instructions.ts";
+import { encodeModule } from "../backend/wasm/assembly/encode-module.ts";
+import { FunctionBuilder } from "../backend/wasm/assembly/function-builder.ts";
+import type { FunctionDefinition } from "../backend/wasm/assembly/function-builder.ts";
+import { ModuleBuilder } from "../backend/wasm/assembly/module-builder.ts";
+import { i32 } from "../backend/wasm/assembly/scalar-instructions.ts";
+import { v128 } from "../backend/wasm/assembly/vector-instructions.ts";
+import { multiplyAdd } from "../backend/wasm/kernels/micro-kernel.ts";
 import type { Features } from "../backend/wasm/program/module.ts";
-import { Team } from "../backend/wasm/runtime/team.ts";
+import { RUN_PARAMETERS } from "../backend/wasm/program/run-function.ts";
+import { Heap } from "../backend/wasm/runtime/heap.ts";
 import { startWorker } from "../backend/wasm/runtime/platform.node.ts";
+import { Team } from "../backend/wasm/runtime/team.ts";
+import { range } from "../tensor/shape.ts";
 
 /** Accumulators in rows of adjacent vectors: enough to keep two multiply-add units busy, few enough for 15 registers. */
 interface Tile {
@@ -31,7 +40,7 @@ export async function measurePeak(features: Features, threads: number): Promise<
   const workers = Array.from({ length: threads }, () => startWorker());
   const team = Team.start(workers, heap.memory);
   try {
-    await team.load(0, await WebAssembly.compile(await assemble(peakModule(tile, features), features)));
+    await team.load(0, await WebAssembly.compile(encodeModule(peakModule(tile, features))));
     const scratches = heap.allocate(threads * AREA_BYTES);
     const flops = threads * CALLS * DEPTH * tile.rows * tile.vectors * LANES * 2;
     let best = 0;
@@ -50,31 +59,34 @@ export async function measurePeak(features: Features, threads: number): Promise<
  * A module with the interface of a compiled program. Its numbers are all 0: memory is fresh, and zeros take as long
  * as others. V8 merges the accumulators in pairs because they are loaded and stored side by side.
  */
-function peakModule({ rows, vectors }: Tile, { relaxed }: Features): string {
-  const names = Array.from({ length: rows * vectors }, (_, i) => `$sum${i}`);
-  const factors = Array.from({ length: vectors }, (_, i) => `$factor${i}`);
-  const multiplyAdd = (sum: string, factor: string): string =>
-    relaxed
-      ? `(f32x4.relaxed_madd (local.get $x) (local.get ${factor}) (local.get ${sum}))`
-      : `(f32x4.add (f32x4.mul (local.get $x) (local.get ${factor})) (local.get ${sum}))`;
-  const load = (name: string, i: number): string =>
-    `(local.set ${name} (v128.load offset=${16 * i} (local.get $area)))`;
-  return `(module
-(import "unnoise" "memory" (memory 1 65536 shared))
-(func $work (param $area i32) (local $n i32) (local $x v128)
-${[...names, ...factors].map((name) => `(local ${name} v128)`).join(" ")}
-(local.set $x (v128.load32_splat offset=2048 (local.get $area)))
-${factors.map(load).join("\n")}
-${names.map(load).join("\n")}
-(local.set $n (i32.const ${DEPTH}))
-(loop $again
-${names.map((name, i) => `(local.set ${name} ${multiplyAdd(name, factors[i % vectors])})`).join("\n")}
-(br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
-${names.map((name, i) => `(v128.store offset=${16 * i} (local.get $area) (local.get ${name}))`).join("\n")})
-(func (export "run") (param $thread i32) (param $threads i32) (param $scratches i32) (param $step i32) (param $end i32) (param $timed i32)
-(local $calls i32)
-(local.set $calls (i32.const ${CALLS}))
-(loop $again
-(call $work (i32.add (local.get $scratches) (i32.mul (local.get $thread) (i32.const ${AREA_BYTES}))))
-(br_if $again (local.tee $calls (i32.sub (local.get $calls) (i32.const 1)))))))`;
+function peakModule(tile: Tile, { relaxed }: Features): ModuleBuilder {
+  const module = new ModuleBuilder();
+  const memory = { minimum: 1, maximum: 65536, shared: true };
+  module.import({ module: "unnoise", field: "memory", kind: "memory", memory });
+  const work = workFunction(tile, relaxed);
+  const code = new FunctionBuilder();
+  const [thread, , scratches] = RUN_PARAMETERS.map((name) => code.parameter(name, "i32"));
+  const calls = code.local("i32", CALLS);
+  code.loop((again) => {
+    code.emit(call(work, i32.add(scratches, i32.mul(thread, AREA_BYTES))));
+    code.emit(br_if(again, local.tee(calls, i32.sub(calls, 1))));
+  });
+  module.export("run", code.finish("run"));
+  return module;
+}
+
+/** Multiply-adds of all accumulators in turn, which it loads from an area of memory and stores there. */
+function workFunction({ rows, vectors }: Tile, relaxed: boolean): FunctionDefinition<undefined> {
+  const code = new FunctionBuilder();
+  const area = code.parameter("area", "i32");
+  const left = code.local("v128", v128.load32_splat(area, AREA_BYTES / 2));
+  const factors = range(vectors).map((i) => code.local("v128", v128.load(area, 16 * i)));
+  const sums = range(rows * vectors).map((i) => code.local("v128", v128.load(area, 16 * i)));
+  const rounds = code.local("i32", DEPTH);
+  code.loop((again) => {
+    sums.forEach((sum, i) => code.set(sum, multiplyAdd(left, factors[i % vectors], sum, relaxed)));
+    code.emit(br_if(again, local.tee(rounds, i32.sub(rounds, 1))));
+  });
+  sums.forEach((sum, i) => code.emit(v128.store(area, sum, 16 * i)));
+  return code.finish("work");
 }

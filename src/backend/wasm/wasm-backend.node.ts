@@ -6,7 +6,7 @@ import type { WasmOptions } from "./wasm-backend.ts";
  * The wasm backend on Node's worker threads.
  *
  * UNNOISE_THREADS sets the number of threads, UNNOISE_SIMD=128 keeps V8 from merging vector operations, and
- * UNNOISE_DUMP=1 prints every program's WebAssembly text to stderr.
+ * UNNOISE_DUMP=1 prints every program to stderr, in WebAssembly's text format.
  */
 export function createWasmBackend(options: WasmOptions = {}): Promise<WasmBackend> {
   return WasmBackend.create(platform, options);

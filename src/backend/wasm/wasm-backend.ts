@@ -6,7 +6,7 @@ import { Lifetime } from "../common/lifetime.ts";
 import { Residency } from "../common/residency.ts";
 import { VariableStore } from "../common/variable-store.ts";
 import { variablesOf } from "../../tensor/graph.ts";
-import type { Assemble } from "./runtime/assembler.ts";
+import type { ModuleBuilder } from "./assembly/module-builder.ts";
 import { checkAddressable } from "./program/address-space.ts";
 import type { ChainLimits } from "./program/chains.ts";
 import { compileProgram } from "./program/compiled-program.ts";
@@ -40,10 +40,11 @@ export interface Platform {
   readonly sharesMemory: boolean;
   hardwareThreads(): number;
   startWorker(): TeamWorker;
-  readonly assemble: Assemble;
   /** Has V8 merge pairs of 128-bit operations in what is compiled from now on, or not; false where it cannot. */
   setRevectorize(on: boolean): boolean;
   environment(name: string): string | undefined;
+  /** What shows people the modules of programs, if they want to see them. */
+  dumper(): ((module: ModuleBuilder) => void) | undefined;
 }
 
 /** Compiles graphs to WebAssembly with SIMD, run by a team of threads on one memory. */
@@ -75,9 +76,8 @@ export class WasmBackend implements Backend {
     this.#target = {
       features,
       sharesMemory: heap.shared,
-      assemble: platform.assemble,
       chains: options.chains,
-      dump: platform.environment("UNNOISE_DUMP") === undefined ? undefined : (text) => console.error(text),
+      dump: platform.dumper(),
     };
     this.#cache = options.cache;
     const threads = `${team.size} thread${team.size === 1 ? "" : "s"}`;
@@ -131,7 +131,7 @@ export class WasmBackend implements Backend {
     const known = await this.#cache.read(key);
     const kept = known && decodeProgram(known);
     if (kept) return kept;
-    const compiled = await compileProgram(graph, target);
+    const compiled = compileProgram(graph, target);
     await this.#cache.write(key, encodeProgram(compiled));
     return compiled;
   }
@@ -154,7 +154,7 @@ async function chooseFeatures(platform: Platform, options: WasmOptions): Promise
   const wanted = options.wide ?? platform.environment("UNNOISE_SIMD") !== "128";
   if (wanted && platform.setRevectorize(true)) {
     const wide = { wide: true, relaxed };
-    if (await computesRightly(platform.assemble, wide)) return wide;
+    if (await computesRightly(wide)) return wide;
   }
   platform.setRevectorize(false);
   return { wide: false, relaxed };

@@ -1,13 +1,18 @@
 import type { DType } from "../../../tensor/dtype.ts";
-import type { Code, FunctionWriter, ValueType } from "./writer.ts";
-import { get } from "./writer.ts";
+import { select } from "../assembly/control-instructions.ts";
+import type { FunctionBuilder } from "../assembly/function-builder.ts";
+import type { Computed, Integer, Local, Operand, Value, ValueType } from "../assembly/instruction.ts";
+import { f32, i32 } from "../assembly/scalar-instructions.ts";
+import { f32x4, i32x4, v128 } from "../assembly/vector-instructions.ts";
 
-/** A decimal or hexadecimal literal that WAT reads back exactly. */
-function floatText(value: number): string {
-  if (Number.isNaN(value)) return "nan";
-  if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
-  return Object.is(value, -0) ? "-0" : String(Math.fround(value));
-}
+/** Instructions that both forms have. */
+export type FloatOperation = keyof typeof f32 & keyof typeof f32x4;
+export type IntegerOperation = keyof typeof i32 & keyof typeof i32x4;
+
+/** An instruction whose types follow from the width, which is known when code is written: it checks its operands. */
+type Operation = (...operands: readonly Operand[]) => Value;
+
+export type Vector = Computed<"v128">;
 
 /**
  * How to compute on one element or on four: the same formulas serve both. Floats and integers are told apart
@@ -16,15 +21,11 @@ function floatText(value: number): string {
 export class Lanes {
   readonly width: 1 | 4;
   readonly type: { readonly [K in DType]: ValueType };
-  readonly #writer: FunctionWriter;
-  readonly #float: string;
-  readonly #integer: string;
+  readonly #builder: FunctionBuilder;
 
-  constructor(writer: FunctionWriter, width: 1 | 4) {
-    this.#writer = writer;
+  constructor(builder: FunctionBuilder, width: 1 | 4) {
+    this.#builder = builder;
     this.width = width;
-    this.#float = width === 4 ? "f32x4" : "f32";
-    this.#integer = width === 4 ? "i32x4" : "i32";
     this.type =
       width === 4
         ? { f32: "v128", i32: "v128", u32: "v128", bool: "v128" }
@@ -36,92 +37,85 @@ export class Lanes {
   }
 
   /** Keeps a value for several uses. */
-  let(dtype: DType, value: Code): Code {
-    return get(this.#writer.bind(this.type[dtype], value));
+  let(value: Computed): Local {
+    return this.#builder.keep(value);
   }
 
-  f(op: string, ...args: Code[]): Code {
-    return `(${this.#float}.${op} ${args.join(" ")})`;
+  f(operation: FloatOperation, ...operands: readonly Operand[]): Value {
+    return ((this.isVector ? f32x4 : f32)[operation] as Operation)(...operands);
   }
 
-  i(op: string, ...args: Code[]): Code {
-    return `(${this.#integer}.${op} ${args.join(" ")})`;
+  i(operation: IntegerOperation, ...operands: readonly Operand[]): Value {
+    return ((this.isVector ? i32x4 : i32)[operation] as Operation)(...operands);
   }
 
   /** Bitwise ops, on integers and conditions. */
-  bits(op: "and" | "or" | "xor", a: Code, b: Code): Code {
-    return `(${this.isVector ? "v128" : "i32"}.${op} ${a} ${b})`;
+  bits(operation: "and" | "or" | "xor", a: Computed, b: Computed): Value {
+    return ((this.isVector ? v128 : i32)[operation] as Operation)(a, b);
   }
 
-  float(value: number): Code {
-    const text = floatText(value);
+  float(value: number): Computed {
+    return this.isVector ? this.#builder.constant(v128.const("f32x4", [value, value, value, value])) : f32.const(value);
+  }
+
+  integer(value: number): Computed {
     return this.isVector
-      ? this.#writer.constant(`(v128.const f32x4 ${text} ${text} ${text} ${text})`)
-      : `(f32.const ${text})`;
+      ? this.#builder.constant(v128.const("i32x4", [value, value, value, value]))
+      : i32.const(value | 0);
   }
 
-  integer(value: number): Code {
-    const word = value | 0;
-    return this.isVector
-      ? this.#writer.constant(`(v128.const i32x4 ${word} ${word} ${word} ${word})`)
-      : `(i32.const ${word})`;
-  }
-
-  condition(value: boolean): Code {
+  condition(value: boolean): Computed {
     return this.integer(value ? (this.isVector ? -1 : 1) : 0);
   }
 
-  select(condition: Code, onTrue: Code, onFalse: Code): Code {
-    return this.isVector
-      ? `(v128.bitselect ${onTrue} ${onFalse} ${condition})`
-      : `(select ${onTrue} ${onFalse} ${condition})`;
+  select(condition: Computed, onTrue: Computed, onFalse: Computed): Value {
+    if (this.isVector) return v128.bitselect(onTrue as Vector, onFalse as Vector, condition as Vector);
+    return select(onTrue.type, onTrue, onFalse, condition as Integer);
   }
 
-  not(condition: Code): Code {
-    return this.isVector ? `(v128.not ${condition})` : `(i32.eqz ${condition})`;
+  shift(operation: "shl" | "shr_u" | "shr_s", value: Computed, bits: number): Value {
+    return this.i(operation, value, bits);
   }
 
-  shift(op: "shl" | "shr_u" | "shr_s", value: Code, bits: number): Code {
-    return `(${this.#integer}.${op} ${value} (i32.const ${bits}))`;
+  asInteger(value: Computed): Computed {
+    return this.isVector ? value : i32.reinterpret_f32(value as Computed<"f32">);
   }
 
-  asInteger(value: Code): Code {
-    return this.isVector ? value : `(i32.reinterpret_f32 ${value})`;
-  }
-
-  asFloat(value: Code): Code {
-    return this.isVector ? value : `(f32.reinterpret_i32 ${value})`;
+  asFloat(value: Computed): Computed {
+    return this.isVector ? value : f32.reinterpret_i32(value as Integer);
   }
 
   /** Truncates; NaN gives 0 and what does not fit the nearest that does. */
-  truncate(value: Code, sign: "s" | "u" = "s"): Code {
-    return this.isVector ? `(i32x4.trunc_sat_f32x4_${sign} ${value})` : `(i32.trunc_sat_f32_${sign} ${value})`;
+  truncate(value: Computed, sign: "s" | "u" = "s"): Value {
+    if (this.isVector) return i32x4[`trunc_sat_f32x4_${sign}`](value as Vector);
+    return i32[`trunc_sat_f32_${sign}`](value as Computed<"f32">);
   }
 
-  toFloat(value: Code, sign: "s" | "u" = "s"): Code {
-    return this.isVector ? `(f32x4.convert_i32x4_${sign} ${value})` : `(f32.convert_i32_${sign} ${value})`;
+  toFloat(value: Computed, sign: "s" | "u" = "s"): Value {
+    if (this.isVector) return f32x4[`convert_i32x4_${sign}`](value as Vector);
+    return f32[`convert_i32_${sign}`](value as Integer);
   }
 
   /** min that keeps a NaN in its first operand, and costs one instruction where x64's min fits. */
-  lesser(x: Code, bound: Code): Code {
-    return this.isVector ? `(f32x4.pmin ${x} ${bound})` : `(f32.min ${x} ${bound})`;
+  lesser(x: Computed, bound: Computed): Value {
+    return this.isVector ? f32x4.pmin(x as Vector, bound as Vector) : this.f("min", x, bound);
   }
 
-  greater(x: Code, bound: Code): Code {
-    return this.isVector ? `(f32x4.pmax ${x} ${bound})` : `(f32.max ${x} ${bound})`;
+  greater(x: Computed, bound: Computed): Value {
+    return this.isVector ? f32x4.pmax(x as Vector, bound as Vector) : this.f("max", x, bound);
   }
 
-  splat(dtype: DType, scalar: Code): Code {
+  splat(dtype: DType, scalar: Computed): Computed {
     if (!this.isVector) return scalar;
-    return dtype === "f32" ? `(f32x4.splat ${scalar})` : `(i32x4.splat ${scalar})`;
+    return dtype === "f32" ? f32x4.splat(scalar as Computed<"f32">) : i32x4.splat(scalar as Integer);
   }
 
   /** A 0/1 word in memory to a condition, and back. */
-  fromWord(word: Code): Code {
-    return this.isVector ? `(i32x4.ne ${word} ${this.integer(0)})` : word;
+  fromWord(word: Computed): Computed {
+    return this.isVector ? this.i("ne", word, this.integer(0)) : word;
   }
 
-  toWord(condition: Code): Code {
-    return this.isVector ? `(v128.and ${condition} ${this.integer(1)})` : condition;
+  toWord(condition: Computed): Computed {
+    return this.isVector ? this.bits("and", condition, this.integer(1)) : condition;
   }
 }

@@ -1,12 +1,17 @@
 import type { DotKernel, View } from "../../../compiler/program.ts";
 import { sizeOf } from "../../../tensor/shape.ts";
+import type { Integer } from "../assembly/instruction.ts";
+import { i32, memory } from "../assembly/scalar-instructions.ts";
+import { addressAt } from "../emit/addresses.ts";
+import { packRows, prefetchRows, straddles } from "./factors.ts";
+import { KernelBuilder } from "./kernel-builder.ts";
+import type { KernelCode, KernelOptions } from "./kernel-builder.ts";
 import { emitElements } from "./map.ts";
-import { KernelWriter, decodeIndices } from "./kernel.ts";
-import type { Emission, KernelCode } from "./kernel.ts";
-import { paddedColumns, planPanels } from "./micro-kernel.ts";
-import { addressAt, blockLength, emitProduct, isPlainStore, packRows, straddles, touchRows } from "./tiles.ts";
-import type { Count } from "./tiles.ts";
-import { get, i32 } from "../emit/writer.ts";
+import { paddedColumns, planPanels } from "./panels.ts";
+import { isPlainStore } from "./plain.ts";
+import { blockLength, decodeIndices } from "./tasks.ts";
+import type { Count } from "./tasks.ts";
+import { emitProduct } from "./tiles.ts";
 
 /** Floats of left factors that a block of rows may take, and of results. */
 const LHS_FLOATS = 8192;
@@ -23,55 +28,55 @@ const LONG_ROW = 64;
 /** Rows of a block that a copy of the right factors has to serve. */
 const FEWEST_ROWS_TO_PACK = 24;
 
-export function emitDot(kernel: DotKernel, emission: Emission): KernelCode {
-  const turned = turn(kernel, emission);
-  const target = new KernelWriter(emission);
-  const { writer } = target;
-  const { axes, lhs, rhs } = turned ?? kernel;
+export function emitDot(kernel: DotKernel, options: KernelOptions): KernelCode {
+  const transposed = transpose(kernel, options);
+  const target = new KernelBuilder(options);
+  const { code, task } = target;
+  const { axes, lhs, rhs } = transposed ?? kernel;
   const { stores } = kernel;
   const rowAxis = axes.length - 3;
   const [rows, columns, inner] = axes.slice(rowAxis);
   const outer = axes.slice(0, rowAxis);
-  const panels = planPanels(columns, emission.wide);
+  const panels = planPanels(columns, options.wide);
   const padded = paddedColumns(panels);
   const piece = pieceOf(inner);
-  const block = turned ? rows : rowsPerBlock(rows, emission.runs * sizeOf(outer), padded, piece);
+  const block = transposed ? rows : rowsPerBlock(rows, options.runs * sizeOf(outer), padded, piece);
   const blocks = Math.ceil(rows / block);
   const tasks = sizeOf(outer) * blocks;
 
-  const start = get(writer.bind("i32", `(i32.mul (i32.rem_u (local.get $task) ${i32(blocks)}) ${i32(block)})`));
-  const at = decodeIndices(writer, outer, `(i32.div_u (local.get $task) ${i32(blocks)})`);
-  const count = blockLength(writer, rows, block, start);
+  const start = code.keep(i32.mul(i32.rem_u(task, blocks), block));
+  const at = decodeIndices(code, outer, i32.div_u(task, blocks));
+  const count = blockLength(code, rows, block, start);
   const direct =
-    !turned &&
+    !transposed &&
     isPlainStore(stores) &&
     columns === padded &&
     piece === inner &&
     stores[0].index.coefficients[rowAxis + 1] === 1;
   const outStep = direct ? 4 * stores[0].index.coefficients[rowAxis] : 4 * padded;
-  const out = direct
-    ? addressAt(get(target.baseOf(stores[0].buffer)), stores[0].index, [...at, start])
+  const outAddress = direct
+    ? addressAt(target.baseOf(stores[0].buffer), stores[0].index, [...at, start])
     : target.scratch(4 * block * padded);
-  const outLocal = get(writer.bind("i32", out));
-  const lhsAt = get(writer.bind("i32", addressAt(get(target.baseOf(lhs.buffer)), lhs.index, [...at, start])));
-  const rhsAt = get(writer.bind("i32", addressAt(get(target.baseOf(rhs.buffer)), rhs.index, at)));
+  const out = code.local("i32", outAddress);
+  const lhsAt = code.local("i32", addressAt(target.baseOf(lhs.buffer), lhs.index, [...at, start]));
+  const rhsAt = code.local("i32", addressAt(target.baseOf(rhs.buffer), rhs.index, at));
   const lhsStep = 4 * lhs.index.coefficients[axes.length - 1];
   const rhsStep = 4 * rhs.index.coefficients[axes.length - 1];
 
   const lhsRowStep = 4 * lhs.index.coefficients[rowAxis];
-  const product = (from: string, length: Count, accumulates: boolean): void => {
-    const left = get(writer.bind("i32", `(i32.add ${lhsAt} (i32.mul ${from} ${i32(lhsStep)}))`));
+  const product = (from: Integer, length: Count, accumulates: boolean): void => {
+    const left = code.keep(i32.add(lhsAt, i32.mul(from, lhsStep)));
     if (4 * lhs.buffer.length > CACHE_BYTES) {
-      if (lhsStep === 4 && piece >= LONG_ROW) touchRows(target, left, lhsRowStep, 4 * piece, count.code);
-      else if (lhsRowStep === 4 && block >= LONG_ROW) touchRows(target, left, lhsStep, 4 * block, length.code);
+      if (lhsStep === 4 && piece >= LONG_ROW) prefetchRows(target, left, lhsRowStep, 4 * piece, count.value);
+      else if (lhsRowStep === 4 && block >= LONG_ROW) prefetchRows(target, left, lhsStep, 4 * block, length.value);
     }
-    const factors = { address: `(i32.add ${rhsAt} (i32.mul ${from} ${i32(rhsStep)}))`, step: rhsStep };
+    const factors = { address: i32.add(rhsAt, i32.mul(from, rhsStep)), step: rhsStep };
     // Then these are the left factors that come from memory.
-    if (turned && 4 * rhs.buffer.length > CACHE_BYTES)
-      touchRows(target, factors.address, rhsStep, 4 * columns, length.code);
+    if (transposed && 4 * rhs.buffer.length > CACHE_BYTES)
+      prefetchRows(target, factors.address, rhsStep, 4 * columns, length.value);
     const right =
       straddles(rhsStep) && block >= FEWEST_ROWS_TO_PACK
-        ? packRows(target, factors, length.code, piece, columns)
+        ? packRows(target, factors, length.value, piece, columns)
         : factors;
     emitProduct(target, {
       count,
@@ -83,34 +88,31 @@ export function emitDot(kernel: DotKernel, emission: Emission): KernelCode {
       panels,
       accumulates,
       rhs: right.address,
-      out: outLocal,
+      out,
       outStep,
       inner: {
-        lhsStep: i32(lhsStep),
-        rhsStep: i32(right.step),
-        count: length.code,
-        segments: i32(1),
-        lhsJump: i32(0),
+        lhsStep,
+        rhsStep: right.step,
+        count: length.value,
+        segments: 1,
+        lhsJump: 0,
       },
     });
   };
-  if (piece === inner) product(i32(0), { code: i32(inner), values: [inner] }, false);
+  if (piece === inner) product(0, { value: inner, values: [inner] }, false);
   else {
-    writer.line(`(memory.fill ${outLocal} ${i32(0)} (i32.mul ${count.code} ${i32(outStep)}))`);
-    writer.loop(i32(0), i32(inner), piece, (from) =>
-      product(get(from), blockLength(writer, inner, piece, get(from)), true),
-    );
+    code.emit(memory.fill(out, 0, i32.mul(count.value, outStep)));
+    code.countUp(0, inner, piece, (from) => product(from, blockLength(code, inner, piece, from), true));
   }
 
   if (!direct) {
-    const base = writer.bind("i32", `(i32.sub ${outLocal} (i32.mul ${start} ${i32(outStep)}))`);
-    // A turned product is turned back as it is stored: it is a single block.
-    const places = turned ? [1, padded] : [padded, 1];
+    const base = code.keep(i32.sub(out, i32.mul(start, outStep)));
+    // A transposed product is transposed back as it is stored: it is a single block.
+    const places = transposed ? [1, padded] : [padded, 1];
     target.result = { base, index: { offset: 0, coefficients: [...outer.map(() => 0), ...places] } };
-    const end = `(i32.add ${start} ${count.code})`;
-    const rowRange = turned ? [] : [{ start, end: get(writer.bind("i32", end)) }];
-    const ranges = [...at.map((code) => ({ start: code })), ...rowRange];
-    emitElements(writer, { axes: kernel.axes.slice(0, -1), stores, sources: target, ranges });
+    const rowRange = transposed ? [] : [{ start, end: code.keep(i32.add(start, count.value)) }];
+    const ranges = [...at.map((index) => ({ start: index })), ...rowRange];
+    emitElements(code, { axes: kernel.axes.slice(0, -1), stores, sources: target, ranges });
   }
   return target.finish(tasks);
 }
@@ -119,7 +121,7 @@ export function emitDot(kernel: DotKernel, emission: Emission): KernelCode {
  * The transposed product, if its columns fill tiles and those of the product itself do not: 128 of them in place of 28.
  * They have to lie side by side, as they do where a transposed image is the left factor.
  */
-function turn(kernel: DotKernel, { wide, runs }: Emission): DotKernel | undefined {
+function transpose(kernel: DotKernel, { wide, runs }: KernelOptions): DotKernel | undefined {
   const { axes, batch, lhs, rhs } = kernel;
   const [rows, columns, inner] = axes.slice(-3);
   const isAdjacent = batch === axes.length - 3 && lhs.index.coefficients[batch] === 1;
@@ -129,11 +131,11 @@ function turn(kernel: DotKernel, { wide, runs }: Emission): DotKernel | undefine
   const filled = (n: number): number => n / paddedColumns(planPanels(n, wide));
   if (filled(rows) <= filled(columns)) return undefined;
   const swap = (list: readonly number[]): number[] => list.with(batch, list[batch + 1]).with(batch + 1, list[batch]);
-  const turned = ({ buffer, index }: View): View => ({
+  const swapped = ({ buffer, index }: View): View => ({
     buffer,
     index: { offset: index.offset, coefficients: swap(index.coefficients) },
   });
-  return { ...kernel, axes: swap(axes), lhs: turned(rhs), rhs: turned(lhs) };
+  return { ...kernel, axes: swap(axes), lhs: swapped(rhs), rhs: swapped(lhs) };
 }
 
 function pieceOf(inner: number): number {

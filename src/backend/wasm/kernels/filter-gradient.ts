@@ -1,11 +1,14 @@
 import type { FilterGradientKernel } from "../../../compiler/program.ts";
-import { emitStrip, rowsPerBlock } from "./convolution.ts";
+import { i32, memory } from "../assembly/scalar-instructions.ts";
+import { plus } from "../emit/addresses.ts";
+import { packRows, straddles } from "./factors.ts";
+import { KernelBuilder } from "./kernel-builder.ts";
+import type { KernelCode, KernelOptions } from "./kernel-builder.ts";
 import { emitElements } from "./map.ts";
-import { KernelWriter } from "./kernel.ts";
-import type { Emission, KernelCode } from "./kernel.ts";
-import { paddedColumns, planPanels } from "./micro-kernel.ts";
-import { blockLength, emitProduct, packRows, straddles } from "./tiles.ts";
-import { add, get, i32 } from "../emit/writer.ts";
+import { paddedColumns, planPanels } from "./panels.ts";
+import { emitStrip, rowsPerBlock } from "./strip.ts";
+import { blockLength } from "./tasks.ts";
+import { emitProduct } from "./tiles.ts";
 
 /** Bytes of padded input and of cotangent that are in use at a time: about the first cache. */
 const BLOCK_BYTES = 56 * 1024;
@@ -14,66 +17,64 @@ const BLOCK_BYTES = 56 * 1024;
  * For each part of the batch: the sum over its pixels of (window, channels) x out channels, kept in scratch
  * memory until the part is done.
  */
-export function emitFilterGradient(kernel: FilterGradientKernel, emission: Emission): KernelCode {
-  const target = new KernelWriter(emission);
-  const { writer } = target;
+export function emitFilterGradient(kernel: FilterGradientKernel, options: KernelOptions): KernelCode {
+  const target = new KernelBuilder(options);
+  const { code, task } = target;
   const { shape, parts } = kernel;
   const [height, width] = shape.output;
-  const panels = planPanels(shape.outChannels, emission.wide, "filter");
+  const panels = planPanels(shape.outChannels, options.wide, "filter");
   const padded = paddedColumns(panels);
   const window = shape.kernel[1] * shape.inChannels;
   const filterRows = shape.kernel[0] * window;
-  const sums = get(writer.bind("i32", target.scratch(4 * filterRows * padded)));
-  writer.line(`(memory.fill ${sums} ${i32(0)} ${i32(4 * filterRows * padded)})`);
+  const sums = code.local("i32", target.scratch(4 * filterRows * padded));
+  code.emit(memory.fill(sums, 0, 4 * filterRows * padded));
 
   const cotangentRow = 4 * width * shape.outChannels;
   const block = rowsPerBlock(shape, BLOCK_BYTES, cotangentRow, 1);
   const images = shape.batch / parts;
-  const firstImage = get(writer.bind("i32", `(i32.mul (local.get $task) ${i32(images)})`));
+  const firstImage = code.keep(i32.mul(task, images));
   const scratchBefore = target.scratchBytes;
-  writer.loop(firstImage, `(i32.add ${firstImage} ${i32(images)})`, 1, (image) => {
-    writer.loop(i32(0), i32(height), block, (first) => {
+  code.countUp(firstImage, i32.add(firstImage, images), 1, (image) => {
+    code.countUp(0, height, block, (first) => {
       target.scratchBytes = scratchBefore;
-      const rows = blockLength(writer, height, block, get(first));
-      const strip = emitStrip(target, kernel.input, shape, { image: get(image), first: get(first), rows, most: block });
-      const row = add(`(i32.mul ${get(image)} ${i32(height)})`, get(first));
-      const cotangent = get(
-        writer.bind("i32", add(get(target.baseOf(kernel.cotangent)), `(i32.mul ${row} ${i32(cotangentRow)})`)),
-      );
+      const rows = blockLength(code, height, block, first);
+      const strip = emitStrip(target, kernel.input, shape, { image, first, rows, most: block });
+      const row = plus(i32.mul(image, height), first);
+      const cotangent = code.local("i32", plus(target.baseOf(kernel.cotangent), i32.mul(row, cotangentRow)));
       const rowsOfFactors = { address: cotangent, step: 4 * shape.outChannels };
-      const pixels = `(i32.mul ${rows.code} ${i32(width)})`;
+      const pixels = i32.mul(rows.value, width);
       const rhs = straddles(rowsOfFactors.step)
         ? packRows(target, rowsOfFactors, pixels, block * width, shape.outChannels)
         : rowsOfFactors;
       const pixelStep = 4 * shape.strides[1] * shape.inChannels;
-      writer.loop(i32(0), i32(shape.kernel[0]), 1, (ky) => {
+      code.countUp(0, shape.kernel[0], 1, (ky) => {
         emitProduct(target, {
-          count: { code: i32(window), values: [window] },
+          count: { value: window, values: [window] },
           rows: {
             kind: "strided",
-            first: `(i32.add ${strip.address} (i32.mul ${get(ky)} ${i32(strip.pitch)}))`,
+            first: i32.add(strip.address, i32.mul(ky, strip.pitch)),
             step: 4,
           },
           panels,
           accumulates: true,
           rhs: rhs.address,
-          out: `(i32.add ${sums} (i32.mul ${get(ky)} ${i32(4 * window * padded)}))`,
+          out: i32.add(sums, i32.mul(ky, 4 * window * padded)),
           outStep: 4 * padded,
           inner: {
-            lhsStep: i32(pixelStep),
-            rhsStep: i32(rhs.step),
-            count: i32(width),
-            segments: rows.code,
-            lhsJump: i32(strip.pitch * shape.strides[0] - width * pixelStep),
+            lhsStep: pixelStep,
+            rhsStep: rhs.step,
+            count: width,
+            segments: rows.value,
+            lhsJump: strip.pitch * shape.strides[0] - width * pixelStep,
           },
         });
       });
     });
   });
 
-  const base = writer.bind("i32", sums);
+  const base = code.keep(sums);
   target.result = { base, index: { offset: 0, coefficients: [0, padded, 1] } };
-  emitElements(writer, {
+  emitElements(code, {
     axes: [parts, filterRows, shape.outChannels],
     stores: [
       {
@@ -83,7 +84,7 @@ export function emitFilterGradient(kernel: FilterGradientKernel, emission: Emiss
       },
     ],
     sources: target,
-    ranges: [{ start: "(local.get $task)" }],
+    ranges: [{ start: task }],
   });
   return target.finish(parts);
 }

@@ -1,14 +1,17 @@
 import { sizeOf } from "../../../tensor/shape.ts";
 import type { Affine } from "../../../compiler/affine.ts";
 import type { Expression, MapKernel, Store } from "../../../compiler/program.ts";
-import { Evaluator, countUses, registerIndices } from "../emit/evaluator.ts";
-import type { Sources } from "../emit/evaluator.ts";
-import { Inductions } from "../emit/inductions.ts";
-import type { AxisRange, Emission, KernelCode } from "./kernel.ts";
-import { KernelWriter, splitTasks } from "./kernel.ts";
+import type { FunctionBuilder } from "../assembly/function-builder.ts";
+import type { Integer, Local } from "../assembly/instruction.ts";
+import { i32 } from "../assembly/scalar-instructions.ts";
+import { ExpressionEmitter, countUses, registerIndices } from "../emit/expression-emitter.ts";
+import type { Sources } from "../emit/expression-emitter.ts";
+import { InductionVariables } from "../emit/induction-variables.ts";
 import { canVectorize } from "../emit/vectorize.ts";
-import type { Code, FunctionWriter } from "../emit/writer.ts";
-import { get, i32, set } from "../emit/writer.ts";
+import { KernelBuilder } from "./kernel-builder.ts";
+import type { KernelCode, KernelOptions } from "./kernel-builder.ts";
+import { splitTasks } from "./tasks.ts";
+import type { AxisRange } from "./tasks.ts";
 
 /** Elements that one task writes, about: enough to hide its start, few enough to spread over threads. */
 const TASK_ELEMENTS = 8192;
@@ -22,19 +25,17 @@ function isWorthUnrolling(axes: readonly number[], runs: number): boolean {
   return sizeOf(axes) * runs >= FEWEST_TO_UNROLL;
 }
 
-export function emitMap(kernel: MapKernel, emission: Emission): KernelCode {
-  const target = new KernelWriter(emission);
-  const { axes } = kernel;
-  const tasks = splitTasks(axes, TASK_ELEMENTS / kernel.stores.length);
-  const at = tasks.decode(target.writer);
-  emitElements(target.writer, { axes, stores: kernel.stores, sources: target, ranges: at });
+export function emitMap({ axes, stores }: MapKernel, options: KernelOptions): KernelCode {
+  const target = new KernelBuilder(options);
+  const tasks = splitTasks(axes, TASK_ELEMENTS / stores.length);
+  emitElements(target.code, { axes, stores, sources: target, ranges: tasks.decode(target) });
   return target.finish(tasks.count);
 }
 
 export interface ElementLoops {
   readonly axes: readonly number[];
   readonly stores: readonly (Omit<Store, "buffer"> & {
-    readonly buffer: Store["buffer"] | { readonly base: string };
+    readonly buffer: Store["buffer"] | { readonly base: Local<"i32"> };
   })[];
   readonly sources: Sources;
   /** Leading axes that run over less than all; the first of several open ranges must be the outermost. */
@@ -42,15 +43,15 @@ export interface ElementLoops {
 }
 
 /** A loop nest over axes, vectorised along the last one, that evaluates and stores. */
-export function emitElements(writer: FunctionWriter, { axes, stores, sources, ranges }: ElementLoops): void {
-  const baseOf = (store: ElementLoops["stores"][number]): string =>
+export function emitElements(code: FunctionBuilder, { axes, stores, sources, ranges }: ElementLoops): void {
+  const baseOf = (store: ElementLoops["stores"][number]): Local<"i32"> =>
     "base" in store.buffer ? store.buffer.base : sources.baseOf(store.buffer);
   const roots = stores.map((store) => store.value);
-  const inductions = new Inductions(writer);
-  registerIndices(roots, inductions, sources);
-  for (const store of stores) inductions.register(baseOf(store), store.index);
-  inductions.start(axes.map((_, axis) => ranges[axis]?.start ?? i32(0)));
-  const context = { writer, inductions, sources, uses: countUses(roots) };
+  const variables = new InductionVariables(code);
+  registerIndices(roots, variables, sources);
+  for (const store of stores) variables.register(baseOf(store), store.index);
+  variables.start(axes.map((_, axis) => ranges[axis]?.start ?? 0));
+  const context = { builder: code, variables, sources, uses: countUses(roots) };
 
   const last = axes.length - 1;
   const vectorizes = canVectorize(roots, last) && stores.every((store) => isAdjacent(store.index, last));
@@ -59,12 +60,10 @@ export function emitElements(writer: FunctionWriter, { axes, stores, sources, ra
   const elements = (current: ElementLoops["stores"], width: 1 | 4, lanes: readonly number[]): void => {
     // All values are computed before any is stored: a store may overwrite what another value reads, and V8 merges
     // only vector operations that no store separates.
-    const evaluators = lanes.map((lane) => new Evaluator(context, { width, axis: last, lane }));
-    const values = evaluators.map((evaluator) => current.map((store) => evaluator.keep(store.value)));
+    const emitters = lanes.map((lane) => new ExpressionEmitter(context, { width, axis: last, lane }));
+    const values = emitters.map((emitter) => current.map((store) => emitter.keep(store.value)));
     current.forEach((store, i) => {
-      evaluators.forEach((evaluator, at) =>
-        evaluator.store(baseOf(store), store.index, store.value.dtype, values[at][i]),
-      );
+      emitters.forEach((emitter, at) => emitter.store(baseOf(store), store.index, store.value.dtype, values[at][i]));
     });
   };
   const row = (current: ElementLoops["stores"]): number => {
@@ -72,21 +71,17 @@ export function emitElements(writer: FunctionWriter, { axes, stores, sources, ra
     const { value } = first;
     if (current.length === 1 && value.kind === "within" && value.index.coefficients[last] === 0) {
       // The whole row lies on one side of the condition.
-      const side = (chosen: Expression): { lines: Code; moved: number } => {
-        let moved = 0;
-        const lines = writer.capture(() => {
-          moved = row([{ ...first, value: chosen }]);
-        });
-        return { lines, moved };
+      let moved = 0;
+      const side = (chosen: Expression) => (): void => {
+        moved = row([{ ...first, value: chosen }]);
       };
-      const condition = new Evaluator(context, { width: 1, axis: last, lane: 0 }).condition(value);
-      const [inside, outside] = [side(value.inside), side(value.outside)];
-      writer.line(`(if ${condition} (then ${inside.lines}) (else ${outside.lines}))`);
-      return inside.moved;
+      const condition = new ExpressionEmitter(context, { width: 1, axis: last, lane: 0 }).condition(value);
+      code.when(condition, side(value.inside), side(value.outside));
+      return moved;
     }
     const loop: Row = {
-      writer,
-      inductions,
+      code,
+      variables,
       axis: last,
       length: axes[last],
       vectorizes,
@@ -103,9 +98,9 @@ export function emitElements(writer: FunctionWriter, { axes, stores, sources, ra
       nest(axis + 1);
       return 0;
     }
-    writer.loop(range?.start ?? i32(0), range?.end ?? i32(axes[axis]), 1, () => {
+    code.countUp(range?.start ?? 0, range?.end ?? axes[axis], 1, () => {
       const moved = nest(axis + 1);
-      inductions.advance([
+      variables.advance([
         [axis, 1],
         [axis + 1, -moved],
       ]);
@@ -121,14 +116,14 @@ function isAdjacent(index: Affine, axis: number): boolean {
 
 /** The innermost loop. */
 interface Row {
-  readonly writer: FunctionWriter;
-  readonly inductions: Inductions;
+  readonly code: FunctionBuilder;
+  readonly variables: InductionVariables;
   readonly axis: number;
   readonly length: number;
   readonly vectorizes: boolean;
   /** How many elements or vectors may be written without a loop. */
   readonly unrolled: number;
-  /** Writes an element, or four, from each of these lanes on. */
+  /** Emits an element, or four, from each of these lanes on. */
   readonly elements: (width: 1 | 4, lanes: readonly number[]) => void;
 }
 
@@ -139,7 +134,7 @@ function emitVectors({ elements }: Pick<Row, "elements">, count: number): void {
 
 /** A whole row of the last axis; returns how far the inductions moved along it. */
 function emitRow(row: Row): number {
-  const { writer, inductions, axis, length, unrolled, elements } = row;
+  const { code, variables, axis, length, unrolled, elements } = row;
   const vectors = row.vectorizes ? Math.floor(length / 4) : 0;
   const rest = length - vectors * 4;
   if (vectors + rest <= unrolled) {
@@ -149,9 +144,9 @@ function emitRow(row: Row): number {
   }
   const passes = (count: number, step: number, body: () => void): void => {
     if (count === 0) return;
-    writer.loop(i32(0), i32(count), 1, () => {
+    code.countUp(0, count, 1, () => {
       body();
-      inductions.advance([[axis, step]]);
+      variables.advance([[axis, step]]);
     });
   };
   const perPass = unrolled >= 4 && vectors % 4 === 0 ? 4 : Math.min(2, unrolled);
@@ -163,27 +158,26 @@ function emitRow(row: Row): number {
 
 /** Part of the last axis, when it is the one that tasks share out; nothing is nested around it. */
 function emitPartialRow(row: Row, range: AxisRange): number {
-  const { writer, inductions, axis, length, vectorizes, unrolled, elements } = row;
+  const { code, variables, axis, length, vectorizes, unrolled, elements } = row;
   if (range.end === undefined) {
     elements(1, [0]);
     return 0;
   }
   const { start, end } = range;
   // Tasks start at multiples of sixteen, so only the last one has a rest.
-  const vectorEnd = vectorizes ? `(i32.sub ${end} (i32.and (i32.sub ${end} ${start}) ${i32(3)}))` : start;
-  const middle = writer.bind("i32", vectorEnd);
-  const at = writer.bind("i32", start);
-  const run = (until: Code, step: number, body: () => void): void => {
-    writer.loop(get(at), step > 4 ? `(i32.sub ${until} ${i32(step - 1)})` : until, step, (counter) => {
+  const middle = code.local("i32", vectorizes ? i32.sub(end, i32.and(i32.sub(end, start), 3)) : start);
+  const at = code.local("i32", start);
+  const run = (until: Integer, step: number, body: () => void): void => {
+    code.countUp(at, step > 4 ? i32.sub(until, step - 1) : until, step, (counter) => {
       body();
-      inductions.advance([[axis, step]]);
-      writer.line(set(at, `(i32.add ${get(counter)} ${i32(step)})`));
+      variables.advance([[axis, step]]);
+      code.set(at, i32.add(counter, step));
     });
   };
   if (vectorizes) {
     const perPass = unrolled >= 4 ? 4 : Math.min(2, unrolled);
-    run(get(middle), 4 * perPass, () => emitVectors(row, perPass));
-    if (perPass > 1) run(get(middle), 4, () => emitVectors(row, 1));
+    run(middle, 4 * perPass, () => emitVectors(row, perPass));
+    if (perPass > 1) run(middle, 4, () => emitVectors(row, 1));
   }
   if (!vectorizes || length % 4 !== 0) run(end, 1, () => elements(1, [0]));
   return 0;

@@ -5,7 +5,8 @@ import type { DType, TypedArray } from "../../../tensor/dtype.ts";
 import type { Graph } from "../../../tensor/graph.ts";
 import type { Variable } from "../../../tensor/variable.ts";
 import { variablesOf } from "../../../tensor/graph.ts";
-import type { Assemble } from "../runtime/assembler.ts";
+import { encodeModule } from "../assembly/encode-module.ts";
+import type { ModuleBuilder } from "../assembly/module-builder.ts";
 import { checkAddressable } from "./address-space.ts";
 import { CHAIN_LIMITS, chainKernels, kernelsOf } from "./chains.ts";
 import type { ChainLimits } from "./chains.ts";
@@ -56,11 +57,10 @@ export type CompiledOperand = { readonly buffer: number; readonly step: number }
 export interface Target {
   readonly features: Features;
   readonly sharesMemory: boolean;
-  readonly assemble: Assemble;
   /** Which kernels run slice by slice; the usual ones unless given. */
   readonly chains?: ChainLimits | undefined;
-  /** Is shown the module's text. */
-  readonly dump?: ((text: string) => void) | undefined;
+  /** Is shown the module. */
+  readonly dump?: ((module: ModuleBuilder) => void) | undefined;
 }
 
 /** The kernels of a graph, as this backend runs them. */
@@ -68,13 +68,16 @@ export function programOf(graph: Graph): Program {
   return useWinograd(compileGraph(graph, cpuTarget));
 }
 
-export async function compileProgram(graph: Graph, target: Target): Promise<CompiledProgram> {
+export function compileProgram(graph: Graph, target: Target): CompiledProgram {
   const program = programOf(graph);
   const chained = chainKernels(program, target.chains ?? CHAIN_LIMITS);
   const plan = planMemory(program, chained.map(kernelsOf));
   checkAddressable(plan.bytes);
-  const { text, scratchBytes, steps } = emitModule(chained, plan.offsets, target.features, target.sharesMemory);
-  target.dump?.(text);
+  const { module, scratchBytes, steps } = emitModule(chained, plan.offsets, {
+    ...target,
+    printable: target.dump !== undefined,
+  });
+  target.dump?.(module);
   const places = placesOf(program, plan.offsets, variablesOf(graph));
   const numbers = new Map([...places.keys()].map((buffer, i) => [buffer, i]));
   const numberOf = (buffer: Buffer): number => {
@@ -85,7 +88,7 @@ export async function compileProgram(graph: Graph, target: Target): Promise<Comp
   const placed = (operand: Operand): CompiledOperand =>
     "own" in operand ? operand : { buffer: numberOf(operand.buffer), step: operand.step };
   return {
-    module: await target.assemble(text, target.features),
+    module: encodeModule(module, { withNames: target.dump !== undefined }),
     scratchBytes,
     workspaceBytes: plan.bytes,
     buffers: [...places].map(([{ dtype, length }, place]) => ({ dtype, length, place })),

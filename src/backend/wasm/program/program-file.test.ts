@@ -4,14 +4,13 @@ import { ndarray } from "../../../tensor/ndarray.ts";
 import { Tensor, full, literal, valueOf } from "../../../tensor/tensor.ts";
 import { Variable } from "../../../tensor/variable.ts";
 import type { ByteCache } from "../../backend.ts";
-import { assemble } from "../runtime/assembler.ts";
 import { compileProgram } from "./compiled-program.ts";
 import type { Target } from "./compiled-program.ts";
 import { decodeProgram, encodeProgram, programKey } from "./program-file.ts";
 import { createWasmBackend } from "../wasm-backend.node.ts";
 import type { WasmBackend } from "../wasm-backend.ts";
 
-const target: Target = { features: { wide: false, relaxed: false }, sharesMemory: true, assemble };
+const target: Target = { features: { wide: false, relaxed: false }, sharesMemory: true };
 
 /** y = x table + constant, and a variable that grows by y. */
 function graphWith({ constant = 1, table = [1, 2, 3, 4], start = [0, 0, 0, 0] } = {}): Graph {
@@ -42,12 +41,12 @@ describe("the key of a program", () => {
 
 describe("an encoded program", () => {
   test("is decoded as it was", async () => {
-    const program = await compileProgram(graphWith(), target);
+    const program = compileProgram(graphWith(), target);
     expect(decodeProgram(encodeProgram(program))).toEqual(program);
   });
 
   test("is nothing when it is cut off", async () => {
-    const bytes = encodeProgram(await compileProgram(graphWith(), target));
+    const bytes = encodeProgram(compileProgram(graphWith(), target));
     for (const length of [0, 3, 40, bytes.length - 1]) expect(decodeProgram(bytes.slice(0, length))).toBeUndefined();
   });
 });

@@ -9,7 +9,7 @@ import type {
   Kernel,
   Program,
 } from "../../../compiler/program.ts";
-import { POINTS, paddedFilterColumns, suitsWinograd } from "../kernels/winograd/convolution.ts";
+import { POINTS, paddedFilterColumns, suitsWinograd } from "../kernels/winograd/tiles.ts";
 
 const TAPS = 9;
 

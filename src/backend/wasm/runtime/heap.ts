@@ -1,5 +1,4 @@
-import { ADDRESS_LIMIT, PAGE, SLACK, outOfMemory } from "../program/address-space.ts";
-import { FIRST_ADDRESS } from "../program/module.ts";
+import { ADDRESS_LIMIT, FIRST_ADDRESS, PAGE, SLACK, outOfMemory } from "../program/address-space.ts";
 
 /** Pages, 256 MiB. */
 const LEAST_MAXIMUM = 4096;

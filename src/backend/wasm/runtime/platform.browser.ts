@@ -1,6 +1,4 @@
 import { Caller } from "../../common/channel.ts";
-import type { AssemblerFunctions } from "./assembler-entry.browser.ts";
-import type { Assemble } from "./assembler.ts";
 import type { TeamWorker } from "./team.ts";
 import { THREAD } from "./thread.browser.ts";
 import type { ThreadFunctions } from "./thread.browser.ts";
@@ -27,19 +25,15 @@ export function startWorker(): TeamWorker {
   return { send: (command) => caller.call("answer", command), stop: async () => worker.terminate() };
 }
 
-let assembler: Caller<AssemblerFunctions> | undefined;
-
-/** Its worker brings wabt, which is larger than all the rest, and is started when it is first needed. */
-export const assemble: Assemble = (text, features) => {
-  assembler ??= new Caller(new Worker(new URL("./assembler-entry.browser.js", import.meta.url), { type: "module" }));
-  return assembler.call("assemble", text, features);
-};
-
 /** V8 merges vector operations in browsers as its flags say, which no page can set. */
 export function setRevectorize(): boolean {
   return false;
 }
 
 export function environment(): undefined {
+  return undefined;
+}
+
+export function dumper(): undefined {
   return undefined;
 }

@@ -1,9 +1,9 @@
 import { availableParallelism } from "node:os";
 import { setFlagsFromString } from "node:v8";
 import { Worker } from "node:worker_threads";
+import type { ModuleBuilder } from "../assembly/module-builder.ts";
+import { printModule } from "../assembly/print-module.ts";
 import type { Answer, Command, TeamWorker } from "./team.ts";
-
-export { assemble } from "./assembler.ts";
 
 export const sharesMemory = true;
 
@@ -64,4 +64,8 @@ export function setRevectorize(on: boolean): boolean {
 
 export function environment(name: string): string | undefined {
   return process.env[name];
+}
+
+export function dumper(): ((module: ModuleBuilder) => void) | undefined {
+  return environment("UNNOISE_DUMP") === undefined ? undefined : (module) => console.error(printModule(module));
 }

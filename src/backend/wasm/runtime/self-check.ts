@@ -1,44 +1,51 @@
-import type { Assemble } from "./assembler.ts";
-import { callMicro, microKernel } from "../kernels/micro-kernel.ts";
+import { encodeModule } from "../assembly/encode-module.ts";
+import { FunctionBuilder } from "../assembly/function-builder.ts";
+import { ModuleBuilder } from "../assembly/module-builder.ts";
+import { f32x4 } from "../assembly/vector-instructions.ts";
+import { callMicroKernel, emitMicroKernel } from "../kernels/micro-kernel.ts";
+import type { MicroKernel } from "../kernels/micro-kernel.ts";
 import type { Features } from "../program/module.ts";
-import { i32 } from "../emit/writer.ts";
 
 const ROWS = 4;
 const VECTORS = 4;
 const SUM = 37;
+const MEMORY = { minimum: 1, maximum: 1, shared: false };
 
 /** The kernel under test; a test passes a wrong one. */
-export type MakeKernel = (features: Features) => string;
+export type MakeKernel = (features: Features) => MicroKernel;
 
-const realKernel: MakeKernel = ({ relaxed }) => microKernel(ROWS, VECTORS, { accumulates: true, relaxed });
+const realKernel: MakeKernel = ({ relaxed }) =>
+  emitMicroKernel({ rows: ROWS, vectors: VECTORS, accumulates: true }, relaxed);
 
 /**
  * Whether a product of small matrices comes out right, computed by the micro-kernel that everything heavy
  * rests on. V8's merging is experimental, so it is used only after this.
  */
-export async function computesRightly(
-  assemble: Assemble,
-  features: Features,
-  makeKernel: MakeKernel = realKernel,
-): Promise<boolean> {
+export async function computesRightly(features: Features, makeKernel: MakeKernel = realKernel): Promise<boolean> {
   const columns = 4 * VECTORS;
   const [lhs, rhs, out] = [0, ROWS * SUM, ROWS * SUM + SUM * columns];
-  const call = callMicro({ rows: ROWS, vectors: VECTORS }, true, {
-    rows: Array.from({ length: ROWS }, (_, r) => i32(4 * (lhs + r * SUM))),
-    tiles: i32(1),
-    tileStep: i32(0),
-    lhsStep: i32(4),
-    rhs: i32(4 * rhs),
-    rhsStep: i32(4 * columns),
-    count: i32(SUM),
-    segments: i32(1),
-    lhsJump: i32(0),
-    out: i32(4 * out),
-    outStep: i32(4 * columns),
-  });
-  const text = `(module (memory (export "memory") 1) ${makeKernel(features)} (func (export "run") ${call}))`;
-  const { instance } = await WebAssembly.instantiate(await assemble(text, features));
-  const values = new Float32Array((instance.exports["memory"] as WebAssembly.Memory).buffer);
+  const code = new FunctionBuilder();
+  code.emit(
+    callMicroKernel(makeKernel(features), {
+      rows: Array.from({ length: ROWS }, (_, r) => 4 * (lhs + r * SUM)),
+      tiles: 1,
+      tileStep: 0,
+      lhsStep: 4,
+      rhs: 4 * rhs,
+      rhsStep: 4 * columns,
+      count: SUM,
+      segments: 1,
+      lhsJump: 0,
+      out: 4 * out,
+      outStep: 4 * columns,
+    }),
+  );
+  const module = new ModuleBuilder();
+  module.import({ module: "check", field: "memory", kind: "memory", memory: MEMORY });
+  module.export("run", code.finish("run"));
+  const memory = new WebAssembly.Memory({ initial: MEMORY.minimum, maximum: MEMORY.maximum });
+  const { instance } = await WebAssembly.instantiate(encodeModule(module), { check: { memory } });
+  const values = new Float32Array(memory.buffer);
   for (let i = 0; i < out; i++) values[i] = Math.sin(i * 1.7);
   const start = Array.from({ length: ROWS * columns }, (_, i) => Math.cos(i));
   const run = instance.exports["run"] as () => void;
@@ -57,13 +64,11 @@ export async function computesRightly(
   return true;
 }
 
-/** (func (result v128) ... f32x4.relaxed_...): a module that only engines with relaxed SIMD accept. */
-const RELAXED_MODULE = new Uint8Array([
-  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 15, 1, 13, 0, 65, 1, 253, 15, 65, 2, 253, 15,
-  253, 128, 2, 11,
-]);
-
 /** Whether the engine multiplies and adds in one instruction. */
 export function hasRelaxedSimd(): boolean {
-  return WebAssembly.validate(RELAXED_MODULE);
+  const code = new FunctionBuilder();
+  const vector = code.parameter("vector", "v128");
+  const module = new ModuleBuilder();
+  module.define(code.finish("check", f32x4.relaxed_madd(vector, vector, vector)));
+  return WebAssembly.validate(encodeModule(module));
 }

@@ -1,5 +1,5 @@
 import type { TableSpan } from "../program/kernel-table.ts";
-import { ABORT_ADDRESS } from "../program/module.ts";
+import { ABORT_ADDRESS } from "../program/address-space.ts";
 
 /** Sent to a worker; each is answered once. */
 export type Command =

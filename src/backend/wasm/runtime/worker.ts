@@ -1,5 +1,5 @@
 import { readEntries } from "../program/kernel-table.ts";
-import { ABORT_ADDRESS } from "../program/module.ts";
+import { ABORT_ADDRESS } from "../program/address-space.ts";
 import type { Answer, Command, RunArguments } from "./team.ts";
 
 type Run = (thread: number, threads: number, scratches: number, step: number, end: number, timed: number) => void;

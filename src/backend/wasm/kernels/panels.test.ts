@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { paddedColumns, planPanels } from "./micro-kernel.ts";
+import { paddedColumns, planPanels } from "./panels.ts";
 
 describe("panels", () => {
   test.for([1, 3, 4, 7, 28, 56, 84, 112, 168, 384])("cover %i columns without a gap, and little more", (columns) => {
