@@ -1,3 +1,5 @@
+import { areApart, lifetimesOf } from "./lifetimes.ts";
+import type { Lifetime } from "./lifetimes.ts";
 import { readsOf, writesOf } from "./program.ts";
 import type { Buffer, Kernel, Program } from "./program.ts";
 
@@ -9,13 +11,6 @@ const ALIGNMENT = 64;
 export interface MemoryPlan {
   readonly offsets: ReadonlyMap<Buffer, number>;
   readonly bytes: number;
-}
-
-interface Lifetime {
-  readonly buffer: Buffer;
-  readonly bytes: number;
-  readonly first: number;
-  readonly last: number;
 }
 
 /**
@@ -31,11 +26,14 @@ export function planMemory(
   const offsets = new Map<Buffer, number>();
   const placed: (Lifetime & { readonly offset: number })[] = [];
   let total = 0;
-  for (const lifetime of lifetimesOf(program, steps).toSorted((a, b) => b.bytes - a.bytes || a.first - b.first)) {
+  const used = steps.map((kernels) => kernels.flatMap((kernel) => [...writesOf(kernel), ...readsOf(kernel)]));
+  const lifetimes = lifetimesOf(program, used, bytesOf).toSorted(
+    (a, b) => b.bytes - a.bytes || a.first - b.first || a.buffer.id - b.buffer.id,
+  );
+  for (const lifetime of lifetimes) {
     let offset = 0;
     for (const other of placed) {
-      const apart = other.last < lifetime.first || other.first > lifetime.last || other.offset + other.bytes <= offset;
-      if (apart) continue;
+      if (areApart(other, lifetime) || other.offset + other.bytes <= offset) continue;
       if (other.offset >= offset + lifetime.bytes) break;
       offset = other.offset + other.bytes;
     }
@@ -47,24 +45,6 @@ export function planMemory(
   return { offsets, bytes: total };
 }
 
-function lifetimesOf(
-  { outputs, buffers }: Pick<Program, "buffers" | "outputs">,
-  steps: readonly (readonly Kernel[])[],
-): Lifetime[] {
-  const first = new Map<Buffer, number>();
-  const last = new Map<Buffer, number>();
-  steps.forEach((kernels, step) => {
-    for (const kernel of kernels) {
-      for (const buffer of writesOf(kernel)) if (!first.has(buffer)) first.set(buffer, step);
-      for (const buffer of [...readsOf(kernel), ...writesOf(kernel)]) last.set(buffer, step);
-    }
-  });
-  for (const buffer of outputs) last.set(buffer, steps.length);
-  const inArena = buffers.filter(({ source }) => source.kind === "temporary" || source.kind === "input");
-  return inArena.flatMap((buffer) => {
-    const end = last.get(buffer);
-    if (end === undefined) return [];
-    const bytes = Math.ceil((buffer.length * ELEMENT_BYTES) / ALIGNMENT) * ALIGNMENT;
-    return [{ buffer, bytes, first: buffer.source.kind === "input" ? -1 : (first.get(buffer) ?? -1), last: end }];
-  });
+function bytesOf({ length }: Buffer): number {
+  return Math.ceil((length * ELEMENT_BYTES) / ALIGNMENT) * ALIGNMENT;
 }

@@ -1,44 +1,31 @@
-// WGSL's own functions may be far off: sin by 2^-11, exp by 3 + 2|x| units in the last place, log near 1 by much of its
-// value (WGSL, "Accuracy of built-in functions"). These are the wasm backend's polynomials; the errors stated there hold.
-// Nothing is compared with NaN or infinity by arithmetic: an implementation may take floats to be finite.
+import {
+  COSINE,
+  ERF_FAR,
+  ERF_NEAR,
+  EXP,
+  EXP2_TAIL,
+  HALF_PI,
+  LN2_HIGH,
+  LN2_LOW,
+  LOG,
+  SINE,
+  TANH,
+  horner,
+} from "../../common/codegen/polynomials.ts";
 
-const LN2_HIGH = 0.693359375; // 9 bits: times a whole number it is exact
-const LN2_LOW = Math.LN2 - LN2_HIGH;
+// WGSL's own functions may be far off: sin by 2^-11, exp by 3 + 2|x| units in the last place, log near 1 by much of its
+// value (WGSL, "Accuracy of built-in functions"). The polynomials replace them.
+//
+// Nothing is compared with NaN or infinity by arithmetic: an implementation may take floats to be finite.
 
 /** Horner's scheme as an expression. */
 function polynomial(x: string, coefficients: readonly number[]): string {
-  return coefficients
-    .slice(0, -1)
-    .reduceRight((sum, c) => `(${sum} * ${x} + ${float(c)})`, float(coefficients[coefficients.length - 1]));
+  return horner(coefficients, float, (sum, c) => `(${sum} * ${x} + ${c})`);
 }
 
 function float(value: number): string {
   return `${Math.fround(value)}f`;
 }
-
-const EXP = [0.49999993446884833, 0.16666520622769, 0.041668388228555855, 0.008368717711166058, 0.0013814589876395594];
-/** (2^f - 1) / f: Taylor's series of |f| <= 1/2. */
-const EXP2_TAIL = [1, 2, 6, 24, 120, 720].map((factorial, i) => Math.LN2 ** (i + 1) / factorial);
-const LOG = [
-  0.33333312598734993, -0.2500000961529075, 0.20002118966638371, -0.16667995167294333, 0.14219546361228672,
-  -0.12405597879173183, 0.11888211807542903, -0.11675615303249182, 0.06746489795860623,
-];
-const TANH = [
-  -0.3333328391839178, 0.13331491131354664, -0.053743486718933545, 0.02065055396731878, -0.005717010981842251,
-];
-const ERF_NEAR = [
-  1.1283791657266318, -0.37612625823688334, 0.11283585142428401, -0.02685381167650265, 0.005188327194058842,
-  -0.000801018930622184, 7.853847094129173e-5,
-];
-/** -log(erfc(x)) on [1, 4]. */
-const ERF_FAR = [
-  -0.0001880359251318731, 1.129578408497122, 0.6332199166329234, 0.10841855904182394, -0.025208248987530733,
-  0.0042045602065831494, -0.0004413362489625145, 2.1686854129990567e-5,
-];
-const SINE = [-0.16666654872646364, 0.008332173504146567, -0.00019516651557622032];
-const COSINE = [0.041666646745975026, -0.0013887361375322057, 2.4437722592726804e-5];
-/** pi / 2 in three parts of few bits (Cody & Waite 1980). */
-const HALF_PI = [1.5703125, 4.837512969970703e-4, 7.54978995489188e-8];
 
 const TEXTS = {
   // A constant would be refused: only what is known at run time may be infinite.

@@ -1,5 +1,6 @@
 import type { Buffer, ConvolutionKernel, ConvolutionShape, Expression } from "../../../compiler/program.ts";
-import { Evaluator, countUses } from "../emit/evaluator.ts";
+import { countUses } from "../../common/codegen/uses.ts";
+import { ExpressionEmitter } from "../emit/expression-emitter.ts";
 import { decode } from "../emit/grid.ts";
 import { emitProduct } from "./matrix-product.ts";
 import { returnFour } from "./operand-tiles.ts";
@@ -42,7 +43,7 @@ export function emitConvolution(kernel: ConvolutionKernel, buffers: ShaderBuffer
     store: () => {
       const at = [...decode(shader, axes.slice(0, 3), "row"), "column"];
       const point = { at, results: ["product"], vectorAxis: stored && channel };
-      new Evaluator(shader, countUses(stores.map((store) => store.value)), point).store(stores);
+      new ExpressionEmitter(shader, countUses(stores.map((store) => store.value)), point).store(stores);
     },
   };
   return emitProduct(shader, product, tile);
@@ -83,7 +84,7 @@ export function emitWindow(shader: ShaderWriter, shape: ConvolutionShape, input:
       shader.line(`if (row < 0 || row >= ${size[0]} || column < 0 || column >= ${size[1]}) { return ${type}(); }`);
     const at = [shape.batch === 1 ? "0" : "image", "row", "column", channel];
     shader.line(
-      `return ${new Evaluator(shader, countUses([input]), { at, vectorAxis: four ? 3 : undefined }).value(input)};`,
+      `return ${new ExpressionEmitter(shader, countUses([input]), { at, vectorAxis: four ? 3 : undefined }).value(input)};`,
     );
   });
 }

@@ -1,5 +1,6 @@
 import type { DotKernel } from "../../../compiler/program.ts";
-import { Evaluator, affineCode, countUses } from "../emit/evaluator.ts";
+import { countUses } from "../../common/codegen/uses.ts";
+import { ExpressionEmitter, affineCode } from "../emit/expression-emitter.ts";
 import { decode } from "../emit/grid.ts";
 import { emitProduct } from "./matrix-product.ts";
 import { returnFour } from "./operand-tiles.ts";
@@ -52,7 +53,7 @@ export function emitDot(kernel: DotKernel, buffers: ShaderBuffers, tile: Tile): 
     store: () => {
       const at = [...batchAt(), ...rowAt(), "column", "0"];
       const point = { at, results: ["product"], vectorAxis: stored && columnAxis };
-      new Evaluator(shader, countUses(stores.map((store) => store.value)), point).store(stores);
+      new ExpressionEmitter(shader, countUses(stores.map((store) => store.value)), point).store(stores);
     },
   };
   return emitProduct(shader, product, tile);

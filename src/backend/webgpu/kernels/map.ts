@@ -1,6 +1,7 @@
 import type { MapKernel } from "../../../compiler/program.ts";
 import { sizeOf } from "../../../tensor/shape.ts";
-import { Evaluator, countUses } from "../emit/evaluator.ts";
+import { countUses } from "../../common/codegen/uses.ts";
+import { ExpressionEmitter } from "../emit/expression-emitter.ts";
 import { decode } from "../emit/grid.ts";
 import { ShaderWriter } from "../emit/shader.ts";
 import type { Dispatch, ShaderBuffers } from "../emit/shader.ts";
@@ -23,6 +24,6 @@ export function emitMap(kernel: MapKernel, buffers: ShaderBuffers): Dispatch {
   if (axes.length === 1 || count % WORKGROUP !== 0) shader.line(`if (unit >= ${limit}) { return; }`);
   const at = decode(shader, units, "unit");
   if (vectors && at[last] !== "0") at[last] = shader.bind("i", `${at[last]} * 4`);
-  new Evaluator(shader, countUses(stores.map((store) => store.value)), { at, vectorAxis }).store(stores);
+  new ExpressionEmitter(shader, countUses(stores.map((store) => store.value)), { at, vectorAxis }).store(stores);
   return shader.finish("map", WORKGROUP, Math.ceil(count / WORKGROUP));
 }

@@ -2,7 +2,8 @@ import { visitExpression, valuesOf } from "../../../compiler/program.ts";
 import type { Accumulator, ReduceKernel } from "../../../compiler/program.ts";
 import { identityOf } from "../../../tensor/reduction.ts";
 import { sizeOf } from "../../../tensor/shape.ts";
-import { Evaluator, countUses } from "../emit/evaluator.ts";
+import { countUses } from "../../common/codegen/uses.ts";
+import { ExpressionEmitter } from "../emit/expression-emitter.ts";
 import { decode } from "../emit/grid.ts";
 import { combine, literal } from "../emit/scalar-ops.ts";
 import { ShaderWriter } from "../emit/shader.ts";
@@ -76,10 +77,10 @@ class ReduceEmitter {
     return shader.finish("reduce", results * sharers, Math.ceil(count / results));
   }
 
-  #evaluator(at: readonly Code[]): Evaluator {
+  #evaluator(at: readonly Code[]): ExpressionEmitter {
     const results: Code[] = [];
     for (const { slot } of this.#accumulators) results[slot] = `sum${slot}`;
-    return new Evaluator(this.#shader, this.#uses, { at, results });
+    return new ExpressionEmitter(this.#shader, this.#uses, { at, results });
   }
 
   /** Every term that falls to this invocation. */

@@ -79,10 +79,10 @@ export class Tuner {
     if (tunable.length === 0) return;
     log(`tuning ${tunable.length} kernels for ${this.#context.device.description}, once`);
     const start = performance.now();
-    let told = start;
+    let lastLine = start;
     for (const [done, { key, kernel, tiles }] of tunable.entries()) {
-      if (performance.now() - told > 1000 * SECONDS_BETWEEN_LINES) {
-        told = performance.now();
+      if (performance.now() - lastLine > 1000 * SECONDS_BETWEEN_LINES) {
+        lastLine = performance.now();
         log(`tuning: ${done} of ${tunable.length} kernels`);
       }
       const tile = await fastestTile({ ...this.#context, storage }, kernel, tiles);

@@ -1,6 +1,5 @@
 import type { Affine } from "../../../compiler/affine.ts";
 import { affineKey } from "../../../compiler/affine.ts";
-import { childrenOf, visitExpression } from "../../../compiler/program.ts";
 import type { Expression, Store } from "../../../compiler/program.ts";
 import type { DType } from "../../../tensor/dtype.ts";
 import { emitOp, literal } from "./scalar-ops.ts";
@@ -23,20 +22,6 @@ const COMPONENTS = ["x", "y", "z", "w"];
 /** Ops whose WGSL is the same for floats and for vectors of them. */
 const VECTOR_OPS: ReadonlySet<string> = new Set(["add", "subtract", "multiply", "divide", "negate", "stop_gradient"]);
 
-/** How many nodes use each node; what several use is computed once. */
-export function countUses(roots: readonly Expression[]): Map<Expression, number> {
-  const uses = new Map<Expression, number>();
-  const seen = new Set<Expression>();
-  const count = (node: Expression): void => {
-    uses.set(node, (uses.get(node) ?? 0) + 1);
-  };
-  for (const root of roots) {
-    count(root);
-    visitExpression(root, (node) => childrenOf(node).forEach(count), seen);
-  }
-  return uses;
-}
-
 /** An affine value as i32. */
 export function affineCode({ offset, coefficients }: Affine, at: readonly Code[]): Code {
   const terms = coefficients.flatMap((c, axis) => {
@@ -48,7 +33,7 @@ export function affineCode({ offset, coefficients }: Affine, at: readonly Code[]
 }
 
 /** Writes expressions at one point of a kernel's index space, as WGSL. */
-export class Evaluator {
+export class ExpressionEmitter {
   readonly #shader: ShaderWriter;
   readonly #point: Point;
   readonly #uses: ReadonlyMap<Expression, number>;
