@@ -10,7 +10,7 @@ import type { Features } from "../backend/wasm/program/module.ts";
 import { RUN_PARAMETERS } from "../backend/wasm/program/run-function.ts";
 import { Heap } from "../backend/wasm/runtime/heap.ts";
 import { startWorker } from "../backend/wasm/runtime/platform.node.ts";
-import { Team } from "../backend/wasm/runtime/team.ts";
+import { ThreadPool } from "../backend/wasm/runtime/thread-pool.ts";
 import { range } from "../tensor/shape.ts";
 
 /** Accumulators in rows of adjacent vectors: enough to keep two multiply-add units busy, few enough for 15 registers. */
@@ -38,20 +38,20 @@ export async function measurePeak(features: Features, threads: number): Promise<
   const tile = features.wide ? WIDE_TILE : NARROW_TILE;
   const heap = new Heap(true);
   const workers = Array.from({ length: threads }, () => startWorker());
-  const team = Team.start(workers, heap.memory);
+  const pool = ThreadPool.start(workers, heap.memory);
   try {
-    await team.load(0, await WebAssembly.compile(encodeModule(peakModule(tile, features))));
+    await pool.load(0, await WebAssembly.compile(encodeModule(peakModule(tile, features))));
     const scratches = heap.allocate(threads * AREA_BYTES);
     const flops = threads * CALLS * DEPTH * tile.rows * tile.vectors * LANES * 2;
     let best = 0;
     for (let round = 0; round < ROUNDS; round++) {
       const start = performance.now();
-      await team.run(0, { scratches, table: 0, tableEnd: 0 });
+      await pool.run(0, { scratches, table: 0, tableEnd: 0 });
       best = Math.max(best, (flops / (performance.now() - start)) * 1000);
     }
     return best;
   } finally {
-    await team.stop();
+    await pool.stop();
   }
 }
 

@@ -5,16 +5,14 @@ interface Wabt {
 }
 
 interface WabtModule {
-  toBinary(options: { readonly write_debug_names: boolean }): { readonly buffer: Uint8Array<ArrayBuffer> };
+  toBinary(options: object): { readonly buffer: Uint8Array<ArrayBuffer> };
   toText(options: { readonly foldExprs: boolean; readonly inlineExport: boolean }): string;
   destroy(): void;
 }
 
-type Features =
-  | Readonly<Record<"simd" | "threads" | "bulk_memory" | "relaxed_simd", boolean>>
-  | { readonly [K in never]: boolean };
+type Features = Readonly<Record<"simd" | "threads" | "bulk_memory" | "relaxed_simd", boolean>>;
 
-const features = { simd: true, threads: true, bulk_memory: true, relaxed_simd: true };
+const features: Features = { simd: true, threads: true, bulk_memory: true, relaxed_simd: true };
 
 async function loadWabt(): Promise<Wabt> {
   const { default: create } = (await import("wabt")) as unknown as { default: () => Promise<Wabt> };
@@ -24,10 +22,10 @@ async function loadWabt(): Promise<Wabt> {
 const wabt = loadWabt();
 
 /** WebAssembly's text format as a binary, by other software than ours. */
-export async function assemble(text: string, { withNames = false } = {}): Promise<Uint8Array> {
+export async function assemble(text: string): Promise<Uint8Array> {
   const module = (await wabt).parseWat("module.wat", text, features);
   try {
-    return module.toBinary({ write_debug_names: withNames }).buffer.slice();
+    return module.toBinary({}).buffer.slice();
   } finally {
     module.destroy();
   }

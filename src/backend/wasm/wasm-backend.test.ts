@@ -1,4 +1,6 @@
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { ndarray } from "../../tensor/ndarray.ts";
+import { compile } from "../compile.ts";
 import { WasmBackend } from "./wasm-backend.ts";
 import * as platform from "./runtime/platform.node.ts";
 
@@ -14,5 +16,30 @@ describe("the number of threads", () => {
     await expect(WasmBackend.create({ ...platform, environment })).rejects.toThrow(
       new RegExp(`^wasm: UNNOISE_THREADS must be a whole number from 1 to \\d+, got ${setting}$`),
     );
+  });
+});
+
+describe("UNNOISE_DUMP", () => {
+  afterEach(() => {
+    vi.unstubAllEnvs();
+    vi.restoreAllMocks();
+  });
+
+  test("shows the text of programs that are compiled, and changes nothing else", async () => {
+    const shown = vi.spyOn(console, "error").mockImplementation(() => undefined);
+    const results: number[][] = [];
+    for (const dump of ["1", undefined]) {
+      vi.stubEnv("UNNOISE_DUMP", dump);
+      const backend = await WasmBackend.create(platform, { threads: 1 });
+      const double = compile(backend, ({ x }) => ({ outputs: { y: x.multiply(2) } }));
+      results.push([...(await double({ x: ndarray([1, 2, 3], [3]) })).y.data]);
+      await backend.close();
+    }
+    expect(results).toEqual([
+      [2, 4, 6],
+      [2, 4, 6],
+    ]);
+    expect(shown).toHaveBeenCalledOnce();
+    expect(shown.mock.calls[0][0]).toMatch(/^\(module\n[^]*\(func \$map_0 [^]*\(f32\.mul /);
   });
 });

@@ -17,8 +17,8 @@ import { Heap } from "./runtime/heap.ts";
 import type { Features } from "./program/module.ts";
 import { decodeProgram, encodeProgram, programKey } from "./program/program-file.ts";
 import { computesRightly, hasRelaxedSimd } from "./runtime/self-check.ts";
-import { Team } from "./runtime/team.ts";
-import type { TeamWorker } from "./runtime/team.ts";
+import { ThreadPool } from "./runtime/thread-pool.ts";
+import type { PoolThread } from "./runtime/thread-pool.ts";
 import { HeapVariables } from "./runtime/variable-memory.ts";
 
 export interface WasmOptions {
@@ -39,7 +39,7 @@ export interface Platform {
   /** Whether workers can share memory; else there is one, in this thread. */
   readonly sharesMemory: boolean;
   hardwareThreads(): number;
-  startWorker(): TeamWorker;
+  startWorker(): PoolThread;
   /** Has V8 merge pairs of 128-bit operations in what is compiled from now on, or not; false where it cannot. */
   setRevectorize(on: boolean): boolean;
   environment(name: string): string | undefined;
@@ -47,7 +47,7 @@ export interface Platform {
   dumper(): ((module: ModuleBuilder) => void) | undefined;
 }
 
-/** Compiles graphs to WebAssembly with SIMD, run by a team of threads on one memory. */
+/** Compiles graphs to WebAssembly with SIMD, run by threads on one memory. */
 export class WasmBackend implements Backend {
   readonly name = "wasm";
   readonly precision = "f32";
@@ -60,12 +60,12 @@ export class WasmBackend implements Backend {
   readonly #lifetime = new Lifetime("wasm");
   #loaded = 0;
 
-  private constructor(heap: Heap, team: Team, features: Features, platform: Platform, options: WasmOptions) {
+  private constructor(heap: Heap, pool: ThreadPool, features: Features, platform: Platform, options: WasmOptions) {
     const queue = new JobQueue(this.#lifetime);
     const variables = new VariableStore(new HeapVariables(heap, queue), this.#lifetime);
     this.#context = {
       heap,
-      team,
+      pool,
       queue,
       variables,
       residency: new Residency(variables, this.#lifetime),
@@ -80,7 +80,7 @@ export class WasmBackend implements Backend {
       dump: platform.dumper(),
     };
     this.#cache = options.cache;
-    const threads = `${team.size} thread${team.size === 1 ? "" : "s"}`;
+    const threads = `${pool.size} thread${pool.size === 1 ? "" : "s"}`;
     this.description = `WebAssembly, ${threads}, ${features.wide ? 256 : 128}-bit SIMD`;
     this.reason = options.reason;
   }
@@ -93,12 +93,12 @@ export class WasmBackend implements Backend {
     const features = await chooseFeatures(platform, options);
     const heap = new Heap(platform.sharesMemory);
     const workers = Array.from({ length: threads }, () => platform.startWorker());
-    const team = Team.start(workers, heap.memory);
-    return new WasmBackend(heap, team, features, platform, options);
+    const pool = ThreadPool.start(workers, heap.memory);
+    return new WasmBackend(heap, pool, features, platform, options);
   }
 
   get isClosed(): boolean {
-    return this.#lifetime.isEnding || this.#context.team.hasFailed;
+    return this.#lifetime.isEnding || this.#context.pool.hasFailed;
   }
 
   /** Bytes of memory that variables, programs and their workspace take. */
@@ -112,12 +112,12 @@ export class WasmBackend implements Backend {
     const compiled = await this.#compile(graph);
     checkAddressable(compiled.workspaceBytes);
     const code = await WebAssembly.compile(compiled.module);
-    const { workspace, scratches, team, queue, residency } = this.#context;
+    const { workspace, scratches, pool, queue, residency } = this.#context;
     const install = async (): Promise<WasmExecutable> => {
       workspace.require(compiled.workspaceBytes);
-      scratches.require(compiled.scratchBytes * team.size);
+      scratches.require(compiled.scratchBytes * pool.size);
       const id = this.#loaded++;
-      await team.load(id, code);
+      await pool.load(id, code);
       return new WasmExecutable(this.#context, { graph, compiled, id });
     };
     return residency.begin(variablesOf(graph), () => queue.run(install));
@@ -137,13 +137,13 @@ export class WasmBackend implements Backend {
   }
 
   close(): Promise<void> {
-    const { variables, queue, team } = this.#context;
+    const { variables, queue, pool } = this.#context;
     return this.#lifetime.end(async () => {
       try {
         await variables.moveAllToHost();
       } finally {
         await queue.close();
-        await team.stop();
+        await pool.stop();
       }
     });
   }

@@ -3,6 +3,13 @@ import { constantOf } from "../assembly/instruction.ts";
 import type { Integer } from "../assembly/instruction.ts";
 import { i32 } from "../assembly/scalar-instructions.ts";
 
+/** A cache line: pieces of memory start at one, so that no two share one. */
+export const LINE_BYTES = 64;
+
+export function wholeLines(bytes: number): number {
+  return LINE_BYTES * Math.ceil(bytes / LINE_BYTES);
+}
+
 /** a + b, without an instruction for nothing. */
 export function plus(a: Integer, b: Integer): Integer {
   if (constantOf(a) === 0) return b;

@@ -1,6 +1,7 @@
 import type { Integer } from "../assembly/instruction.ts";
 import { i32 } from "../assembly/scalar-instructions.ts";
 import { v128 } from "../assembly/vector-instructions.ts";
+import { LINE_BYTES } from "../emit/addresses.ts";
 import type { KernelBuilder } from "./kernel-builder.ts";
 
 /** Rows of right factors: where the first is, and the bytes from one to the next. */
@@ -38,8 +39,6 @@ export function packRows(
   });
   return { address: packed, step };
 }
-
-const LINE_BYTES = 64;
 
 /**
  * Reads a word of each cache line of some rows. Tiles walk through their rows so slowly that the processor does

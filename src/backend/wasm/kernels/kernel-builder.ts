@@ -5,6 +5,7 @@ import { FunctionBuilder } from "../assembly/function-builder.ts";
 import type { FunctionDefinition } from "../assembly/function-builder.ts";
 import type { FunctionType, Integer, Local } from "../assembly/instruction.ts";
 import { i32 } from "../assembly/scalar-instructions.ts";
+import { wholeLines } from "../emit/addresses.ts";
 import { SCRATCH } from "../emit/module-interface.ts";
 import type { ResultPlace, Sources } from "../emit/expression-emitter.ts";
 import type { MicroKernels } from "./micro-kernel.ts";
@@ -65,7 +66,7 @@ export class KernelBuilder implements Sources {
   /** The address of some bytes of the thread's own memory. */
   scratch(bytes: number): Integer {
     const offset = this.scratchBytes;
-    this.scratchBytes += Math.ceil(bytes / 64) * 64;
+    this.scratchBytes += wholeLines(bytes);
     return i32.add(global.get(SCRATCH), offset);
   }
 

@@ -1,6 +1,7 @@
 import { planMemory } from "../../../compiler/memory.ts";
 import type { Buffer, Kernel } from "../../../compiler/program.ts";
 import { ModuleBuilder } from "../assembly/module-builder.ts";
+import { wholeLines } from "../emit/addresses.ts";
 import { ARRIVALS, POW, SCRATCH, TICK } from "../emit/module-interface.ts";
 import { emitConvolution } from "../kernels/convolution.ts";
 import { emitDot } from "../kernels/dot.ts";
@@ -96,7 +97,7 @@ export function emitModule(
   // A thread's own memory: what kernels use while they run, buffers of a slice, addresses of operands.
   const ownAt = largest(codes.map((code) => code.scratchBytes));
   const operandsAt = ownAt + largest(plans.map(({ bytes }) => bytes));
-  const scratchBytes = operandsAt + 64 * Math.ceil(largest(codes.map(({ buffers }) => 4 * buffers.length)) / 64);
+  const scratchBytes = operandsAt + wholeLines(largest(codes.map(({ buffers }) => 4 * buffers.length)));
   const entryOf = ({
     name,
     function: at,

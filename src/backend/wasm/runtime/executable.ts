@@ -15,7 +15,7 @@ import type { CompiledOperand, CompiledProgram } from "../program/compiled-progr
 import type { Heap } from "./heap.ts";
 import { spanOf, tableBytes, tableWords } from "../program/kernel-table.ts";
 import type { OperandPlace } from "../program/kernel-table.ts";
-import type { RunArguments, Team } from "./team.ts";
+import type { RunArguments, ThreadPool } from "./thread-pool.ts";
 import type { Block } from "./variable-memory.ts";
 import { copyOf, viewOf } from "./views.ts";
 
@@ -28,7 +28,7 @@ export interface KernelProfile {
 /** What programs of one backend share. */
 export interface ExecutionContext {
   readonly heap: Heap;
-  readonly team: Team;
+  readonly pool: ThreadPool;
   readonly queue: JobQueue;
   readonly variables: VariableStore<Block>;
   readonly residency: Residency;
@@ -67,9 +67,9 @@ export class SharedBlock {
 }
 
 /** What frees a program's memory. It stands apart from the class so that it cannot keep a program alive. */
-function unloading({ queue, team, heap }: ExecutionContext, id: number, blocks: readonly Block[]): () => void {
+function unloading({ queue, pool, heap }: ExecutionContext, id: number, blocks: readonly Block[]): () => void {
   const unload = async (): Promise<void> => {
-    await team.unload(id);
+    await pool.unload(id);
     for (const { address, bytes } of blocks) heap.free(address, bytes);
   };
   return () => queue.free(unload);
@@ -78,7 +78,7 @@ function unloading({ queue, team, heap }: ExecutionContext, id: number, blocks: 
 export interface LoadedProgram {
   readonly graph: Graph;
   readonly compiled: CompiledProgram;
-  /** What the team knows it by. */
+  /** What the threads know it by. */
   readonly id: number;
 }
 
@@ -124,12 +124,12 @@ export class WasmExecutable implements Executable {
   }
 
   async run(inputs: readonly NdArray[]): Promise<NdArray[]> {
-    return (await this.#run(inputs, (args) => this.#context.team.run(this.#loaded.id, args))).outputs;
+    return (await this.#run(inputs, (args) => this.#context.pool.run(this.#loaded.id, args))).outputs;
   }
 
   /** Runs once, kernel by kernel, and times each. */
   async profile(inputs: readonly NdArray[]): Promise<KernelProfile[]> {
-    const { value } = await this.#run(inputs, (args) => this.#context.team.profile(this.#loaded.id, args));
+    const { value } = await this.#run(inputs, (args) => this.#context.pool.profile(this.#loaded.id, args));
     const kernels = this.#loaded.compiled.steps.flatMap((step) => step.kernels);
     const profile: KernelProfile[] = [];
     kernels.forEach(({ name, place }, i) => (profile[place] = { name, seconds: value[i] }));

@@ -1,3 +1,4 @@
+import { LINE_BYTES, wholeLines } from "../emit/addresses.ts";
 import { ADDRESS_LIMIT, FIRST_ADDRESS, PAGE, SLACK, outOfMemory } from "../program/address-space.ts";
 
 /** Pages, 256 MiB. */
@@ -79,7 +80,7 @@ export class Heap {
 }
 
 function sizeFor(bytes: number): number {
-  return Math.max(64, Math.ceil(bytes / 64) * 64);
+  return Math.max(LINE_BYTES, wholeLines(bytes));
 }
 
 /** Up to 4 GiB; less where an engine sets all of it aside at once, as on phones, and cannot. */

@@ -1,5 +1,5 @@
 import { Caller } from "../../common/channel.ts";
-import type { TeamWorker } from "./team.ts";
+import type { PoolThread } from "./thread-pool.ts";
 import { THREAD } from "./thread.browser.ts";
 import type { ThreadFunctions } from "./thread.browser.ts";
 import { WorkerProgram } from "./worker.ts";
@@ -15,7 +15,7 @@ export function hardwareThreads(): number {
  * A thread runs the script that this worker runs. Without shared memory the only thread is the one that the backend is
  * in, which is a worker as well.
  */
-export function startWorker(): TeamWorker {
+export function startWorker(): PoolThread {
   if (!sharesMemory) {
     const program = new WorkerProgram();
     return { send: (command) => program.answer(command), stop: async () => {} };

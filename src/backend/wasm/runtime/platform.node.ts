@@ -3,7 +3,7 @@ import { setFlagsFromString } from "node:v8";
 import { Worker } from "node:worker_threads";
 import type { ModuleBuilder } from "../assembly/module-builder.ts";
 import { printModule } from "../assembly/print-module.ts";
-import type { Answer, Command, TeamWorker } from "./team.ts";
+import type { Answer, Command, PoolThread } from "./thread-pool.ts";
 
 export const sharesMemory = true;
 
@@ -16,7 +16,7 @@ function workerFile(): URL {
   return new URL(`./worker-entry.node${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url);
 }
 
-export function startWorker(): TeamWorker {
+export function startWorker(): PoolThread {
   const worker = new Worker(workerFile());
   worker.unref();
   const waiting: { resolve(answer: Answer): void; reject(error: Error): void }[] = [];

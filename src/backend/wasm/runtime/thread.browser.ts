@@ -1,6 +1,6 @@
 import { serve } from "../../common/channel.ts";
 import type { WorkerScope } from "../../common/channel.ts";
-import type { Answer, Command } from "./team.ts";
+import type { Answer, Command } from "./thread-pool.ts";
 import { WorkerProgram } from "./worker.ts";
 
 export interface ThreadFunctions {

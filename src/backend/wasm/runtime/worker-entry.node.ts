@@ -1,5 +1,5 @@
 import { parentPort } from "node:worker_threads";
-import type { Command } from "./team.ts";
+import type { Command } from "./thread-pool.ts";
 import { WorkerProgram } from "./worker.ts";
 
 const program = new WorkerProgram();

@@ -1,6 +1,6 @@
 import { readEntries } from "../program/kernel-table.ts";
 import { ABORT_ADDRESS } from "../program/address-space.ts";
-import type { Answer, Command, RunArguments } from "./team.ts";
+import type { Answer, Command, RunArguments } from "./thread-pool.ts";
 
 type Run = (thread: number, threads: number, scratches: number, step: number, end: number, timed: number) => void;
 

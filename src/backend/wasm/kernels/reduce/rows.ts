@@ -16,6 +16,9 @@ interface RowSums {
   readonly splats: Local[];
 }
 
+/** Sets of accumulators: an addition takes three or four cycles before another can use its result. */
+const MOST_SETS = 4;
+
 /** Bytes in an order that swaps the halves of a vector, and neighbouring lanes: after both, all lanes hold what all held. */
 const SWAPS = [
   [2, 3, 0, 1],
@@ -28,7 +31,7 @@ export function emitRowResult(reduction: Reduction): void {
   const vectorizes = canVectorize(values, last) && reduction.adjacentLoads(last) > 0;
   const adjacent = termStores.every((store) => store.index.coefficients[last] === 1);
   const vectors = vectorizes && adjacent ? Math.floor(kernel.axes[last] / 4) : 0;
-  const copies = vectors > 0 ? Math.min(4, reduction.mostCopies(), vectors) : 0;
+  const copies = vectors > 0 ? Math.min(MOST_SETS, reduction.mostCopies(), vectors) : 0;
   const wide = Array.from({ length: copies }, () => reduction.startAccumulators(4));
   const sums = reduction.startAccumulators(1);
   const row: RowSums = { vectors, wide, sums, splats: [] };

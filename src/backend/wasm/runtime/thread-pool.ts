@@ -18,27 +18,27 @@ export interface RunArguments extends TableSpan {
 export type Answer = { readonly error?: string; readonly seconds?: readonly number[] };
 
 /** A thread that answers commands in order. */
-export interface TeamWorker {
+export interface PoolThread {
   send(command: Command): Promise<Answer>;
   stop(): Promise<void>;
 }
 
 /** Threads that run programs together. */
-export class Team {
-  readonly #workers: readonly TeamWorker[];
+export class ThreadPool {
+  readonly #workers: readonly PoolThread[];
   readonly #memory: WebAssembly.Memory;
   #hasFailed = false;
 
-  private constructor(workers: readonly TeamWorker[], memory: WebAssembly.Memory) {
+  private constructor(workers: readonly PoolThread[], memory: WebAssembly.Memory) {
     this.#workers = workers;
     this.#memory = memory;
   }
 
   /** Does not wait for the workers, which answer in order: without memory, what they are asked next fails. */
-  static start(workers: readonly TeamWorker[], memory: WebAssembly.Memory): Team {
-    const team = new Team(workers, memory);
-    team.#all(() => ({ kind: "memory", memory })).catch(() => undefined);
-    return team;
+  static start(workers: readonly PoolThread[], memory: WebAssembly.Memory): ThreadPool {
+    const pool = new ThreadPool(workers, memory);
+    pool.#all(() => ({ kind: "memory", memory })).catch(() => undefined);
+    return pool;
   }
 
   get size(): number {
