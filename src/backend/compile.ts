@@ -1,4 +1,5 @@
 import type { Update } from "../tensor/graph.ts";
+import { ndarray } from "../tensor/ndarray.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
 import { formatShape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -76,7 +77,8 @@ export function compile<Output extends string, Input extends string = string>(
     for (const name of inputNames) checkArray(`compile: input ${name}`, inputs[name]);
     const { names, executable } = await entryFor(inputs, inputNames);
     const results = await executable.run(inputNames.map((name) => inputs[name]));
-    return Object.fromEntries(names.map((name, i) => [name, results[i]])) as Record<Output, NdArray>;
+    const named = names.map((name, i) => [name, ndarray(results[i].data, results[i].shape, results[i].dtype)]);
+    return Object.fromEntries(named) as Record<Output, NdArray>;
   };
   const prepare = async (inputs: Named<string, TypeOfInput> = {}): Promise<Executable> =>
     (await entryFor(inputs, namesOf(inputs))).executable;

@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import type { LoaderState } from "../data/loader.ts";
 import { encodeFloat16 } from "../io/float16.ts";
-import { toFloat32 } from "../io/safetensors.ts";
+import { safeTensorOf, toFloat32 } from "../io/safetensors.ts";
 import type { SafeTensor, Safetensors } from "../io/safetensors.ts";
 import { sha256 } from "../io/sha256.ts";
 import type { DType } from "../tensor/dtype.ts";
@@ -124,13 +124,8 @@ export async function decodeCheckpoint({ tensors, metadata }: Safetensors, sourc
   return { step, config, betas, position, model, ema: ema.size > 0 ? ema : undefined, optimizer };
 }
 
-const safeDtypes = { f32: "F32", i32: "I32", u32: "U32", bool: "I32" } as const;
-
 function withPrefix(prefix: string, state: State): [string, SafeTensor][] {
-  return [...state].map(([name, { shape, dtype, data }]) => [
-    prefix + name,
-    { dtype: safeDtypes[dtype], shape, data } as SafeTensor,
-  ]);
+  return [...state].map(([name, value]) => [prefix + name, safeTensorOf(value)]);
 }
 
 function halved([name, tensor]: [string, SafeTensor]): [string, SafeTensor] {

@@ -1,5 +1,6 @@
 import type { Diffusion } from "../diffusion/diffusion.ts";
 import type { DiffusionModel } from "../models/model.ts";
+import { withoutWeights } from "../nn/init.ts";
 import { newModel } from "../models/registry.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { diffusionOfConfig } from "./diffusion-config.ts";
@@ -38,12 +39,17 @@ export async function classifierFromCheckpoint(
   throw new Error("checkpoint: not a classifier's, but that of a model that draws images");
 }
 
-async function trainedModelFromCheckpoint(
+/**
+ * The trained network of a checkpoint, whatever it is for. Nothing is built of a network that the file's tensors are not of.
+ *
+ * @throws Error of one line if they are not those that its options ask for
+ */
+export async function trainedModelFromCheckpoint(
   { config, model, ema }: Checkpoint,
-  options: ModelFromCheckpointOptions,
+  options: ModelFromCheckpointOptions = {},
 ): Promise<DiffusionModel> {
   const { architecture, ...modelOptions } = config.model;
-  const trained = newModel(architecture, modelOptions);
+  const trained = withoutWeights(() => newModel(architecture, modelOptions));
   const state = (options.ema ?? true) ? (ema ?? model) : model;
   const [problem] = stateProblems(trained.parameters(), state);
   if (problem !== undefined) throw new Error(`checkpoint: ${problem}`);

@@ -6,6 +6,7 @@ import { headerBytes, lengthBytes, parseHeader } from "./safetensors-header.ts";
 import type { SafetensorsHeader } from "./safetensors-header.ts";
 import { parseSafetensors, serializeSafetensors } from "./safetensors.ts";
 import type { SafeTensor, Safetensors } from "./safetensors.ts";
+import type { NdArray } from "../tensor/ndarray.ts";
 
 /**
  * Reads a safetensors file. The header is checked before memory for the rest is taken.
@@ -35,7 +36,7 @@ export async function isSafetensors(path: string): Promise<boolean> {
 /** Writes a safetensors file whole or not at all, see {@link writeFileAtomic} and {@link serializeSafetensors}. */
 export async function writeSafetensors(
   path: string,
-  tensors: ReadonlyMap<string, SafeTensor>,
+  tensors: ReadonlyMap<string, SafeTensor | NdArray>,
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   await writeFileAtomic(path, serializeSafetensors(tensors, metadata));

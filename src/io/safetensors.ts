@@ -1,6 +1,7 @@
 import { decodeBfloat16, decodeFloat16 } from "./float16.ts";
 import { lengthBytes, metadataKey, parseHeader, quoteName, safeDtypes, tensorBytes } from "./safetensors-header.ts";
 import type { SafeDtype, TensorLayout } from "./safetensors-header.ts";
+import type { NdArray } from "../tensor/ndarray.ts";
 
 /**
  * One tensor of a file, in row-major order. F16 and BF16 are raw bits (see {@link toFloat32}), C64 is pairs of real and
@@ -42,16 +43,17 @@ function viewTensor(data: Uint8Array, { dtype, shape, begin, end }: TensorLayout
 }
 
 /**
- * Writes tensors and metadata as the reference implementation does, byte for byte: widest dtype first, then by name,
+ * Writes tensors, or arrays such as those of `stateDict`, and metadata as the reference implementation does, byte for byte: widest dtype first, then by name,
  * with the header padded to a multiple of eight bytes. Metadata is written in the order of its keys.
  *
  * @throws Error if a tensor's data does not fit its dtype and shape.
  */
 export function serializeSafetensors(
-  tensors: ReadonlyMap<string, SafeTensor>,
+  tensors: ReadonlyMap<string, SafeTensor | NdArray>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
-  const sorted = [...tensors].toSorted(([nameA, a], [nameB, b]) => {
+  const stored = Array.from(tensors, ([name, tensor]) => [name, safeTensorOf(tensor)] as const);
+  const sorted = stored.toSorted(([nameA, a], [nameB, b]) => {
     return dtypeOrder.indexOf(b.dtype) - dtypeOrder.indexOf(a.dtype) || compareCodePoints(nameA, nameB);
   });
   const fields = Object.keys(metadata).length > 0 ? [metadataField(metadata)] : [];
@@ -78,6 +80,14 @@ export function serializeSafetensors(
 }
 
 const dtypeOrder = Object.keys(safeDtypes);
+
+const dtypesOfArrays = { f32: "F32", i32: "I32", u32: "U32", bool: "I32" } as const;
+
+/** An array as a file holds it. */
+export function safeTensorOf(tensor: SafeTensor | NdArray): SafeTensor {
+  const dtype = dtypesOfArrays[tensor.dtype as keyof typeof dtypesOfArrays] as SafeDtype | undefined;
+  return dtype === undefined ? (tensor as SafeTensor) : ({ ...tensor, dtype } as SafeTensor);
+}
 
 function metadataField(metadata: Readonly<Record<string, string>>): string {
   const pairs = Object.entries(metadata).toSorted(([a], [b]) => compareCodePoints(a, b));

@@ -30,11 +30,18 @@ function addRow<Options extends ModelOptions>(row: Architecture<Options>): void 
   architectures.set(row.name, row);
 }
 
-addRow({ name: "unet", title: "U-Net", options: unetOptions, create: (options) => new Unet(options) });
+addRow({
+  name: "unet",
+  title: "U-Net",
+  options: unetOptions,
+  adjustable: ["dropout"],
+  create: (options) => new Unet(options),
+});
 addRow({
   name: "unetClassifier",
   title: "classifier",
   options: unetOptions,
+  adjustable: ["dropout"],
   create: (options) => new UnetClassifier(options),
 });
 addRow({ name: "adm", title: "U-Net of ADM", options: admUnetOptions, create: (options) => new AdmUnet(options) });

@@ -65,7 +65,7 @@ export class Conv2d extends Module {
  */
 export type WeightStandardization = "standardized" | "printed";
 
-const kinds: readonly string[] = ["standardized", "printed"] satisfies WeightStandardization[];
+export const weightStandardizations = ["standardized", "printed"] as const satisfies WeightStandardization[];
 const EPSILON = 1e-5;
 
 export interface WeightStandardizedConv2dOptions extends Conv2dLayerOptions {
@@ -88,8 +88,8 @@ export class WeightStandardizedConv2d extends Conv2d {
   ) {
     super(inChannels, outChannels, kernelSize, options);
     const { weightStandardization = "standardized" } = options;
-    if (!kinds.includes(weightStandardization)) {
-      const requirement = `weightStandardization must be ${kinds.join(" or ")}`;
+    if (!weightStandardizations.includes(weightStandardization)) {
+      const requirement = `weightStandardization must be ${weightStandardizations.join(" or ")}`;
       throw new Error(`WeightStandardizedConv2d: ${requirement}, got ${weightStandardization}`);
     }
     this.weightStandardization = weightStandardization;

@@ -1,3 +1,5 @@
+import { ndarray } from "../tensor/ndarray.ts";
+import type { NdArray } from "../tensor/ndarray.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import type { Shape } from "../tensor/shape.ts";
 import { Variable } from "../tensor/variable.ts";
@@ -37,6 +39,27 @@ export class Random {
   }
 }
 
+let isDrawing = true;
+
+/**
+ * Makes a network whose parameters are zeros that take no memory yet: to be compared with a file's by their shapes, and
+ * filled from it.
+ */
+export function withoutWeights<T>(make: () => T): T {
+  const before = isDrawing;
+  isDrawing = false;
+  try {
+    return make();
+  } finally {
+    isDrawing = before;
+  }
+}
+
+/** A parameter of the values that are drawn for it. */
+function initialized(name: string, shape: Shape, draw: (size: number) => Float32Array<ArrayBuffer>): Variable {
+  return isDrawing ? new Variable(name, shape, { data: draw(sizeOf(shape)) }) : new Variable(name, shape);
+}
+
 /** Makes a parameter with the values that it starts from. */
 export type Initializer = (name: string, shape: Shape, random: Random) => Variable;
 
@@ -46,22 +69,33 @@ export type Initializer = (name: string, shape: Shape, random: Random) => Variab
  */
 export function fanInUniform(fanIn: number): Initializer {
   const bound = 1 / Math.sqrt(fanIn);
-  return (name, shape, random) => {
-    const data = new Float32Array(sizeOf(shape));
-    for (let i = 0; i < data.length; i++) data[i] = (2 * random.uniform() - 1) * bound;
-    return new Variable(name, shape, { data });
-  };
+  return (name, shape, random) =>
+    initialized(name, shape, (size) => {
+      const data = new Float32Array(size);
+      for (let i = 0; i < data.length; i++) data[i] = (2 * random.uniform() - 1) * bound;
+      return data;
+    });
 }
 
 /** Normal numbers with mean 0 and this deviation (Box & Muller 1958). */
 export function normal(deviation: number): Initializer {
-  return (name, shape, random) => {
-    const data = Float32Array.from({ length: sizeOf(shape) }, () => {
-      const radius = Math.sqrt(-2 * Math.log(1 - random.uniform()));
-      return deviation * (radius * Math.cos(2 * Math.PI * random.uniform()));
-    });
-    return new Variable(name, shape, { data });
-  };
+  return (name, shape, random) =>
+    initialized(name, shape, (size) => Float32Array.from({ length: size }, () => deviation * normalNumber(random)));
+}
+
+/** A standard normal number. */
+function normalNumber(random: Random): number {
+  const radius = Math.sqrt(-2 * Math.log(1 - random.uniform()));
+  return radius * Math.cos(2 * Math.PI * random.uniform());
+}
+
+/** Standard normal numbers, the same ones for the same seed; others each time without one. */
+export function randn(shape: Shape, seed?: number): NdArray {
+  const random = new Random(seed);
+  return ndarray(
+    Float32Array.from({ length: sizeOf(shape) }, () => normalNumber(random)),
+    shape,
+  );
 }
 
 /** A parameter of standard normal numbers, PyTorch's default for embeddings. */
@@ -79,5 +113,5 @@ export const zeros: Initializer = (name, shape) => constant(name, shape, 0);
 
 /** A parameter whose elements all start at one value. */
 export function constant(name: string, shape: Shape, value: number): Variable {
-  return new Variable(name, shape, { data: new Float32Array(sizeOf(shape)).fill(value) });
+  return initialized(name, shape, (size) => new Float32Array(size).fill(value));
 }

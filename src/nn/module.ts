@@ -1,7 +1,9 @@
 import type { NdArray } from "../tensor/ndarray.ts";
-import { formatShape, sameShape, sizeOf } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import type { TypedArray } from "../tensor/dtype.ts";
 import { Variable } from "../tensor/variable.ts";
+import { compareState, valuesOf } from "./state-dict.ts";
+import type { StateDict } from "./state-dict.ts";
 
 /**
  * A part of a model: parameters, other modules, and the function that they make up.
@@ -51,18 +53,19 @@ export abstract class Module {
   }
 
   /**
-   * Replaces the value of every parameter.
+   * Replaces the value of every parameter, by what {@link stateDict} or `readSafetensors` gives.
    *
    * @param source where the values come from, for messages
    * @throws one error that lists every missing, unexpected and ill-shaped name; then nothing has changed
    */
-  async loadStateDict(state: ReadonlyMap<string, NdArray>, source = "loadStateDict"): Promise<void> {
+  async loadStateDict(state: StateDict, source = "loadStateDict"): Promise<void> {
     const parameters = this.parameters();
-    const problems = compareNames(parameters, state);
+    const values = valuesOf(state);
+    const problems = compareState(parameters, values);
     if (problems.length > 0) throw new Error(`${source}: ${problems.join("; ")}`);
     for (const [name, variable] of parameters) {
-      const value = state.get(name);
-      if (value) await variable.write(value.data);
+      const value = values.get(name);
+      if (value) await variable.write(value.data as TypedArray);
     }
   }
 
@@ -91,22 +94,4 @@ function visit(name: string, part: unknown, see: (name: string, part: Module | V
   if (part instanceof Variable || part instanceof Module) see(name, part);
   if (Array.isArray(part)) for (const [i, entry] of part.entries()) visit(inside(i), entry, see);
   else if (part instanceof Module) for (const [key, child] of part.parts()) visit(inside(key), child, see);
-}
-
-function compareNames(parameters: ReadonlyMap<string, Variable>, state: ReadonlyMap<string, NdArray>): string[] {
-  const missing = [...parameters.keys()].filter((name) => !state.has(name));
-  const unexpected = [...state.keys()].filter((name) => !parameters.has(name));
-  const illShaped = [...parameters].flatMap(([name, { shape, dtype, size }]) => {
-    const value = state.get(name);
-    if (!value || (sameShape(shape, value.shape) && dtype === value.dtype && size === value.data.length)) return [];
-    const got = `${value.dtype} ${formatShape(value.shape)}`;
-    const count = sizeOf(value.shape) === value.data.length ? "" : ` of ${value.data.length} values`;
-    return [`${name} must be ${dtype} ${formatShape(shape)}, got ${got}${count}`];
-  });
-  const lists = [
-    missing.length > 0 ? `missing ${missing.join(", ")}` : "",
-    unexpected.length > 0 ? `unexpected ${unexpected.join(", ")}` : "",
-    illShaped.join("; "),
-  ];
-  return lists.filter((list) => list !== "");
 }

@@ -10,7 +10,9 @@ test("the average warms up, then moves at its own rate", () => {
 
 test("the average rests between its moves and warms up by their number", () => {
   const schedule = { emaDecay: 0.995, emaUpdateEvery: 10 };
-  expect([0, 1, 8, 10, 18].map((step) => emaRateAt(step, schedule))).toEqual([0, 0, 0, 0, 0]);
+  expect([10, 11, 18].map((step) => emaRateAt(step, schedule))).toEqual([0, 0, 0]);
+  // Until its first move it is the parameters: a run of fewer steps draws with what it has learned.
+  expect([0, 1, 8].map((step) => emaRateAt(step, schedule))).toEqual([1, 1, 1]);
   expect(emaRateAt(9, schedule)).toBeCloseTo(0.9, 12);
   expect(emaRateAt(19, schedule)).toBeCloseTo(9 / 11, 12);
 });

@@ -12,12 +12,13 @@ export interface EmaSchedule {
 }
 
 /**
- * How far the average moves towards the parameters after one step: 0 not at all, 1 all the way. At its s-th move,
- * from 0, the decay is min(emaDecay, (1 + s) / (10 + s)), so that the random start is soon forgotten.
+ * How far the average moves towards the parameters after one step: 0 not at all, 1 all the way, as it does until its first
+ * move. At its s-th, from 0, the decay is min(emaDecay, (1 + s) / (10 + s)), so that the random start is soon forgotten.
  *
  * @param step the step just taken, from 0
  */
 export function emaRateAt(step: number, { emaDecay, emaUpdateEvery }: EmaSchedule): number {
+  if (step + 1 < emaUpdateEvery) return 1;
   if ((step + 1) % emaUpdateEvery !== 0) return 0;
   const moves = (step + 1) / emaUpdateEvery - 1;
   return 1 - Math.min(emaDecay, (1 + moves) / (10 + moves));

@@ -9,8 +9,6 @@ export interface ParityCheck {
   readonly pass: boolean;
   /** What was compared and how, for people. */
   readonly detail: string;
-  /** Set where the comparison fails because of the reference values themselves: what is wrong with them. */
-  readonly fault?: string;
 }
 
 /** Largest absolute difference. */

@@ -80,10 +80,6 @@ export class ParityCase {
     return { shape: tensor.shape, dtype: "f32", data: Float32Array.from(toFloat32(tensor)) };
   }
 
-  has(name: string): boolean {
-    return this.#files.io.tensors.has(name);
-  }
-
   images(name: string): NdArray {
     return nchwToNhwc(this.tensor(name));
   }

@@ -1,5 +1,6 @@
 import { castTo } from "./dtype.ts";
 import type { DType } from "./dtype.ts";
+import { INSPECT } from "./format.ts";
 import { infer } from "./infer.ts";
 import type { NdArray } from "./ndarray.ts";
 import type { BinaryKind, Comparison, Op, Reduction, UnaryKind } from "./op.ts";
@@ -11,6 +12,12 @@ export type TensorLike = Tensor | number;
 type Axes = number | readonly number[];
 
 let created = 0;
+let evaluator: ((tensor: Tensor) => Promise<NdArray>) | undefined;
+
+/** Says who computes tensors: nothing here knows a device. */
+export function evaluateBy(evaluate: (tensor: Tensor) => Promise<NdArray>): void {
+  evaluator = evaluate;
+}
 
 /**
  * A node of an immutable graph: an op, its operands, and the shape and dtype that follow. Nothing runs
@@ -254,6 +261,21 @@ export class Tensor {
         rhsContract: [batch.length],
       },
     );
+  }
+
+  /**
+   * Computes a tensor that needs no inputs, on the default backend: to look at a value. What runs often is compiled once.
+   *
+   * @example
+   * console.log(await scalar(2).add(3).evaluate()); // f32 [] 5
+   */
+  async evaluate(): Promise<NdArray> {
+    if (!evaluator) throw new Error("evaluate: import it from the package's entry, which brings a device");
+    return evaluator(this);
+  }
+
+  [INSPECT](): string {
+    return this.toString();
   }
 
   toString(): string {

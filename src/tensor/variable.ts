@@ -35,8 +35,8 @@ export class Variable {
     this.name = name;
     this.shape = shape;
     this.dtype = options.dtype ?? "f32";
-    this.#data = options.data ?? allocate(this.dtype, sizeOf(shape));
-    this.#check(this.#data);
+    this.#data = options.data;
+    if (options.data) this.#check(options.data);
   }
 
   get size(): number {
@@ -52,8 +52,7 @@ export class Variable {
     this.#checkUsable();
     await this.#moved;
     if (this.#storage) return this.#storage.read(this);
-    if (!this.#data) throw new Error(`internal: variable ${this.name} has neither data nor a device`);
-    return this.#data.slice();
+    return this.#data?.slice() ?? this.#zeros();
   }
 
   /**
@@ -125,10 +124,14 @@ export class Variable {
 
   /** Takes the value away from where it is. */
   async #leave(): Promise<TypedArray> {
-    const data = this.#storage ? await this.#storage.take(this) : this.#data;
-    if (!data) throw new Error(`internal: variable ${this.name} has neither data nor a device`);
+    const data = this.#storage ? await this.#storage.take(this) : (this.#data ?? this.#zeros());
     this.#storage = undefined;
     return data;
+  }
+
+  /** What it holds until something else is written: memory is taken only when the value is asked for. */
+  #zeros(): TypedArray {
+    return allocate(this.dtype, this.size);
   }
 
   #checkUsable(): void {

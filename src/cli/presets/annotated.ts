@@ -6,7 +6,8 @@ export const annotatedPreset: Preset = {
   summary: "the recipe of The Annotated Diffusion Model, to the letter: 6 epochs, sampling in 300 steps",
   settings: {
     data: "fashion-mnist",
-    model: { dim: 28, dimMults: [1, 2, 4] },
+    // The printed code multiplies filters by their deviation, where the paper that it cites divides.
+    model: { dim: 28, dimMults: [1, 2, 4], weightStandardization: "printed" },
     diffusion: {
       betaSchedule: "linear",
       timesteps: 300,

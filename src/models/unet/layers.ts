@@ -38,11 +38,12 @@ export class UnetLayers {
   }
 
   block(from: number, to: number): ResnetBlock {
-    const { resnetBlockGroups: groups, weightStandardization } = this.#options;
+    const { resnetBlockGroups: groups, weightStandardization, dropout } = this.#options;
     return new ResnetBlock(from, to, {
       timeEmbeddingDim: this.timeDim,
       groups,
       weightStandardization,
+      dropout,
       random: this.random,
     });
   }

@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
-import { check, flag, listOf, oneOf, options, wholeNumber, withDefault } from "../../config/rules.ts";
+import { check, flag, fraction, listOf, oneOf, options, wholeNumber, withDefault } from "../../config/rules.ts";
+import { weightStandardizations } from "../../nn/conv2d.ts";
 import { modelOptions } from "../model.ts";
 
 export const unetOptions = options({
@@ -25,7 +26,9 @@ export const unetOptions = options({
   /** Channels per attention head; default 32. */
   attentionDimHead: withDefault(wholeNumber(1, 1024), 32),
   /** Default `standardized`; `printed` runs weights trained with the code of "The Annotated Diffusion Model". */
-  weightStandardization: withDefault(oneOf(["standardized", "printed"]), "standardized"),
+  weightStandardization: withDefault(oneOf(weightStandardizations), "standardized"),
+  /** Share of the values that the first half of each ResNet block drops in training (see {@link Dropout}); default 0. */
+  dropout: withDefault(fraction(), 0),
 });
 
 export interface UnetOptions extends Readonly<z.input<typeof unetOptions>> {}

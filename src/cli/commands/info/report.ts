@@ -1,13 +1,13 @@
 import type { Diffusion } from "../../../diffusion/diffusion.ts";
 import { formatSummary, summary } from "../../../models/summary.ts";
 import type { DiffusionConfig } from "../../../checkpoint/diffusion-config.ts";
-import { diffusionFromCheckpoint } from "../../../checkpoint/from-checkpoint.ts";
+import { diffusionFromCheckpoint, trainedModelFromCheckpoint } from "../../../checkpoint/from-checkpoint.ts";
 import { heightAndWidth } from "../../../config/image-size.ts";
 import { check } from "../../../config/rules.ts";
 import { openCheckpoint } from "../../../checkpoint/run-directory.node.ts";
 import type { TrainingSettings } from "../../../config/training-settings.ts";
 import type { DiffusionModel } from "../../../models/model.ts";
-import { architectureNamed, modelLike, newModel } from "../../../models/registry.ts";
+import { architectureNamed, modelLike } from "../../../models/registry.ts";
 import { taskOf } from "../../../training/tasks/tasks.ts";
 import { TrainingProgram } from "../../../training/training-program.ts";
 import { optimizerTitle } from "../../../optim/optimizers.ts";
@@ -75,7 +75,6 @@ async function fromCheckpoint(path: string): Promise<Subject> {
   const { checkpoint, path: file, faults } = await openCheckpoint(path);
   const { config, step, position } = checkpoint;
   const { dataset, training, diffusion } = config;
-  const { architecture, ...options } = config.model;
   return {
     title: `checkpoint ${file}`,
     facts: [
@@ -86,7 +85,7 @@ async function fromCheckpoint(path: string): Promise<Subject> {
       diffusionFact(diffusion),
       `optimizer  ${optimizerTitle(training.optimizer)}, learning rate ${training.learningRate} (${training.learningRateSchedule}), seed ${training.seed}`,
     ],
-    model: newModel(architecture, options),
+    model: await trainedModelFromCheckpoint(checkpoint),
     diffusion: diffusionFromCheckpoint(checkpoint),
     training,
     imageSize: [dataset.height, dataset.width],

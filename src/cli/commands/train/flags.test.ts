@@ -30,7 +30,14 @@ describe("presets", () => {
   test("the annotated one is the article's recipe", () => {
     expect(resolveSettings(flagsOf("--preset annotated"))).toMatchObject({
       data: "fashion-mnist",
-      model: { dim: 28, dimMults: [1, 2, 4], resnetBlockGroups: 4, attentionHeads: 4, attentionDimHead: 32 },
+      model: {
+        dim: 28,
+        dimMults: [1, 2, 4],
+        resnetBlockGroups: 4,
+        attentionHeads: 4,
+        attentionDimHead: 32,
+        weightStandardization: "printed",
+      },
       diffusion: {
         betaSchedule: "linear",
         timesteps: 300,

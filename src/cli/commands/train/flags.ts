@@ -4,12 +4,14 @@ import type * as z from "zod/mini";
 import { varianceTypes } from "../../../diffusion/denoiser.ts";
 import { lossTypes } from "../../../diffusion/objectives/loss-type.ts";
 import { betaScheduleNames } from "../../../diffusion/process/schedules.ts";
-import { check, wholeNumber } from "../../../config/rules.ts";
+import { check, numberWithin, wholeNumber } from "../../../config/rules.ts";
 import { elucidatedSettings, gaussianSettings } from "../../../checkpoint/diffusion-config.ts";
 import { trainingSettings } from "../../../config/training-settings.ts";
 import { modelOptions } from "../../../models/model.ts";
 import { architectureNames } from "../../../models/registry.ts";
 import { unetOptions } from "../../../models/unet/options.ts";
+import { weightStandardizations } from "../../../nn/conv2d.ts";
+import { optimizerNames } from "../../../optim/optimizers.ts";
 import { numberFlag, numbersFlag } from "../../flags/flags.ts";
 import { imageSizeFlag } from "../../flags/image-size.ts";
 import { modelOptionFlag } from "../../flags/model-option.ts";
@@ -90,6 +92,13 @@ const groups: Readonly<Record<string, readonly SettingFlag[]>> = {
       modelOptions.numClasses,
     ),
     word("--model <name>", "model.architecture", "the network's architecture", architectureNames()),
+    word(
+      "--weight-standardization <name>",
+      "model.weightStandardization",
+      "standardized: as the paper that the article cites; printed: as the article's code computes it",
+      weightStandardizations,
+    ),
+    number("--dropout <x>", "model.dropout", "share of values that blocks drop in training", unetOptions.shape.dropout),
     word("--self-condition", "model.selfCondition", "feed the model's own estimate back to it"),
   ],
   "Diffusion:": [
@@ -162,7 +171,15 @@ const groups: Readonly<Record<string, readonly SettingFlag[]>> = {
       "how timesteps are drawn; importance: by their losses",
       ["uniform", "importance"],
     ),
-    number("--lr <x>", "training.learningRate", "learning rate of Adam", training.learningRate),
+    word("--optimizer <name>", "training.optimizer", "what turns gradients into steps", optimizerNames),
+    number("--lr <x>", "training.learningRate", "its learning rate", training.learningRate),
+    number(
+      "--weight-decay <x>",
+      "training.weightDecay",
+      "how far parameters shrink (default: 0.01 for adamw, else 0)",
+      numberWithin(0, Number.MAX_VALUE),
+    ),
+    number("--momentum <x>", "training.momentum", "share of the last step that sgd keeps", training.momentum),
     word("--lr-schedule <name>", "training.learningRateSchedule", "how it moves after the warm-up", [
       "constant",
       "cosine",
@@ -181,6 +198,13 @@ const groups: Readonly<Record<string, readonly SettingFlag[]>> = {
       training.emaDecay,
     ),
     number("--ema-update-every <n>", "training.emaUpdateEvery", "steps between its updates", training.emaUpdateEvery),
+    number(
+      "--validation-split <x>",
+      "training.validationSplit",
+      "share of the images to hold out, whose loss is measured",
+      training.validationSplit,
+    ),
+    number("--validate-every <n>", "training.validateEvery", "steps between measurements", training.validateEvery),
     number("--seed <n>", "training.seed", "all randomness follows from it", training.seed),
   ],
   "Output:": [
