@@ -1,5 +1,5 @@
 import type { Backend } from "../backend/backend.ts";
-import { compilePositional as compile } from "../backend/compile-positional.ts";
+import { compile } from "../backend/compile.ts";
 import type { ImageDataset } from "../data/dataset.ts";
 import type { NoisyClassifier } from "../diffusion/sampling/classifier.ts";
 import type { NoiseLevel } from "../diffusion/process/noise-level.ts";
@@ -31,7 +31,7 @@ export async function classifierAccuracy(
 ): Promise<number[]> {
   const { length, labels } = dataset;
   if (!labels) throw new Error(`classifierAccuracy: the images of ${dataset.name} have no classes`);
-  const program = compile(backend, (bytes, classes, level) => {
+  const program = compile(backend, ({ bytes, classes, level }) => {
     const [t, alpha, sigma] = level.chunk(3).map((number) => number.reshape([]));
     const xStart = bytes.divide(127.5).subtract(1);
     const noise = new RandomStream([scalar(0, "u32"), scalar(0, "u32")]).normal(xStart.shape);
@@ -57,7 +57,7 @@ export async function classifierAccuracy(
       );
       for (const [place, { timestep, alpha, sigma }] of levels.entries()) {
         const level = ndarray([timestep, alpha, sigma], [3]);
-        right[place] += (await program(bytes, classes, level)).right.data[0];
+        right[place] += (await program({ bytes, classes, level })).right.data[0];
       }
     }
   } finally {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { Random } from "../../test/support/random.ts";
-import { compilePositional as compile } from "../backend/compile-positional.ts";
+import { compile } from "../backend/compile.ts";
 import { ReferenceBackend } from "../backend/reference/backend.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import { RandomStream } from "../tensor/random.ts";
@@ -12,18 +12,18 @@ const backend = ReferenceBackend.create();
 /** A sampler, and its steps on the device. */
 function started(timesteps: number) {
   const sampler = new ImportanceSampler(timesteps);
-  const draw = compile(backend, (key) => ({
+  const draw = compile(backend, ({ key }) => ({
     outputs: sampler.draw(new RandomStream([key, scalar(0, "u32")]), 4000),
   }));
-  const record = compile(backend, (t, losses) => {
+  const record = compile(backend, ({ t, losses }) => {
     const recorded = sampler.record(t, losses);
     return { outputs: {}, updates: [...recorded, sampler.refresh(recorded)] };
   });
   const remember = async (t: readonly number[], losses: readonly number[]) => {
-    await record(ndarray(Int32Array.from(t), [t.length]), ndarray(losses, [losses.length]));
+    await record({ t: ndarray(Int32Array.from(t), [t.length]), losses: ndarray(losses, [losses.length]) });
   };
   const drawn = async (seed: number) => {
-    const { t, weights } = await draw(ndarray([seed], [], "u32"));
+    const { t, weights } = await draw({ key: ndarray([seed], [], "u32") });
     const counts = new Array<number>(timesteps).fill(0);
     for (const value of t.data) counts[value]++;
     return { t: [...t.data], weights: [...weights.data], counts };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { compilePositional as compile } from "../backend/compile-positional.ts";
+import { compile } from "../backend/compile.ts";
 import { ReferenceBackend } from "../backend/reference/backend.ts";
 import type { Denoiser } from "../diffusion/denoiser.ts";
 import { ElucidatedDiffusion } from "../diffusion/elucidated-diffusion.ts";
@@ -26,7 +26,7 @@ interface Seen {
 /** What a network is shown, and the loss of answering with zeros. */
 async function seenBy(key: readonly [number, number], betas: number[], randomHorizontalFlip: boolean): Promise<Seen> {
   const diffusion = new GaussianDiffusion({ betas, lossType: "l2" });
-  const run = compile(ReferenceBackend.create(), (images, key) => {
+  const run = compile(ReferenceBackend.create(), ({ images, key }) => {
     const shown: Tensor[] = [];
     const model: Denoiser = {
       channels,
@@ -38,7 +38,7 @@ async function seenBy(key: readonly [number, number], betas: number[], randomHor
     const { loss } = trainingLoss(denoising(model, diffusion), images, key, { randomHorizontalFlip });
     return { outputs: { loss, x: shown[0], t: shown[1] } };
   });
-  const { loss, x, t } = await run(ndarray(bytes, shape), ndarray(Uint32Array.from(key), [2]));
+  const { loss, x, t } = await run({ images: ndarray(bytes, shape), key: ndarray(Uint32Array.from(key), [2]) });
   return { x: x.data as Float32Array, t: t.data as Int32Array, loss: loss.data[0] };
 }
 
@@ -82,7 +82,7 @@ describe("the training loss", () => {
   test("withholds the classes of a share of the images, others in another step", async () => {
     const diffusion = new GaussianDiffusion({ betas: clear });
     const kept = async (condDropProb: number, step: number) => {
-      const run = compile(ReferenceBackend.create(), (images, key, classes) => {
+      const run = compile(ReferenceBackend.create(), ({ images, key, classes }) => {
         const told: Conditions[] = [];
         const forward: Denoiser["forward"] = (x, _t, conditions = {}) => (told.push(conditions), x);
         const model: Denoiser = { channels, conditions: classCondition(5), forward };
@@ -96,7 +96,11 @@ describe("the training loss", () => {
         Int32Array.from({ length: batch }, (_, i) => i % 5),
         [batch],
       );
-      const { classes, keepMask } = await run(ndarray(bytes, shape), ndarray(Uint32Array.of(7, step), [2]), labels);
+      const { classes, keepMask } = await run({
+        images: ndarray(bytes, shape),
+        key: ndarray(Uint32Array.of(7, step), [2]),
+        classes: labels,
+      });
       expect(classes.data).toEqual(labels.data);
       return [...keepMask.data];
     };
@@ -112,14 +116,14 @@ describe("the training loss", () => {
   test("of noise levels by Karras et al. is 1 where images of their deviation are answered by zeros", async () => {
     const value = Math.abs(64 / 127.5 - 1);
     const diffusion = new ElucidatedDiffusion({ sigmaData: value });
-    const run = compile(ReferenceBackend.create(), (images, key) => {
+    const run = compile(ReferenceBackend.create(), ({ images, key }) => {
       const times: Tensor[] = [];
       const model: Denoiser = { channels, forward: (x, t) => (times.push(t), x.multiply(0)) };
       const { loss } = trainingLoss(denoising(model, diffusion), images, key, { randomHorizontalFlip: false });
       return { outputs: { loss, t: times[0] } };
     });
     const extremes = bytes.map((_, i) => (i % 2 === 0 ? 64 : 191));
-    const { loss, t } = await run(ndarray(extremes, shape), ndarray(Uint32Array.of(1, 2), [2]));
+    const { loss, t } = await run({ images: ndarray(extremes, shape), key: ndarray(Uint32Array.of(1, 2), [2]) });
     expect(new Set(t.data).size).toBe(batch);
     // The mean of 768 numbers, whose variance is at most that of squared normal ones.
     expect(Math.abs(loss.data[0] - 1)).toBeLessThan(4 * Math.sqrt(2 / (batch * size)));

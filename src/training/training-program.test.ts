@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { Random } from "../../test/support/random.ts";
 import { SmallBackend } from "../../test/support/small-backend.ts";
 import type { Backend } from "../backend/backend.ts";
-import { compilePositional as compile } from "../backend/compile-positional.ts";
+import { compile } from "../backend/compile.ts";
 import { ReferenceBackend } from "../backend/reference/backend.ts";
 import { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
 import { Unet } from "../models/unet/unet.ts";
@@ -59,7 +59,7 @@ test("accumulating takes the steps of the mean loss over all micro-batches", asy
   const other = newModel();
   const parameters = [...other.parameters().values()];
   const adam = new Adam(parameters, { epsilon, learningRate: 0.1 });
-  const together = compile(backend, (a, b, keyA, keyB) => {
+  const together = compile(backend, ({ a, b, keyA, keyB }) => {
     const [first, second] = [
       trainingLoss(denoising(other, diffusion), a, keyA, options),
       trainingLoss(denoising(other, diffusion), b, keyB, options),
@@ -71,7 +71,7 @@ test("accumulating takes the steps of the mean loss over all micro-batches", asy
   for (let step = 0; step < 3; step++) {
     const loss = await program.run(microBatches(step), { learningRate: 0.1, emaRate: 0 });
     const keys = [0, 1].map((k) => ndarray(Uint32Array.of(5, step * 2 + k), [2]));
-    const expected = await together(images[0], images[1], keys[0], keys[1]);
+    const expected = await together({ a: images[0], b: images[1], keyA: keys[0], keyB: keys[1] });
     expect(loss).toBeCloseTo(expected.loss.data[0], 5);
   }
   const [got, wanted] = [await model.stateDict(), await other.stateDict()];

@@ -1,11 +1,10 @@
 import type { Backend } from "../../backend/backend.ts";
-import { compilePositional as compile } from "../../backend/compile-positional.ts";
-import type { CompiledPositional as Compiled } from "../../backend/compile-positional.ts";
+import { compile } from "../../backend/compile.ts";
+import type { Compiled } from "../../backend/compile.ts";
 import { defaultBackend } from "../../backend/default.ts";
 import { ndarray } from "../../tensor/ndarray.ts";
 import type { NdArray } from "../../tensor/ndarray.ts";
 import { formatShape } from "../../tensor/shape.ts";
-import type { Tensor } from "../../tensor/tensor.ts";
 import { refuseLowres } from "../sampling/cascade.ts";
 import { checkFinite } from "../process/checks.ts";
 import { conditioningOf } from "../sampling/conditioning.ts";
@@ -69,11 +68,16 @@ export async function bitsPerDim(
     for (let first = 0; first < count; first += batchSize) {
       const size = Math.min(batchSize, count - first);
       const batch = ndarray(slice(images, first, size), [size, ...shape]);
-      const told = classes ? [ndarray(Int32Array.from(classes.data.subarray(first, first + size)), [size])] : [];
+      const labels = classes && ndarray(Int32Array.from(classes.data.subarray(first, first + size)), [size]);
       for (let t = timesteps - 1; t >= 0; t--) {
         signal?.throwIfAborted();
         const key = noiseKey({ seed, firstIndex: first }, t);
-        const { term, magnitude } = await termOf(batch, ndarray([t], [], "i32"), key, ...told);
+        const { term, magnitude } = await termOf({
+          xStart: batch,
+          t: ndarray([t], [], "i32"),
+          key,
+          ...(labels && { classes: labels }),
+        });
         for (const [i, value] of term.data.entries()) {
           // The network's answers by themselves too, for clipping may hide what is no number.
           if (!Number.isFinite(value + magnitude.data[i])) {
@@ -95,9 +99,9 @@ export async function bitsPerDim(
 
 /** L_t of a batch of images at a timestep; the noise of an image follows from its place among all. */
 function termProgram(diffusion: DiffusionProcess, model: Denoiser, backend: Backend): Compiled<"term" | "magnitude"> {
-  return compile(backend, (xStart, t, key, classes?: Tensor) => {
+  return compile(backend, ({ xStart, t, key, ...conditions }) => {
     const x = diffusion.qSample(xStart, t, keyedNoise(key, xStart.shape));
-    const output = diffusion.modelOutput(model, x, t, { classes });
+    const output = diffusion.modelOutput(model, x, t, conditions);
     const step = diffusion.reverseStep(output, x, t, { clipDenoised: true });
     const magnitude = output.prediction.abs().mean([1, 2, 3]);
     return { outputs: { term: boundTerm(diffusion, xStart, x, t, step), magnitude } };

@@ -1,5 +1,5 @@
 import type { Backend } from "../../backend/backend.ts";
-import { compilePositional as compile } from "../../backend/compile-positional.ts";
+import { compile } from "../../backend/compile.ts";
 import type { Conditions } from "../../models/conditions/declaration.ts";
 import { ndarray } from "../../tensor/ndarray.ts";
 import type { NdArray } from "../../tensor/ndarray.ts";
@@ -77,8 +77,8 @@ export async function givenLowres(
     throw new Error(`sample: lowresCondImg must be ${need}, got ${dtype} ${formatShape(given)}`);
   }
   checkFinite("sample: lowresCondImg", lowresCondImg);
-  const scale = compile(backend, (images) => ({ outputs: { scaled: resizeBilinear(images, height, width) } }));
-  const { scaled } = await scale(lowresCondImg);
+  const scale = compile(backend, ({ images }) => ({ outputs: { scaled: resizeBilinear(images, height, width) } }));
+  const { scaled } = await scale({ images: lowresCondImg });
   scale.dispose();
   const level = levels.nearest(lowresRho(share));
   const noisy = await noisedImages(backend, shape, seed, scaled, level, LOWRES_NOISE);

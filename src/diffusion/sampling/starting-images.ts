@@ -1,5 +1,5 @@
 import type { Backend } from "../../backend/backend.ts";
-import { compilePositional as compile } from "../../backend/compile-positional.ts";
+import { compile } from "../../backend/compile.ts";
 import { ndarray } from "../../tensor/ndarray.ts";
 import type { NdArray } from "../../tensor/ndarray.ts";
 import type { Shape } from "../../tensor/shape.ts";
@@ -17,10 +17,13 @@ export async function drawNoise(
   seed: ImageSeed,
   { alpha, sigma }: NoiseLevel,
 ): Promise<NdArray> {
-  const draw = compile(backend, (key, deviation) => ({
+  const draw = compile(backend, ({ key, deviation }) => ({
     outputs: { noise: keyedNoise(key, shape).multiply(deviation) },
   }));
-  const { noise } = await draw(noiseKey(seed, START_NOISE), ndarray([Math.hypot(alpha, sigma)], []));
+  const { noise } = await draw({
+    key: noiseKey(seed, START_NOISE),
+    deviation: ndarray([Math.hypot(alpha, sigma)], []),
+  });
   draw.dispose();
   return noise;
 }
@@ -38,11 +41,16 @@ export async function noisedImages(
   { alpha, sigma }: NoiseLevel,
   counter = START_NOISE,
 ): Promise<NdArray> {
-  const add = compile(backend, (key, images, alpha, sigma) => {
+  const add = compile(backend, ({ key, images, alpha, sigma }) => {
     const noise = keyedNoise(key, shape).multiply(sigma);
     return { outputs: { noisy: images.multiply(alpha).broadcastTo(shape).add(noise) } };
   });
-  const { noisy } = await add(noiseKey(seed, counter), images, ndarray([alpha], []), ndarray([sigma], []));
+  const { noisy } = await add({
+    key: noiseKey(seed, counter),
+    images,
+    alpha: ndarray([alpha], []),
+    sigma: ndarray([sigma], []),
+  });
   add.dispose();
   return noisy;
 }

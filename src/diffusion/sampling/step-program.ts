@@ -1,10 +1,11 @@
 import type { Backend } from "../../backend/backend.ts";
-import { compilePositional as compile } from "../../backend/compile-positional.ts";
-import type { CompiledPositional as Compiled } from "../../backend/compile-positional.ts";
+import { compile } from "../../backend/compile.ts";
+import type { Compiled } from "../../backend/compile.ts";
 import { declaredWhere } from "../../models/conditions/declaration.ts";
 import type { Conditions } from "../../models/conditions/declaration.ts";
 import { ndarray } from "../../tensor/ndarray.ts";
 import type { NdArray } from "../../tensor/ndarray.ts";
+import { NumberVector } from "../../tensor/number-vector.ts";
 import { sameShape, sizeOf } from "../../tensor/shape.ts";
 import type { Shape } from "../../tensor/shape.ts";
 import { valueOf } from "../../tensor/tensor.ts";
@@ -20,6 +21,23 @@ import type { Guidance } from "./guidance.ts";
 import { keyedNoise } from "./noise.ts";
 import { factors } from "../samplers/parts/combination.ts";
 import type { AtHand, SamplerStep, Transform } from "../samplers/parts/sampler.ts";
+
+/** What a step is told besides the timestep and the factors of its combinations. */
+const NUMBERS = new NumberVector([
+  "alpha",
+  "sigma",
+  "varianceSpread",
+  "condScale",
+  "rescaledPhi",
+  "ofGradient",
+  "ofKnown",
+  "ofKnownNoise",
+]);
+
+interface NextValue {
+  readonly variable: Variable;
+  value: Tensor;
+}
 
 /** What a program is compiled for. Samplers that agree in it share one. */
 export interface StepLayout extends Conditioning {
@@ -93,10 +111,7 @@ export class StepProgram {
       const mask = new Variable("mask", [...layout.shape.slice(0, -1), 1]);
       this.#known = { images: new Variable("known", layout.shape), mask };
     }
-    this.#program = compile(layout.backend, (t, coefficients, keyOrNoise) => ({
-      outputs: {},
-      updates: this.#updates(t, coefficients, keyOrNoise),
-    }));
+    this.#program = compile(layout.backend, (inputs) => ({ outputs: {}, updates: this.#updates(inputs) }));
   }
 
   fits({ shape, conditions, classes, guidance, ...layout }: StepLayout): boolean {
@@ -139,20 +154,26 @@ export class StepProgram {
     const places = this.layout.memory;
     const rows = [x, ...Array.from({ length: places }, (_, i) => memory[i] ?? {})];
     const { condScale, rescaledPhi } = this.#guidance;
-    // #updates takes them in this order.
-    const numbers = [
-      level.alpha,
-      level.sigma,
-      varianceSpread,
-      condScale,
-      rescaledPhi,
-      gradientFactor(this.#guidance, level),
-      ...given,
-      ...rows.flatMap((row) => factors(row, places)),
-      ...(known ? [known.alpha, known.sigma] : []),
-    ];
-    const t = ndarray([level.timestep], [], this.layout.timestepType);
-    await this.#program(t, ndarray(numbers, [numbers.length]), keyOrNoise);
+    const table = rows.map((row) => factors(row, places));
+    const { alpha, sigma } = level;
+    const ofGradient = gradientFactor(this.#guidance, level);
+    const [ofKnown, ofKnownNoise] = known ? [known.alpha, known.sigma] : [0, 0];
+    await this.#program({
+      t: ndarray([level.timestep], [], this.layout.timestepType),
+      numbers: NUMBERS.pack({
+        alpha,
+        sigma,
+        varianceSpread,
+        condScale,
+        rescaledPhi,
+        ofGradient,
+        ofKnown,
+        ofKnownNoise,
+      }),
+      factors: ndarray(table.flat(), [table.length, table[0].length]),
+      ...(given.length > 0 && { given: ndarray(given, [given.length]) }),
+      keyOrNoise,
+    });
   }
 
   /** The images now. */
@@ -192,28 +213,32 @@ export class StepProgram {
     }
   }
 
-  #updates(t: Tensor, coefficients: Tensor, keyOrNoise: Tensor): { variable: Variable; value: Tensor }[] {
+  /** @param inputs those of `step`, by the same names */
+  #updates({ t, numbers: packed, factors, keyOrNoise, ...rest }: Readonly<Record<string, Tensor>>): NextValue[] {
     const { process, clipDenoised, shape, isStochastic, transform, numbers } = this.layout;
     const x = valueOf(this.#x);
-    const take = inTurn(coefficients);
-    const [alpha, sigma, varianceSpread, condScale, rescaledPhi, ofGradient] = Array.from({ length: 6 }, take);
+    const { alpha, sigma, varianceSpread, condScale, rescaledPhi, ...of } = NUMBERS.unpack(packed);
     const { prediction, variance } = this.#output(x, t, condScale, rescaledPhi);
     const unguided = process.xStartOf(prediction, x, { alpha, sigma });
     const gradient = this.#classGradient(x, t);
-    const predicted = gradient ? unguided.add(gradient.multiply(ofGradient)) : unguided;
+    const predicted = gradient ? unguided.add(gradient.multiply(of.ofGradient)) : unguided;
     const xStart = clipDenoised ? predicted.clamp(-1, 1) : predicted;
 
     const noise = isStochastic ? noiseOf(keyOrNoise, shape) : undefined;
     const z = variance ? noise?.multiply(variance.multiply(varianceSpread).exp()) : noise;
-    const given = Array.from({ length: numbers }, take);
+    const given = Array.from({ length: numbers }, (_, i) => rest.given.slice(0, i, i + 1).reshape([]));
     const atHand = transformed({ x, x0: xStart, z, memory: this.#memory.map(valueOf) }, transform, given);
-    const next = [this.#x, ...this.#memory].map((variable) => {
-      const factors = atHand.map(take);
-      const terms = atHand.map((value, column) => value?.multiply(factors[column]));
+    const factor = (row: number, column: number): Tensor =>
+      factors
+        .slice(0, row, row + 1)
+        .slice(1, column, column + 1)
+        .reshape([]);
+    const next = [this.#x, ...this.#memory].map((variable, row) => {
+      const terms = atHand.map((value, column) => value?.multiply(factor(row, column)));
       return { variable, value: terms.filter((term) => term !== undefined).reduce((a, b) => a.add(b)) };
     });
     if (this.#known && noise) {
-      const known = valueOf(this.#known.images).multiply(take()).add(noise.multiply(take()));
+      const known = valueOf(this.#known.images).multiply(of.ofKnown).add(noise.multiply(of.ofKnownNoise));
       const isUnknown = valueOf(this.#known.mask).compare("gt", 0).broadcastTo(shape);
       next[0].value = isUnknown.select(next[0].value, known);
     }
@@ -264,12 +289,6 @@ function transformed(
   if (!z) throw new Error("internal: a step with a transform has no noise");
   const { x, x0, z: changed, memory } = transform({ ...rest, z }, numbers);
   return [x, x0, changed, ...memory];
-}
-
-/** Gives the numbers of a step as scalars one by one, in the order in which `step` lists them. */
-function inTurn(numbers: Tensor): () => Tensor {
-  let place = 0;
-  return () => numbers.slice(0, place, ++place).reshape([]);
 }
 
 function variableLike(name: string, { shape, dtype }: NdArray): Variable {
