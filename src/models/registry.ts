@@ -44,7 +44,13 @@ addRow({
   adjustable: ["dropout"],
   create: (options) => new UnetClassifier(options),
 });
-addRow({ name: "adm", title: "U-Net of ADM", options: admUnetOptions, create: (options) => new AdmUnet(options) });
+addRow({
+  name: "adm",
+  title: "U-Net of ADM",
+  options: admUnetOptions,
+  adjustable: ["dropout"],
+  create: (options) => new AdmUnet(options),
+});
 addRow({ name: "dit", title: "DiT", options: ditOptions, create: (options) => new DiT(options) });
 
 /**

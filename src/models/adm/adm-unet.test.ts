@@ -3,6 +3,9 @@ import { evaluate, largestDifference } from "../../../test/support/evaluate.ts";
 import { networkCases, weightsOf } from "../../../test/support/network-cases.ts";
 import { Random } from "../../../test/support/random.ts";
 import { ndarray } from "../../tensor/ndarray.ts";
+import { RandomStream } from "../../tensor/random.ts";
+import { scalar } from "../../tensor/tensor.ts";
+import { whileTraining } from "../../nn/dropout.ts";
 import { AdmUnet } from "./adm-unet.ts";
 import type { AdmUnetOptions } from "./options.ts";
 
@@ -48,6 +51,7 @@ describe("ADM's U-Net", () => {
       resblockUpdown: true,
       convResample: true,
       numClasses: 0,
+      dropout: 0,
       nullClass: true,
       useNewAttentionOrder: false,
       normGroups: 32,
@@ -68,6 +72,21 @@ describe("ADM's U-Net", () => {
       ndarray([0], [1], "i32"),
     );
     expect(largestDifference(together.data.slice(48), alone.data)).toBeLessThan(1e-6);
+  });
+
+  test("drops values while it is trained, and only then", async () => {
+    const model = await filled({ ...small, dropout: 0.5 });
+    const plain = await filled(small);
+    const x = random.array([2, 4, 4, 1]);
+    const used = await evaluate((x, t) => model.forward(x, t), x, time);
+    expect(used).toEqual(await evaluate((x, t) => plain.forward(x, t), x, time));
+    const trained = (seed: number) => {
+      const stream = new RandomStream([scalar(seed, "u32"), scalar(0, "u32")]);
+      return evaluate((x, t) => whileTraining(stream, () => model.forward(x, t)), x, time);
+    };
+    const [first, second] = [await trained(1), await trained(2)];
+    expect(largestDifference(first.data, used.data)).toBeGreaterThan(1e-2);
+    expect(largestDifference(first.data, second.data)).toBeGreaterThan(1e-2);
   });
 
   test("knows a class for none, and mixtures of classes", async () => {

@@ -147,9 +147,9 @@ interface Blocks {
 
 function blocksOf(options: CompleteAdmUnetOptions, random: Random): Blocks {
   const { numChannels, channels, numResBlocks, channelMult, attentionResolutions, normGroups } = options;
-  const { useScaleShiftNorm, resblockUpdown, convResample, useNewAttentionOrder } = options;
+  const { useScaleShiftNorm, dropout, resblockUpdown, convResample, useNewAttentionOrder } = options;
   const widths = channelMult.map((mult) => widthOf(numChannels, mult));
-  const blockOptions = { embeddingDim: 4 * numChannels, normGroups, useScaleShiftNorm, random };
+  const blockOptions = { embeddingDim: 4 * numChannels, normGroups, useScaleShiftNorm, dropout, random };
   const residual = (from: number, to: number, change?: Resampling): AdmResBlock =>
     new AdmResBlock(from, to, blockOptions, change);
   const attention = (width: number, numHeads: number | undefined): AdmAttentionBlock =>

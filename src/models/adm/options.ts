@@ -1,5 +1,14 @@
 import * as z from "zod/mini";
-import { check, flag, listOf, options, positiveNumber, wholeNumber, withDefault } from "../../config/rules.ts";
+import {
+  check,
+  flag,
+  fraction,
+  listOf,
+  options,
+  positiveNumber,
+  wholeNumber,
+  withDefault,
+} from "../../config/rules.ts";
 import { modelOptions } from "../model.ts";
 
 /** The options of guided-diffusion's `create_model`, in camelCase; its `learn_sigma` is an `outDim` of twice the channels. */
@@ -29,6 +38,8 @@ export const admUnetOptions = options({
   resblockUpdown: withDefault(flag(), true),
   /** Without `resblockUpdown`: whether convolutions go along with changes of resolution. */
   convResample: withDefault(flag(), true),
+  /** Share of values that residual blocks leave out in training. */
+  dropout: withDefault(fraction(), 0),
   /** Whether a further row of the class embedding stands for no class; guided-diffusion has none. */
   nullClass: withDefault(flag(), true),
   /** Whether the channels of attention are q, k and v and then heads, instead of heads and then q, k and v. */

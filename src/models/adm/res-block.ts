@@ -2,6 +2,7 @@ import { averagePool, upsampleNearest } from "../../tensor/functions.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { SiLU } from "../../nn/activations.ts";
 import { Conv2d } from "../../nn/conv2d.ts";
+import { Dropout } from "../../nn/dropout.ts";
 import { GroupNorm } from "../../nn/group-norm.ts";
 import { zeros } from "../../nn/init.ts";
 import type { Random } from "../../nn/init.ts";
@@ -13,6 +14,7 @@ export interface AdmResBlockOptions {
   readonly embeddingDim: number;
   readonly normGroups: number;
   readonly useScaleShiftNorm: boolean;
+  readonly dropout: number;
   readonly random: Random;
 }
 
@@ -21,7 +23,7 @@ const resampling = { same: (x: Tensor) => x, up: upsampleNearest, down: averageP
 export type Resampling = keyof typeof resampling;
 
 /**
- * x + conv(silu(norm(conv(silu(norm(x)))))), from `channels` to `outChannels`, where the time takes part in the second
+ * x + conv(dropout(silu(norm(conv(silu(norm(x))))))), from `channels` to `outChannels`, where the time takes part in the second
  * normalization: norm(h) (1 + scale) + shift, or norm(h + shift) without `useScaleShiftNorm`. The second convolution
  * starts at zero. A block that changes the resolution does so before its first convolution, and to x too, as BigGAN's
  * (Brock et al. 2018, 1809.11096).
@@ -29,8 +31,7 @@ export type Resampling = keyof typeof resampling;
 export class AdmResBlock extends Module {
   readonly inLayers: readonly [GroupNorm, SiLU, Conv2d];
   readonly embLayers: Sequential;
-  /** PyTorch's third layer is dropout. */
-  readonly outLayers: readonly [GroupNorm, SiLU, undefined, Conv2d];
+  readonly outLayers: readonly [GroupNorm, SiLU, Dropout, Conv2d];
   readonly skipConnection: Conv2d | undefined;
   readonly useScaleShiftNorm: boolean;
   readonly resampling: Resampling;
@@ -38,7 +39,7 @@ export class AdmResBlock extends Module {
   constructor(
     channels: number,
     outChannels: number,
-    { embeddingDim, normGroups, useScaleShiftNorm, random }: AdmResBlockOptions,
+    { embeddingDim, normGroups, useScaleShiftNorm, dropout, random }: AdmResBlockOptions,
     change: Resampling = "same",
   ) {
     super();
@@ -47,7 +48,7 @@ export class AdmResBlock extends Module {
     const embOut = useScaleShiftNorm ? 2 * outChannels : outChannels;
     this.embLayers = new Sequential([new SiLU(), new Linear(embeddingDim, embOut, { random })]);
     const zeroConv = new Conv2d(outChannels, outChannels, 3, { ...conv3x3, weightInit: zeros, biasInit: zeros });
-    this.outLayers = [new GroupNorm(normGroups, outChannels), new SiLU(), undefined, zeroConv];
+    this.outLayers = [new GroupNorm(normGroups, outChannels), new SiLU(), new Dropout(dropout), zeroConv];
     this.skipConnection = channels === outChannels ? undefined : new Conv2d(channels, outChannels, 1, { random });
     this.useScaleShiftNorm = useScaleShiftNorm;
     this.resampling = change;
@@ -60,7 +61,7 @@ export class AdmResBlock extends Module {
    */
   forward(x: Tensor, embedding: Tensor): Tensor {
     const [inNorm, inSilu, inConv] = this.inLayers;
-    const [outNorm, outSilu, , outConv] = this.outLayers;
+    const [outNorm, outSilu, dropout, outConv] = this.outLayers;
     const resample = resampling[this.resampling];
     const h = inConv.forward(resample(inSilu.forward(inNorm.forward(x))));
     const time = this.embLayers.forward(embedding);
@@ -73,6 +74,6 @@ export class AdmResBlock extends Module {
     }
     const resampled = resample(x);
     const skip = this.skipConnection ? this.skipConnection.forward(resampled) : resampled;
-    return skip.add(outConv.forward(outSilu.forward(normalized)));
+    return skip.add(outConv.forward(dropout.forward(outSilu.forward(normalized))));
   }
 }
