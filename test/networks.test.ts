@@ -1,9 +1,13 @@
+import { readFileSync } from "node:fs";
 import { afterAll, describe, expect, test } from "vitest";
 import type { Backend } from "../src/backend/backend.ts";
 import { ReferenceBackend } from "../src/backend/reference/backend.ts";
 import { createWasmBackend } from "../src/backend/wasm/wasm-backend.node.ts";
 import { createWebGpuBackend } from "../src/backend/webgpu/webgpu-backend.node.ts";
+import { parsePytorch } from "../src/io/pytorch/state-dict.ts";
+import { toFloat32 } from "../src/io/safetensors.ts";
 import { newModel } from "../src/models/registry.ts";
+import { ndarray } from "../src/tensor/ndarray.ts";
 import { deviations, networkCases } from "./support/network-cases.ts";
 import type { NetworkCase } from "./support/network-cases.ts";
 import { whyNoWebGpu } from "./support/webgpu.ts";
@@ -41,6 +45,17 @@ describe.each(cases)("$architecture with $recorded.name", ({ architecture, recor
     },
     60_000,
   );
+});
+
+test("a checkpoint of the authors' DiT is read, its table of positions too", async () => {
+  const path = new URL("fixtures/networks/dit.pt", import.meta.url);
+  const { tensors } = parsePytorch(new Uint8Array(readFileSync(path)), "dit.pt");
+  expect(tensors.get("pos_embed")?.shape).toEqual([1, 16, 8]);
+  const state = new Map([...tensors].map(([name, tensor]) => [name, ndarray(toFloat32(tensor), tensor.shape)]));
+  const model = newModel("dit", { channels: 4, hiddenSize: 8, depth: 1, numHeads: 2, numClasses: 3, outDim: 8 });
+  await model.loadStateDict(state);
+  const name = "blocks.0.attn.qkv.weight";
+  expect((await model.stateDict()).get(name)?.data).toEqual(state.get(name)?.data);
 });
 
 const fault = await whyNoWebGpu();

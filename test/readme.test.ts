@@ -61,6 +61,7 @@ describe("an example, run in small", { timeout: 60_000 }, () => {
     project = await mkdtemp(join(tmpdir(), "unnoise-readme-"));
     await mkdir(join(project, "node_modules"));
     await symlink(root, join(project, "node_modules", "unnoise"), "junction");
+    await symlink(join(root, "node_modules", "zod"), join(project, "node_modules", "zod"), "junction");
     await writeFile(join(project, "package.json"), JSON.stringify({ type: "module" }));
     await writeFile(join(project, "train-images-idx3-ubyte"), idxImages(9, 28));
     await writeFile(
@@ -144,6 +145,31 @@ describe("an example, run in small", { timeout: 60_000 }, () => {
       ..."sample --checkpoint unet.safetensors --device reference -n 1 --steps 1".split(" "),
     );
     expect(stderr).toBe("");
+  });
+
+  test("own-network.ts trains a network of one's own, and reads it from its checkpoint", async () => {
+    const stdout = await run("own-network.ts", {
+      "width: 32": "width: 4",
+      "fashionMnist()": "fashionMnist({ directory: '.' })",
+      "batchSize: 32": "batchSize: 4",
+      "steps: 500": "steps: 2",
+      "step % 100": "step % 2",
+    });
+    expect(stdout).toMatch(/^2 \d\.\d+\nplain of 357 parameters, read from its checkpoint\n$/);
+  });
+
+  test("load-adm.ts draws with a checkpoint of guided-diffusion", async () => {
+    const weights = fileURLToPath(new URL("fixtures/networks/adm.pt", import.meta.url));
+    const small = {
+      "numChannels: 192": "numChannels: 4, channelMult: [1, 2], normGroups: 2, numHeadChannels: 4",
+      "numResBlocks: 3": "numResBlocks: 1",
+      "numClasses: 1000": "numClasses: 8",
+      "[1, 88, 130, 207, 281, 323, 387, 979]": "[0, 1, 2, 3, 4, 5, 6, 7]",
+      "imageSize: 64, steps: 250": "imageSize: 8, steps: 2",
+    };
+    expect(await run("load-adm.ts", small, weights)).toBe("adm.png\n");
+    const { width, height } = await (await loadSharp())(join(project, "adm.png")).metadata();
+    expect([width, height]).toEqual([8 * 10 + 2, 10 + 2]);
   });
 
   test("guide-classes.ts draws each class, with and without guidance", async () => {
