@@ -58,6 +58,8 @@ export { GaussianDiffusion } from "./diffusion/gaussian-diffusion.ts";
 export type { GaussianDiffusionOptions, PSampleOptions } from "./diffusion/gaussian-diffusion.ts";
 export { ElucidatedDiffusion } from "./diffusion/elucidated-diffusion.ts";
 export type { ElucidatedDiffusionOptions } from "./diffusion/elucidated-diffusion.ts";
+export { RectifiedFlow } from "./diffusion/rectified-flow.ts";
+export type { RectifiedFlowOptions, TimeDistribution } from "./diffusion/rectified-flow.ts";
 export { Diffusion } from "./diffusion/diffusion.ts";
 export type { InversionOptions, SampleOptions, SamplerSettings } from "./diffusion/sampling/sample.ts";
 export { interpolationMethods } from "./diffusion/sampling/interpolation.ts";

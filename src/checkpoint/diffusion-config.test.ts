@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { Diffusion } from "../diffusion/diffusion.ts";
 import { ElucidatedDiffusion } from "../diffusion/elucidated-diffusion.ts";
 import { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
+import { RectifiedFlow } from "../diffusion/rectified-flow.ts";
 import { betasOf, diffusionConfigOf, diffusionOfConfig, diffusionSettings } from "./diffusion-config.ts";
 import { check } from "../config/rules.ts";
 
@@ -17,6 +18,11 @@ describe("the settings of a diffusion", () => {
       new GaussianDiffusion({ timesteps: 9, samplingTimesteps: 5, ddimSamplingEta: 0.5, clipDenoised: false }),
     ],
     ["edm", new ElucidatedDiffusion({ sigmaData: 0.3, pMean: -0.4, pStd: 1, sigmaMax: 60, samplingTimesteps: 25 })],
+    ["rectifiedFlow", new RectifiedFlow()],
+    [
+      "rectifiedFlow",
+      new RectifiedFlow({ timeDistribution: "logitNormal", logitMean: 0.5, shift: 3, clipDenoised: false }),
+    ],
   ] as const)("make the same %s one again", (kind, diffusion) => {
     const config = diffusionConfigOf(diffusion);
     expect(config.kind).toBe(kind);
@@ -45,7 +51,7 @@ describe("the settings of a diffusion", () => {
     );
     expect(read({ kind: "flow" })).toThrow("config: kind");
     expect(() => diffusionConfigOf(Object.create(Diffusion.prototype) as Diffusion)).toThrow(
-      "Trainer: can keep runs of a GaussianDiffusion or an ElucidatedDiffusion, got another",
+      "Trainer: can keep runs of a GaussianDiffusion, a ElucidatedDiffusion, a RectifiedFlow, got another diffusion",
     );
   });
 });

@@ -2,6 +2,10 @@ import * as z from "zod/mini";
 import type { Diffusion } from "../diffusion/diffusion.ts";
 import { ElucidatedDiffusion } from "../diffusion/elucidated-diffusion.ts";
 import { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
+import { varianceTypes } from "../diffusion/denoiser.ts";
+import { lossTypes } from "../diffusion/objectives/loss-type.ts";
+import { objectiveNames } from "../diffusion/objectives/objective.ts";
+import { RectifiedFlow, timeDistributions } from "../diffusion/rectified-flow.ts";
 import type { Betas } from "../diffusion/process/schedules.ts";
 import { flag, numberWithin, oneOf, options, positiveNumber, wholeNumber, withDefault } from "../config/rules.ts";
 
@@ -9,10 +13,10 @@ import { flag, numberWithin, oneOf, options, positiveNumber, wholeNumber, withDe
 export const gaussianSettings = options({
   kind: withDefault(z.literal("gaussian"), "gaussian"),
   timesteps: wholeNumber(1),
-  lossType: oneOf(["l1", "l2", "huber", "vlb"]),
-  varianceType: withDefault(oneOf(["fixedSmall", "fixedLarge", "learnedRange"]), "fixedSmall"),
+  lossType: oneOf(lossTypes),
+  varianceType: withDefault(oneOf(varianceTypes), "fixedSmall"),
   vbLossWeight: withDefault(numberWithin(0, Number.MAX_VALUE), 0.001),
-  objective: oneOf(["predNoise", "predX0", "predV"]),
+  objective: oneOf(objectiveNames),
   clipDenoised: flag(),
   samplingTimesteps: wholeNumber(1),
   ddimSamplingEta: numberWithin(0, 1),
@@ -34,23 +38,54 @@ export const elucidatedSettings = options({
   clipDenoised: withDefault(flag(), true),
 });
 
+/** Every option of a RectifiedFlow. */
+export const rectifiedFlowSettings = options({
+  kind: z.literal("rectifiedFlow"),
+  timeDistribution: withDefault(oneOf(timeDistributions), "uniform"),
+  logitMean: withDefault(numberWithin(-16, 16), 0),
+  logitStd: withDefault(positiveNumber(), 1),
+  shift: withDefault(numberWithin(1e-3, 1e3), 1),
+  samplingTimesteps: withDefault(wholeNumber(1), 50),
+  clipDenoised: withDefault(flag(), true),
+});
+
 /** Which diffusion a model is trained for. Those without a kind are of the time before there were two. */
-export const diffusionSettings = z.discriminatedUnion("kind", [gaussianSettings, elucidatedSettings]);
+export const diffusionSettings = z.discriminatedUnion("kind", [
+  gaussianSettings,
+  elucidatedSettings,
+  rectifiedFlowSettings,
+]);
+
+/** The kinds whose options say all about them. */
+const kinds = {
+  edm: { settings: elucidatedSettings, type: ElucidatedDiffusion },
+  rectifiedFlow: { settings: rectifiedFlowSettings, type: RectifiedFlow },
+} as const;
+
+export const diffusionKinds = ["gaussian", ...(Object.keys(kinds) as (keyof typeof kinds)[])] as const;
+
+/** What a kind of diffusion can be told. */
+export function settingsOfKind(kind: DiffusionConfig["kind"]): { readonly shape: Readonly<Record<string, unknown>> } {
+  return kind === "gaussian" ? gaussianSettings : kinds[kind].settings;
+}
 
 export type DiffusionConfig = z.infer<typeof diffusionSettings>;
 
 /** @throws one line, if the diffusion is of a kind that no checkpoint can name */
 export function diffusionConfigOf(diffusion: Diffusion): DiffusionConfig {
   if (diffusion instanceof GaussianDiffusion) return settingsOf(gaussianSettings, "gaussian", diffusion);
-  if (diffusion instanceof ElucidatedDiffusion) return settingsOf(elucidatedSettings, "edm", diffusion);
-  throw new Error("Trainer: can keep runs of a GaussianDiffusion or an ElucidatedDiffusion, got another");
+  for (const [kind, { settings, type }] of Object.entries(kinds)) {
+    if (diffusion instanceof type) return settingsOf(settings, kind as keyof typeof kinds, diffusion);
+  }
+  const names = [GaussianDiffusion, ...Object.values(kinds).map(({ type }) => type)].map(({ name }) => name);
+  throw new Error(`Trainer: can keep runs of a ${names.join(", a ")}, got another diffusion`);
 }
 
 /** @param betas of a `gaussian` one */
-export function diffusionOfConfig(config: DiffusionConfig, betas: Betas | undefined): Diffusion {
-  if (config.kind === "edm") {
-    const { kind: _, ...options } = config;
-    return new ElucidatedDiffusion(options);
+export function diffusionOfConfig(config: DiffusionConfig, betas?: Betas): Diffusion {
+  if (config.kind !== "gaussian") {
+    const { kind, ...options } = config;
+    return new (kinds[kind].type as new (options: object) => Diffusion)(options);
   }
   if (!betas) throw new Error("internal: no betas for a GaussianDiffusion");
   const { kind: _, timesteps: __, ...settings } = config; // as many timesteps as betas
@@ -63,11 +98,11 @@ export function betasOf(diffusion: Diffusion): Betas | undefined {
 }
 
 /** The options that a schema names. */
-function settingsOf<Shape extends z.core.$ZodShape>(
-  schema: z.ZodMiniObject<Shape>,
+function settingsOf<Schema extends z.ZodMiniType & { readonly shape: object }>(
+  schema: Schema,
   kind: DiffusionConfig["kind"],
   diffusion: Diffusion,
-): z.output<z.ZodMiniObject<Shape>> {
+): z.output<Schema> {
   const named = Object.entries(diffusion).filter(([name]) => Object.hasOwn(schema.shape, name));
   return z.parse(schema, { kind, ...Object.fromEntries(named) });
 }

@@ -23,7 +23,7 @@ export interface Denoiser {
  */
 export type VarianceType = "fixedSmall" | "fixedLarge" | "learnedRange";
 
-export const varianceTypes: readonly VarianceType[] = ["fixedSmall", "fixedLarge", "learnedRange"];
+export const varianceTypes: readonly [VarianceType, ...VarianceType[]] = ["fixedSmall", "fixedLarge", "learnedRange"];
 
 /** The parts of a network's output, each shaped as the images. */
 export interface ModelOutput {

@@ -1,5 +1,5 @@
 import type { Diffusion } from "../../diffusion/diffusion.ts";
-import { ElucidatedDiffusion } from "../../diffusion/elucidated-diffusion.ts";
+import { diffusionOfConfig } from "../../checkpoint/diffusion-config.ts";
 import { GaussianDiffusion } from "../../diffusion/gaussian-diffusion.ts";
 import { betaSchedule } from "../../diffusion/process/schedules.ts";
 import type { DiffusionModel } from "../../models/model.ts";
@@ -16,10 +16,7 @@ export function modelOf({ model, diffusion, training }: RunSettings, channels: n
 
 /** The diffusion of a run's settings. */
 export function diffusionOf({ diffusion }: RunSettings): Diffusion {
-  if (diffusion.kind === "edm") {
-    const { kind: _, ...options } = diffusion;
-    return new ElucidatedDiffusion(options);
-  }
+  if (diffusion.kind !== "gaussian") return diffusionOfConfig(diffusion);
   const { kind: _, betaSchedule: schedule, timesteps, ...options } = diffusion;
   return new GaussianDiffusion({ ...options, betas: betaSchedule(schedule, timesteps) });
 }

@@ -7,7 +7,7 @@ import type { Tensor } from "../../tensor/tensor.ts";
  */
 export type LossType = "l1" | "l2" | "huber" | "vlb";
 
-export const lossTypes: readonly LossType[] = ["l1", "l2", "huber", "vlb"];
+export const lossTypes: readonly [LossType, ...LossType[]] = ["l1", "l2", "huber", "vlb"];
 
 /** What a difference from the target counts, value by value. */
 export const errors: Readonly<Record<Exclude<LossType, "vlb">, (difference: Tensor) => Tensor>> = {

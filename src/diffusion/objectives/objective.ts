@@ -51,4 +51,4 @@ export const objectives = { predNoise, predX0, predV } as const satisfies Readon
 /** What the network's output stands for: the noise, the clean images, or v (Salimans & Ho 2022, 2202.00512). */
 export type Objective = keyof typeof objectives;
 
-export const objectiveNames = Object.keys(objectives) as readonly Objective[];
+export const objectiveNames = Object.keys(objectives) as [Objective, ...Objective[]];

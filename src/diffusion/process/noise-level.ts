@@ -5,7 +5,7 @@ import type { NoiseSchedule } from "./noise-schedule.ts";
 
 /** A point on the way from noise to images, where x = alpha x_0 + sigma epsilon. */
 export interface NoiseLevel {
-  /** What the network is told; between two timesteps for a level between theirs. Of EDM: ln(rho) / 4. */
+  /** What the network is told; between two timesteps for a level between theirs. Of EDM: ln(rho) / 4; of a flow: 1000 t. */
   readonly timestep: number;
   /** sqrt(abar), where alpha^2 + sigma^2 = 1. */
   readonly alpha: number;

@@ -9,8 +9,9 @@
  *   et al. 2021, 2010.02502).
  * - `karras`: noise levels of equation 5 of Karras et al. (2022, 2206.00364), between the timesteps where need be; the
  *   network is given timesteps as f32.
+ * - `uniform`: equal distances in the time of a process that has no timesteps, from its noisiest end.
  */
-export type TimestepSpacing = "trailing" | "leading" | "linspace" | "quadratic" | "karras";
+export type TimestepSpacing = "trailing" | "leading" | "linspace" | "quadratic" | "karras" | "uniform";
 
 export const timestepSpacingNames: readonly TimestepSpacing[] = [
   "trailing",
@@ -18,6 +19,7 @@ export const timestepSpacingNames: readonly TimestepSpacing[] = [
   "linspace",
   "quadratic",
   "karras",
+  "uniform",
 ];
 
 /** Whole timesteps, the noisiest first, all different. `steps` is at most `timesteps`. */

@@ -110,7 +110,7 @@ describe("a plan", () => {
     [{ steps: 0, timestepSpacing: "karras" }, "ddim: steps must be a whole number of at least 1, got 0"],
     [
       { timestepSpacing: "even" },
-      "timestepSpacing: must be one of trailing, leading, linspace, quadratic, karras, got even",
+      "timestepSpacing: must be one of trailing, leading, linspace, quadratic, karras, uniform, got even",
     ],
     [{ sigmaMax: 10 }, "sigmaMin and sigmaMax: are for timestepSpacing karras, got trailing"],
     [{ timestepSpacing: "karras", sigmaMin: 2, sigmaMax: 1 }, "karras: sigmaMin must be below sigmaMax, got 2 and 1"],

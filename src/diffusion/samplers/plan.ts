@@ -68,7 +68,14 @@ export function samplingPlan(levels: NoiseLevels, options: PlanOptions): Samplin
   const straight = (sampler as Sampler<SamplerOptions>)(visited, options, (rho) => levels.withRho(rho));
   const steps = options.resamples === undefined ? straight : repainting(visited, straight, options);
   const start = straight[0]?.level ?? CLEAN;
-  return { sampler: name, start, steps, visited: visited.length - 1, transform, ...demandsOf(name, steps, transform) };
+  return {
+    sampler: name,
+    start,
+    steps,
+    visited: visited.length - 1,
+    transform,
+    ...demandsOf(name, levels, steps, transform),
+  };
 }
 
 /** From images to the noise that `ddim` makes them of, over the levels that it would visit. */
@@ -81,7 +88,7 @@ export function inversionPlan(levels: NoiseLevels, options: LevelOptions): Sampl
     steps,
     visited: visited.length - 1,
     transform: undefined,
-    ...demandsOf("ddim", steps),
+    ...demandsOf("ddim", levels, steps),
   };
 }
 
@@ -112,7 +119,12 @@ function usualJumpLength(steps: number): number {
 
 type Demands = Pick<SamplingPlan, "numbers" | "memory" | "isStochastic" | "isInpainting" | "timestepType">;
 
-function demandsOf(sampler: SamplerName, steps: readonly SamplerStep[], transform?: Transform): Demands {
+function demandsOf(
+  sampler: SamplerName,
+  levels: NoiseLevels,
+  steps: readonly SamplerStep[],
+  transform?: Transform,
+): Demands {
   const memory = Math.max(0, ...steps.map((step) => step.memory?.length ?? 0));
   const numbers = steps[0]?.numbers?.length ?? 0;
   for (const { level, x, memory: kept = [], numbers: given = [] } of steps) {
@@ -126,7 +138,7 @@ function demandsOf(sampler: SamplerName, steps: readonly SamplerStep[], transfor
   const isInpainting = steps.some(({ known }) => known !== undefined);
   // What a transform makes of noise, the factors do not show.
   const isStochastic = isInpainting || transform !== undefined || steps.some(({ x: { z = 0 } }) => z !== 0);
-  const isWhole = steps.every(({ level }) => Number.isInteger(level.timestep));
+  const isWhole = levels.timesteps !== undefined && steps.every(({ level }) => Number.isInteger(level.timestep));
   return { numbers, memory, isStochastic, isInpainting, timestepType: isWhole ? "i32" : "f32" };
 }
 

@@ -70,7 +70,7 @@ export async function likelihoodRun(flags: EvaluateFlags, count: number): Promis
   const { found } = source;
   const diffusion = diffusionFromCheckpoint(found.checkpoint);
   if (!(diffusion instanceof GaussianDiffusion))
-    throw new Error("--nll: needs a model with timesteps, this one is of edm");
+    throw new Error("--nll: needs a model with timesteps, this one has none");
   const model = await modelFromCheckpoint(found.checkpoint, { ema: flags.ema });
   const dataset = await openReferenceData({ ...flags, split: flags.split ?? "test" }, found, source, say);
   const { indices, images } = await representativeImages(dataset, count);

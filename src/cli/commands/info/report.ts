@@ -125,6 +125,10 @@ function diffusionFact(diffusion: RunSettings["diffusion"] | DiffusionConfig): s
     const { sigmaData, pMean, pStd, samplingTimesteps: steps } = diffusion;
     return `diffusion  EDM, sigmaData ${sigmaData}, ln sigma ~ N(${pMean}, ${pStd}^2); sampling over ${steps} levels`;
   }
+  if (diffusion.kind === "rectifiedFlow") {
+    const { timeDistribution, shift, samplingTimesteps: steps } = diffusion;
+    return `diffusion  rectified flow, ${timeDistribution} times, shift ${shift}; sampling in ${steps} steps`;
+  }
   const { timesteps, objective, lossType, varianceType, samplingTimesteps: steps = timesteps } = diffusion;
   const schedule = "betaSchedule" in diffusion ? `, ${diffusion.betaSchedule}` : "";
   const variance = varianceType === "learnedRange" ? " and its variance" : "";

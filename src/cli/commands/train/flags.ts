@@ -5,7 +5,16 @@ import { varianceTypes } from "../../../diffusion/denoiser.ts";
 import { lossTypes } from "../../../diffusion/objectives/loss-type.ts";
 import { betaScheduleNames } from "../../../diffusion/process/schedules.ts";
 import { check, numberWithin, wholeNumber } from "../../../config/rules.ts";
-import { elucidatedSettings, gaussianSettings } from "../../../checkpoint/diffusion-config.ts";
+import {
+  diffusionKinds,
+  elucidatedSettings,
+  gaussianSettings,
+  rectifiedFlowSettings,
+  settingsOfKind,
+} from "../../../checkpoint/diffusion-config.ts";
+import type { DiffusionConfig } from "../../../checkpoint/diffusion-config.ts";
+import { objectiveNames } from "../../../diffusion/objectives/objective.ts";
+import { timeDistributions } from "../../../diffusion/rectified-flow.ts";
 import { trainingSettings } from "../../../config/training-settings.ts";
 import { modelOptions } from "../../../models/model.ts";
 import { architectureNames } from "../../../models/registry.ts";
@@ -105,12 +114,12 @@ const groups: Readonly<Record<string, readonly SettingFlag[]>> = {
     word(
       "--diffusion <name>",
       "diffusion.kind",
-      "gaussian: timesteps of a schedule; edm: any noise level, by Karras et al. (2022)",
-      ["gaussian", "edm"],
+      "gaussian: timesteps of a schedule; edm: any noise level, by Karras et al. (2022); rectifiedFlow: straight paths",
+      diffusionKinds,
     ),
     word("--schedule <name>", "diffusion.betaSchedule", "how noise grows with time", betaScheduleNames),
     number("--timesteps <n>", "diffusion.timesteps", "timesteps of the schedule", count),
-    word("--objective <name>", "diffusion.objective", "what the model predicts", ["predNoise", "predX0", "predV"]),
+    word("--objective <name>", "diffusion.objective", "what the model predicts", objectiveNames),
     word(
       "--loss <name>",
       "diffusion.lossType",
@@ -133,7 +142,7 @@ const groups: Readonly<Record<string, readonly SettingFlag[]>> = {
     number(
       "--sampling-timesteps <n>",
       "diffusion.samplingTimesteps",
-      "steps of sampling; fewer than --timesteps use DDIM, edm by default 18",
+      "steps of sampling; fewer than --timesteps use DDIM; by default 18 of edm, 50 of rectifiedFlow",
       count,
     ),
     number(
@@ -149,6 +158,18 @@ const groups: Readonly<Record<string, readonly SettingFlag[]>> = {
       elucidatedSettings.shape.pMean,
     ),
     number("--p-std <x>", "diffusion.pStd", "its deviation (default: 1.2)", elucidatedSettings.shape.pStd),
+    word(
+      "--time-distribution <name>",
+      "diffusion.timeDistribution",
+      "how often rectifiedFlow trains on which times (default: uniform)",
+      timeDistributions,
+    ),
+    number(
+      "--shift <x>",
+      "diffusion.shift",
+      "moves rectifiedFlow's times towards noise, for larger images (default: 1)",
+      rectifiedFlowSettings.shape.shift,
+    ),
     number("--eta <x>", "diffusion.ddimSamplingEta", "noise that DDIM adds, 0 to 1", diffusion.ddimSamplingEta),
   ],
   "Training:": [
@@ -262,7 +283,7 @@ export function resolveSettings(flags: FlagValues, recorded?: RunSettings): RunS
   return check(runSettings, settings, "settings");
 }
 
-type DiffusionKind = "gaussian" | "edm";
+type DiffusionKind = DiffusionConfig["kind"];
 
 function kindOf(settings: Readonly<Record<string, unknown>>): DiffusionKind {
   return (settings.diffusion as { readonly kind?: DiffusionKind }).kind ?? "gaussian";
@@ -275,17 +296,17 @@ function architectureOf(settings: Readonly<Record<string, unknown>>): string {
 /** Flags of a schedule's timesteps ask for it where a preset knows none. */
 function kindFor(flags: FlagValues, kind: DiffusionKind): DiffusionKind {
   const given = settingFlags.filter(({ option }) => flags[option.attributeName()] !== undefined);
-  return kind === "edm" && given.some(({ path }) => !isFor(kind, path)) ? "gaussian" : kind;
+  return kind !== "gaussian" && given.some(({ path }) => !isFor(kind, path)) ? "gaussian" : kind;
 }
 
 /** Where settings of another kind of diffusion are of no use. */
 function freshDiffusion(kind: unknown): unknown {
-  return kind === "edm" ? { kind } : structuredClone(defaultPreset.settings.diffusion);
+  return kind === "gaussian" ? structuredClone(defaultPreset.settings.diffusion) : { kind };
 }
 
 function isFor(kind: DiffusionKind, path: string): boolean {
   const [section, name] = path.split(".");
-  const shape = kind === "edm" ? elucidatedSettings.shape : { ...gaussianSettings.shape, betaSchedule: undefined };
+  const shape = { ...settingsOfKind(kind).shape, ...(kind === "gaussian" && { betaSchedule: undefined }) };
   return section !== "diffusion" || Object.hasOwn(shape, name);
 }
 
