@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { compileGraph } from "../compiler/compiler.ts";
-import { cpuTarget } from "../backend/wasm/program/target.ts";
+import { measuredTarget } from "../backend/common/measured-target.ts";
 import type { Kernel } from "../compiler/program.ts";
 import { Unet } from "../models/unet/unet.ts";
 import { conv2d } from "../tensor/functions.ts";
@@ -14,7 +14,7 @@ function input(index: number, shape: Shape, dtype: "f32" | "i32" = "f32"): Tenso
 }
 
 function kernelsOf(inputs: readonly Tensor[], ...outputs: readonly Tensor[]): readonly Kernel[] {
-  return compileGraph({ inputs, outputs, updates: [] }, cpuTarget).kernels;
+  return compileGraph({ inputs, outputs, updates: [] }, measuredTarget).kernels;
 }
 
 const total = (kernels: readonly Kernel[]): number => kernels.reduce((sum, kernel) => sum + flopsOf(kernel), 0);

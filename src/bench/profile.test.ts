@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { compileGraph } from "../compiler/compiler.ts";
-import { cpuTarget } from "../backend/wasm/program/target.ts";
+import { measuredTarget } from "../backend/common/measured-target.ts";
 import { conv2d } from "../tensor/functions.ts";
 import { grad } from "../tensor/grad.ts";
 import { ndarray } from "../tensor/ndarray.ts";
@@ -13,7 +13,7 @@ const w1 = new Tensor({ kind: "input", index: 1, shape: [3, 3, 3, 4], dtype: "f3
 const w2 = new Tensor({ kind: "input", index: 2, shape: [3, 3, 4, 5], dtype: "f32" });
 const y = conv2d(conv2d(x, w1, { padding: 1 }), w2, { padding: 1 });
 const inputs = [x, w1, w2];
-const gradients = compileGraph({ inputs, outputs: grad(y.multiply(y).sum(), inputs), updates: [] }, cpuTarget);
+const gradients = compileGraph({ inputs, outputs: grad(y.multiply(y).sum(), inputs), updates: [] }, measuredTarget);
 
 test("convolutions are told apart by what they compute", () => {
   const kinds = kindsOf(gradients.kernels, 2).filter((kind) => kind.startsWith("convolution"));

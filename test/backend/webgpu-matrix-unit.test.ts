@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import { compileGraph } from "../../src/compiler/compiler.ts";
-import { gpuTarget } from "../../src/backend/webgpu/target.ts";
+import { measuredTarget } from "../../src/backend/common/measured-target.ts";
 import { ReferenceBackend } from "../../src/backend/reference/backend.ts";
 import { WebGpuBackend } from "../../src/backend/webgpu/webgpu-backend.ts";
 import { emitKernel } from "../../src/backend/webgpu/kernels/kernels.ts";
@@ -72,7 +72,7 @@ async function createDawn(...options: string[]): Promise<GPU> {
 /** The WGSL of a case's products for a matrix unit. */
 function shadersOf({ inputs, build }: ProductCase, precision: Precision, matrixUnit: MatrixUnit): string[] {
   const leaves = inputLeaves(inputs);
-  const program = compileGraph({ inputs: leaves, outputs: build(leaves), updates: [] }, gpuTarget);
+  const program = compileGraph({ inputs: leaves, outputs: build(leaves), updates: [] }, measuredTarget);
   const storage = storageOf(program, precision);
   const adapter = {
     maxStorageBuffersPerShaderStage: 8,

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { Backend } from "../../src/backend/backend.ts";
 import { compileGraph } from "../../src/compiler/compiler.ts";
-import { cpuTarget } from "../../src/backend/wasm/program/target.ts";
+import { measuredTarget } from "../../src/backend/common/measured-target.ts";
 import { memoryDataset } from "../../src/data/dataset.ts";
 import { GaussianDiffusion } from "../../src/diffusion/gaussian-diffusion.ts";
 import { linearBetaSchedule } from "../../src/diffusion/process/schedules.ts";
@@ -39,7 +39,7 @@ async function articleStep(): Promise<Graph> {
 
 // A kernel more is a fusion lost: memory traffic that no other test sees. One less is to be noted here.
 test("the article's training step takes as many kernels as it did", async () => {
-  const { kernels } = compileGraph(await articleStep(), cpuTarget);
+  const { kernels } = compileGraph(await articleStep(), measuredTarget);
   const counts: Record<string, number> = {};
   for (const { kind } of kernels) counts[kind] = (counts[kind] ?? 0) + 1;
   expect(counts).toEqual({ convolution: 68, dot: 190, filterGradient: 34, map: 1005, reduce: 570 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { ReferenceBackend } from "../../src/backend/reference/backend.ts";
 import { compileGraph } from "../../src/compiler/compiler.ts";
-import { cpuTarget } from "../../src/backend/wasm/program/target.ts";
+import { measuredTarget } from "../../src/backend/common/measured-target.ts";
 import { legalize } from "../../src/compiler/passes/legalize.ts";
 import { planMemory } from "../../src/compiler/memory.ts";
 import { readsOf, writesOf } from "../../src/compiler/program.ts";
@@ -21,7 +21,7 @@ import { inputLeaves } from "../backend/context.ts";
 import { drawScenario } from "../backend/random-graph.ts";
 import { Random } from "../support/random.ts";
 
-const compile = (graph: Graph, target = cpuTarget): Program => compileGraph(graph, target);
+const compile = (graph: Graph, target = measuredTarget): Program => compileGraph(graph, target);
 
 /** A training step of a small U-Net: the kind of graph that the compiler is for. */
 function trainingStep(): { graph: Graph; inputs: NdArray[] } {
@@ -98,7 +98,7 @@ describe("the passes", () => {
     const { graph, inputs } = trainingStep();
     const simple = simplify(graph);
     await expectSameMeaning(graph, simple, inputs);
-    const legal = legalize(simple, cpuTarget.splitting);
+    const legal = legalize(simple, measuredTarget.splitting);
     checkLegal(legal);
     await expectSameMeaning(simple, legal, inputs);
     const program = compile(graph);
@@ -108,7 +108,7 @@ describe("the passes", () => {
 
   test.for(Array.from({ length: 60 }, (_, i) => i))("do so with random graph %i", async (seed) => {
     const { graph, inputs } = randomGraph(seed);
-    const legal = legalize(simplify(graph), cpuTarget.splitting);
+    const legal = legalize(simplify(graph), measuredTarget.splitting);
     checkLegal(legal);
     await expectSameMeaning(graph, legal, inputs);
     const program = compile(graph);
@@ -167,10 +167,13 @@ describe("scheduling", () => {
 });
 
 describe("a target", () => {
-  const fusing = (fusion: Partial<Fusion>): Target => ({ ...cpuTarget, fusion: { ...cpuTarget.fusion, ...fusion } });
+  const fusing = (fusion: Partial<Fusion>): Target => ({
+    ...measuredTarget,
+    fusion: { ...measuredTarget.fusion, ...fusion },
+  });
   const splitting = (numbers: Partial<Splitting>): Target => ({
-    ...cpuTarget,
-    splitting: { ...cpuTarget.splitting, ...numbers },
+    ...measuredTarget,
+    splitting: { ...measuredTarget.splitting, ...numbers },
   });
 
   test("says how many tensors an expression reads, and a kernel writes", () => {
@@ -193,7 +196,7 @@ describe("a target", () => {
     const product = { inputs: [a, b], outputs: [a.matmul(b)], updates: [] };
     const partsOf = (target: Target): number[] =>
       compile(product, target).kernels.map(({ kind }) => (kind === "dot" ? 1 : 0));
-    expect(partsOf(cpuTarget)).toEqual([1, 0]);
+    expect(partsOf(measuredTarget)).toEqual([1, 0]);
     expect(partsOf(splitting({ longContraction: 10_000 }))).toEqual([1]);
     const [dot] = compile(product, splitting({ mostParts: 4 })).kernels;
     expect(dot).toMatchObject({ kind: "dot", axes: [4, 4, 4, 2048] });
@@ -211,7 +214,7 @@ describe("a target", () => {
       compile({ inputs: [x, w], outputs, updates: [] }, target).kernels.flatMap((kernel) =>
         kernel.kind === "filterGradient" ? [kernel.parts] : [],
       );
-    expect(partsWith(cpuTarget)).toEqual([32]);
+    expect(partsWith(measuredTarget)).toEqual([32]);
     expect(partsWith(splitting({ byImage: false }))).toEqual([8]);
   });
 });

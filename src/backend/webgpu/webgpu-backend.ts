@@ -22,7 +22,7 @@ import { planSlots } from "./emit/slots.ts";
 import { splitContractions } from "./kernels/split.ts";
 import { storageOf } from "./emit/storage.ts";
 import { subgroupSizeOf } from "./runtime/subgroup-size.ts";
-import { gpuTarget } from "./target.ts";
+import { measuredTarget } from "../common/measured-target.ts";
 import { TileChoices } from "./tuning/tile-choices.ts";
 import { Tuner } from "./tuning/tuner.ts";
 import { BufferVariables } from "./runtime/variable-memory.ts";
@@ -134,7 +134,7 @@ export class WebGpuBackend implements Backend {
     checkGraph(graph);
     const { device, pipelines, queue, residency } = this.#context;
     device.check();
-    const compiled = compileGraph(graph, gpuTarget);
+    const compiled = compileGraph(graph, measuredTarget);
     const work = compiled.kernels.filter((kernel) => writesOf(kernel).some(({ length }) => length > 0));
     const program = { ...compiled, kernels: splitContractions(work) };
     const storage = storageOf(program, this.precision);

@@ -1,5 +1,5 @@
 import type { Affine } from "../../../compiler/affine.ts";
-import { childrenOf, visitExpression } from "../../../compiler/program.ts";
+import { visitExpression } from "../../../compiler/program.ts";
 import type { Buffer, DynamicRow, Expression } from "../../../compiler/program.ts";
 import { select } from "../assembly/control-instructions.ts";
 import { conditional } from "../assembly/function-builder.ts";
@@ -43,20 +43,6 @@ export interface Point {
   readonly width: 1 | 4;
   readonly axis: number;
   readonly lane: number;
-}
-
-/** How many nodes use each node; what several use is computed once. */
-export function countUses(roots: readonly Expression[]): Map<Expression, number> {
-  const uses = new Map<Expression, number>();
-  const seen = new Set<Expression>();
-  const count = (node: Expression): void => {
-    uses.set(node, (uses.get(node) ?? 0) + 1);
-  };
-  for (const root of roots) {
-    count(root);
-    visitExpression(root, (node) => childrenOf(node).forEach(count), seen);
-  }
-  return uses;
 }
 
 /** Registers every address and integer that the expressions need. */

@@ -1,18 +1,28 @@
 import type { Computed } from "../assembly/instruction.ts";
+import {
+  COSINE,
+  ERF_FAR,
+  ERF_NEAR,
+  EXP,
+  HALF_PI,
+  LN2_HIGH,
+  LN2_LOW,
+  LOG,
+  SINE,
+  TANH,
+  horner,
+} from "../../common/codegen/polynomials.ts";
 import type { Lanes } from "./lanes.ts";
 
-// Polynomials in Horner form, fitted for these ranges by weighted least squares. The errors stated are the
-// largest relative ones in float32 arithmetic, measured against float64 by math.test.ts.
+// The errors stated are the largest relative ones in float32 arithmetic, measured against float64 by math.test.ts.
 
 function polynomial(l: Lanes, x: Computed, coefficients: readonly number[]): Computed {
-  let sum = l.float(coefficients[coefficients.length - 1]);
-  for (let i = coefficients.length - 2; i >= 0; i--) sum = l.f("add", l.f("mul", sum, x), l.float(coefficients[i]));
-  return sum;
+  return horner(
+    coefficients,
+    (value) => l.float(value),
+    (sum, c) => l.f("add", l.f("mul", sum, x), c),
+  );
 }
-
-const EXP = [0.49999993446884833, 0.16666520622769, 0.041668388228555855, 0.008368717711166058, 0.0013814589876395594];
-const LN2_HIGH = 0.693359375; // 9 bits: times a whole number it is exact
-const LN2_LOW = Math.LN2 - LN2_HIGH;
 
 /** Adding it rounds a float to a whole number, which then stands in the lowest bits. */
 const ROUNDING = 1.5 * 2 ** 23;
@@ -32,11 +42,6 @@ export function exponential(l: Lanes, input: Computed): Computed {
   const root = l.let(l.f("mul", p, scale));
   return l.f("mul", root, root);
 }
-
-const LOG = [
-  0.33333312598734993, -0.2500000961529075, 0.20002118966638371, -0.16667995167294333, 0.14219546361228672,
-  -0.12405597879173183, 0.11888211807542903, -0.11675615303249182, 0.06746489795860623,
-];
 
 /** Natural logarithm; relative error below 2e-7, NaN below 0. */
 export function log(l: Lanes, input: Computed): Computed {
@@ -66,10 +71,6 @@ export function logistic(l: Lanes, x: Computed): Computed {
   return l.f("div", l.float(1), l.f("add", l.float(1), exponential(l, l.f("neg", x))));
 }
 
-const TANH = [
-  -0.3333328391839178, 0.13331491131354664, -0.053743486718933545, 0.02065055396731878, -0.005717010981842251,
-];
-
 /** Relative error below 4e-7. */
 export function tanh(l: Lanes, input: Computed): Computed {
   const x = l.let(input);
@@ -86,16 +87,6 @@ function copySign(l: Lanes, size: Computed, sign: Computed): Computed {
   return l.asFloat(l.bits("or", l.asInteger(size), l.bits("and", l.asInteger(sign), l.integer(0x80000000))));
 }
 
-const ERF_NEAR = [
-  1.1283791657266318, -0.37612625823688334, 0.11283585142428401, -0.02685381167650265, 0.005188327194058842,
-  -0.000801018930622184, 7.853847094129173e-5,
-];
-/** -log(erfc(x)) on [1, 4]. */
-const ERF_FAR = [
-  -0.0001880359251318731, 1.129578408497122, 0.6332199166329234, 0.10841855904182394, -0.025208248987530733,
-  0.0042045602065831494, -0.0004413362489625145, 2.1686854129990567e-5,
-];
-
 /** Relative error below 4e-7. */
 export function erf(l: Lanes, input: Computed): Computed {
   const x = l.let(input);
@@ -105,11 +96,6 @@ export function erf(l: Lanes, input: Computed): Computed {
   const far = l.f("sub", l.float(1), exponential(l, l.f("neg", polynomial(l, size, ERF_FAR))));
   return l.select(l.f("lt", size, l.float(1)), near, copySign(l, far, x));
 }
-
-const SINE = [-0.16666654872646364, 0.008332173504146567, -0.00019516651557622032];
-const COSINE = [0.041666646745975026, -0.0013887361375322057, 2.4437722592726804e-5];
-/** pi / 2 in three parts of few bits (Cody & Waite 1980). */
-const HALF_PI = [1.5703125, 4.837512969970703e-4, 7.54978995489188e-8] as const;
 
 /** Absolute error below 2e-7 for |x| up to 10,000; it grows beyond. */
 export function sine(l: Lanes, x: Computed): Computed {

@@ -4,7 +4,8 @@ import type { Expression, MapKernel, Store } from "../../../compiler/program.ts"
 import type { FunctionBuilder } from "../assembly/function-builder.ts";
 import type { Integer, Local } from "../assembly/instruction.ts";
 import { i32 } from "../assembly/scalar-instructions.ts";
-import { ExpressionEmitter, countUses, registerIndices } from "../emit/expression-emitter.ts";
+import { countUses } from "../../common/codegen/uses.ts";
+import { ExpressionEmitter, registerIndices } from "../emit/expression-emitter.ts";
 import type { Sources } from "../emit/expression-emitter.ts";
 import { InductionVariables } from "../emit/induction-variables.ts";
 import { canVectorize } from "../emit/vectorize.ts";

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { inputLeaves } from "../../../../test/backend/context.ts";
 import { Random } from "../../../../test/support/random.ts";
 import { compileGraph } from "../../../compiler/compiler.ts";
-import { cpuTarget } from "./target.ts";
+import { measuredTarget } from "../../common/measured-target.ts";
 import { readsOf, writesOf } from "../../../compiler/program.ts";
 import type { Buffer } from "../../../compiler/program.ts";
 import { GaussianDiffusion } from "../../../diffusion/gaussian-diffusion.ts";
@@ -39,7 +39,7 @@ function chainsOf(steps: readonly Step[]): Chain[] {
 }
 
 describe("chains", () => {
-  const program = compileGraph(gradients().graph, cpuTarget);
+  const program = compileGraph(gradients().graph, measuredTarget);
   const steps = chainKernels(program, limits);
 
   test("hold most kernels of a U-Net that go over images, and every kernel is in one step", () => {

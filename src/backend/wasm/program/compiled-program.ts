@@ -10,7 +10,7 @@ import type { ModuleBuilder } from "../assembly/module-builder.ts";
 import { checkAddressable } from "./address-space.ts";
 import { CHAIN_LIMITS, chainKernels, kernelsOf } from "./chains.ts";
 import type { ChainLimits } from "./chains.ts";
-import { cpuTarget } from "./target.ts";
+import { measuredTarget } from "../../common/measured-target.ts";
 import type { TableStep } from "./kernel-table.ts";
 import { emitModule } from "./module.ts";
 import type { Features, Operand } from "./module.ts";
@@ -65,7 +65,7 @@ export interface Target {
 
 /** The kernels of a graph, as this backend runs them. */
 export function programOf(graph: Graph): Program {
-  return useWinograd(compileGraph(graph, cpuTarget));
+  return useWinograd(compileGraph(graph, measuredTarget));
 }
 
 export function compileProgram(graph: Graph, target: Target): CompiledProgram {

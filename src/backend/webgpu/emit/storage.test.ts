@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { inputLeaves } from "../../../../test/backend/context.ts";
 import { compileGraph } from "../../../compiler/compiler.ts";
-import { gpuTarget } from "../target.ts";
+import { measuredTarget } from "../../common/measured-target.ts";
 import { writesOf } from "../../../compiler/program.ts";
 import type { Buffer, Program } from "../../../compiler/program.ts";
 import { conv2d } from "../../../tensor/functions.ts";
@@ -19,7 +19,7 @@ const adapter = {
 
 function programOf(shapes: readonly (readonly number[])[], build: (...inputs: Tensor[]) => Tensor[]): Program {
   const inputs = inputLeaves(shapes.map((shape) => ({ shape, dtype: "f32" })));
-  return compileGraph({ inputs, outputs: build(...inputs), updates: [] }, gpuTarget);
+  return compileGraph({ inputs, outputs: build(...inputs), updates: [] }, measuredTarget);
 }
 
 /** What the kernels of a program write, by kind, and whether as halves. */

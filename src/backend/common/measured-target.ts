@@ -1,7 +1,10 @@
 import type { Target } from "../../compiler/target.ts";
 
-/** What the compiler knows of a GPU. Contractions are split further by kernels/split.ts, which knows their workgroups. */
-export const gpuTarget: Target = {
+/**
+ * What the compiler knows of a device, found on the cores of a processor with SIMD of 128 and 256 bits. No GPU has been
+ * measured yet, so its backend takes these numbers too, and splits contractions further where it knows its workgroups.
+ */
+export const measuredTarget: Target = {
   splitting: { longReduction: 16384, longContraction: 4096, fewResults: 4096, mostParts: 8, byImage: true },
   fusion: {
     mostLeaves: 12,
