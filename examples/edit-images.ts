@@ -1,26 +1,13 @@
 // Changes two images with a trained model: variations, a half painted anew, and what lies between them.
 //   node_modules/.bin/node --conditions unnoise-source examples/edit-images.ts runs/fashion-mnist a.png b.png
-import {
-  decodeImage,
-  diffusionFromCheckpoint,
-  fromBytes,
-  modelFromCheckpoint,
-  ndarray,
-  openCheckpoint,
-  saveGrid,
-} from "unnoise";
+import { diffusionFromCheckpoint, loadImage, modelFromCheckpoint, ndarray, openCheckpoint, saveGrid } from "unnoise";
 
 const [runDirectory = "runs/fashion-mnist", ...paths] = process.argv.slice(2);
 const { checkpoint } = await openCheckpoint(runDirectory);
 const model = await modelFromCheckpoint(checkpoint);
 const diffusion = diffusionFromCheckpoint(checkpoint);
 const { height, width, channels } = checkpoint.config.dataset;
-const open = async (path: string) => {
-  const pixels = new Float32Array(height * width * channels);
-  fromBytes(await decodeImage(path, { height, width, channels }), pixels);
-  return ndarray(pixels, [1, height, width, channels]);
-};
-const [a, b] = await Promise.all(paths.map(open));
+const [a, b] = await Promise.all(paths.map((path) => loadImage(path, { height, width, channels })));
 
 const variations = await diffusion.sample(model, { init: a, strength: 0.6, batchSize: 8, seed: 1 });
 await saveGrid("variations.png", variations, { columns: 8 });

@@ -23,8 +23,8 @@ const ZIP = [...ascii("PK"), 3, 4];
 const TORCH = { name: "a PyTorch file", advice: "`unnoise import` makes a checkpoint of it" };
 const UNPACK = "unpack it first";
 
-/** The first row that fits counts. */
-const rows: readonly Row[] = [
+/** The first row that fits counts. A function, so that pages without it do not carry it. */
+const rows = (): readonly Row[] => [
   { name: "a pointer of git-lfs", advice: "`git lfs pull` brings the file", text: /^version https:\/\/git-lfs/ },
   { ...TORCH, magic: ZIP, text: /^.{30}[^\0]{0,200}\/(data\.pkl|byteorder|version|\.format_version|data\/\d)/s },
   { name: "a NumPy archive", magic: ZIP, text: /^.{30}[^\0]{1,200}\.npy/s },
@@ -76,7 +76,7 @@ export function contentKind(start: Uint8Array): ContentKind | undefined {
   const bytes = start.subarray(0, KIND_BYTES);
   const text = String.fromCharCode(...bytes);
   if (bytes.every((byte) => byte === 0)) return { name: "nothing but zeros" };
-  const row = rows.find(
+  const row = rows().find(
     ({ magic, at = 0, text: pattern }) =>
       (magic?.every((byte, i) => byte === -1 || byte === start[at + i]) ?? true) && (pattern?.test(text) ?? true),
   );

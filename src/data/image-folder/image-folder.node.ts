@@ -76,7 +76,7 @@ export async function imageFolder(options: ImageFolderOptions): Promise<ImageFol
   const { directory, classes = true, split = "train", skipBroken = false, sizeMultiple = 8 } = options;
   const layout = layoutOf(await listImages(directory), { classes, split });
   if (layout.images.length === 0) throw new Error(`${directory}: no images there${whatElse(layout.leftOut)}`);
-  if (layout.images.length > MANY) options.log?.(`looking at ${layout.images.length} images ...`);
+  if (layout.images.length > MANY) options.log?.(`looking at ${layout.images.length.toLocaleString("en")} images ...`);
   const checked = await checkImages(directory, layout.images);
   const broken = brokenOf(layout.images, checked);
   if (broken.length > 0 && (!skipBroken || broken.length === layout.images.length)) {

@@ -64,7 +64,7 @@ export async function describe(path: string | undefined, flags: InfoFlags): Prom
     formatSummary(layers),
     "",
     `parameters     ${formatCount(layers.parameters)}, ${formatBytes(layers.parameters * FLOAT)}; while training ${formatBytes(layers.parameters * FLOAT * copies)}`,
-    `forward pass   ${formatScaled(layers.flops, "FLOP")} an image of ${imageSize.join(" x ")}`,
+    `forward pass   ${formatScaled(layers.flops, "FLOP")} an image of ${imageSize.toReversed().join(" x ")}`,
     `training step  about ${formatScaled(layers.flops * batchSize * 3, "FLOP")} for ${formatCount(batchSize)} images`,
     `               ${memory}`,
   ];
@@ -80,7 +80,7 @@ async function fromCheckpoint(path: string): Promise<Subject> {
     facts: [
       ...faults.map((fault) => `passed over ${fault}`),
       `trained    ${formatCount(step)} steps of ${training.batchSize * training.gradientAccumulateEvery} images, epoch ${position.epoch + 1}`,
-      `images     ${dataset.name}: ${formatCount(dataset.length)} of ${dataset.height} x ${dataset.width}, channels ${dataset.channels}`,
+      `images     ${dataset.name}: ${formatCount(dataset.length)} of ${dataset.width} x ${dataset.height}, channels ${dataset.channels}`,
       ...(dataset.classNames ? [`classes    ${dataset.classNames.length}: ${dataset.classNames.join(", ")}`] : []),
       diffusionFact(diffusion),
       `optimizer  ${optimizerTitle(training.optimizer)}, learning rate ${training.learningRate} (${training.learningRateSchedule}), seed ${training.seed}`,
