@@ -5,6 +5,7 @@ import { heightAndWidth } from "../../config/image-size.ts";
 import type { ImageSize } from "../../config/image-size.ts";
 import type { ImageFolder } from "../../data/image-folder/image-folder.node.ts";
 import type { ImageDataset } from "../../data/dataset.ts";
+import { fileError } from "../../io/file-errors.node.ts";
 import type { PublishedOptions, Split } from "../../data/published/published.node.ts";
 import { formatBytes } from "../output/format.ts";
 import { folderReport } from "./folder-report.ts";
@@ -123,10 +124,13 @@ async function openFolder(settings: DataSettings, say: (line: string) => void): 
 
 /** The IDX files of a directory, those of the training split if there are several. */
 async function findIdxPair(directory: string): Promise<{ images: string; labels: string | undefined } | undefined> {
-  const names = (await readdir(directory)).toSorted();
+  const found = await readdir(directory).catch((error: unknown) => {
+    throw fileError(directory, "list", error);
+  });
+  const names = found.toSorted();
   const of = (kind: "images-idx3" | "labels-idx1"): string | undefined => {
-    const found = names.filter((name) => name.includes(`${kind}-ubyte`) && !name.startsWith("."));
-    const name = found.find((candidate) => candidate.startsWith("train")) ?? found[0];
+    const alike = names.filter((name) => name.includes(`${kind}-ubyte`) && !name.startsWith("."));
+    const name = alike.find((candidate) => candidate.startsWith("train")) ?? alike[0];
     return name && join(directory, name);
   };
   const images = of("images-idx3");

@@ -197,6 +197,16 @@ test("linked folders are followed, also as classes", async () => {
   rmSync(elsewhere, { recursive: true });
 });
 
+test("a folder keeps its name where a link leads to it too, and is read once", async () => {
+  await put("z/deep/1.png", 1);
+  await put("cat/2.png", 2);
+  symlinkSync("z", join(folder, "a"));
+  symlinkSync(join("z", "deep"), join(folder, "b"));
+  const dataset = await imageFolder({ directory: folder, ...size });
+  expect(dataset).toMatchObject({ length: 2, classNames: ["cat", "z"] });
+  expect(dataset.leftOut.map(({ name }) => name)).toEqual(["a", "b"]);
+});
+
 test("of train/ and test/ one is read, and its folders are the classes", async () => {
   for (const name of ["train/cat/1.png", "train/dog/2.png", "Test/cat/3.png", "Test/dog/4.png", "val/cat/5.png"]) {
     await put(name, Number(/\d/.exec(name)?.[0]));

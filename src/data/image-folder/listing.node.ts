@@ -38,18 +38,31 @@ const ownSamples = /^samples-\d+(\.(png|gif))?$/;
  */
 export async function listImages(directory: string): Promise<Listing> {
   const walk = new Walk();
-  await walk.enter(directory, "");
-  for (let folder = walk.waiting.pop(); folder !== undefined; folder = walk.waiting.pop()) await walk.list(folder);
+  await walk.run({ path: directory, name: "" });
   return { images: walk.images.toSorted(byName), leftOut: walk.leftOut.toSorted(byName) };
 }
 
 class Walk {
   readonly images: FoundFile[] = [];
   readonly leftOut: LeftOut[] = [];
-  readonly waiting: FoundFile[] = [];
+  readonly #folders: FoundFile[] = [];
+  /** Links to folders wait until all others are read, so that these keep their own names. */
+  readonly #links: FoundFile[] = [];
   readonly #seen = new Set<string>();
 
-  async list(folder: FoundFile): Promise<void> {
+  async run(directory: FoundFile): Promise<void> {
+    await this.#enter(directory);
+    for (;;) {
+      const folder = this.#folders.pop();
+      const link = folder ?? this.#links.shift();
+      if (link === undefined) return;
+      if (folder !== undefined) await this.#list(folder);
+      else if (!(await this.#enter(link)))
+        this.leftOut.push({ ...link, reason: "a link to a folder that is read already" });
+    }
+  }
+
+  async #list(folder: FoundFile): Promise<void> {
     let entries: Dirent[];
     try {
       entries = await readdir(folder.path, { withFileTypes: true });
@@ -76,7 +89,9 @@ class Walk {
     if (kind.isDirectory()) {
       if (foreignFolders.has(name)) return leave("no folder of images");
       if (isRun(file.path)) return leave("a run of unnoise");
-      return (await this.enter(file.path, file.name)) ? undefined : leave("a link to a folder that is read already");
+      if (entry.isSymbolicLink()) this.#links.push(file);
+      else await this.#enter(file);
+      return;
     }
     if (!kind.isFile()) return leave("no regular file");
     if (await isImage(file.path, name)) this.images.push(file);
@@ -84,13 +99,13 @@ class Walk {
   }
 
   /** @returns false if the folder was seen before, by another way */
-  async enter(path: string, name: string): Promise<boolean> {
-    const real = await realpath(path).catch((error: unknown) => {
-      throw fileError(path, "list", error);
+  async #enter(folder: FoundFile): Promise<boolean> {
+    const real = await realpath(folder.path).catch((error: unknown) => {
+      throw fileError(folder.path, "list", error);
     });
     if (this.#seen.has(real)) return false;
     this.#seen.add(real);
-    this.waiting.push({ path, name });
+    this.#folders.push(folder);
     return true;
   }
 }
@@ -103,8 +118,10 @@ function isRun(directory: string): boolean {
 async function isImage(path: string, name: string): Promise<boolean> {
   const ending = extname(name).toLowerCase();
   if (ending !== "") return endings.has(ending);
-  const start = await withRegularFile(path, async (file) => readStart(file, Math.min(KIND_BYTES, file.bytes)));
-  const kind = contentKind(start);
+  const start = await withRegularFile(path, async (file) => {
+    return readStart(file, Math.min(KIND_BYTES, file.bytes));
+  }).catch(() => undefined);
+  const kind = start && contentKind(start);
   return kind !== undefined && isPicture(kind);
 }
 
