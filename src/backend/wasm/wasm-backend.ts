@@ -10,7 +10,7 @@ import type { ModuleBuilder } from "./assembly/module-builder.ts";
 import { checkAddressable } from "./program/address-space.ts";
 import type { ChainLimits } from "./program/chains.ts";
 import { compileProgram } from "./program/compiled-program.ts";
-import type { CompiledProgram, Target } from "./program/compiled-program.ts";
+import type { CompiledProgram, CodegenOptions } from "./program/compiled-program.ts";
 import { SharedBlock, WasmExecutable } from "./runtime/executable.ts";
 import type { ExecutionContext } from "./runtime/executable.ts";
 import { Heap } from "./runtime/heap.ts";
@@ -55,7 +55,7 @@ export class WasmBackend implements Backend {
   readonly reason: string | undefined;
   readonly features: Features;
   readonly #context: ExecutionContext;
-  readonly #target: Target;
+  readonly #codegen: CodegenOptions;
   readonly #cache: ByteCache | undefined;
   readonly #lifetime = new Lifetime("wasm");
   #loaded = 0;
@@ -73,7 +73,7 @@ export class WasmBackend implements Backend {
       scratches: new SharedBlock(heap),
     };
     this.features = features;
-    this.#target = {
+    this.#codegen = {
       features,
       sharesMemory: heap.shared,
       chains: options.chains,
@@ -125,13 +125,13 @@ export class WasmBackend implements Backend {
 
   /** Compiles, unless an earlier process did. */
   async #compile(graph: Graph): Promise<CompiledProgram> {
-    const target = this.#target;
-    if (!this.#cache || target.dump) return compileProgram(graph, target);
-    const key = await programKey(graph, target);
+    const codegen = this.#codegen;
+    if (!this.#cache || codegen.dump) return compileProgram(graph, codegen);
+    const key = await programKey(graph, codegen);
     const known = await this.#cache.read(key);
     const kept = known && decodeProgram(known);
     if (kept) return kept;
-    const compiled = compileProgram(graph, target);
+    const compiled = compileProgram(graph, codegen);
     await this.#cache.write(key, encodeProgram(compiled));
     return compiled;
   }

@@ -54,7 +54,8 @@ export interface CompiledKernel {
 /** A place in `buffers` with the bytes from slice to slice, or an offset in the memory of the thread's own. */
 export type CompiledOperand = { readonly buffer: number; readonly step: number } | { readonly own: number };
 
-export interface Target {
+/** How a program becomes WebAssembly. */
+export interface CodegenOptions {
   readonly features: Features;
   readonly sharesMemory: boolean;
   /** Which kernels run slice by slice; the usual ones unless given. */
@@ -68,16 +69,16 @@ export function programOf(graph: Graph): Program {
   return useWinograd(compileGraph(graph, measuredTarget));
 }
 
-export function compileProgram(graph: Graph, target: Target): CompiledProgram {
+export function compileProgram(graph: Graph, options: CodegenOptions): CompiledProgram {
   const program = programOf(graph);
-  const chained = chainKernels(program, target.chains ?? CHAIN_LIMITS);
+  const chained = chainKernels(program, options.chains ?? CHAIN_LIMITS);
   const plan = planMemory(program, chained.map(kernelsOf));
   checkAddressable(plan.bytes);
   const { module, scratchBytes, steps } = emitModule(chained, plan.offsets, {
-    ...target,
-    printable: target.dump !== undefined,
+    ...options,
+    printable: options.dump !== undefined,
   });
-  target.dump?.(module);
+  options.dump?.(module);
   const places = placesOf(program, plan.offsets, variablesOf(graph));
   const numbers = new Map([...places.keys()].map((buffer, i) => [buffer, i]));
   const numberOf = (buffer: Buffer): number => {
@@ -88,7 +89,7 @@ export function compileProgram(graph: Graph, target: Target): CompiledProgram {
   const placed = (operand: Operand): CompiledOperand =>
     "own" in operand ? operand : { buffer: numberOf(operand.buffer), step: operand.step };
   return {
-    module: encodeModule(module, { withNames: target.dump !== undefined }),
+    module: encodeModule(module, { withNames: options.dump !== undefined }),
     scratchBytes,
     workspaceBytes: plan.bytes,
     buffers: [...places].map(([{ dtype, length }, place]) => ({ dtype, length, place })),

@@ -12,7 +12,7 @@ import { encodeModule } from "../assembly/encode-module.ts";
 import type { ModuleBuilder } from "../assembly/module-builder.ts";
 import { printModule } from "../assembly/print-module.ts";
 import { compileProgram } from "./compiled-program.ts";
-import type { Target } from "./compiled-program.ts";
+import type { CodegenOptions } from "./compiled-program.ts";
 
 /** Loss and gradients of a small U-Net: every kind of kernel. */
 function gradients(): Graph {
@@ -35,7 +35,7 @@ function rareOps(): Graph {
   return { inputs, outputs: [...outputs, x.sum(), i.max(), x.compare("lt", 0).convert("i32")], updates: [] };
 }
 
-const targets: Readonly<Record<string, Target>> = {
+const targets: Readonly<Record<string, CodegenOptions>> = {
   "256 bits, threads": { features: { wide: true, relaxed: true }, sharesMemory: true },
   "128 bits, one thread, slices": {
     features: { wide: false, relaxed: true },

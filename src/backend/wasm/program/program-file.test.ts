@@ -5,12 +5,12 @@ import { Tensor, full, literal, valueOf } from "../../../tensor/tensor.ts";
 import { Variable } from "../../../tensor/variable.ts";
 import type { ByteCache } from "../../backend.ts";
 import { compileProgram } from "./compiled-program.ts";
-import type { Target } from "./compiled-program.ts";
+import type { CodegenOptions } from "./compiled-program.ts";
 import { decodeProgram, encodeProgram, programKey } from "./program-file.ts";
 import { createWasmBackend } from "../wasm-backend.node.ts";
 import type { WasmBackend } from "../wasm-backend.ts";
 
-const target: Target = { features: { wide: false, relaxed: false }, sharesMemory: true };
+const target: CodegenOptions = { features: { wide: false, relaxed: false }, sharesMemory: true };
 
 /** y = x table + constant, and a variable that grows by y. */
 function graphWith({ constant = 1, table = [1, 2, 3, 4], start = [0, 0, 0, 0] } = {}): Graph {

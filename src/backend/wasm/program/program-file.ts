@@ -4,13 +4,13 @@ import type { Graph } from "../../../tensor/graph.ts";
 import { digestOf } from "../../common/digest.ts";
 import { variablesOf } from "../../../tensor/graph.ts";
 import { recordGraph } from "../../common/graph-record.ts";
-import type { BufferPlace, CompiledProgram, PlacedBuffer, Target } from "./compiled-program.ts";
+import type { BufferPlace, CompiledProgram, PlacedBuffer, CodegenOptions } from "./compiled-program.ts";
 
 /** Part of every key: programs of another layout are not found. */
 const VERSION = 3;
 
 /** A name for what a graph compiles to: equal for equal graphs, wherever their variables are. */
-export async function programKey(graph: Graph, { features, sharesMemory }: Target): Promise<string> {
+export async function programKey(graph: Graph, { features, sharesMemory }: CodegenOptions): Promise<string> {
   const variables = variablesOf(graph);
   const numbers = new Map(variables.map((variable, i) => [variable, i]));
   const literals: TypedArray[] = [];

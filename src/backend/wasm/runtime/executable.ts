@@ -7,6 +7,7 @@ import { checkInputs } from "../../common/checks.ts";
 import { releaseWith } from "../../common/garbage.ts";
 import type { Release } from "../../common/garbage.ts";
 import type { JobQueue } from "../../common/job-queue.ts";
+import type { KernelProfile } from "../../common/kernel-profile.ts";
 import type { Residency } from "../../common/residency.ts";
 import type { VariableStore } from "../../common/variable-store.ts";
 import { variablesOf } from "../../../tensor/graph.ts";
@@ -16,21 +17,15 @@ import type { Heap } from "./heap.ts";
 import { spanOf, tableBytes, tableWords } from "../program/kernel-table.ts";
 import type { OperandPlace } from "../program/kernel-table.ts";
 import type { RunArguments, ThreadPool } from "./thread-pool.ts";
-import type { Block } from "./variable-memory.ts";
+import type { HeapBlock } from "./variable-memory.ts";
 import { copyOf, viewOf } from "./views.ts";
-
-/** One kernel of a profiled run. */
-export interface KernelProfile {
-  readonly name: string;
-  readonly seconds: number;
-}
 
 /** What programs of one backend share. */
 export interface ExecutionContext {
   readonly heap: Heap;
   readonly pool: ThreadPool;
   readonly queue: JobQueue;
-  readonly variables: VariableStore<Block>;
+  readonly variables: VariableStore<HeapBlock>;
   readonly residency: Residency;
   /** Memory for intermediate results and for each thread's own use; one program runs at a time. */
   readonly workspace: SharedBlock;
@@ -67,7 +62,7 @@ export class SharedBlock {
 }
 
 /** What frees a program's memory. It stands apart from the class so that it cannot keep a program alive. */
-function unloading({ queue, pool, heap }: ExecutionContext, id: number, blocks: readonly Block[]): () => void {
+function unloading({ queue, pool, heap }: ExecutionContext, id: number, blocks: readonly HeapBlock[]): () => void {
   const unload = async (): Promise<void> => {
     await pool.unload(id);
     for (const { address, bytes } of blocks) heap.free(address, bytes);
@@ -91,7 +86,7 @@ export class WasmExecutable implements Executable {
   /** Addresses of literals, by their buffers' places. */
   readonly #literals = new Map<number, number>();
   readonly #table: number;
-  readonly #owned: Block[] = [];
+  readonly #owned: HeapBlock[] = [];
   readonly #release: Release;
   #disposed = false;
 

@@ -4,7 +4,7 @@ import { ADDRESS_LIMIT, FIRST_ADDRESS, PAGE, SLACK, outOfMemory } from "../progr
 /** Pages, 256 MiB. */
 const LEAST_MAXIMUM = 4096;
 
-interface Block {
+interface FreeBlock {
   start: number;
   bytes: number;
 }
@@ -14,7 +14,7 @@ export class Heap {
   readonly memory: WebAssembly.Memory;
   /** Whether threads share the memory. */
   readonly shared: boolean;
-  #free: Block[] = [];
+  #free: FreeBlock[] = [];
   #top = FIRST_ADDRESS;
   #allocatedBytes = 0;
 
@@ -55,7 +55,7 @@ export class Heap {
     this.#allocatedBytes -= size;
     this.#free.push({ start, bytes: size });
     this.#free.sort((a, b) => a.start - b.start);
-    this.#free = this.#free.reduce<Block[]>((merged, block) => {
+    this.#free = this.#free.reduce<FreeBlock[]>((merged, block) => {
       const last = merged.at(-1);
       if (last && last.start + last.bytes === block.start) last.bytes += block.bytes;
       else merged.push(block);

@@ -6,13 +6,13 @@ import type { Heap } from "./heap.ts";
 import { copyOf, viewOf } from "./views.ts";
 
 /** Where a variable's value lies in the heap. */
-export interface Block {
+export interface HeapBlock {
   readonly address: number;
   readonly bytes: number;
 }
 
 /** A heap as the memory of variables. */
-export class HeapVariables implements VariableMemory<Block> {
+export class HeapVariables implements VariableMemory<HeapBlock> {
   readonly #heap: Heap;
   readonly #queue: JobQueue;
 
@@ -21,24 +21,24 @@ export class HeapVariables implements VariableMemory<Block> {
     this.#queue = queue;
   }
 
-  allocate({ size }: Variable): Promise<Block> {
+  allocate({ size }: Variable): Promise<HeapBlock> {
     const bytes = 4 * size;
     return this.#queue.run(() => ({ address: this.#heap.allocate(bytes), bytes }));
   }
 
-  async initialize({ address }: Block, { dtype, size }: Variable, data: TypedArray): Promise<void> {
+  async initialize({ address }: HeapBlock, { dtype, size }: Variable, data: TypedArray): Promise<void> {
     viewOf(this.#heap.memory, dtype, address, size).set(data);
   }
 
-  write(block: Block, variable: Variable, data: TypedArray): Promise<void> {
+  write(block: HeapBlock, variable: Variable, data: TypedArray): Promise<void> {
     return this.#queue.run(() => this.initialize(block, variable, data));
   }
 
-  read({ address }: Block, { dtype, size }: Variable): Promise<TypedArray> {
+  read({ address }: HeapBlock, { dtype, size }: Variable): Promise<TypedArray> {
     return this.#queue.run(() => copyOf(this.#heap.memory, dtype, address, size));
   }
 
-  free({ address, bytes }: Block): void {
+  free({ address, bytes }: HeapBlock): void {
     this.#queue.free(() => this.#heap.free(address, bytes));
   }
 }

@@ -8,13 +8,14 @@ import { checkInputs } from "../../common/checks.ts";
 import { releaseWith } from "../../common/garbage.ts";
 import type { Release } from "../../common/garbage.ts";
 import type { JobQueue } from "../../common/job-queue.ts";
+import type { KernelProfile } from "../../common/kernel-profile.ts";
 import type { Residency } from "../../common/residency.ts";
 import type { VariableStore } from "../../common/variable-store.ts";
 import { variablesOf } from "../../../tensor/graph.ts";
 import type { Device } from "./device.ts";
 import { bytesFor } from "./memory.ts";
 import type { Memory } from "./memory.ts";
-import type { Kernel, Pipelines } from "./pipelines.ts";
+import type { KernelPipeline, Pipelines } from "./pipelines.ts";
 import { Profiler } from "./profiler.ts";
 import { gridOf } from "../emit/shader.ts";
 import type { Dispatch } from "../emit/shader.ts";
@@ -22,12 +23,6 @@ import type { SlotPlan } from "../emit/slots.ts";
 import { WORD_BYTES } from "../emit/storage.ts";
 import type { Storage } from "../emit/storage.ts";
 import type { Workspace } from "./workspace.ts";
-
-/** One kernel of a profiled run. */
-export interface KernelProfile {
-  readonly name: string;
-  readonly seconds: number;
-}
 
 /** What programs of one backend share. */
 export interface ExecutionContext {
@@ -45,7 +40,7 @@ export interface LoadedProgram {
   readonly program: Program;
   readonly storage: Storage;
   readonly dispatches: readonly Dispatch[];
-  readonly kernels: readonly Kernel[];
+  readonly kernels: readonly KernelPipeline[];
   readonly plan: SlotPlan;
   /** A buffer for every slot of the plan. */
   readonly slots: readonly GPUBuffer[];

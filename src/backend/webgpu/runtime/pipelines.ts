@@ -1,7 +1,7 @@
 import type { Device } from "./device.ts";
 import type { Dispatch } from "../emit/shader.ts";
 
-export interface Kernel {
+export interface KernelPipeline {
   readonly pipeline: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
 }
@@ -10,18 +10,18 @@ export interface Kernel {
 export class Pipelines {
   readonly #device: Device;
   readonly #layouts = new Map<string, GPUBindGroupLayout>();
-  readonly #kernels = new Map<string, Promise<Kernel>>();
+  readonly #kernels = new Map<string, Promise<KernelPipeline>>();
 
   constructor(device: Device) {
     this.#device = device;
   }
 
   /** Compiles what is not compiled yet, all at once. */
-  compile(dispatches: readonly Dispatch[]): Promise<Kernel[]> {
+  compile(dispatches: readonly Dispatch[]): Promise<KernelPipeline[]> {
     return Promise.all(dispatches.map((dispatch) => this.#kernel(dispatch)));
   }
 
-  #kernel(dispatch: Dispatch): Promise<Kernel> {
+  #kernel(dispatch: Dispatch): Promise<KernelPipeline> {
     const known = this.#kernels.get(dispatch.wgsl);
     if (known) return known;
     const kernel = this.#build(dispatch);
@@ -30,7 +30,7 @@ export class Pipelines {
     return kernel;
   }
 
-  async #build({ name, wgsl, bindings }: Dispatch): Promise<Kernel> {
+  async #build({ name, wgsl, bindings }: Dispatch): Promise<KernelPipeline> {
     const { gpu } = this.#device;
     const layout = this.#layout(bindings);
     // What is wrong with a shader is told by its pipeline; its own complaint would come unasked.

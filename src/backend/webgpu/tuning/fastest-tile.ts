@@ -5,7 +5,7 @@ import type { Device } from "../runtime/device.ts";
 import { emitKernel } from "../kernels/kernels.ts";
 import type { Memory } from "../runtime/memory.ts";
 import { Pipelines } from "../runtime/pipelines.ts";
-import type { Kernel } from "../runtime/pipelines.ts";
+import type { KernelPipeline } from "../runtime/pipelines.ts";
 import type { ProductKernel } from "../kernels/product-size.ts";
 import type { AdapterTraits } from "../emit/adapter.ts";
 import type { Dispatch } from "../emit/shader.ts";
@@ -26,7 +26,7 @@ export interface TrialContext {
   readonly storage: Storage;
 }
 
-interface Trial extends Kernel {
+interface Trial extends KernelPipeline {
   readonly tile: Tile;
   readonly dispatch: Dispatch;
 }

@@ -1,0 +1,5 @@
+/** One kernel of a profiled run. */
+export interface KernelProfile {
+  readonly name: string;
+  readonly seconds: number;
+}
