@@ -6,6 +6,7 @@ import { startWorkerAt } from "./start-worker.browser.ts";
 /** What createBackend does in a page. */
 export async function openBackend(options: BackendOptions): Promise<Backend> {
   const { device, precision, threads, tune, workerUrl } = options;
-  const worker = workerUrl === undefined ? startOwnWorker() : startWorkerAt(new URL(workerUrl, location.href));
-  return RemoteBackend.open(worker, { device, precision, threads, tune });
+  const { worker, fault } =
+    workerUrl === undefined ? startOwnWorker() : startWorkerAt(new URL(workerUrl, location.href));
+  return RemoteBackend.open(worker, { device, precision, threads, tune }, fault);
 }

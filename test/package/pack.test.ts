@@ -1,17 +1,15 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { cp, readFile, readdir, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, readdir, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { createServer } from "vite";
+import { build as esbuild } from "esbuild";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import type * as Unnoise from "../../src/index.ts";
 import { loadSharp } from "../../src/io/images.node.ts";
-import { findChromium, launchChromium } from "../browser/chromium.ts";
-import { Site } from "../browser/site.ts";
 import { OLDEST_NODE, fetchNode, machineNode } from "./nodes.ts";
 import { RegistryUnreachable, shell } from "./npm.ts";
 import { PackedProject, ROOT, readJson } from "./packed-project.ts";
+import { describePages } from "./pages.ts";
 
 const execute = promisify(execFile);
 const MINUTES = 60_000;
@@ -48,6 +46,29 @@ const CONSUMER_CONFIG = {
   include: ["main.ts"],
 };
 
+const PAGE = `
+import { GaussianDiffusion, Unet, createBackend } from "unnoise/browser";
+
+const backend = await createBackend({ device: "wasm", workerUrl: new URL("worker.js", document.baseURI) });
+// @ts-expect-error a page has no files
+export type None = typeof import("unnoise/browser").saveGrid;
+export const sample = () => new GaussianDiffusion({ timesteps: 10 }).sample(new Unet({ dim: 8 }), { imageSize: 8, backend });
+`;
+
+/** As strict as a page's can be: not even libraries may need the types of Node. */
+const PAGE_CONFIG = {
+  compilerOptions: {
+    target: "es2023",
+    lib: ["es2023", "dom"],
+    module: "esnext",
+    moduleResolution: "bundler",
+    strict: true,
+    types: [],
+    noEmit: true,
+  },
+  include: ["page.ts"],
+};
+
 /** Gray levels of an image file. */
 async function pixelsOf(path: string): Promise<Uint8Array> {
   const sharp = await loadSharp();
@@ -60,28 +81,6 @@ async function deadLinks(installed: string, document: string): Promise<string[]>
   const links = [...text.matchAll(/\]\((?!\w+:|#)([^)#]+)(?:#[^)]*)?\)/g)].map(([, path]) => path);
   const isDead = (path: string) => !existsSync(join(installed, dirname(document), path));
   return links.filter(isDead).map((path) => `${document}: ${path}`);
-}
-
-// What a page has as a global, see test/browser/page.
-declare const unnoise: typeof Unnoise;
-
-/** What the page at an address samples, as text. */
-async function sampledBy(url: string): Promise<string> {
-  const browser = await launchChromium(findChromium() ?? "");
-  try {
-    const page = await browser.newPage();
-    await page.goto(url);
-    await page.waitForFunction(() => "unnoise" in globalThis);
-    return await page.evaluate(async () => {
-      const backend = await unnoise.createBackend({ device: "wasm" });
-      const model = new unnoise.Unet({ dim: 8, channels: 1, dimMults: [1, 2] });
-      const diffusion = new unnoise.GaussianDiffusion({ timesteps: 4 });
-      const images = await diffusion.sample(model, { batchSize: 2, imageSize: 8, seed: 1, backend });
-      return `${images.shape.join()} ${images.data.every(Number.isFinite)}`;
-    });
-  } finally {
-    await browser.close();
-  }
 }
 
 describe("the packed package in an empty project", () => {
@@ -103,7 +102,6 @@ describe("the packed package in an empty project", () => {
     await writeFile(join(folder, "main.ts"), CONSUMER);
     await writeFile(join(folder, "tsconfig.json"), JSON.stringify(CONSUMER_CONFIG));
     typeErrors = await compile(folder);
-    await cp(join(ROOT, "test", "browser", "page"), join(folder, "page"), { recursive: true });
   }, 5 * MINUTES);
   afterAll(() => project?.remove());
   beforeEach(({ skip }) => skip(unreachable !== "", unreachable));
@@ -117,13 +115,11 @@ describe("the packed package in an empty project", () => {
     const allowed =
       /^(LICENSE|(README|CONTRIBUTING)\.md|package\.json|(docs|examples)[\\/].*|data[\\/]fashion-mnist(-classes|-classifier)?[\\/].*|dist[\\/].*(?<!\.test)(\.js|\.d\.ts))$/;
     expect(files.map(({ path }) => path).filter((path) => !allowed.test(path))).toEqual([]);
-    const [documents, rest] = [true, false].map((wanted) =>
-      files
-        .filter(({ path }) => /^(docs|examples)[\\/]/.test(path) === wanted)
-        .reduce((bytes, entry) => bytes + entry.stats.size, 0),
-    );
-    expect(documents).toBeLessThan(1_000_000);
-    expect(rest).toBeLessThan(7_500_000);
+    const bytesOf = (folders: RegExp) =>
+      files.filter(({ path }) => folders.test(path)).reduce((bytes, entry) => bytes + entry.stats.size, 0);
+    expect(bytesOf(/^(docs|examples)[\\/]/)).toBeLessThan(1_000_000);
+    expect(bytesOf(/^dist[\\/]browser[\\/]/)).toBeLessThan(800_000);
+    expect(bytesOf(/^(?!docs|examples|dist[\\/]browser)/)).toBeLessThan(7_500_000);
   });
 
   test("has every file that its documents link to", async () => {
@@ -147,6 +143,22 @@ describe("the packed package in an empty project", () => {
 
   test("has types that TypeScript checks", () => {
     expect(typeErrors).toBe("");
+  });
+
+  test("has types for pages that need none of Node's", async () => {
+    const page = join(folder, "typed-page");
+    await mkdir(page);
+    await writeFile(join(page, "page.ts"), PAGE);
+    await writeFile(join(page, "tsconfig.json"), JSON.stringify(PAGE_CONFIG));
+    expect(await compile(page)).toBe("");
+  });
+
+  test("runs in Node beside a program that esbuild bundles without it", async () => {
+    const entryPoints = [join(folder, "main.js")];
+    const outfile = join(folder, "bundle.mjs");
+    await esbuild({ entryPoints, outfile, bundle: true, platform: "node", format: "esm", external: ["unnoise"] });
+    const { stdout } = await execute(process.execPath, [outfile], { cwd: folder, env: shell(process.execPath) });
+    expect(stdout.trim()).toBe("Unet 2,8,8,1 true");
   });
 
   const oldest = OLDEST_NODE.join(".");
@@ -197,18 +209,5 @@ describe("the packed package in an empty project", () => {
     });
   });
 
-  describe.skipIf(findChromium() === undefined)("in a page (skipped without Chromium)", { timeout: MINUTES }, () => {
-    test("runs as Vite builds it, without any setting", async () => {
-      const site = await Site.build(join(folder, "page"), { resolve: {} });
-      expect(await sampledBy(await site.serve())).toBe("2,8,8,1 true");
-      await site.close();
-    });
-
-    test("runs as Vite's development server hands it out, without any setting", async () => {
-      const server = await createServer({ root: join(folder, "page"), configFile: false, logLevel: "error" });
-      await server.listen();
-      expect(await sampledBy(server.resolvedUrls?.local[0] ?? "")).toBe("2,8,8,1 true");
-      await server.close();
-    });
-  });
+  describePages(() => project as PackedProject);
 });

@@ -46,12 +46,14 @@ export class Caller<F extends Functions<F>> {
   #failure: Error | undefined;
   #isDeviceLost = false;
 
-  constructor(worker: WorkerLike) {
+  /** @param fault what to say if the worker's script cannot be loaded */
+  constructor(worker: WorkerLike, fault = "worker: its script could not be loaded") {
     this.#worker = worker;
     worker.addEventListener("message", (event) => this.#settle((event as MessageEvent<Answer>).data));
     worker.addEventListener("error", (event) => {
-      // An error event without a message: the worker's file could not be loaded.
-      this.#fail(new Error(`worker: ${(event as Partial<ErrorEvent>).message ?? "its code could not be loaded"}`));
+      // An error event without a message: the worker's script could not be loaded.
+      const { message } = event as Partial<ErrorEvent>;
+      this.#fail(new Error(message === undefined ? fault : `worker: ${message}`));
     });
   }
 

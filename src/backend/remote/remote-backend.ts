@@ -47,9 +47,12 @@ export class RemoteBackend implements Backend {
     this.#residency = new Residency(this.#variables, this.#lifetime);
   }
 
-  /** @param worker runs `hostBackend`; the backend ends it when it is closed */
-  static async open(worker: WorkerLike, options: BackendOptions): Promise<RemoteBackend> {
-    const caller = new Caller<HostFunctions>(worker);
+  /**
+   * @param worker runs `hostBackend`; the backend ends it when it is closed
+   * @param fault what to say if its script cannot be loaded
+   */
+  static async open(worker: WorkerLike, options: BackendOptions, fault?: string): Promise<RemoteBackend> {
+    const caller = new Caller<HostFunctions>(worker, fault);
     try {
       return new RemoteBackend(worker, caller, await caller.call("open", options));
     } catch (error) {
