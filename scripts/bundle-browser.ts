@@ -3,7 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "vite";
+import { build, normalizePath } from "vite";
 import type { Plugin, Rolldown } from "vite";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -25,7 +25,7 @@ export const startOwnWorker = () => startWorkerOf(script);`,
 }
 
 function replacing(modules: Readonly<Record<string, string>>): Plugin {
-  const codes = new Map(Object.entries(modules).map(([name, code]) => [join(backend, name), code]));
+  const codes = new Map(Object.entries(modules).map(([name, code]) => [normalizePath(join(backend, name)), code]));
   return { name: "stand-ins", load: { order: "pre", handler: (id) => codes.get(id) } };
 }
 
