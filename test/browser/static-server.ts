@@ -16,12 +16,13 @@ export class StaticServer {
 
   /** Each server has a port, and thereby an origin, of its own. All answers have the headers. */
   static async start(folder: string, headers: Readonly<Record<string, string>> = {}): Promise<StaticServer> {
-    const server = createServer(async ({ url = "" }, response) => {
+    const server = createServer(({ url = "" }, response) => {
       const path = new URL(url, "http://localhost").pathname;
       const file = join(folder, normalize(path.endsWith("/") ? `${path}index.html` : path));
-      const content = await readFile(file).catch(() => undefined);
-      if (content === undefined) response.writeHead(404).end();
-      else response.writeHead(200, { "Content-Type": TYPES[extname(file)] ?? "", ...headers }).end(content);
+      readFile(file).then(
+        (content) => response.writeHead(200, { "Content-Type": TYPES[extname(file)] ?? "", ...headers }).end(content),
+        () => response.writeHead(404).end(),
+      );
     });
     await new Promise<void>((resolve) => server.listen(0, "localhost", resolve));
     return new StaticServer(server);

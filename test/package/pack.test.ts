@@ -118,8 +118,9 @@ describe("the packed package in an empty project", () => {
     const bytesOf = (folders: RegExp) =>
       files.filter(({ path }) => folders.test(path)).reduce((bytes, entry) => bytes + entry.stats.size, 0);
     expect(bytesOf(/^(docs|examples)[\\/]/)).toBeLessThan(1_000_000);
+    expect(bytesOf(/^data[\\/]/)).toBeLessThan(6_100_000);
     expect(bytesOf(/^dist[\\/]browser[\\/]/)).toBeLessThan(800_000);
-    expect(bytesOf(/^(?!docs|examples|dist[\\/]browser)/)).toBeLessThan(7_500_000);
+    expect(bytesOf(/^dist[\\/](?!browser)/)).toBeLessThan(2_300_000);
   });
 
   test("has every file that its documents link to", async () => {
