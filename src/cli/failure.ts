@@ -1,4 +1,8 @@
+import { complain } from "./output/print.ts";
+
 const EXIT_FAILURE = 1;
+/** Characters of a line: more than these is the output of some other program. */
+const LONGEST = 4000;
 
 /**
  * Says on stderr in one line what went wrong; with UNNOISE_DEBUG=1 in full.
@@ -6,13 +10,15 @@ const EXIT_FAILURE = 1;
  * @returns the exit code
  */
 export function report(error: unknown): number {
-  process.stderr.write(`unnoise: ${process.env.UNNOISE_DEBUG === "1" ? inFull(error) : inOneLine(error)}\n`);
+  if (process.env.UNNOISE_DEBUG === "1") for (const line of inFull(error).split("\n")) complain(line);
+  else complain(`unnoise: ${inOneLine(error)}`);
   return EXIT_FAILURE;
 }
 
 function inOneLine(error: unknown): string {
   const message = error instanceof Error && error.message !== "" ? error.message : String(error);
-  return message.trim().split("\n", 1)[0] ?? "";
+  // Line breaks too are shown: they may be those of a name, before what is said of it.
+  return message.trim().slice(0, LONGEST);
 }
 
 function inFull(error: unknown): string {

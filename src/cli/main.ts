@@ -2,6 +2,8 @@
 import { Command, CommanderError } from "commander";
 import { commands } from "./commands.ts";
 import { report } from "./failure.ts";
+import { acceptAliases } from "./flags/aliases.ts";
+import { printable } from "./output/printable.ts";
 import { packageVersion } from "./package.ts";
 
 const EXIT_USAGE = 2;
@@ -15,8 +17,8 @@ Every command explains itself: unnoise train --help`;
 
 async function run(argv: readonly string[]): Promise<number> {
   try {
-    const program = await buildProgram(argv);
-    await program.parseAsync(argv, { from: "user" });
+    const { program, words } = await buildProgram(argv);
+    await program.parseAsync(words, { from: "user" });
     return Number(process.exitCode ?? 0);
   } catch (error) {
     // Commander has said on stderr what is wrong with the command line.
@@ -26,19 +28,21 @@ async function run(argv: readonly string[]): Promise<number> {
 }
 
 /** Only the command that is asked for is loaded, so that help comes at once. */
-async function buildProgram(argv: readonly string[]): Promise<Command> {
+async function buildProgram(argv: readonly string[]): Promise<{ program: Command; words: readonly string[] }> {
   const program = configure(new Command("unnoise"))
     .description("Train diffusion models and draw images with them, on the processor you have.")
     .version(packageVersion(), "-V, --version", "print the version")
     .helpOption("-h, --help", "explain the command line")
     .addHelpText("after", EPILOGUE);
+  let words = argv;
   const wanted = argv[0] === "help" ? argv[1] : argv[0];
   for (const { name, summary, load } of commands) {
     const command = name === wanted ? await load() : new Command(name);
+    if (name === wanted) words = acceptAliases(command)(argv);
     configure(command).summary(summary).helpOption("-h, --help", "explain this command");
     program.addCommand(command);
   }
-  return program;
+  return { program, words };
 }
 
 function configure(command: Command): Command {
@@ -54,7 +58,7 @@ function configure(command: Command): Command {
           .replaceAll("\n", " ")
           .replace(/\.$/, "");
         write(
-          `unnoise: ${line} (unnoise ${command.name() === "unnoise" ? "" : `${command.name()} `}--help explains)\n`,
+          `unnoise: ${printable(line)} (unnoise ${command.name() === "unnoise" ? "" : `${command.name()} `}--help explains)\n`,
         );
       },
     });

@@ -1,3 +1,5 @@
+import { printable } from "./printable.ts";
+
 /** 75 -> "1m 15s" */
 export function formatDuration(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));
@@ -27,8 +29,9 @@ export function formatBytes(bytes: number): string {
 
 /** Columns padded to their widest cell; the first is text, the others align right unless they are said to be text. */
 export function formatTable(rows: readonly (readonly string[])[], textColumns: readonly number[] = [0]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? "").length)));
-  return rows
+  const shown = rows.map((row) => row.map(printable));
+  const widths = (shown[0] ?? []).map((_, column) => Math.max(...shown.map((row) => (row[column] ?? "").length)));
+  return shown
     .map((row) =>
       widths
         .map((width, column) => {

@@ -1,3 +1,4 @@
+import { printable } from "./printable.ts";
 import type { LossStretch } from "./loss-history.ts";
 
 const [WIDTH, HEIGHT] = [720, 360];
@@ -93,5 +94,5 @@ function most(values: readonly number[]): number {
 }
 
 function escaped(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+  return printable(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 }

@@ -1,4 +1,16 @@
-/** Writes a line, or several of them, to standard output. */
-export function print(line: string): void {
-  process.stdout.write(`${line}\n`);
+import { printable } from "./printable.ts";
+
+/** Writes lines to standard output, whatever names from files they have in them. */
+export function print(...lines: readonly string[]): void {
+  process.stdout.write(lines.map((line) => `${printable(line)}\n`).join(""));
+}
+
+/** Writes a text whose line breaks are its own, such as a table or JSON. */
+export function printText(text: string): void {
+  print(...text.split("\n"));
+}
+
+/** Writes a line to standard error, where output may be a file of numbers. */
+export function complain(line: string): void {
+  process.stderr.write(`${printable(line)}\n`);
 }

@@ -1,6 +1,7 @@
 import type { MultiBar, SingleBar } from "cli-progress";
 import { formatDuration } from "./format.ts";
 import { print } from "./print.ts";
+import { printable } from "./printable.ts";
 
 const SECONDS_BETWEEN_LINES = 5;
 
@@ -61,7 +62,7 @@ class BarProgress implements ProgressDisplay {
   }
 
   say(line: string): void {
-    this.#bars.log(`${line}\n`);
+    this.#bars.log(`${printable(line)}\n`);
     this.#bars.update();
   }
 

@@ -2,7 +2,7 @@ import { Command, Option } from "commander";
 import { workloadNames } from "../../../bench/workload-names.ts";
 import { wholeNumber } from "../../../config/rules.ts";
 import type { BenchFlags } from "./run.ts";
-import { deviceNames, precisionOption, tuneOption } from "../../flags/device.ts";
+import { addDeviceFlags } from "../../flags/device.ts";
 import { numberFlag } from "../../flags/flags.ts";
 import { namesFlag } from "../../flags/name-list.ts";
 
@@ -10,14 +10,14 @@ const EXAMPLES = `
 Examples:
   $ unnoise bench
   $ unnoise bench --only train --kernels 10    also the ten slowest kernels
-  $ UNNOISE_THREADS=1 unnoise bench --json
+  $ unnoise bench --threads 1 --json
 
 The model is that of The Annotated Diffusion Model, on random images of 28 x 28. Close other programs first: they
 take part in what is measured.`;
 
 export function benchCommand(): Command {
   const count = wholeNumber(1, 100_000);
-  return new Command("bench")
+  const command = new Command("bench")
     .description("Time a training step, a prediction and a sampling step on this machine, and show where time goes.")
     .addOption(
       new Option("--only <names>", "time only these")
@@ -27,10 +27,8 @@ export function benchCommand(): Command {
     .option("--rounds <n>", "how many times each is timed", numberFlag(count), 5)
     .option("--batch-size <n>", "images at once (default: 128; 64 for sampling)", numberFlag(count))
     .option("--kernels [n]", "also list the slowest kernels one by one (default: 30)", numberFlag(count))
-    .option("--json", "print one JSON object instead of tables")
-    .addOption(new Option("--device <name>", "what to compute on").choices(deviceNames).default("auto"))
-    .addOption(precisionOption())
-    .addOption(tuneOption())
+    .option("--json", "print one JSON object instead of tables");
+  return addDeviceFlags(command, { precision: true, tune: true })
     .addHelpText("after", EXAMPLES)
     .action(async (flags: BenchFlags) => {
       const { benchRun } = await import("./run.ts");

@@ -16,7 +16,7 @@ import { formatRate, formatSeconds, kernelTable, kindTable } from "./report.ts";
 import { describeDevice, withDevice } from "../../flags/device.ts";
 import type { DeviceFlags } from "../../flags/device.ts";
 import { formatTable } from "../../output/format.ts";
-import { print } from "../../output/print.ts";
+import { print, printText } from "../../output/print.ts";
 
 export interface BenchFlags extends DeviceFlags {
   readonly only: readonly WorkloadName[];
@@ -41,15 +41,15 @@ export async function benchRun(flags: BenchFlags): Promise<void> {
     for (const name of flags.only) {
       const workload = new Workload(backend, name, flags.batchSize);
       const result = await time(workload, flags.rounds);
-      if (isTable) print(`\n${speedTable(workload, result)}`);
+      if (isTable) printText(`\n${speedTable(workload, result)}`);
       const profile = await profileOn(backend, workload, flags);
-      if (isTable && profile) for (const table of tablesOf(profile)) print(`\n${table}`);
+      if (isTable && profile) for (const table of tablesOf(profile)) printText(`\n${table}`);
       results.push(result);
       if (profile) profiles.push(profile);
     }
     const environment = { ...benchEnvironment(), device: backend.description };
     const report: BenchReport = { results, profiles, environment };
-    if (!isTable) print(JSON.stringify(report, undefined, 2));
+    if (!isTable) printText(JSON.stringify(report, undefined, 2));
   };
   await withDevice(flags, measure);
 }
@@ -67,20 +67,20 @@ async function time(workload: Workload, rounds: number): Promise<BenchResult> {
 async function profileOn(
   backend: Backend,
   workload: Workload,
-  { rounds, kernels }: BenchFlags,
+  { rounds, kernels, threads }: BenchFlags,
 ): Promise<ProfileReport | undefined> {
-  const peak = peakOf(backend);
+  const peak = peakOf(backend, threads);
   if (!peak) return undefined;
   const profile = await measureProfile(workload, { peak, rounds });
   return profileReport(profile, kernels === true ? DEFAULT_KERNELS : (kernels ?? 0));
 }
 
-function peakOf(backend: Backend): (() => Promise<number>) | undefined {
+function peakOf(backend: Backend, threads: number | undefined): (() => Promise<number>) | undefined {
   if (backend instanceof WebGpuBackend && backend.device.features.has("timestamp-query"))
     return () => measureWebGpuPeak(backend.device);
   if (!(backend instanceof WasmBackend)) return undefined;
-  const threads = Number(process.env.UNNOISE_THREADS ?? hardwareThreads());
-  return () => measurePeak(backend.features, threads);
+  const count = threads ?? Number(process.env.UNNOISE_THREADS ?? hardwareThreads());
+  return () => measurePeak(backend.features, count);
 }
 
 function speedTable({ title, flops, batchSize }: Workload, { ours: { median, min, max } }: BenchResult): string {

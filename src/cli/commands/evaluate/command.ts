@@ -1,11 +1,17 @@
 import { Command, Option } from "commander";
 import { samplerNames } from "../../../diffusion/samplers/registry.ts";
-import { timestepSpacingNames } from "../../../diffusion/process/timestep-spacing.ts";
 import { numberWithin, wholeNumber } from "../../../config/rules.ts";
-import { deviceNames } from "../../flags/device.ts";
+import { addDeviceFlags } from "../../flags/device.ts";
 import type { EvaluateFlags } from "./flags.ts";
 import { numberFlag, numbersFlag } from "../../flags/flags.ts";
-import { imageSizeFlag } from "../../flags/image-size.ts";
+import {
+  checkpointOption,
+  emaOption,
+  etaOption,
+  samplingSizeOption,
+  seedOption,
+  timestepSpacingOption,
+} from "../../flags/sampling.ts";
 import { namesFlag } from "../../flags/name-list.ts";
 
 const EXAMPLES = `
@@ -35,12 +41,9 @@ of other images under the same name too, is not overwritten. Seeds 0, 1, 2, ... 
 const NLL_IMAGES = 64;
 
 export function evaluateCommand(): Command {
-  return new Command("evaluate")
+  const command = new Command("evaluate")
     .description("Measure how good a model's samples, or other images, are beside a dataset.")
-    .option(
-      "--checkpoint <path>",
-      "a checkpoint file or a run directory (default: the latest run, or the model that comes with unnoise)",
-    )
+    .addOption(checkpointOption())
     .option("--images <path>", "evaluate the images of a directory or of an IDX file instead of drawing samples")
     .option(
       "--data <name>",
@@ -52,12 +55,7 @@ export function evaluateCommand(): Command {
         "test",
       ]),
     )
-    .addOption(
-      new Option(
-        "--image-size <size>",
-        "side, or width x height as in 48x32, of the samples (default: that of the images the model has seen)",
-      ).argParser(imageSizeFlag),
-    )
+    .addOption(samplingSizeOption())
     .option("--resize", "scale and cut --images, or take the gray of them, where they are not as the dataset's are")
     .option(
       "--features <file>",
@@ -69,19 +67,15 @@ export function evaluateCommand(): Command {
       `measure instead how likely the model makes images, in bits per dimension (default: ${NLL_IMAGES} images)`,
       numberFlag(wholeNumber(1)),
     )
-    .option("--seed <n>", "which samples", numberFlag(wholeNumber(0, 2 ** 32 - 1)), 0)
+    .addOption(seedOption("which samples: those of two seeds are independent").default(0))
     .addOption(
       new Option("--sampler <names>", `by which samplers: ${samplerNames.join(", ")}`).argParser(
         namesFlag(samplerNames),
       ),
     )
     .option("--steps <numbers>", "with how many steps (default: as trained)", numbersFlag(wholeNumber(1)))
-    .addOption(
-      new Option("--timestep-spacing <name>", "which timesteps they visit (default: by sampler)").choices(
-        timestepSpacingNames,
-      ),
-    )
-    .option("--eta <x>", "noise that ddim and its like add, 0 (none) to 1 (as ddpm)", numberFlag(numberWithin(0, 1)))
+    .addOption(timestepSpacingOption())
+    .addOption(etaOption())
     .option(
       "--guidance <scale>",
       "how far samples go towards their class: 1 draws as trained (default: 1)",
@@ -89,8 +83,8 @@ export function evaluateCommand(): Command {
     )
     .option("--json [file]", "print JSON, or write it to a file row by row")
     .option("--out <picture>", "write a picture of the samples nearest to the dataset, with their neighbours")
-    .option("--no-ema", "draw with the model itself instead of its average")
-    .addOption(new Option("--device <name>", "what to compute on").choices(deviceNames).default("auto"))
+    .addOption(emaOption());
+  return addDeviceFlags(command)
     .addHelpText("after", EXAMPLES)
     .action(async (flags: EvaluateFlags) => {
       if (flags.nll !== undefined) {

@@ -1,10 +1,10 @@
 import type { SamplerName } from "../../../diffusion/samplers/registry.ts";
 import type { TimestepSpacing } from "../../../diffusion/process/timestep-spacing.ts";
 import type { ImageSize } from "../../../config/image-size.ts";
-import type { DeviceName } from "../../flags/device.ts";
+import type { DeviceFlags } from "../../flags/device.ts";
 
 /** What `unnoise evaluate` is told. */
-export interface EvaluateFlags {
+export interface EvaluateFlags extends DeviceFlags {
   readonly checkpoint?: string;
   readonly images?: string;
   readonly data?: string;
@@ -28,5 +28,4 @@ export interface EvaluateFlags {
   readonly json?: string | true;
   readonly out?: string;
   readonly ema: boolean;
-  readonly device: DeviceName;
 }

@@ -16,7 +16,7 @@ import { describeDevice, withDevice } from "../../flags/device.ts";
 import type { EvaluateFlags } from "./flags.ts";
 import { formatCount } from "../../output/format.ts";
 import { EXIT_INTERRUPTED, catchInterrupt } from "../../interrupt.ts";
-import { print } from "../../output/print.ts";
+import { print, printText } from "../../output/print.ts";
 import { progressBar } from "../../output/progress.ts";
 import { openReferenceData } from "./reference-data.ts";
 import { checkPlace } from "../../output/targets.ts";
@@ -148,13 +148,13 @@ function reportOf({ total, prior, terms }: BitsPerDim, settings: LikelihoodRepor
 async function tell(report: LikelihoodReport, { json }: EvaluateFlags, say: (line: string) => void): Promise<void> {
   const { bitsPerDim, standardError, prior, terms } = report;
   const steps = terms.slice(1).reduce((sum, term) => sum + term, 0);
-  say(`
-${bitsPerDim.toFixed(3)} ± ${standardError.toFixed(3)} bits per dimension at most, of which
-  ${terms[0].toFixed(3)} the bytes, given the least noisy images
-  ${steps.toFixed(3)} the steps to those from noise
-  ${prior.toFixed(3)} what the noisiest images still show`);
+  say("");
+  say(`${bitsPerDim.toFixed(3)} ± ${standardError.toFixed(3)} bits per dimension at most, of which`);
+  say(`  ${terms[0].toFixed(3)} the bytes, given the least noisy images`);
+  say(`  ${steps.toFixed(3)} the steps to those from noise`);
+  say(`  ${prior.toFixed(3)} what the noisiest images still show`);
   const text = JSON.stringify(report, undefined, 2);
-  if (json === true) print(text);
+  if (json === true) printText(text);
   if (typeof json !== "string") return;
   await writeFileAtomic(json, `${text}\n`);
   say(`wrote ${json}, with the share of every timestep`);

@@ -22,7 +22,7 @@ import { formatCount } from "../../output/format.ts";
 import { givenImages } from "./given-images.ts";
 import { EXIT_INTERRUPTED, catchInterrupt } from "../../interrupt.ts";
 import { writeGrid } from "../../output/pictures.ts";
-import { print } from "../../output/print.ts";
+import { print, printText } from "../../output/print.ts";
 import { progressBar } from "../../output/progress.ts";
 import { openReferenceData } from "./reference-data.ts";
 import { SampleSource } from "./sample-source.ts";
@@ -116,7 +116,7 @@ async function evaluateModel(run: Run, source: SampleSource, backend: Backend): 
   } finally {
     interrupt.release();
   }
-  if (flags.json === true) print(report.toJson());
+  if (flags.json === true) printText(report.toJson());
   return 0;
 }
 
@@ -153,7 +153,7 @@ async function evaluateImages(run: Run, path: string, images: ImageBatch<Uint8Ar
     await writePicture(run, images, evaluation);
     if (known === undefined) await report.add({ ...none, ...numbersOf(evaluation) });
   }
-  if (flags.json === true) print(report.toJson());
+  if (flags.json === true) printText(report.toJson());
   const table = new EvaluationTable(say);
   for (const row of report.rows) table.add(row);
   return 0;

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { emaOption } from "../../flags/sampling.ts";
 import type { ExportFlags } from "./run.ts";
 
 const EXAMPLES = `
@@ -15,7 +16,7 @@ export function exportCommand(): Command {
     .argument("[checkpoint]", "a checkpoint file or a run directory (default: the latest run)")
     .option("--out <file>", "where to write", "model.safetensors")
     .option("--f32", "write single precision, bit for bit", false)
-    .option("--no-ema", "take the model itself instead of its average")
+    .addOption(emaOption())
     .addHelpText("after", EXAMPLES)
     .action(async (checkpoint: string | undefined, flags: ExportFlags) => {
       const { exportRun } = await import("./run.ts");

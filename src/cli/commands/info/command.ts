@@ -1,6 +1,6 @@
 import { Command, Option } from "commander";
 import { wholeNumber } from "../../../config/rules.ts";
-import { deviceNames } from "../../flags/device.ts";
+import { addDeviceFlags } from "../../flags/device.ts";
 import { numberFlag } from "../../flags/flags.ts";
 import type { InfoFlags } from "./report.ts";
 import { presets } from "../../presets/all.ts";
@@ -13,7 +13,7 @@ Examples:
 
 export function infoCommand(): Command {
   const names = presets.map(({ name }) => name);
-  return new Command("info")
+  const command = new Command("info")
     .description(
       "Describe a model: its layers, parameters, floating-point operations and memory, and how it was trained.",
     )
@@ -26,8 +26,8 @@ export function infoCommand(): Command {
       "--batch-size <n>",
       "batch size to compute the memory of a training step for (default: as trained)",
       numberFlag(wholeNumber(1)),
-    )
-    .addOption(new Option("--device <name>", "where that step would run").choices(deviceNames).default("auto"))
+    );
+  return addDeviceFlags(command)
     .addHelpText("after", EXAMPLES)
     .action(async (checkpoint: string | undefined, flags: InfoFlags) => {
       const { describe } = await import("./report.ts");

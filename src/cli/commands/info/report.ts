@@ -12,7 +12,7 @@ import { taskOf } from "../../../training/tasks/tasks.ts";
 import { TrainingProgram } from "../../../training/training-program.ts";
 import { optimizerTitle } from "../../../optim/optimizers.ts";
 import { withDevice } from "../../flags/device.ts";
-import type { DeviceName } from "../../flags/device.ts";
+import type { DeviceFlags } from "../../flags/device.ts";
 import { formatBytes, formatCount, formatScaled } from "../../output/format.ts";
 import { presetNamed } from "../../presets/all.ts";
 import { print } from "../../output/print.ts";
@@ -21,10 +21,9 @@ import { runSettings } from "../../runs/run-settings.ts";
 import type { RunSettings } from "../../runs/run-settings.ts";
 import { usualCheckpoint } from "../../runs/runs.ts";
 
-export interface InfoFlags {
+export interface InfoFlags extends DeviceFlags {
   readonly preset?: string;
   readonly batchSize?: number;
-  readonly device: DeviceName;
 }
 
 /** What a description is made of, from wherever it comes. */
@@ -61,14 +60,14 @@ export async function describe(path: string | undefined, flags: InfoFlags): Prom
     modelFact(model),
     ...subject.facts,
     "",
-    formatSummary(layers),
+    ...formatSummary(layers).split("\n"),
     "",
     `parameters     ${formatCount(layers.parameters)}, ${formatBytes(layers.parameters * FLOAT)}; while training ${formatBytes(layers.parameters * FLOAT * copies)}`,
     `forward pass   ${formatScaled(layers.flops, "FLOP")} an image of ${imageSize.toReversed().join(" x ")}`,
     `training step  about ${formatScaled(layers.flops * batchSize * 3, "FLOP")} for ${formatCount(batchSize)} images`,
     `               ${memory}`,
   ];
-  print(lines.join("\n"));
+  print(...lines);
 }
 
 async function fromCheckpoint(path: string): Promise<Subject> {
@@ -141,9 +140,9 @@ function lengthOf(contextLength: number | undefined): Subject["conditionShapes"]
 }
 
 /** What the memory plan of the training step asks for on a device. */
-async function trainingMemory(subject: Subject, batchSize: number, { device }: InfoFlags): Promise<string> {
+async function trainingMemory(subject: Subject, batchSize: number, flags: InfoFlags): Promise<string> {
   const { model, diffusion, training, imageSize, conditionShapes } = subject;
-  return withDevice({ device }, async (backend) => {
+  return withDevice(flags, async (backend) => {
     const settings = { ...training, batchSize };
     const averages = training.emaDecay > 0 ? modelLike(model).parameters() : undefined;
     const task = taskOf(model, diffusion, settings, conditionShapes);

@@ -1,10 +1,10 @@
 import { Command, Option } from "commander";
 import { interpolationMethods } from "../../../diffusion/sampling/interpolation.ts";
-import { timestepSpacingNames } from "../../../diffusion/process/timestep-spacing.ts";
 import { numberWithin, wholeNumber } from "../../../config/rules.ts";
-import { deviceNames } from "../../flags/device.ts";
+import { addDeviceFlags } from "../../flags/device.ts";
 import { numberFlag } from "../../flags/flags.ts";
 import type { InterpolateFlags } from "./run.ts";
+import { checkpointOption, emaOption, scaleOption, seedOption, timestepSpacingOption } from "../../flags/sampling.ts";
 import { RESIZE_HELP } from "../../flags/open-image.ts";
 
 const EXAMPLES = `
@@ -21,14 +21,11 @@ denoising-diffusion-pytorch does; it needs no inversion, and keeps less of the i
 that knows classes, those of the images can be told; between two of them it is told a mixture.`;
 
 export function interpolateCommand(): Command {
-  return new Command("interpolate")
+  const command = new Command("interpolate")
     .description("Draw the images that a trained model sees between two images, as a row.")
     .argument("<a>", "a PNG, JPEG or WebP file as large as the model's images")
     .argument("<b>", "the image to arrive at")
-    .option(
-      "--checkpoint <path>",
-      "a checkpoint file or a run directory (default: the latest run, or the model that comes with unnoise)",
-    )
+    .addOption(checkpointOption())
     .option("-n, --number <n>", "images of the row, both ends included", numberFlag(wholeNumber(2, 64)), 8)
     .addOption(new Option("--method <name>", "the way between").choices(interpolationMethods).default("slerp"))
     .option(
@@ -41,19 +38,15 @@ export function interpolateCommand(): Command {
       "evaluations of the model per image, each way (default: as trained)",
       numberFlag(wholeNumber(1)),
     )
-    .addOption(
-      new Option("--timestep-spacing <name>", "which timesteps it visits (default: trailing)").choices(
-        timestepSpacingNames,
-      ),
-    )
+    .addOption(timestepSpacingOption())
     .option("--class <names>", "what both images are of, or with a comma between what each is: names or numbers")
-    .option("--seed <n>", "what the noise of mix follows from", numberFlag(wholeNumber(0, 2 ** 32 - 1)))
+    .addOption(seedOption("what the noise of mix follows from (default: another each time)"))
     .option("--resize", RESIZE_HELP)
     .option("--gif [file]", "also write an animation that goes there and back")
-    .option("--scale <n>", "enlarge every pixel to a square of this side", numberFlag(wholeNumber(1, 64)))
+    .addOption(scaleOption())
     .option("--out <file>", "where to write: .png, .jpg or .webp", "interpolation.png")
-    .option("--no-ema", "use the model itself instead of its average")
-    .addOption(new Option("--device <name>", "what to compute on").choices(deviceNames).default("auto"))
+    .addOption(emaOption());
+  return addDeviceFlags(command, { precision: true })
     .addHelpText("after", EXAMPLES)
     .action(async (a: string, b: string, flags: InterpolateFlags) => {
       const { interpolateRun } = await import("./run.ts");

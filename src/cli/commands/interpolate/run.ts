@@ -3,17 +3,17 @@ import type { TimestepSpacing } from "../../../diffusion/process/timestep-spacin
 import type { NdArray } from "../../../tensor/ndarray.ts";
 import { diffusionFromCheckpoint, modelFromCheckpoint } from "../../../checkpoint/from-checkpoint.ts";
 import { withDevice } from "../../flags/device.ts";
-import type { DeviceName } from "../../flags/device.ts";
+import type { DeviceFlags } from "../../flags/device.ts";
 import { endClasses } from "../../flags/guiding.ts";
 import { openImage } from "../../flags/open-image.ts";
-import { writeAnimation, writeGrid } from "../../output/pictures.ts";
+import { checkGridSize, writeAnimation, writeGrid } from "../../output/pictures.ts";
 import { print } from "../../output/print.ts";
 import { progressBar } from "../../output/progress.ts";
 import type { ProgressBar } from "../../output/progress.ts";
 import { announcedCheckpoint } from "../../runs/runs.ts";
 import { animationTarget, checkPlaces, pictureTarget } from "../../output/targets.ts";
 
-export interface InterpolateFlags {
+export interface InterpolateFlags extends DeviceFlags {
   readonly checkpoint?: string;
   readonly number: number;
   readonly method: InterpolationMethod;
@@ -29,7 +29,6 @@ export interface InterpolateFlags {
   readonly scale?: number;
   readonly out: string;
   readonly ema: boolean;
-  readonly device: DeviceName;
 }
 
 /** Draws the images between two and writes them as a row. */
@@ -42,6 +41,12 @@ export async function interpolateRun(a: string, b: string, flags: InterpolateFla
   const [from, to] = await Promise.all(
     [a, b].map((image) => openImage(image, checkpoint.config.dataset, flags.resize ?? false)),
   );
+  const { height, width, channels } = checkpoint.config.dataset;
+  checkGridSize(picture, [flags.number, height, width, channels], { columns: flags.number, scale: flags.scale });
+  if (target.animation !== undefined) {
+    const frames = 2 * flags.number - 2;
+    checkGridSize(target.animation, [1, height, width, channels], { scale: flags.scale }, frames);
+  }
   const diffusion = diffusionFromCheckpoint(checkpoint);
   const model = await modelFromCheckpoint(checkpoint, { ema: flags.ema });
   const { number, method, strength, steps, timestepSpacing, seed } = flags;

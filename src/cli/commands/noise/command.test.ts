@@ -6,8 +6,11 @@ import { loadSharp } from "../../../io/images.node.ts";
 const workspace = new Workspace("noise");
 
 const wrong: WrongLine[] = [
+  ["noise x.png --out nowhere/a.png", 1, /nowhere\/a.png: cannot write: nowhere is no directory/],
+  ["noise x.png --out a.bmp", 1, /--out must end in .png, .jpg or .webp, got a.bmp/],
+  ["noise x.png --out a.webp --size 4096", 1, /a.webp: a WebP has at most 16383 pixels a side/],
   ["noise nothing.png", 1, /nothing.png: cannot read: no such file/],
-  ["noise ramps-idx3-ubyte", 1, /ramps-idx3-ubyte: cannot decode this image/],
+  ["noise ramps-idx3-ubyte", 1, /ramps-idx3-ubyte: not an image, but an IDX file/],
   ["noise x.png --at 0,300", 1, /--at must lie below --timesteps 300, got 300/],
 ];
 
@@ -39,5 +42,12 @@ describe("unnoise noise", { timeout: 30_000 }, () => {
     expect(spreads[0]).toBeGreaterThan(1);
     expect(spreads[0]).toBeLessThan(1.7);
     expect(spreads).toEqual(spreads.toSorted((a, b) => a - b));
+  });
+
+  test("shows as many timesteps of a shorter process", async () => {
+    const { stdout, stderr } = await workspace.unnoise("noise flat.png --timesteps 100 --size 8 --out short.png");
+    expect([stderr, stdout]).toEqual(["", "wrote short.png: t = 0, 16, 33, 50, 66 of 100, linear schedule\n"]);
+    const one = await workspace.unnoise("noise flat.png --timesteps 1 --size 8 --out one.png");
+    expect([one.stderr, one.stdout]).toEqual(["", "wrote one.png: t = 0 of 1, linear schedule\n"]);
   });
 });

@@ -2,6 +2,7 @@ import { Command, Option } from "commander";
 import { betaScheduleNames } from "../../../diffusion/process/schedules.ts";
 import { wholeNumber } from "../../../config/rules.ts";
 import { numberFlag, numbersFlag } from "../../flags/flags.ts";
+import { seedOption } from "../../flags/sampling.ts";
 import type { NoiseFlags } from "./run.ts";
 
 const EXAMPLES = `
@@ -19,14 +20,18 @@ export function noiseCommand(): Command {
       new Option("--schedule <name>", "how noise grows with time").choices(betaScheduleNames).default("linear"),
     )
     .option("--timesteps <n>", "timesteps of the schedule", numberFlag(wholeNumber(1, 1_000_000)), 300)
-    .option("--at <t,...>", "timesteps to show, from 0", numbersFlag(wholeNumber(0)), [0, 50, 100, 150, 199])
+    .option(
+      "--at <t,...>",
+      "timesteps to show, from 0 (default: 0,50,100,150,199 of 300, and as much of others)",
+      numbersFlag(wholeNumber(0)),
+    )
     .option(
       "--size <n>",
       "size in pixels that the image is scaled and cropped to",
       numberFlag(wholeNumber(1, 4096)),
       128,
     )
-    .option("--seed <n>", "seed of the noise", numberFlag(wholeNumber(0, 2 ** 32 - 1)), 0)
+    .addOption(seedOption("what the noise follows from").default(0))
     .option("--out <file>", "where to write: .png, .jpg or .webp", "noise.png")
     .addHelpText("after", EXAMPLES)
     .action(async (image: string, flags: NoiseFlags) => {

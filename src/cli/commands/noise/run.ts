@@ -7,12 +7,15 @@ import { fromBytes } from "../../../io/pixels.ts";
 import { ndarray } from "../../../tensor/ndarray.ts";
 import { RandomStream } from "../../../tensor/random.ts";
 import { withDevice } from "../../flags/device.ts";
-import { writeGrid } from "../../output/pictures.ts";
+import { checkGridSize, writeGrid } from "../../output/pictures.ts";
+import { print } from "../../output/print.ts";
+import { checkPlace, pictureTarget } from "../../output/targets.ts";
 
 export interface NoiseFlags {
   readonly schedule: BetaSchedule;
   readonly timesteps: number;
-  readonly at: readonly number[];
+  /** The article's, in proportion to the timesteps, without it. */
+  readonly at?: readonly number[];
   readonly size: number;
   readonly seed: number;
   readonly out: string;
@@ -20,9 +23,11 @@ export interface NoiseFlags {
 
 /** Writes an image at several timesteps of the forward process side by side. */
 export async function noiseRow(path: string, flags: NoiseFlags): Promise<void> {
-  const { schedule, timesteps, at, size, seed, out } = flags;
+  const { schedule, timesteps, at = usualTimesteps(timesteps), size, seed, out } = flags;
   const beyond = at.find((t) => t >= timesteps);
   if (beyond !== undefined) throw new Error(`--at must lie below --timesteps ${timesteps}, got ${beyond}`);
+  await checkPlace(pictureTarget(out));
+  checkGridSize(out, [at.length, size, size, 3], { columns: at.length });
   const image = new Float32Array(size * size * 3);
   fromBytes(await decodeImage(path, { width: size, height: size, channels: 3 }), image);
   const forward = new GaussianDiffusion({ betas: betaSchedule(schedule, timesteps) });
@@ -39,5 +44,12 @@ export async function noiseRow(path: string, flags: NoiseFlags): Promise<void> {
     });
   });
   await writeGrid(out, row.noisy, { columns: at.length });
-  process.stdout.write(`wrote ${out}: t = ${at.join(", ")} of ${timesteps}, ${schedule} schedule\n`);
+  print(`wrote ${out}: t = ${at.join(", ")} of ${timesteps}, ${schedule} schedule`);
+}
+
+/** What the article shows of its 300 timesteps, as much of others, each once. */
+const ARTICLE = { timesteps: 300, at: [0, 50, 100, 150, 199] };
+
+function usualTimesteps(timesteps: number): number[] {
+  return [...new Set(ARTICLE.at.map((t) => Math.floor((t * timesteps) / ARTICLE.timesteps)))];
 }

@@ -1,5 +1,5 @@
-import { Command, Option } from "commander";
-import { deviceNames } from "../../flags/device.ts";
+import { Command } from "commander";
+import { addDeviceFlags } from "../../flags/device.ts";
 import type { ParityFlags } from "./report.ts";
 
 const EXAMPLES = `
@@ -11,11 +11,11 @@ Every directory with a meta.json, unet.safetensors and unet_io.safetensors is a 
 anything differs by more than float32 explains.`;
 
 export function parityCommand(): Command {
-  return new Command("parity")
+  const command = new Command("parity")
     .description("Repeat what PyTorch computed with the article's model, and show the largest differences.")
     .argument("<directory>", "a case, or a directory of cases")
-    .addOption(new Option("--device <name>", "what to compute on").choices(deviceNames).default("auto"))
-    .option("--json", "print one JSON object instead of a table")
+    .option("--json", "print one JSON object instead of a table");
+  return addDeviceFlags(command)
     .addHelpText("after", EXAMPLES)
     .action(async (directory: string, flags: ParityFlags) => {
       const { parityReport } = await import("./report.ts");

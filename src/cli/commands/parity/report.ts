@@ -8,12 +8,11 @@ import { runParity } from "../../../parity/parity.ts";
 import type { ParityReport } from "../../../parity/parity.ts";
 import type { ParityFiles } from "../../../parity/parity-case.ts";
 import { withDevice } from "../../flags/device.ts";
-import type { DeviceName } from "../../flags/device.ts";
+import type { DeviceFlags } from "../../flags/device.ts";
 import { formatTable } from "../../output/format.ts";
-import { print } from "../../output/print.ts";
+import { printText } from "../../output/print.ts";
 
-export interface ParityFlags {
-  readonly device: DeviceName;
+export interface ParityFlags extends DeviceFlags {
   readonly json?: boolean;
 }
 
@@ -29,7 +28,7 @@ export async function parityReport(directory: string, flags: ParityFlags): Promi
     for (const folder of folders) reports.push(...(await runParity(await readCase(folder), backend)));
     const pass = reports.every(({ checks }) => checks.every((check) => check.pass));
     const object = { device: backend.name, pass, reports };
-    print(flags.json === true ? JSON.stringify(object, undefined, 2) : asTable(object));
+    printText(flags.json === true ? JSON.stringify(object, undefined, 2) : asTable(object));
     return pass ? 0 : 1;
   });
 }

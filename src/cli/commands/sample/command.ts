@@ -1,11 +1,18 @@
 import { Command, Option } from "commander";
 import { samplerNames } from "../../../diffusion/samplers/registry.ts";
-import { timestepSpacingNames } from "../../../diffusion/process/timestep-spacing.ts";
-import { numberWithin, wholeNumber } from "../../../config/rules.ts";
-import { deviceNames, precisionOption } from "../../flags/device.ts";
+import { wholeNumber } from "../../../config/rules.ts";
+import { addDeviceFlags } from "../../flags/device.ts";
 import { addEditingFlags } from "../../flags/editing.ts";
 import { numberFlag } from "../../flags/flags.ts";
-import { imageSizeFlag } from "../../flags/image-size.ts";
+import {
+  checkpointOption,
+  emaOption,
+  etaOption,
+  samplingSizeOption,
+  scaleOption,
+  seedOption,
+  timestepSpacingOption,
+} from "../../flags/sampling.ts";
 import { addGuidingFlags } from "../../flags/guiding.ts";
 import type { SampleFlags } from "./run.ts";
 
@@ -31,26 +38,14 @@ export function sampleCommand(): Command {
   const count = wholeNumber(1);
   const command = new Command("sample")
     .description("Draw images with a trained model.")
-    .option(
-      "--checkpoint <path>",
-      "a checkpoint file or a run directory (default: the latest run, with --class the latest that knows classes, or else the model that comes with unnoise)",
-    )
+    .addOption(checkpointOption(", with --class the latest that knows classes"))
     .option(
       "-n, --number <n>",
       "images to draw (default: about 16, the same number of each class)",
       numberFlag(wholeNumber(1, 100_000)),
     )
-    .option(
-      "--seed <n>",
-      "draw the same images again (default: different ones each time)",
-      numberFlag(wholeNumber(0, 2 ** 32 - 1)),
-    )
-    .addOption(
-      new Option(
-        "--image-size <size>",
-        "side, or width x height as in 48x32, of the images (default: that of the images the model has seen)",
-      ).argParser(imageSizeFlag),
-    )
+    .addOption(seedOption("draw the same images again (default: different ones each time)"))
+    .addOption(samplingSizeOption())
     .option(
       "--steps <n>",
       "noise levels to visit, with one evaluation of the model at each; with heun and edm about two (default: as trained)",
@@ -62,17 +57,8 @@ export function sampleCommand(): Command {
         "how to get from noise to images (default: ddpm, ddim with fewer steps than timesteps, heun for edm)",
       ).choices(samplerNames),
     )
-    .addOption(
-      new Option(
-        "--timestep-spacing <name>",
-        "how its steps are spread over the timesteps (default: depends on the sampler)",
-      ).choices(timestepSpacingNames),
-    )
-    .option(
-      "--eta <x>",
-      "noise that ddim and similar samplers add, from 0 (none) to 1 (as much as ddpm)",
-      numberFlag(numberWithin(0, 1)),
-    )
+    .addOption(timestepSpacingOption())
+    .addOption(etaOption())
     .option(
       "--grid <columns>",
       "images per row of the picture (default: about as many as there are rows)",
@@ -80,11 +66,10 @@ export function sampleCommand(): Command {
     )
     .option("--no-grid", "write every image to a file of its own in the directory --out, as soon as it is drawn")
     .option("--gif [file]", "also write an animation of the denoising")
-    .option("--scale <n>", "enlarge every pixel to a square of n x n", numberFlag(wholeNumber(1, 64)))
+    .addOption(scaleOption())
     .option("--out <path>", "where to write: .png, .jpg or .webp (default: samples-<seed>.png)")
-    .option("--no-ema", "draw with the weights themselves instead of their average")
-    .addOption(new Option("--device <name>", "what to compute on").choices(deviceNames).default("auto"))
-    .addOption(precisionOption());
+    .addOption(emaOption());
+  addDeviceFlags(command, { precision: true });
   addGuidingFlags(command);
   addEditingFlags(command);
   return command.addHelpText("after", EXAMPLES).action(async (flags: SampleFlags) => {

@@ -1,7 +1,8 @@
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import { numberWithin, wholeNumber } from "../../../config/rules.ts";
-import { deviceNames } from "../../flags/device.ts";
+import { addDeviceFlags } from "../../flags/device.ts";
 import { numberFlag } from "../../flags/flags.ts";
+import { seedOption } from "../../flags/sampling.ts";
 import type { TrainClassifierFlags } from "./run.ts";
 
 const EXAMPLES = `
@@ -15,7 +16,7 @@ per class. The same data, seed and device give the same file.`;
 
 export function trainClassifierCommand(): Command {
   const count = wholeNumber(1, 1_000_000);
-  return new Command("train-classifier")
+  const command = new Command("train-classifier")
     .description(
       "Train a small classifier of images on their labels. What it sees in images is what unnoise evaluate compares.",
     )
@@ -25,9 +26,9 @@ export function trainClassifierCommand(): Command {
     .option("--epochs <n>", "how often it sees every image", numberFlag(count), 6)
     .option("--batch-size <n>", "images per step", numberFlag(count), 64)
     .option("--lr <x>", "highest learning rate of Adam", numberFlag(numberWithin(1e-8, 1)), 2e-3)
-    .option("--seed <n>", "all randomness follows from it", numberFlag(wholeNumber(0, 2 ** 32 - 1)), 0)
-    .option("--out <file>", "where to write it", "classifier.safetensors")
-    .addOption(new Option("--device <name>", "what to compute on").choices(deviceNames).default("auto"))
+    .addOption(seedOption("all randomness follows from it").default(0))
+    .option("--out <file>", "where to write it", "classifier.safetensors");
+  return addDeviceFlags(command)
     .addHelpText("after", EXAMPLES)
     .action(async (flags: TrainClassifierFlags) => {
       const { trainClassifierRun } = await import("./run.ts");

@@ -8,14 +8,14 @@ import { trainClassifier } from "../../../evaluation/features/train-classifier.t
 import { Pace } from "../../../training/pace.ts";
 import { isPublished, openData } from "../../flags/dataset.ts";
 import { describeDevice, withDevice } from "../../flags/device.ts";
-import type { DeviceName } from "../../flags/device.ts";
+import type { DeviceFlags } from "../../flags/device.ts";
 import { formatCount, formatDuration } from "../../output/format.ts";
 import { EXIT_INTERRUPTED, catchInterrupt } from "../../interrupt.ts";
 import { print } from "../../output/print.ts";
 import { progressDisplay } from "../../output/progress.ts";
 import { checkPlace } from "../../output/targets.ts";
 
-export interface TrainClassifierFlags {
+export interface TrainClassifierFlags extends DeviceFlags {
   readonly data: string;
   readonly imageSize: number;
   readonly channels: number;
@@ -24,7 +24,6 @@ export interface TrainClassifierFlags {
   readonly lr: number;
   readonly seed: number;
   readonly out: string;
-  readonly device: DeviceName;
 }
 
 /** @returns the exit code */

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { mkdir, readdir, rm, utimes, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { Workspace, expectOneLine, tinyTraining } from "../../../../test/support/workspace.ts";
 import type { WrongLine } from "../../../../test/support/workspace.ts";
@@ -25,11 +26,21 @@ const wrong: WrongLine[] = [
     1,
     /must be divisible by 16 .* got 8 x 8/,
   ],
+  ["train --out ramps-idx3-ubyte", 1, /^unnoise: ramps-idx3-ubyte: is a file, where a directory is needed/],
+  ["train --out ramps-idx3-ubyte/run", 1, /ramps-idx3-ubyte.*: (is a file|cannot write)/],
+  ["train --out /proc/run --data ramps-idx3-ubyte", 1, /^unnoise: \/proc\/file: cannot write/],
   [
-    "train --data ramps-idx3-ubyte --timesteps 10 --device reference",
+    "train --data ramps-idx3-ubyte --batch-size 4 --samples 10000000 --device reference",
     1,
-    /steps must be a whole number from 1 to 10, got 40/,
+    /runs\/fashion-mnist\/samples.png: at most 268402689 pixels are written at once/,
   ],
+  [
+    "train --data ramps-idx3-ubyte --batch-size 4 --samples 1000000 --device reference",
+    1,
+    /denoising.gif: at most 1073741824 pixels are written at once, this would be 41 frames of/,
+  ],
+  ["train --data ramps-idx3-ubyte --threads 2 --device reference", 1, /--threads: is for the processor, --device wasm/],
+  ["train --threads 0", 2, /'--threads <n>' argument '0' is invalid. It must be a whole number of at least 1/],
 ];
 
 /** Writes red pictures of one letter's name each; returns the file. */
@@ -199,4 +210,71 @@ describe("unnoise train", { timeout: 60_000 }, () => {
     );
     expect(await workspace.losses("gone")).toHaveLength(40);
   });
+
+  test("lets what nobody has said follow from what was said", async () => {
+    const model = "--dim 6 --attention-heads 1 --steps 1 --samples 2 --sample-every 0 --device reference";
+    await writeFile(workspace.file("odd-idx3-ubyte"), oddImages(10, 15));
+    const { code, stdout, stderr } = await workspace.unnoise(
+      `train --data odd-idx3-ubyte --timesteps 10 --schedule linear ${model} --out fitted`,
+    );
+    expect([stderr, code]).toEqual(["", 0]);
+    expect(stdout).toContain(
+      "chosen by the images: batches of 10, one resolution (--batch-size, --dim-mults change that)\n",
+    );
+    expect(stdout).toContain("Drawing 2 images in 10 steps");
+    // The schedule destroys nothing in ten steps, and that is said once.
+    expect(stdout.match(/^warning the last of 10 timesteps still has [\d.]+ % of the image's variance/gm)).toHaveLength(
+      1,
+    );
+    const further = await workspace.unnoise("train --out fitted --steps 2 --device reference");
+    expect([further.stderr, further.stdout]).toEqual(["", expect.not.stringContaining("warning")]);
+  });
+
+  test("takes the processor's threads from a flag, with the same result", async () => {
+    const flags = tinyTraining.replace("--device reference", "--device wasm");
+    const losses = [];
+    for (const threads of [1, 2]) {
+      const run = `train ${flags} --steps 2 --sample-every 0 --threads ${threads} --out threads-${threads}`;
+      const { stdout, stderr } = await workspace.unnoise(run);
+      expect(stderr).toBe("");
+      expect(stdout).toContain(`WebAssembly, ${threads} thread`);
+      losses.push(await workspace.losses(`threads-${threads}`));
+    }
+    expect(losses[1]).toEqual(losses[0]);
+  });
+
+  test("shows names from files and does what they say to a terminal in nothing", async () => {
+    const sharp = await loadSharp();
+    const folder = workspace.file("named");
+    const picture = await sharp({ create: { width: 8, height: 8, channels: 3, background: "red" } })
+      .png()
+      .toBuffer();
+    for (const name of ["\u001b[31mred", "two\nlines"]) {
+      await mkdir(join(folder, name), { recursive: true });
+      for (const file of ["a.png", "b.png"]) await writeFile(join(folder, name, file), picture);
+    }
+    const flags = `--image-size 8 --steps 1 --samples 2 --batch-size 2 --sample-every 0 --dim 4 --dim-mults 1,2`;
+    const run = `train --data named ${flags} --attention-heads 1 --timesteps 10 --device reference --out named-run`;
+    const trained = await workspace.unnoise(run);
+    const described = await workspace.unnoise("info named-run --device reference");
+    await writeFile(join(folder, "two\nlines", "broken\u001b]0;x\u0007.png"), picture.subarray(0, 40));
+    const broken = await workspace.unnoise(run.replace("named-run", "other-run"));
+    const unknown = await workspace.unnoise("sample --checkpoint named-run --class green --device reference");
+    expect([trained.stderr, described.stderr]).toEqual(["", ""]);
+    for (const text of [trained.stdout, described.stdout, unknown.stderr]) {
+      expect(text).toContain("\\u001b[31mred");
+      expect(text).toMatch(/two\\+nlines/);
+    }
+    expect(broken.stderr).toContain("broken\\u001b]0;x\\u0007.png");
+    expect(broken.stderr.trimEnd().split("\n")).toHaveLength(1);
+    const all = [trained, described, broken, unknown].map(({ stdout, stderr }) => stdout + stderr).join("");
+    expect(all.replaceAll("\n", "").match(/\p{Cc}/gu)).toBeNull();
+  });
 });
+
+/** Gray ramps whose sides are no multiple of two. */
+function oddImages(count: number, size: number): Uint8Array {
+  const header = Buffer.alloc(16);
+  [0x803, count, size, size].forEach((word, i) => header.writeUInt32BE(word, 4 * i));
+  return Buffer.concat([header, Uint8Array.from({ length: count * size * size }, (_, i) => (i * 7) % 256)]);
+}

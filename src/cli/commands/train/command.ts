@@ -1,7 +1,7 @@
 import { Command, Option } from "commander";
 import { openData } from "../../flags/dataset.ts";
 import type { Backend } from "../../../backend/backend.ts";
-import { deviceNames, openDevice, precisionOption, tuneOption, withSpareDevice } from "../../flags/device.ts";
+import { addDeviceFlags, openDevice, withSpareDevice } from "../../flags/device.ts";
 import type { DeviceFlags } from "../../flags/device.ts";
 import { presets } from "../../presets/all.ts";
 import { print } from "../../output/print.ts";
@@ -38,10 +38,8 @@ export function trainCommand(): Command {
     )
     .option("--out <directory>", `where the run goes (default: ${RUNS_DIRECTORY}/<preset>)`)
     .option("--no-resume", "start another run instead of going on from the checkpoint that is there")
-    .option("--discard-ema", "let --ema-decay 0 throw away the averaged weights of the run that goes on")
-    .addOption(new Option("--device <name>", "what to compute on").choices(deviceNames).default("auto"))
-    .addOption(precisionOption())
-    .addOption(tuneOption());
+    .option("--discard-ema", "let --ema-decay 0 throw away the averaged weights of the run that goes on");
+  addDeviceFlags(command, { precision: true, tune: true });
   addSettingFlags(command);
   return command.addHelpText("after", EXAMPLES).action(train);
 }

@@ -10,8 +10,9 @@ export function sizeMultiple({ model }: RunSettings): number {
 }
 
 /**
- * The settings of a run on these data: what they leave open, the size, the channels and the classes of a directory's
- * images, is taken from them. A line says what was chosen and which flag changes it.
+ * The settings of a run on these data: what nobody has said, such as the size, the channels and the classes of a
+ * directory's images, is taken from them, so that no default stands against them. A line says what was chosen and which
+ * flag changes it.
  */
 export function fitToData(
   settings: RunSettings,
@@ -19,18 +20,22 @@ export function fitToData(
   flags: FlagValues,
   say: (line: string) => void,
 ): RunSettings {
-  if (!("survey" in dataset)) return settings;
-  const { height, width, channels, classNames = [], length } = dataset;
-  checkSize(settings, sizeMultiple(settings));
+  const isFolder = "survey" in dataset;
+  if (isFolder) checkSize(settings, sizeMultiple(settings));
+  const { height, width, channels, length } = dataset;
   const { model, training } = settings;
-  const numClasses = flags.numClasses === undefined && settings.classes ? classNames.length : model.numClasses;
+  const numClasses = flags.numClasses === undefined ? classesOf(settings, dataset) : model.numClasses;
   // A batch has no image twice.
   const batchSize = flags.batchSize === undefined ? Math.min(training.batchSize, length) : training.batchSize;
+  const dimMults = flags.dimMults === undefined ? dividing(model.dimMults, height, width) : undefined;
   const choices = [
-    ...(settings.imageSize === undefined ? [[`${width} x ${height} pixels`, "--image-size"]] : []),
-    ...(settings.channels === undefined ? [[channels === 1 ? "in gray" : "in colour", "--channels"]] : []),
+    ...(isFolder && settings.imageSize === undefined ? [[`${width} x ${height} pixels`, "--image-size"]] : []),
+    ...(isFolder && settings.channels === undefined ? [[channels === 1 ? "in gray" : "in colour", "--channels"]] : []),
     ...(numClasses === model.numClasses ? [] : [[`${numClasses || "no"} classes`, "--no-classes"]]),
     ...(batchSize === training.batchSize ? [] : [[`batches of ${batchSize}`, "--batch-size"]]),
+    ...(dimMults === undefined
+      ? []
+      : [[dimMults.length === 1 ? "one resolution" : `${dimMults.length} resolutions`, "--dim-mults"]]),
   ];
   if (choices.length > 0) {
     const words = choices.map(([choice]) => choice).join(", ");
@@ -39,11 +44,25 @@ export function fitToData(
   }
   return {
     ...settings,
-    imageSize: width === height ? width : [height, width],
-    channels,
-    model: { ...model, numClasses },
+    ...(isFolder && { imageSize: width === height ? width : [height, width], channels }),
+    model: { ...model, numClasses, ...(dimMults && { dimMults }) },
     training: { ...training, batchSize },
   };
+}
+
+/** Those of a directory, or as many as labels tell where a model is told classes. */
+function classesOf({ classes, model }: RunSettings, dataset: ImageDataset): RunSettings["model"]["numClasses"] {
+  const { labels, classNames } = dataset;
+  if ("survey" in dataset) return classes ? (classNames?.length ?? 0) : model.numClasses;
+  if (!model.numClasses || labels === undefined) return model.numClasses;
+  return classNames?.length ?? labels.reduce((most, label) => Math.max(most, label + 1), 0);
+}
+
+/** As many of a U-Net's resolutions as images can be halved to, if not all. */
+function dividing(dimMults: unknown, height: number, width: number): readonly unknown[] | undefined {
+  if (!Array.isArray(dimMults)) return undefined;
+  const fits = dimMults.filter((_, i) => height % 2 ** i === 0 && width % 2 ** i === 0);
+  return fits.length === dimMults.length ? undefined : fits;
 }
 
 /** @throws one line that names the flag, if the network cannot halve images of this size as often as it does */

@@ -21,6 +21,7 @@ import { architectureNames } from "../../../models/registry.ts";
 import { unetOptions } from "../../../models/unet/options.ts";
 import { weightStandardizations } from "../../../nn/conv2d.ts";
 import { optimizerNames } from "../../../optim/optimizers.ts";
+import { fitDefaults } from "./fit-defaults.ts";
 import { numberFlag, numbersFlag } from "../../flags/flags.ts";
 import { imageSizeFlag } from "../../flags/image-size.ts";
 import { modelOptionFlag } from "../../flags/model-option.ts";
@@ -280,6 +281,7 @@ export function resolveSettings(flags: FlagValues, recorded?: RunSettings): RunS
     assign(settings, path.split("."), value);
   }
   Object.assign(settings.model as object, flags.modelOption);
+  fitDefaults(settings, flags);
   return check(runSettings, settings, "settings");
 }
 

@@ -11,7 +11,7 @@ import { catchInterrupt } from "../../interrupt.ts";
 import { formatDuration } from "../../output/format.ts";
 import { lossCurve } from "../../output/loss-curve.ts";
 import { lossHistory } from "../../output/loss-history.ts";
-import { animationSteps, writeAnimation, writeGrid } from "../../output/pictures.ts";
+import { animationSteps, checkGridSize, writeAnimation, writeGrid } from "../../output/pictures.ts";
 import type { GridLayout } from "../../output/pictures.ts";
 import { print } from "../../output/print.ts";
 import { progressBar } from "../../output/progress.ts";
@@ -24,6 +24,16 @@ const PREVIEW_IMAGES = 16;
 export const gridPath = (run: string): string => join(run, "samples.png");
 export const lossPath = (run: string): string => join(run, "loss.svg");
 export const animationPath = (run: string): string => join(run, "denoising.gif");
+
+/** @throws Error of one line if the pictures at the end would be too large to write */
+export function checkFinalPictures(run: TrainingRun): void {
+  const { dataset, diffusion, settings, path } = run;
+  if (run.trainer.model.predicts === "classes") return;
+  const shape = [settings.samples, dataset.height, dataset.width, dataset.channels];
+  const layout = layoutOf(run, settings.samples);
+  checkGridSize(gridPath(path), shape, layout);
+  checkGridSize(animationPath(path), shape, layout, animationSteps(diffusion.plan().steps.length).length);
+}
 
 /** Draws a grid of samples of the present step. What goes wrong is told and is no reason to stop training. */
 export async function drawPreview(run: TrainingRun, signal: AbortSignal): Promise<void> {

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { checkNotLocked } from "../../../checkpoint/run-lock.node.ts";
 import { isImageFolder, isSameData } from "../../flags/dataset.ts";
+import { checkDirectory } from "../../output/targets.ts";
 import { photosPreset } from "../../presets/photos.ts";
 import { RUNS_DIRECTORY, hasCheckpoints, recordedCommand, unusedRunDirectory } from "../../runs/runs.ts";
 import type { RunSettings } from "../../runs/run-settings.ts";
@@ -32,6 +33,7 @@ export async function planRun(flags: PlanFlags): Promise<PlannedRun> {
   const fresh = resolveSettings(await withPreset(flags));
   const startedIn = process.cwd();
   const path = flags.out ?? join(RUNS_DIRECTORY, fresh.preset);
+  await checkDirectory(path);
   const isThere = await hasCheckpoints(path);
   if (isThere && !flags.resume) {
     if (flags.out === undefined) {

@@ -20,6 +20,7 @@ export function introduce(run: TrainingRun, startStep: number): void {
   const { title } = architectureNamed(trainer.model.architecture);
   print(`model   ${title} of ${formatCount(trainer.model.parameterCount())} parameters`);
   print(`device  ${describeDevice(backend)}`);
+  if (startStep === 0) for (const warning of run.diffusion.warnings) print(`warning ${warning}`);
   for (const fault of directory.faults) print(`passed over ${fault}`);
   if (startStep === 0) return;
   print(`going on from step ${formatCount(startStep)}`);
@@ -40,14 +41,16 @@ function rateJump({ trainer, settings, recorded }: TrainingRun, startStep: numbe
 
 /** Says where everything is, and what to do with it. */
 export function conclude({ path, settings, trainer }: TrainingRun): void {
-  print(`
-${gridPath(path)}     ${settings.samples} samples
-${animationPath(path)}   how they came out of noise
-${lossPath(path)}        the loss of every step; its numbers are in metrics.jsonl
-${join(path, "checkpoints")}     the model (safetensors)
-
-More samples:   ${programName()} sample --checkpoint ${shellWord(path)} -n 16
-Train further:  ${programName()} train --out ${shellWord(path)} ${further(settings, trainer)}`);
+  print(
+    "",
+    `${gridPath(path)}     ${settings.samples} samples`,
+    `${animationPath(path)}   how they came out of noise`,
+    `${lossPath(path)}        the loss of every step; its numbers are in metrics.jsonl`,
+    `${join(path, "checkpoints")}     the model (safetensors)`,
+    "",
+    `More samples:   ${programName()} sample --checkpoint ${shellWord(path)} -n 16`,
+    `Train further:  ${programName()} train --out ${shellWord(path)} ${further(settings, trainer)}`,
+  );
 }
 
 /** Flags for twice as long. A cosine that ends later would raise the rate again, so it stays at what the first ended with. */

@@ -6,7 +6,7 @@ import { formatCount } from "../../output/format.ts";
 import { print } from "../../output/print.ts";
 import { progressDisplay } from "../../output/progress.ts";
 import { classifierReport } from "./classifier-report.ts";
-import { drawFinalPictures, drawLoss, drawPreview, hasFinalPictures } from "./pictures.ts";
+import { checkFinalPictures, drawFinalPictures, drawLoss, drawPreview, hasFinalPictures } from "./pictures.ts";
 import type { PlannedRun } from "./plan.ts";
 import { conclude, introduce } from "./report.ts";
 import { buildRun } from "./training-run.ts";
@@ -24,6 +24,7 @@ export async function trainRun(
   voice: Voice,
 ): Promise<number> {
   const run = buildRun(plan, dataset, backend, voice);
+  checkFinalPictures(run);
   await run.directory.lock();
   try {
     return await trainToEnd(run);
@@ -43,7 +44,7 @@ async function trainToEnd(run: TrainingRun): Promise<number> {
   if (!isNew) print(`Finished: ${formatCount(startStep)} steps are done, ${formatCount(totalSteps)} were asked for.`);
   const { samplingModel } = run.trainer;
   if (samplingModel.predicts === "classes") {
-    print(await classifierReport(path, samplingModel, run.diffusion, dataset, backend));
+    print(...(await classifierReport(path, samplingModel, run.diffusion, dataset, backend)));
     return 0;
   }
   if ((isNew || !(await hasFinalPictures(path))) && !(await drawFinalPictures(run, samplingModel)))
