@@ -23,7 +23,7 @@ const turn = (milliseconds: number) => new Promise((resolve) => setTimeout(resol
 
 describe("a backend that is closed", () => {
   test("ends the sampling that goes on there, and gives the weights back", async () => {
-    const [backend, model, diffusion] = [await open(), unet(), diffusionOf(10_000)];
+    const [backend, model, diffusion] = [await open(), unet(), diffusionOf(1000)];
     const before = await model.stateDict();
     let began = (): void => {};
     const underway = new Promise<void>((resolve) => (began = resolve));
@@ -36,7 +36,7 @@ describe("a backend that is closed", () => {
   });
 
   test("ends the sampling that goes on after another one was aborted", async () => {
-    const [backend, model, diffusion] = [await open(), unet(), diffusionOf(10_000)];
+    const [backend, model, diffusion] = [await open(), unet(), diffusionOf(1000)];
     const abort = new AbortController();
     const sample = (signal?: AbortSignal) =>
       diffusion.sample(model, { ...images, backend, ...(signal && { signal }), onStep: () => abort.abort() });

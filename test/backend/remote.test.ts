@@ -7,12 +7,23 @@ import { RemoteBackend } from "../../src/backend/remote/remote-backend.ts";
 import { valueOf } from "../../src/tensor/tensor.ts";
 import { Variable } from "../../src/tensor/variable.ts";
 import { inProcessWorker } from "../support/in-process-worker.ts";
+import { createWasmBackend } from "../../src/backend/wasm/wasm-backend.node.ts";
 import { describeBackend } from "./contract.ts";
+import { describeMemory } from "./ownership-suite.ts";
 
 const create = (): Promise<Backend> => Promise.resolve(ReferenceBackend.create());
 const open = (backend = create): Promise<RemoteBackend> => RemoteBackend.open(inProcessWorker(backend), {});
 
 describeBackend("remote", () => open());
+
+describe("remote", () => {
+  describeMemory(async () => {
+    const inside = await createWasmBackend({ threads: 1 });
+    const backend = await open(() => Promise.resolve(inside));
+    const memory = { get: () => inside.allocatedBytes };
+    return Object.defineProperty(backend, "allocatedBytes", memory) as typeof backend & { allocatedBytes: number };
+  });
+});
 
 describe("a backend in a worker", () => {
   const addOne = (backend: Backend, variable: Variable) =>

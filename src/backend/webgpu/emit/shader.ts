@@ -2,6 +2,8 @@ import type { Buffer } from "../../../compiler/program.ts";
 import type { DType } from "../../../tensor/dtype.ts";
 import type { Precision } from "../../common/precision.ts";
 import type { AdapterTraits } from "./adapter.ts";
+import { MOST_PER_DIMENSION } from "./dispatch.ts";
+import type { Dispatch, Pack } from "./dispatch.ts";
 import { functionText } from "./functions.ts";
 import type { FunctionName } from "./functions.ts";
 import type { Storage } from "./storage.ts";
@@ -12,42 +14,11 @@ export type Code = string;
 /** What a kernel works with: the words that buffers hold. A bool is a word of 0 or 1. */
 export const WORD_TYPES: { readonly [K in DType]: string } = { f32: "f32", i32: "i32", u32: "u32", bool: "u32" };
 
-/** One storage buffer of a kernel, in the order of the bindings. */
-export interface Binding {
-  readonly buffer: Buffer;
-  readonly isWritten: boolean;
-}
-
-/** Small buffers that share one binding, where an adapter allows too few. */
-export interface Pack {
-  readonly buffer: Buffer;
-  /** Where each starts, in words. */
-  readonly offsets: ReadonlyMap<Buffer, number>;
-}
-
-/** One compute shader over a number of workgroups. */
-export interface Dispatch {
-  /** What it is to people, such as "map". */
-  readonly name: string;
-  readonly wgsl: string;
-  readonly bindings: readonly Binding[];
-  readonly pack?: Pack | undefined;
-  readonly workgroups: number;
-}
-
 export interface ShaderBuffers {
   readonly writes: ReadonlySet<Buffer>;
   readonly pack?: Pack | undefined;
   readonly storage: Storage;
   readonly adapter: AdapterTraits;
-}
-
-/** Workgroups that one dimension of a dispatch takes; more go into a second one. */
-const MOST_PER_DIMENSION = 65535;
-
-/** A number of workgroups in two dimensions. */
-export function gridOf(workgroups: number): [x: number, y: number] {
-  return [Math.min(workgroups, MOST_PER_DIMENSION), Math.ceil(workgroups / MOST_PER_DIMENSION)];
 }
 
 /** Collects the text of one compute shader, with the buffers that it turns out to use. */

@@ -1,7 +1,7 @@
 import { areApart, lifetimesOf } from "../../../compiler/lifetimes.ts";
 import type { Lifetime } from "../../../compiler/lifetimes.ts";
 import type { Buffer, Program } from "../../../compiler/program.ts";
-import type { Dispatch } from "./shader.ts";
+import type { Dispatch } from "./dispatch.ts";
 import type { Storage } from "./storage.ts";
 
 /** Which intermediate results take turns in one buffer. */

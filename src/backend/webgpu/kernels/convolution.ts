@@ -6,7 +6,8 @@ import { emitProduct } from "./matrix-product.ts";
 import { returnFour } from "./operand-tiles.ts";
 import { productSize } from "./product-size.ts";
 import { ShaderWriter } from "../emit/shader.ts";
-import type { Code, Dispatch, ShaderBuffers } from "../emit/shader.ts";
+import type { Dispatch } from "../emit/dispatch.ts";
+import type { Code, ShaderBuffers } from "../emit/shader.ts";
 import type { Tile } from "./tile.ts";
 import { storedAxis, vectorBuffers } from "../emit/vectors.ts";
 

@@ -5,7 +5,8 @@ import { emitProduct } from "./matrix-product.ts";
 import { returnFour } from "./operand-tiles.ts";
 import { productSize } from "./product-size.ts";
 import { ShaderWriter } from "../emit/shader.ts";
-import type { Dispatch, ShaderBuffers } from "../emit/shader.ts";
+import type { Dispatch } from "../emit/dispatch.ts";
+import type { ShaderBuffers } from "../emit/shader.ts";
 import type { Tile } from "./tile.ts";
 
 /** As a matrix product for each part of the batch. */

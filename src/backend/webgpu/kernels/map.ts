@@ -4,7 +4,8 @@ import { countUses } from "../../common/codegen/uses.ts";
 import { ExpressionEmitter } from "../emit/expression-emitter.ts";
 import { decode } from "../emit/grid.ts";
 import { ShaderWriter } from "../emit/shader.ts";
-import type { Dispatch, ShaderBuffers } from "../emit/shader.ts";
+import type { Dispatch } from "../emit/dispatch.ts";
+import type { ShaderBuffers } from "../emit/shader.ts";
 import { storedAxis, vectorBuffers } from "../emit/vectors.ts";
 
 const WORKGROUP = 256;

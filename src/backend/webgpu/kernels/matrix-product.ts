@@ -1,6 +1,7 @@
 import { emitLoads, emitOperands, emitPlace, plus } from "./operand-tiles.ts";
 import type { MatrixProduct, Place } from "./operand-tiles.ts";
-import type { Code, Dispatch, ShaderWriter } from "../emit/shader.ts";
+import type { Dispatch } from "../emit/dispatch.ts";
+import type { Code, ShaderWriter } from "../emit/shader.ts";
 import { TILE_FORMATS } from "./tile-format.ts";
 import type { Tile } from "./tile.ts";
 import { emitUnitProduct } from "./unit-product.ts";

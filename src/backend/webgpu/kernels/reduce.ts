@@ -7,7 +7,8 @@ import { ExpressionEmitter } from "../emit/expression-emitter.ts";
 import { decode } from "../emit/grid.ts";
 import { combine, literal } from "../emit/scalar-ops.ts";
 import { ShaderWriter } from "../emit/shader.ts";
-import type { Code, Dispatch, ShaderBuffers } from "../emit/shader.ts";
+import type { Dispatch } from "../emit/dispatch.ts";
+import type { Code, ShaderBuffers } from "../emit/shader.ts";
 
 const WORKGROUP = 256;
 /** Terms that one invocation should have to add, at least, before others share a result with it. */

@@ -1,7 +1,8 @@
 import type { MatrixUnit } from "../emit/adapter.ts";
 import { emitLoads, emitOperands, emitPlace, plus } from "./operand-tiles.ts";
 import type { MatrixProduct, Place } from "./operand-tiles.ts";
-import type { Code, Dispatch, ShaderWriter } from "../emit/shader.ts";
+import type { Dispatch } from "../emit/dispatch.ts";
+import type { Code, ShaderWriter } from "../emit/shader.ts";
 import type { TileFormat } from "./tile-format.ts";
 import { SUBGROUPS } from "./tile.ts";
 import type { Tile } from "./tile.ts";

@@ -1,5 +1,5 @@
 import type { Device } from "./device.ts";
-import type { Dispatch } from "../emit/shader.ts";
+import type { Dispatch } from "../emit/dispatch.ts";
 
 export interface KernelPipeline {
   readonly pipeline: GPUComputePipeline;

@@ -1,6 +1,6 @@
 import type { Device } from "./device.ts";
 import { Profiler } from "./profiler.ts";
-import { gridOf } from "../emit/shader.ts";
+import { gridOf } from "../emit/dispatch.ts";
 
 /** One dispatch, ready to run. */
 export interface Run {

@@ -8,7 +8,7 @@ import { Pipelines } from "../runtime/pipelines.ts";
 import type { KernelPipeline } from "../runtime/pipelines.ts";
 import type { ProductKernel } from "../kernels/product-size.ts";
 import type { AdapterTraits } from "../emit/adapter.ts";
-import type { Dispatch } from "../emit/shader.ts";
+import type { Dispatch } from "../emit/dispatch.ts";
 import type { Storage } from "../emit/storage.ts";
 import { timeRuns } from "../runtime/stopwatch.ts";
 import type { Tile } from "../kernels/tile.ts";

@@ -1,0 +1,32 @@
+import type { Buffer } from "../../../compiler/program.ts";
+
+/** One storage buffer of a kernel, in the order of the bindings. */
+export interface Binding {
+  readonly buffer: Buffer;
+  readonly isWritten: boolean;
+}
+
+/** Small buffers that share one binding, where an adapter allows too few. */
+export interface Pack {
+  readonly buffer: Buffer;
+  /** Where each starts, in words. */
+  readonly offsets: ReadonlyMap<Buffer, number>;
+}
+
+/** One compute shader over a number of workgroups. */
+export interface Dispatch {
+  /** What it is to people, such as "map". */
+  readonly name: string;
+  readonly wgsl: string;
+  readonly bindings: readonly Binding[];
+  readonly pack?: Pack | undefined;
+  readonly workgroups: number;
+}
+
+/** Workgroups that one dimension of a dispatch takes; more go into a second one. */
+export const MOST_PER_DIMENSION = 65535;
+
+/** A number of workgroups in two dimensions. */
+export function gridOf(workgroups: number): [x: number, y: number] {
+  return [Math.min(workgroups, MOST_PER_DIMENSION), Math.ceil(workgroups / MOST_PER_DIMENSION)];
+}
