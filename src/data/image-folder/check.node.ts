@@ -74,8 +74,9 @@ async function look(path: string, decode: boolean): Promise<Omit<CheckedFile, "b
     const { width, height } = await imageSize(path);
     return { width, height, isDecoded: false, isColour: false };
   } catch (error) {
-    const line = errorLine(error);
-    const problem = line.startsWith(`${path}: `) ? line.slice(path.length + 2) : line;
+    const message = error instanceof Error ? error.message : String(error);
+    // A name may have line breaks of its own.
+    const problem = errorLine(message.startsWith(`${path}: `) ? message.slice(path.length + 2) : message);
     return { width: 0, height: 0, isDecoded: true, isColour: false, problem };
   }
 }

@@ -33,6 +33,7 @@ describe("unnoise import", { timeout: 60_000 }, () => {
   test("makes a checkpoint that sample draws with, and says what it could not know", async () => {
     const { stderr, stdout } = await workspace.unnoise("import article.pt --from article --image-size 12x8");
     expect(stderr).toBe("");
+    expect(stdout).toMatch(/wrote article\.safetensors, \d+ KiB\n\nSamples: {2}npm run/);
     expect(stdout).toContain("dim 4, dimMults 1,2\nimages  12 x 8, gray\n");
     expect(stdout).toContain("not in the file: --timesteps, --schedule, --objective, --resnet-block-groups;");
     const drawn = await workspace.unnoise(

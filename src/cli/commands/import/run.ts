@@ -57,7 +57,7 @@ export async function importRun(file: string, flags: ImportFlags): Promise<void>
     );
   }
   const bytes = [...tensors.values()].reduce((sum, { data }) => sum + data.byteLength, 0);
-  print(`wrote ${out}, ${formatBytes(bytes)}\n\nSamples:  ${programName()} sample --checkpoint ${out} -n 16`);
+  print(`wrote ${out}, ${formatBytes(bytes)}`, "", `Samples:  ${programName()} sample --checkpoint ${out} -n 16`);
 }
 
 async function readTensors(file: string): Promise<Safetensors | PytorchFile> {
