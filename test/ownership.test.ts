@@ -2,8 +2,10 @@ import { afterEach, describe, expect, test } from "vitest";
 import { createWasmBackend } from "../src/backend/wasm/wasm-backend.node.ts";
 import type { WasmBackend } from "../src/backend/wasm/wasm-backend.ts";
 import { GaussianDiffusion } from "../src/diffusion/gaussian-diffusion.ts";
+import { memoryDataset } from "../src/data/dataset.ts";
 import { linearBetaSchedule } from "../src/diffusion/process/schedules.ts";
 import { Unet } from "../src/models/unet/unet.ts";
+import { Trainer } from "../src/training/trainer.ts";
 import { collectUntil } from "./support/garbage.ts";
 
 const opened: WasmBackend[] = [];
@@ -78,6 +80,34 @@ describe("the memory of a backend", () => {
     await kept.stateDict();
     expect(backend.allocatedBytes).toBe(before);
     await diffusion.sample(kept, { ...images, backend });
+  });
+
+  test("is given back by trainers that are disposed of, with the moments and averages that they made", async () => {
+    const backend = await open();
+    const pictures = new Uint8Array(4 * 64).fill(100);
+    const dataset = memoryDataset({ name: "gray", images: pictures, shape: [4, 8, 8, 1] });
+    const next = await backend.load({ inputs: [], outputs: [], updates: [] });
+    const bytes: number[] = [];
+    for (let i = 0; i < 4; i++) {
+      const model = unet();
+      const trainer = new Trainer({
+        model,
+        diffusion: diffusionOf(10),
+        dataset,
+        batchSize: 2,
+        learningRate: 1e-3,
+        backend,
+      });
+      for await (const { step } of trainer.run({ steps: 1 })) expect(step).toBe(1);
+      trainer.dispose();
+      // The model is the caller's, and can be used on.
+      const state = await model.stateDict();
+      expect(state.size).toBeGreaterThan(0);
+      model.dispose();
+      await next.run([]);
+      bytes.push(backend.allocatedBytes);
+    }
+    expect(bytes.slice(1)).toEqual([bytes[0], bytes[0], bytes[0]]);
   });
 
   test("is given back by models and diffusions that nobody has any more", async () => {

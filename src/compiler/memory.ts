@@ -17,6 +17,7 @@ export interface MemoryPlan {
  * Offsets by lifetime: the largest buffers choose first, each the lowest place where no buffer that lives at
  * the same time lies.
  *
+ * @param program the buffers to place, which may be some of those that its kernels use
  * @param steps the kernels in their order; those of one step may run at the same time
  */
 export function planMemory(
@@ -26,7 +27,10 @@ export function planMemory(
   const offsets = new Map<Buffer, number>();
   const placed: (Lifetime & { readonly offset: number })[] = [];
   let total = 0;
-  const used = steps.map((kernels) => kernels.flatMap((kernel) => [...writesOf(kernel), ...readsOf(kernel)]));
+  const planned = new Set(program.buffers);
+  const used = steps.map((kernels) =>
+    kernels.flatMap((kernel) => [...writesOf(kernel), ...readsOf(kernel)]).filter((buffer) => planned.has(buffer)),
+  );
   const lifetimes = lifetimesOf(program, used, bytesOf).toSorted(
     (a, b) => b.bytes - a.bytes || a.first - b.first || a.buffer.id - b.buffer.id,
   );

@@ -166,6 +166,15 @@ describe("scheduling", () => {
   });
 });
 
+test("a memory plan of some of a program's buffers places no others", () => {
+  const [x] = inputLeaves([{ shape: [64], dtype: "f32" }]);
+  const program = compile({ inputs: [x], outputs: [x.exp().reverse([0]).sum().add(x.cos())], updates: [] });
+  const some = program.buffers.filter(({ source }) => source.kind === "input");
+  const { offsets, bytes } = planMemory({ ...program, buffers: some, outputs: [] });
+  expect([...offsets.keys()]).toEqual(some);
+  expect(bytes).toBe(256);
+});
+
 describe("a target", () => {
   const fusing = (fusion: Partial<Fusion>): Target => ({
     ...measuredTarget,
