@@ -180,6 +180,16 @@ describe("what fits no such U-Net is refused in one line", () => {
     await expect(work).rejects.toThrow(/^w\.pt: [^\n]+$/);
   });
 
+  test("and so are groups that cannot be those of its normalizations", async () => {
+    const work = importCheckpoint(
+      { tensors: article },
+      { from: "denoising-diffusion-pytorch", imageSize: 8, source: "w.pt" },
+    );
+    await expect(work).rejects.toThrow(
+      "w.pt: has 4 channels, which cannot be normalized in 8 groups: give resnetBlockGroups (--resnet-block-groups)",
+    );
+  });
+
   test("such as the present network of denoising-diffusion-pytorch", async () => {
     const work = importCheckpoint(pytorch("present.pt"), {
       from: "denoising-diffusion-pytorch",

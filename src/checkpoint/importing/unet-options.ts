@@ -48,6 +48,13 @@ export function unetOptionsOf(
   if (!Number.isInteger(hidden / heads)) {
     throw new Error(`${source}: ${hidden} channels of attention cannot be divided into ${heads} heads`);
   }
+  const groups = untold.resnetBlockGroups;
+  const undivided = [initDim, dim, ...dimMults.map((mult) => dim * mult)].find((width) => width % groups !== 0);
+  if (undivided !== undefined) {
+    throw new Error(
+      `${source}: has ${undivided} channels, which cannot be normalized in ${groups} groups: give resnetBlockGroups (--resnet-block-groups)`,
+    );
+  }
   const { channels, selfCondition } = imageChannels(inputs, outDim, untold.channels, source);
   return {
     dim,
@@ -56,7 +63,7 @@ export function unetOptionsOf(
     dimMults,
     channels,
     selfCondition,
-    resnetBlockGroups: untold.resnetBlockGroups,
+    resnetBlockGroups: groups,
     attentionHeads: heads,
     attentionDimHead: hidden / heads,
     weightStandardization: untold.weightStandardization,
