@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { check, checkNames, listOf, options, wholeNumber } from "./rules.ts";
+import { check, checkNames, checkOptions, listOf, options, wholeNumber } from "./rules.ts";
 import { trainingSettings } from "./training-settings.ts";
 
 const given = { batchSize: 128, learningRate: 1e-3 };
@@ -65,4 +65,18 @@ test("what is no list and no object is said to be neither", () => {
   expect(() => check(rule, { sizes: [] }, "Thing")).toThrow("Thing: sizes must be a list of 1 to 3 entries, got []");
   expect(() => check(rule, { sizes: [2, 0] }, "Thing")).toThrow("Thing: sizes[1] must be a whole number");
   expect(() => check(rule, 4, "Thing")).toThrow("Thing: must be an object, got 4");
+});
+
+test.each([
+  [{ steps: "4" }, 'sample: steps must be a number, got "4"'],
+  [{ onStep: {} }, "sample: onStep must be a function, got {}"],
+  [{ init: [1, 2] }, "sample: init must be an array as ndarray() makes it, got [1,2]"],
+  [{ clip: 1 }, "sample: clip must be true or false, got 1"],
+  [{ betas: 0.1 }, "sample: betas must be a list of numbers, got 0.1"],
+  [{ on_step: 1 }, "sample: has no option on_step, did you mean onStep?"],
+  [{ init: null }, "sample: init must be an array as ndarray() makes it, got null"],
+])("options of another type are refused: %o", (given, message) => {
+  const types = { steps: "number", onStep: "function", init: "array", clip: "boolean", betas: "list" } as const;
+  expect(() => checkOptions("sample", given, types)).toThrow(message);
+  expect(() => checkOptions("sample", { steps: undefined, onStep: () => {}, betas: [0.1] }, types)).not.toThrow();
 });

@@ -71,6 +71,42 @@ export function checkNames(label: string, given: object, names: readonly string[
   if (unknown.length > 0) throw new Error(`${label}: ${unknownNames(unknown, names)}`);
 }
 
+/** What `typeof` says of a value, or that it is a list, an `NdArray`, or anything that is checked elsewhere. */
+type TypeName = "number" | "boolean" | "string" | "function" | "object" | "list" | "array" | "any";
+
+/**
+ * What plain JavaScript may get wrong in options that are checked no further, or whose meaning is checked elsewhere.
+ *
+ * @param types of all options; one that is undefined is left out
+ * @throws one line, if one has another name, with the one that was probably meant, or another type
+ */
+export function checkOptions(label: string, given: object, types: Readonly<Record<string, TypeName>>): void {
+  if (typeof given !== "object") throw new Error(`${label}: options must be an object, got ${show(given)}`);
+  checkNames(label, given, Object.keys(types));
+  for (const [name, value] of Object.entries(given) as [string, unknown][]) {
+    const type = types[name];
+    if (value === undefined || type === "any" || typesOf(value).includes(type)) continue;
+    throw new Error(`${label}: ${name} must be ${needs[type]}, got ${show(value)}`);
+  }
+}
+
+const needs: Readonly<Record<TypeName, string>> = {
+  number: "a number",
+  boolean: "true or false",
+  string: "a name",
+  function: "a function",
+  object: "an object",
+  list: "a list of numbers",
+  array: "an array as ndarray() makes it",
+  any: "given",
+};
+
+function typesOf(value: unknown): string[] {
+  if (value === null) return [];
+  if (typeof value !== "object") return [typeof value];
+  return ["object", ...("length" in value ? ["list"] : []), ...("shape" in value ? ["array"] : [])];
+}
+
 function unknownNames([first]: readonly string[], names: readonly string[]): string {
   const meant = nearestName(first, names);
   return `has no option ${first}${meant === undefined ? "" : `, did you mean ${meant}?`}`;

@@ -9,6 +9,7 @@ import { RESAMPLES } from "./samplers/parts/repaint.ts";
 import type { SamplingPlan } from "./samplers/plan.ts";
 import { interpolate } from "./sampling/interpolation.ts";
 import type { InterpolationOptions } from "./sampling/interpolation.ts";
+import { checkCall } from "./sampling/option-types.ts";
 import { invert, sample } from "./sampling/sample.ts";
 import type { InversionOptions, SampleOptions, SamplerSettings } from "./sampling/sample.ts";
 import type { Samples } from "./sampling/sampling.ts";
@@ -75,6 +76,7 @@ export abstract class Diffusion implements Process {
    * @returns f32 [batchSize, height, width, channels], about [-1, 1]; within it if predictions are clipped
    */
   async sample(model: Denoiser, options: SampleOptions): Promise<Samples> {
+    checkCall("sample", options);
     const { mask, resamples = mask && RESAMPLES } = options;
     return sample(this, this.programs, this.plan({ ...options, resamples }), model, options);
   }
@@ -86,6 +88,7 @@ export abstract class Diffusion implements Process {
    * @param images f32 [batch, height, width, channels], about [-1, 1]
    */
   async invert(model: Denoiser, images: NdArray, options: InversionOptions = {}): Promise<Samples> {
+    checkCall("invert", options);
     const { steps = this.samplingTimesteps } = options;
     return invert(this, this.programs, model, images, { ...options, steps });
   }

@@ -1,4 +1,4 @@
-import { checkNames } from "../config/rules.ts";
+import { checkOptions } from "../config/rules.ts";
 import type { Conditions } from "../models/conditions/declaration.ts";
 import type { RandomStream } from "../tensor/random.ts";
 import { full } from "../tensor/tensor.ts";
@@ -30,15 +30,15 @@ export interface ElucidatedDiffusionOptions {
   readonly clipDenoised?: boolean;
 }
 
-const optionNames = [
-  "sigmaData",
-  "pMean",
-  "pStd",
-  "sigmaMin",
-  "sigmaMax",
-  "samplingTimesteps",
-  "clipDenoised",
-] as const satisfies readonly (keyof ElucidatedDiffusionOptions)[];
+const optionTypes = {
+  sigmaData: "number",
+  pMean: "number",
+  pStd: "number",
+  sigmaMin: "number",
+  sigmaMax: "number",
+  samplingTimesteps: "number",
+  clipDenoised: "boolean",
+} as const satisfies Record<keyof ElucidatedDiffusionOptions, string>;
 
 /**
  * The diffusion of Karras et al. (2022, 2206.00364, "EDM"; `ElucidatedDiffusion` of denoising-diffusion-pytorch): noise of
@@ -66,7 +66,7 @@ export class ElucidatedDiffusion extends Diffusion {
 
   constructor(options: ElucidatedDiffusionOptions = {}) {
     super();
-    checkNames("ElucidatedDiffusion", options, optionNames);
+    checkOptions("ElucidatedDiffusion", options, optionTypes);
     const { sigmaData = 0.5, pMean = -1.2, pStd = 1.2, sigmaMin = 0.002, sigmaMax = 80 } = options;
     checkRhos({ sigmaData, sigmaMin, sigmaMax });
     if (!(sigmaMin < sigmaMax)) {

@@ -152,3 +152,22 @@ describe("a timestep that there is not", () => {
     expect((await qSample(-1)).data).toEqual((await qSample(0)).data);
   });
 });
+
+test.each([
+  [{ timesteps: 10, loss_type: "l1" }, "GaussianDiffusion: has no option loss_type, did you mean lossType?"],
+  [{ timesteps: "10" }, 'GaussianDiffusion: timesteps must be a number, got "10"'],
+  [{ betas: 0.1 }, "GaussianDiffusion: betas must be a list of numbers, got 0.1"],
+  [{ timesteps: 10, clipDenoised: "no" }, 'GaussianDiffusion: clipDenoised must be true or false, got "no"'],
+])("plain JavaScript is told in one line what is wrong with %o", (options, message) => {
+  expect(() => new GaussianDiffusion(options as object)).toThrow(message);
+});
+
+test.each([
+  [{ imageSize: 2, onStep: {} }, "sample: onStep must be a function, got {}"],
+  [{ image_size: 2 }, "sample: has no option image_size, did you mean imageSize?"],
+  [{ imageSize: 2, classes: 1 }, "sample: classes must be an object, got 1"],
+  [{ imageSize: 2, condscale: 2 }, "sample: has no option condscale, did you mean condScale?"],
+])("sampling refuses %o", async (options, message) => {
+  const model: Denoiser = { channels: 1, forward: (x) => x };
+  await expect(new GaussianDiffusion({ timesteps: 4 }).sample(model, options as object)).rejects.toThrow(message);
+});

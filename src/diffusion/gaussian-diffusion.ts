@@ -1,6 +1,6 @@
 import type { Backend } from "../backend/backend.ts";
 import { defaultBackend } from "../backend/default.ts";
-import { checkNames } from "../config/rules.ts";
+import { checkOptions } from "../config/rules.ts";
 import type { Conditions } from "../models/conditions/declaration.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
@@ -58,24 +58,24 @@ export interface GaussianDiffusionOptions extends Omit<DiffusionProcessOptions, 
   readonly ddimSamplingEta?: number;
 }
 
-const optionNames = [
-  "betas",
-  "timesteps",
-  "betaSchedule",
-  "scaleBetas",
-  "rescaleBetasZeroSnr",
-  "objective",
-  "varianceType",
-  "clipDenoised",
-  "lossType",
-  "vbLossWeight",
-  "minSnrLossWeight",
-  "minSnrGamma",
-  "p2LossWeightGamma",
-  "p2LossWeightK",
-  "samplingTimesteps",
-  "ddimSamplingEta",
-] as const satisfies readonly (keyof GaussianDiffusionOptions)[];
+const optionTypes = {
+  betas: "list",
+  timesteps: "number",
+  betaSchedule: "string",
+  scaleBetas: "boolean",
+  rescaleBetasZeroSnr: "boolean",
+  objective: "string",
+  varianceType: "string",
+  clipDenoised: "boolean",
+  lossType: "string",
+  vbLossWeight: "number",
+  minSnrLossWeight: "boolean",
+  minSnrGamma: "number",
+  p2LossWeightGamma: "number",
+  p2LossWeightK: "number",
+  samplingTimesteps: "number",
+  ddimSamplingEta: "number",
+} as const satisfies Record<keyof GaussianDiffusionOptions, string>;
 
 export interface PSampleOptions extends ConditioningOptions {
   /** Standard normal, shaped as x; drawn from the seed without it. */
@@ -107,7 +107,7 @@ export class GaussianDiffusion extends DiffusionProcess {
   readonly lossWeights: Betas | undefined;
 
   constructor(options: GaussianDiffusionOptions) {
-    checkNames("GaussianDiffusion", options, optionNames);
+    checkOptions("GaussianDiffusion", options, optionTypes);
     super({ ...options, betas: betasOf(options) });
     const { lossType = "l2", vbLossWeight = 0.001, samplingTimesteps = this.timesteps, ddimSamplingEta = 0 } = options;
     if (!lossTypes.includes(lossType)) {

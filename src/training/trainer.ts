@@ -23,7 +23,7 @@ import { lastStepOf, settingsOf, weightsOf } from "./trainer-options.ts";
 import type { RunLength, RunOptions, TrainerOptions, TrainingProgress } from "./trainer-options.ts";
 import { TrainingProgram } from "./training-program.ts";
 import { splitDataset, validationLoss } from "./validation.ts";
-import { wholeBatchFrom } from "./whole-batch.ts";
+import { changesSince, wholeBatchFrom } from "./whole-batch.ts";
 
 /** What a trainer has once it knows its device. */
 interface Prepared {
@@ -238,22 +238,14 @@ export class Trainer<Model extends DiffusionModel = DiffusionModel> {
   }
 
   async #restoreInto(state: RunState, checkpoint: Checkpoint, source: string): Promise<void> {
-    const { position, step, config } = checkpoint;
+    const { position, step } = checkpoint;
     const goesOnAt = wholeBatchFrom(position, this.#loader);
     await state.write(this.config(), checkpoint, source, async () => {
       await this.#pipeline.settle();
       this.#pipeline.forget();
       this.#loader.restore(goesOnAt);
     });
-    const { batchSize } = this.settings;
-    if (batchSize !== config.training.batchSize) {
-      this.#log(
-        `batches of ${batchSize} images, of ${config.training.batchSize} at the checkpoint: the next one begins at image ${goesOnAt.position}`,
-      );
-    }
-    const { name, length } = this.#dataset;
-    if (length !== position.length)
-      this.#log(`${name} has ${length} images, ${position.length} at the checkpoint: the next epoch begins`);
+    for (const line of changesSince(checkpoint, this.#loader, goesOnAt)) this.#log(line);
     this.#step = step;
     this.#hasDiverged = false;
   }

@@ -71,6 +71,11 @@ export function samplerOf(name: string): SamplerRow {
   return row;
 }
 
+/** The names of the options that some sampler takes. */
+export function takenBySamplers(): string[] {
+  return [...samplers.values()].flatMap(({ takes }) => takes);
+}
+
 /** @throws one line if it is given an option that it has no use for */
 export function checkTakes(name: string, options: Readonly<Record<string, unknown>>): void {
   const { takes } = samplerOf(name);

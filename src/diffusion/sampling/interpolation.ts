@@ -75,8 +75,9 @@ export async function interpolate(
   }
   const backend = options.backend ?? (await defaultBackend());
   const ends = endsOf(model, x1, x2, options);
+  const { classes: _, toClasses: __, ...way } = options;
   return (method === "slerp" ? sphericalInterpolation : linearMixing)(diffusion, model, ends, lams, {
-    ...options,
+    ...way,
     backend,
   });
 }

@@ -38,6 +38,7 @@ export function trainCommand(): Command {
     )
     .option("--out <directory>", `where the run goes (default: ${RUNS_DIRECTORY}/<preset>)`)
     .option("--no-resume", "start another run instead of going on from the checkpoint that is there")
+    .option("--init-from <path>", "start a new run from the weights of a checkpoint or a run directory (fine-tuning)")
     .option("--discard-ema", "let --ema-decay 0 throw away the averaged weights of the run that goes on");
   addDeviceFlags(command, { precision: true, tune: true });
   addSettingFlags(command);
@@ -52,7 +53,9 @@ async function train(flags: TrainFlags): Promise<void> {
   const data = { ...plan.settings, startedIn: plan.startedIn, sizeMultiple: sizeMultiple(plan.settings) };
   // None of the three waits for another, and data are unpacked on a thread of their own.
   const [dataset, backend, { trainRun }] = await Promise.all([openData(data, say), open(), import("./run.ts")]);
-  const settings = plan.recorded === undefined ? fitToData(plan.settings, dataset, flags, say) : plan.settings;
+  // Of a network that has weights already nothing is left open.
+  const given = plan.initFrom === undefined ? flags : { ...flags, ...plan.settings.model };
+  const settings = plan.recorded === undefined ? fitToData(plan.settings, dataset, given, say) : plan.settings;
   const trainOn = (device: Backend) => trainRun({ ...plan, settings }, dataset, device, voice);
   process.exitCode = await withSpareDevice(backend, open, say, trainOn);
 }

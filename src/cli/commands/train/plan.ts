@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { Checkpoint } from "../../../checkpoint/checkpoint.ts";
 import { checkNotLocked } from "../../../checkpoint/run-lock.node.ts";
 import { isImageFolder, isSameData } from "../../flags/dataset.ts";
 import { checkDirectory } from "../../output/targets.ts";
@@ -6,6 +7,7 @@ import { photosPreset } from "../../presets/photos.ts";
 import { RUNS_DIRECTORY, hasCheckpoints, recordedCommand, unusedRunDirectory } from "../../runs/runs.ts";
 import type { RunSettings } from "../../runs/run-settings.ts";
 import { changesOf, checkKeeps } from "./changes.ts";
+import { startedFrom } from "./init-from.ts";
 import { resolveSettings } from "./flags.ts";
 import type { FlagValues } from "./flags.ts";
 
@@ -17,6 +19,8 @@ export interface PlannedRun {
   readonly startedIn: string;
   /** What a run that goes on was begun with. */
   readonly recorded?: RunSettings;
+  /** Whose weights a new run starts from. */
+  readonly initFrom?: Checkpoint | undefined;
   /** What flags have changed in that. */
   readonly changes: readonly string[];
 }
@@ -26,6 +30,7 @@ export interface PlanFlags extends FlagValues {
   readonly out?: string;
   readonly resume: boolean;
   readonly discardEma?: boolean;
+  readonly initFrom?: string;
 }
 
 /** @throws Error of one line if what is there is another run than the flags ask for, or in use */
@@ -37,13 +42,13 @@ export async function planRun(flags: PlanFlags): Promise<PlannedRun> {
   const isThere = await hasCheckpoints(path);
   if (isThere && !flags.resume) {
     if (flags.out === undefined) {
-      return { path: await unusedRunDirectory(fresh.preset), settings: fresh, startedIn, changes: [] };
+      return { path: await unusedRunDirectory(fresh.preset), ...(await begun(fresh, flags)), startedIn, changes: [] };
     }
     throw new Error(`${path} holds a run already: name another --out, or leave --no-resume away to go on with it`);
   }
   await checkNotLocked(path);
   const command = isThere ? await recordedCommand(path) : undefined;
-  if (command === undefined) return { path, settings: fresh, startedIn, changes: [] };
+  if (command === undefined) return { path, ...(await begun(fresh, flags)), startedIn, changes: [] };
   const recorded = command.settings;
   if (flags.preset !== undefined && flags.preset !== recorded.preset) {
     throw new Error(`${path} is a run of preset ${recorded.preset}, not ${flags.preset}: name another --out`);
@@ -63,6 +68,14 @@ export async function planRun(flags: PlanFlags): Promise<PlannedRun> {
     recorded,
     changes: changesOf(recorded, settings),
   };
+}
+
+/** A run that is not there yet. */
+async function begun(
+  settings: RunSettings,
+  flags: PlanFlags,
+): Promise<{ readonly settings: RunSettings; readonly initFrom?: Checkpoint }> {
+  return flags.initFrom === undefined ? { settings } : startedFrom(flags.initFrom, settings, flags);
 }
 
 /** Images of a directory have a preset of their own. */

@@ -68,6 +68,9 @@ async function trainSteps(run: TrainingRun, startStep: number, totalSteps: numbe
       const secondsLeft = ((totalSteps - step) * trainer.imagesPerStep) / imagesPerSecond;
       // The first step runs code that the engine has yet to optimise.
       display.show({ ...progress, secondsLeft: step > startStep + 1 ? secondsLeft : undefined });
+      const { validationLoss } = progress;
+      if (validationLoss !== undefined)
+        display.say(`step ${step}  loss of held-out images ${validationLoss.toFixed(4)}`);
       const isDue = settings.sampleEvery > 0 && step % settings.sampleEvery === 0 && step < totalSteps;
       if (isDue) {
         display.note("drawing samples");

@@ -23,7 +23,7 @@ export interface Voice {
 
 /** @throws Error of one line if the parts do not fit each other */
 export function buildRun(plan: PlannedRun, dataset: ImageDataset, backend: Backend, voice: Voice): TrainingRun {
-  const { path, settings, startedIn } = plan;
+  const { path, settings, startedIn, initFrom } = plan;
   const model = modelOf(settings, dataset.channels);
   const diffusion = diffusionOf(settings);
   const notes = { command: settings, startedIn };
@@ -34,6 +34,7 @@ export function buildRun(plan: PlannedRun, dataset: ImageDataset, backend: Backe
     model,
     diffusion,
     dataset,
+    initFrom,
     runDirectory: directory,
     saveEvery,
     backend,
