@@ -3,6 +3,9 @@ import { constantOf } from "../assembly/instruction.ts";
 import type { Integer } from "../assembly/instruction.ts";
 import { i32 } from "../assembly/scalar-instructions.ts";
 
+/** Memory below this address is never given out: no buffer starts below it. */
+export const FIRST_ADDRESS = 2 ** 20;
+
 /** A cache line: pieces of memory start at one, so that no two share one. */
 export const LINE_BYTES = 64;
 

@@ -1,10 +1,9 @@
 import { OutOfMemory } from "../../common/out-of-memory.ts";
+import { FIRST_ADDRESS } from "../emit/addresses.ts";
 
 /** Words at the start of memory, in bytes: how often threads arrived at a barrier, and whether one failed. */
 export const BARRIER_ADDRESS = 64;
 export const ABORT_ADDRESS = 128;
-/** Memory below this address is never given out. */
-export const FIRST_ADDRESS = 1024;
 
 export const PAGE = 65536;
 /** Bytes that wasm32 addresses: 4 GiB. */

@@ -1,6 +1,8 @@
-import { LINE_BYTES, wholeLines } from "../emit/addresses.ts";
-import { ADDRESS_LIMIT, FIRST_ADDRESS, PAGE, SLACK, outOfMemory } from "../program/address-space.ts";
+import { FIRST_ADDRESS, LINE_BYTES, wholeLines } from "../emit/addresses.ts";
+import { ADDRESS_LIMIT, PAGE, SLACK, outOfMemory } from "../program/address-space.ts";
 
+/** Pages: twice what is never given out. */
+const FIRST_PAGES = (2 * FIRST_ADDRESS) / PAGE;
 /** Pages, 256 MiB. */
 const LEAST_MAXIMUM = 4096;
 
@@ -86,7 +88,7 @@ function sizeFor(bytes: number): number {
 /** Up to 4 GiB; less where an engine sets all of it aside at once, as on phones, and cannot. */
 function growableMemory(shared: boolean, maximum = ADDRESS_LIMIT / PAGE): WebAssembly.Memory {
   try {
-    return new WebAssembly.Memory({ initial: 16, maximum, shared });
+    return new WebAssembly.Memory({ initial: FIRST_PAGES, maximum, shared });
   } catch (error) {
     if (maximum <= LEAST_MAXIMUM) throw error;
     return growableMemory(shared, maximum / 2);
