@@ -17,14 +17,15 @@ type Scale = (value: number) => number;
  */
 export function lossCurve(history: readonly LossStretch[], title: string): string {
   const steps = history.map(({ lastStep }) => lastStep);
+  const start = history[0].lastStep - history[0].steps;
   const means = smoothed(history, Math.ceil(history.reduce((sum, stretch) => sum + stretch.steps, 0) * SMOOTHING));
   const range = history.map(({ low, high }) => [low, high].map(positive));
   const [low, high] = [0.95 * least(range.flat()), 1.05 * most(range.flat())];
-  const x = linear([steps[0] - 1, most(steps)], [LEFT, RIGHT]);
+  const x = linear([start, most(steps)], [LEFT, RIGHT]);
   const logarithmic = linear([Math.log(low), Math.log(high)], [BOTTOM, TOP]);
   const y: Scale = (loss) => logarithmic(Math.log(loss));
   const lossTicks = high / low > WIDE_RANGE ? logarithmicTicks(low, high) : linearTicks(low, high);
-  const stepTicks = linearTicks(steps[0] - 1, most(steps)).filter(Number.isInteger);
+  const stepTicks = linearTicks(start, most(steps)).filter(Number.isInteger);
   const path = (points: readonly (readonly number[])[]): string =>
     `M${points.flatMap((values, i) => values.map((value) => `${x(steps[i]).toFixed(1)} ${y(value).toFixed(1)}`)).join("L")}`;
   const all = range.map(([lowest, highest]) => (lowest === highest ? [lowest] : [lowest, highest]));
@@ -36,7 +37,7 @@ export function lossCurve(history: readonly LossStretch[], title: string): strin
 <g fill="#444">
 <text x="${LEFT}" y="22" font-size="14">${escaped(title)}</text>
 ${lossTicks.map((tick) => `<text x="${LEFT - 8}" y="${(y(tick) + 4).toFixed(1)}" text-anchor="end">${tick}</text>`).join("\n")}
-${stepTicks.map((tick) => `<text x="${x(tick).toFixed(1)}" y="${BOTTOM + 20}" text-anchor="middle">${tick}</text>`).join("\n")}
+${stepTicks.map((tick) => `<text x="${x(tick).toFixed(1)}" y="${BOTTOM + 20}" text-anchor="${x(tick) + 4 * String(tick).length > WIDTH ? "end" : "middle"}">${tick}</text>`).join("\n")}
 </g>
 </svg>
 `;
