@@ -60,6 +60,13 @@ export { ElucidatedDiffusion } from "./diffusion/elucidated-diffusion.ts";
 export type { ElucidatedDiffusionOptions } from "./diffusion/elucidated-diffusion.ts";
 export { RectifiedFlow } from "./diffusion/rectified-flow.ts";
 export type { RectifiedFlowOptions, TimeDistribution } from "./diffusion/rectified-flow.ts";
+export { ScoreDiffusion } from "./diffusion/score-diffusion.ts";
+export type { ScoreDiffusionOptions, SdeName } from "./diffusion/score-diffusion.ts";
+export { probabilityFlowLikelihood } from "./diffusion/objectives/probability-flow-likelihood.ts";
+export type {
+  ProbabilityFlowLikelihood,
+  ProbabilityFlowOptions,
+} from "./diffusion/objectives/probability-flow-likelihood.ts";
 export { Diffusion } from "./diffusion/diffusion.ts";
 export type { InversionOptions, SampleOptions, SamplerSettings } from "./diffusion/sampling/sample.ts";
 export { interpolationMethods } from "./diffusion/sampling/interpolation.ts";

@@ -3,6 +3,7 @@ import { Diffusion } from "../diffusion/diffusion.ts";
 import { ElucidatedDiffusion } from "../diffusion/elucidated-diffusion.ts";
 import { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
 import { RectifiedFlow } from "../diffusion/rectified-flow.ts";
+import { ScoreDiffusion } from "../diffusion/score-diffusion.ts";
 import { betasOf, diffusionConfigOf, diffusionOfConfig, diffusionSettings } from "./diffusion-config.ts";
 import { check } from "../config/rules.ts";
 
@@ -18,6 +19,8 @@ describe("the settings of a diffusion", () => {
       new GaussianDiffusion({ timesteps: 9, samplingTimesteps: 5, ddimSamplingEta: 0.5, clipDenoised: false }),
     ],
     ["edm", new ElucidatedDiffusion({ sigmaData: 0.3, pMean: -0.4, pStd: 1, sigmaMax: 60, samplingTimesteps: 25 })],
+    ["score", new ScoreDiffusion()],
+    ["score", new ScoreDiffusion({ sde: "vp", betaMax: 10, samplingTimesteps: 50 })],
     ["rectifiedFlow", new RectifiedFlow()],
     [
       "rectifiedFlow",
@@ -51,7 +54,7 @@ describe("the settings of a diffusion", () => {
     );
     expect(read({ kind: "flow" })).toThrow("config: kind");
     expect(() => diffusionConfigOf(Object.create(Diffusion.prototype) as Diffusion)).toThrow(
-      "Trainer: can keep runs of a GaussianDiffusion, a ElucidatedDiffusion, a RectifiedFlow, got another diffusion",
+      "Trainer: can keep runs of a GaussianDiffusion, a ElucidatedDiffusion, a RectifiedFlow, a ScoreDiffusion, got another diffusion",
     );
   });
 });

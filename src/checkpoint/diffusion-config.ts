@@ -6,6 +6,7 @@ import { varianceTypes } from "../diffusion/denoiser.ts";
 import { lossTypes } from "../diffusion/objectives/loss-type.ts";
 import { objectiveNames } from "../diffusion/objectives/objective.ts";
 import { RectifiedFlow, timeDistributions } from "../diffusion/rectified-flow.ts";
+import { ScoreDiffusion, sdeNames } from "../diffusion/score-diffusion.ts";
 import type { Betas } from "../diffusion/process/schedules.ts";
 import { flag, numberWithin, oneOf, options, positiveNumber, wholeNumber, withDefault } from "../config/rules.ts";
 
@@ -49,17 +50,31 @@ export const rectifiedFlowSettings = options({
   clipDenoised: withDefault(flag(), true),
 });
 
+/** Every option of a ScoreDiffusion. */
+export const scoreSettings = options({
+  kind: z.literal("score"),
+  sde: withDefault(oneOf(sdeNames), "ve"),
+  sigmaMin: withDefault(positiveNumber(), 0.01),
+  sigmaMax: withDefault(positiveNumber(), 50),
+  betaMin: withDefault(positiveNumber(), 0.1),
+  betaMax: withDefault(positiveNumber(), 20),
+  samplingTimesteps: withDefault(wholeNumber(1), 1000),
+  clipDenoised: withDefault(flag(), true),
+});
+
 /** Which diffusion a model is trained for. Those without a kind are of the time before there were two. */
 export const diffusionSettings = z.discriminatedUnion("kind", [
   gaussianSettings,
   elucidatedSettings,
   rectifiedFlowSettings,
+  scoreSettings,
 ]);
 
 /** The kinds whose options say all about them. */
 const kinds = {
   edm: { settings: elucidatedSettings, type: ElucidatedDiffusion },
   rectifiedFlow: { settings: rectifiedFlowSettings, type: RectifiedFlow },
+  score: { settings: scoreSettings, type: ScoreDiffusion },
 } as const;
 
 export const diffusionKinds = ["gaussian", ...(Object.keys(kinds) as (keyof typeof kinds)[])] as const;

@@ -143,7 +143,7 @@ export class RectifiedFlow extends Diffusion {
 export class FlowLevels extends NoiseLevels {
   readonly timesteps = undefined;
   readonly spacings = ["uniform", "karras"] as const;
-  protected readonly range: readonly [number, number] = [0.002, 80];
+  readonly range: readonly [number, number] = [0.002, 80];
   readonly #shift: number;
 
   /** @param shift of the `uniform` times */

@@ -1,5 +1,6 @@
 import type { NoiseLevel } from "../../src/diffusion/process/noise-level.ts";
 import { factors } from "../../src/diffusion/samplers/parts/combination.ts";
+import { samplerNames, samplerOf } from "../../src/diffusion/samplers/registry.ts";
 import type { SamplerStep } from "../../src/diffusion/samplers/parts/sampler.ts";
 
 /** The clean number that a network sees in x. */
@@ -35,3 +36,11 @@ export function sampleOnHost(
     }),
   ];
 }
+
+/**
+ * Samplers whose steps are linear and go from level to level, so that `sampleOnHost` can take them. The others are tested on
+ * a device, in score-diffusion.test.ts.
+ */
+export const hostSamplerNames = samplerNames.filter(
+  (name) => samplerOf(name).transform === undefined && name !== "annealedLangevin",
+);

@@ -1,6 +1,11 @@
 import * as z from "zod/mini";
 import { betaScheduleNames } from "../../diffusion/process/schedules.ts";
-import { elucidatedSettings, gaussianSettings, rectifiedFlowSettings } from "../../checkpoint/diffusion-config.ts";
+import {
+  elucidatedSettings,
+  gaussianSettings,
+  rectifiedFlowSettings,
+  scoreSettings,
+} from "../../checkpoint/diffusion-config.ts";
 import { modelConfig } from "../../models/registry.ts";
 import { imageSizeRule } from "../../config/image-size.ts";
 import { flag, oneOf, options, wholeNumber, withDefault } from "../../config/rules.ts";
@@ -38,6 +43,7 @@ export const runSettings = options({
     }),
     elucidatedSettings,
     rectifiedFlowSettings,
+    scoreSettings,
   ]),
   training: trainingSettings,
   length: z.union([options({ steps: wholeNumber(1) }), options({ epochs: wholeNumber(1) })]),

@@ -40,8 +40,8 @@ export abstract class NoiseLevels {
   abstract readonly timesteps: number | undefined;
   /** The ways there are to choose among them, the usual one first. */
   abstract readonly spacings: readonly [TimestepSpacing, ...TimestepSpacing[]];
-  /** Least and most rho for {@link karras} unless told otherwise. */
-  protected abstract readonly range: readonly [least: number, most: number];
+  /** Least and most rho that sampling visits unless told otherwise. */
+  abstract readonly range: readonly [least: number, most: number];
 
   /** The level that the network is told by this timestep, which need not be whole where there are no `timesteps`. */
   abstract at(timestep: number): NoiseLevel;
@@ -79,7 +79,7 @@ export abstract class NoiseLevels {
 export class ScheduleLevels extends NoiseLevels {
   readonly timesteps: number;
   readonly spacings = ["trailing", "leading", "linspace", "quadratic", "karras"] as const;
-  protected readonly range: readonly [number, number];
+  readonly range: readonly [number, number];
   readonly #schedule: NoiseSchedule;
   readonly #logRho: Float64Array;
 
@@ -123,7 +123,7 @@ export class ScheduleLevels extends NoiseLevels {
 export class ContinuousLevels extends NoiseLevels {
   readonly timesteps = undefined;
   readonly spacings = ["karras"] as const;
-  protected readonly range: readonly [number, number];
+  readonly range: readonly [number, number];
 
   /** @param range least and most rho when sampling */
   constructor(range: readonly [least: number, most: number]) {

@@ -1,13 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { GaussianMixture, kolmogorovSmirnov, normalDistribution } from "../../../test/support/gaussian-mixture.ts";
-import { sampleOnHost } from "../../../test/support/host-sampling.ts";
+import { hostSamplerNames, sampleOnHost } from "../../../test/support/host-sampling.ts";
 import { Random } from "../../../test/support/random.ts";
 import { ScheduleLevels } from "../process/noise-level.ts";
 import type { NoiseLevel } from "../process/noise-level.ts";
 import { noiseSchedule } from "../process/noise-schedule.ts";
 import { linearBetaSchedule } from "../process/schedules.ts";
 import { samplingPlan } from "./plan.ts";
-import { samplerNames } from "./registry.ts";
 import type { PlanOptions } from "./plan.ts";
 
 const data = new GaussianMixture([
@@ -71,7 +70,7 @@ describe("with the mixture's own network", () => {
 
   test("every sampler is here", () => {
     const tested = [...deterministic, ...stochastic].map(([sampler]) => sampler);
-    expect(samplerNames.filter((name) => !tested.includes(name))).toEqual([]);
+    expect(hostSamplerNames.filter((name) => !tested.includes(name))).toEqual([]);
   });
 });
 

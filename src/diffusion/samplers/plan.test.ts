@@ -36,7 +36,21 @@ describe("a plan", () => {
     expect(samplerNames).toContain(sampler);
   });
 
-  test.each(samplerNames)("of %s with one step ends at the clean images that the network sees", (sampler) => {
+  test("of annealedLangevin asks the network a hundred times at every level, and once more at the last", () => {
+    expect(plan({ sampler: "annealedLangevin" }).steps).toHaveLength(1001);
+    expect(
+      plan({ sampler: "annealedLangevin", langevinSteps: 3, steps: 2 }).steps.map(({ level }) => level.timestep),
+    ).toEqual([49, 49, 49, 24, 24, 24, 24]);
+  });
+
+  test("of predictorCorrector corrects after every step but the last", () => {
+    expect(plan({ sampler: "predictorCorrector" }).steps).toHaveLength(19);
+    expect(plan({ sampler: "predictorCorrector", correctorSteps: 0 }).steps).toHaveLength(10);
+    expect(plan({ sampler: "predictorCorrector" })).toMatchObject({ isStochastic: true, numbers: 4 });
+  });
+
+  const others = samplerNames.filter((name) => name !== "annealedLangevin");
+  test.each(others)("of %s with one step ends at the clean images that the network sees", (sampler) => {
     const { steps, memory } = plan({ sampler, steps: 1 });
     expect(steps).toHaveLength(1);
     const [ofX, ofStart, ...rest] = factors(steps[0].x, memory);
@@ -139,6 +153,13 @@ describe("a plan", () => {
     ],
     [{ sampler: "heun", sChurn: 1 }, "heun: has no sChurn, got 1; it is for edm"],
     [{ sampler: "edm", sNoise: -1 }, "edm: sNoise must be at least 0, got -1"],
+    [{ sampler: "predictorCorrector", snr: 0 }, "predictorCorrector: snr must be above 0 and at most 1, got 0"],
+    [
+      { sampler: "predictorCorrector", correctorSteps: -1 },
+      "correctorSteps must be a whole number of at least 0, got -1",
+    ],
+    [{ sampler: "annealedLangevin", langevinSteps: 0 }, "langevinSteps must be a whole number of at least 1, got 0"],
+    [{ sampler: "annealedLangevin", stepSize: 2 }, "annealedLangevin: stepSize must be above 0 and below 2, got 2"],
     [{ timesteps: [] }, "ddim: timesteps must name at least one, got []"],
     [{ timesteps: [50] }, "ddim: timesteps must be whole numbers that fall from 49 at most to 0 at least, got 50 at 0"],
     [{ timesteps: [9, 9] }, "got 9 at 1"],

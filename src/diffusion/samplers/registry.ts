@@ -1,3 +1,4 @@
+import { annealedLangevin } from "./annealed-langevin.ts";
 import { ddim } from "./ddim.ts";
 import { ddpm } from "./ddpm.ts";
 import { deis } from "./deis.ts";
@@ -9,6 +10,7 @@ import { heun } from "./heun.ts";
 import { lms } from "./lms.ts";
 import type { SamplerRow } from "./parts/sampler.ts";
 import { pndm } from "./pndm.ts";
+import { langevin, predictorCorrector } from "./predictor-corrector.ts";
 import { uniPC } from "./uni-pc.ts";
 
 const builtIn = {
@@ -25,6 +27,8 @@ const builtIn = {
   heun: { sampler: heun, takes: [], spacing: "karras" },
   lms: { sampler: lms, takes: ["order"] },
   edm: { sampler: edm, takes: ["sChurn", "sTMin", "sTMax", "sNoise"], spacing: "karras" },
+  predictorCorrector: { sampler: predictorCorrector, takes: ["correctorSteps", "snr"], transform: langevin },
+  annealedLangevin: { sampler: annealedLangevin, takes: ["langevinSteps", "stepSize"] },
 } as const satisfies Readonly<Record<string, SamplerRow>>;
 
 type BuiltIn = typeof builtIn;

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { evaluate, largestDifference } from "../../../test/support/evaluate.ts";
 import { GaussianDenoiser } from "../../../test/support/gaussian-denoiser.ts";
-import { sampleOnHost } from "../../../test/support/host-sampling.ts";
+import { hostSamplerNames, sampleOnHost } from "../../../test/support/host-sampling.ts";
 import { Random } from "../../../test/support/random.ts";
 import { ReferenceBackend } from "../../backend/reference/backend.ts";
 import { createWasmBackend } from "../../backend/wasm/wasm-backend.node.ts";
@@ -54,7 +54,7 @@ describe.each(backends)("on the $name backend", (backend) => {
   const diffusion = new GaussianDiffusion({ betas });
   afterAll(() => diffusion.dispose());
 
-  test.each(samplerNames)("%s takes the steps of its plan", async (sampler) => {
+  test.each(hostSamplerNames)("%s takes the steps of its plan", async (sampler) => {
     const options = { sampler, steps: 12 } as const;
     const { steps } = diffusion.plan(options);
     const size = { batchSize: 2, imageSize: [2, 3] } as const;

@@ -128,6 +128,9 @@ function diffusionFact(diffusion: RunSettings["diffusion"] | DiffusionConfig): s
     const { timeDistribution, shift, samplingTimesteps: steps } = diffusion;
     return `diffusion  rectified flow, ${timeDistribution} times, shift ${shift}; sampling in ${steps} steps`;
   }
+  if (diffusion.kind === "score") {
+    return `diffusion  score-based, ${diffusion.sde.toUpperCase()}; sampling over ${diffusion.samplingTimesteps} levels`;
+  }
   const { timesteps, objective, lossType, varianceType, samplingTimesteps: steps = timesteps } = diffusion;
   const schedule = "betaSchedule" in diffusion ? `, ${diffusion.betaSchedule}` : "";
   const variance = varianceType === "learnedRange" ? " and its variance" : "";

@@ -14,6 +14,7 @@ import {
 } from "../../../checkpoint/diffusion-config.ts";
 import type { DiffusionConfig } from "../../../checkpoint/diffusion-config.ts";
 import { objectiveNames } from "../../../diffusion/objectives/objective.ts";
+import { sdeNames } from "../../../diffusion/score-diffusion.ts";
 import { timeDistributions } from "../../../diffusion/rectified-flow.ts";
 import { trainingSettings } from "../../../config/training-settings.ts";
 import { modelOptions } from "../../../models/model.ts";
@@ -115,7 +116,7 @@ const groups: Readonly<Record<string, readonly SettingFlag[]>> = {
     word(
       "--diffusion <name>",
       "diffusion.kind",
-      "gaussian: timesteps of a schedule; edm: any noise level, by Karras et al. (2022); rectifiedFlow: straight paths",
+      "gaussian: timesteps of a schedule; edm: any noise level, by Karras et al. (2022); rectifiedFlow: straight paths; score: an SDE",
       diffusionKinds,
     ),
     word("--schedule <name>", "diffusion.betaSchedule", "how noise grows with time", betaScheduleNames),
@@ -143,7 +144,7 @@ const groups: Readonly<Record<string, readonly SettingFlag[]>> = {
     number(
       "--sampling-timesteps <n>",
       "diffusion.samplingTimesteps",
-      "steps of sampling; fewer than --timesteps use DDIM; by default 18 of edm, 50 of rectifiedFlow",
+      "steps of sampling; fewer than --timesteps use DDIM; by default 18 of edm, 50 of rectifiedFlow, 1000 of score",
       count,
     ),
     number(
@@ -159,6 +160,7 @@ const groups: Readonly<Record<string, readonly SettingFlag[]>> = {
       elucidatedSettings.shape.pMean,
     ),
     number("--p-std <x>", "diffusion.pStd", "its deviation (default: 1.2)", elucidatedSettings.shape.pStd),
+    word("--sde <name>", "diffusion.sde", "of score: exploding or preserving variance (default: ve)", sdeNames),
     word(
       "--time-distribution <name>",
       "diffusion.timeDistribution",

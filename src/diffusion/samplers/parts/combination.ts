@@ -35,6 +35,11 @@ export function epsilon({ alpha, sigma }: NoiseLevel): Combination {
   return { x: 1 / sigma, x0: -alpha / sigma };
 }
 
+/** The score, the gradient of log p(x): -epsilon / sigma. */
+export function score(level: NoiseLevel): Combination {
+  return sum([-1 / level.sigma, epsilon(level)]);
+}
+
 /** x / alpha, the images as Karras et al. (2022) write them, with a signal that is not scaled: x_0 + rho epsilon. */
 export function unscaled(level: NoiseLevel): Combination {
   return sum([1, x0], [rhoOf(level), epsilon(level)]);
