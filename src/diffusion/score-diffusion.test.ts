@@ -88,9 +88,9 @@ describe("the processes", () => {
   test("start sampling from as much noise as they end with", () => {
     expect(ve.plan().start).toMatchObject({ alpha: 1, timestep: 1000 });
     expect(ve.plan().start.sigma).toBeCloseTo(50, 9);
-    expect(ve.plan({ steps: 3 }).steps.map(({ level }) => level.timestep)).toEqual([
-      1000, 500.005, 500.005, 0.01, 0.01,
-    ]);
+    const visited = ve.plan({ steps: 3 }).steps.map(({ level }) => level.timestep);
+    expect(largestDifference(visited, [1000, 500.005, 500.005, 0.01, 0.01])).toBeLessThan(1e-9);
+    expect(visited).toHaveLength(5);
     expect(ve.plan({ sampler: "annealedLangevin" }).visited).toBe(10);
   });
 
