@@ -32,6 +32,6 @@ export function annealedLangevin(
     const delta = stepSize * from.sigma ** 2;
     const step = sum([1, x], [delta / 2, score(from)], [Math.sqrt(delta), z]);
     const steps: SamplerStep[] = Array.from({ length: langevinSteps }, () => ({ level: from, x: step }));
-    return to.sigma === 0 ? [...steps, { level: from, x: x0 }] : steps;
+    return to.sigma === 0 ? steps.concat({ level: from, x: x0 }) : steps;
   });
 }
