@@ -34,12 +34,12 @@ export function predictorCorrector(
     // Images of the first level are drawn as they should be.
     if (index === 0) return [predictor];
     const { scale: last } = forward(t, levels[index - 1]);
-    const corrector = {
+    const corrector: SamplerStep = {
       level: t,
       x: sum([1, x], [1, z]),
       numbers: [1, t.alpha, t.sigma, 2 * last ** 2 * snr ** 2],
     };
-    return [...Array.from({ length: correctorSteps }, () => corrector), predictor];
+    return Array.from({ length: correctorSteps }, () => corrector).concat(predictor);
   });
 }
 
