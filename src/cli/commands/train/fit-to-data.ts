@@ -3,10 +3,12 @@ import type { ImageDataset } from "../../../data/dataset.ts";
 import type { RunSettings } from "../../runs/run-settings.ts";
 import type { FlagValues } from "./flags.ts";
 
-/** What a network that halves images n times asks of their sides: to be divisible by 2^n. */
+/** What a network asks of the sides of images: to be divisible by 2^n where it halves them n times, or by its patches. */
 export function sizeMultiple({ model }: RunSettings): number {
-  const { dimMults } = model;
-  return Array.isArray(dimMults) ? 2 ** (dimMults.length - 1) : 8;
+  const { dimMults, channelMult, patchSize } = model;
+  const resolutions = Array.isArray(dimMults) ? dimMults : channelMult;
+  if (Array.isArray(resolutions)) return 2 ** (resolutions.length - 1);
+  return typeof patchSize === "number" ? patchSize : 1;
 }
 
 /**
@@ -66,10 +68,11 @@ function dividing(dimMults: unknown, height: number, width: number): readonly un
 }
 
 /** @throws one line that names the flag, if the network cannot halve images of this size as often as it does */
-function checkSize({ imageSize }: RunSettings, multiple: number): void {
+function checkSize({ imageSize, model }: RunSettings, multiple: number): void {
   if (imageSize === undefined) return;
+  const cause = "dimMults" in model ? "--dim-mults" : `--model ${model.architecture}`;
   const [height, width] = heightAndWidth(imageSize);
   if (width % multiple === 0 && height % multiple === 0) return;
   const size = width === height ? String(width) : `${width}x${height}`;
-  throw new Error(`--image-size: both sides must be divisible by ${multiple} for --dim-mults, got ${size}`);
+  throw new Error(`--image-size: both sides must be divisible by ${multiple} for ${cause}, got ${size}`);
 }
