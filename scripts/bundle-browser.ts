@@ -56,5 +56,5 @@ const worker = await bundle("backend/worker-entry.browser.ts", "worker.js", { ou
 // Classes keep their names, which summaries of models show.
 await bundle("index.ts", "unnoise.js", {
   plugins: [replacing(standIns(await readFile(worker, "utf8")))],
-  output: { keepNames: true },
+  output: { keepNames: true, minify: { compress: true, mangle: true, codegen: { removeWhitespace: true } } },
 });
