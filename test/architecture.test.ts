@@ -111,6 +111,18 @@ function browserFilesLoadedElsewhere({ path, imports }: SourceFile): string[] {
     .map(({ specifier }) => `${path} imports ${targetOf(path, specifier)}`);
 }
 
+/** Compare or time the article's own network; everyone else knows networks by the registry. */
+const KNOW_NETWORKS = ["models", "parity", "bench", ""];
+
+/** Imports of a network's class from one of the folders in models/; a network's options may be looked at. */
+function networksKnownElsewhere({ path, imports }: SourceFile): string[] {
+  if (KNOW_NETWORKS.includes(folderOf(path))) return [];
+  return imports
+    .map(({ specifier }) => targetOf(path, specifier))
+    .filter((target) => /^models\/(?!conditions\/)\w+\/(?!options\.ts$)/.test(target))
+    .map((target) => `${path} imports ${target}`);
+}
+
 describe("the sources", () => {
   const files = sourceFilesUnder(fileURLToPath(new URL("../src", import.meta.url)));
   const sources = files.filter(({ path }) => !path.endsWith(".test.ts"));
@@ -138,6 +150,10 @@ describe("the sources", () => {
 
   test("reach *.browser.ts files from others only by a dynamic import", () => {
     expect(sources.flatMap(browserFilesLoadedElsewhere)).toEqual([]);
+  });
+
+  test("know networks by the registry alone, outside models/", () => {
+    expect(sources.flatMap(networksKnownElsewhere)).toEqual([]);
   });
 
   test("have no barrel file below src/index.ts", () => {
@@ -205,6 +221,16 @@ describe("the rules", () => {
       ["d.ts", "e.ts"],
     ]);
     expect(circlesOf(files.filter(({ path }) => path !== "c.ts" && path !== "e.ts"))).toEqual([]);
+  });
+
+  test("refuse a network's class outside models/, and let its options pass", () => {
+    const source = `import { Unet } from "../models/unet/unet.ts"; import "../models/unet/options.ts";`;
+    expect(networksKnownElsewhere(file("training/trainer.ts", source))).toEqual([
+      "training/trainer.ts imports models/unet/unet.ts",
+    ]);
+    expect(networksKnownElsewhere(file("parity/sampling.ts", source))).toEqual([]);
+    const registry = `import { newModel } from "../models/registry.ts"; import "../models/conditions/declaration.ts";`;
+    expect(networksKnownElsewhere(file("training/trainer.ts", registry))).toEqual([]);
   });
 
   test("refuse a folder that the table does not know", () => {
