@@ -63,7 +63,7 @@ const reportIn = async (name: string): Promise<Report> =>
 
 const sweep = "evaluate --features toy.safetensors -n 12 --sampler ddim,heun --steps 2,3 --json rows.json";
 
-describe("unnoise evaluate", { timeout: 60_000 }, () => {
+describe("unnoise evaluate", { timeout: 120_000 }, () => {
   beforeAll(async () => {
     const model = "--dim 4 --dim-mults 1,2 --attention-heads 1 --timesteps 20 --sampling-timesteps 3";
     const trained = await unnoise(
