@@ -1,5 +1,5 @@
-import { writeSafetensors } from "../src/io/safetensors.node.ts";
-import type { SafeTensor } from "../src/io/safetensors.ts";
+import { writeSafetensors } from "../src/io/safetensors/safetensors.node.ts";
+import type { SafeTensor } from "../src/io/safetensors/safetensors.ts";
 import { Random } from "../src/nn/init.ts";
 import { Unet } from "../src/models/unet/unet.ts";
 import { nhwcToNchw } from "../src/parity/layout.ts";

@@ -23,8 +23,8 @@ export type { CachedReferenceOptions } from "./evaluation/features/feature-cache
 
 // Files
 export { readPytorch } from "./io/pytorch/pytorch.node.ts";
-export { readSafetensors, readSafetensorsHeader, writeSafetensors } from "./io/safetensors.node.ts";
-export { decodeImage, encodePng, loadImage, saveGrid, savePicture } from "./io/images.node.ts";
-export type { DecodeOptions, LoadImageOptions } from "./io/images.node.ts";
-export { saveAnimation } from "./io/animation.node.ts";
-export type { AnimationOptions } from "./io/animation.node.ts";
+export { readSafetensors, readSafetensorsHeader, writeSafetensors } from "./io/safetensors/safetensors.node.ts";
+export { decodeImage, encodePng, loadImage, saveGrid, savePicture } from "./io/images/images.node.ts";
+export type { DecodeOptions, LoadImageOptions } from "./io/images/images.node.ts";
+export { saveAnimation } from "./io/images/animation.node.ts";
+export type { AnimationOptions } from "./io/images/animation.node.ts";

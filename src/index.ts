@@ -20,13 +20,13 @@ export { vectorCondition } from "./models/conditions/vector.ts";
 export { modelOptions } from "./models/model.ts";
 export type { DiffusionModel, ModelOptions } from "./models/model.ts";
 export type { ConditionDeclaration, ConditionDeclarations, Conditions } from "./models/conditions/declaration.ts";
-export { Module } from "./nn/module.ts";
-export type { Layer } from "./nn/module.ts";
-export type { StateDict } from "./nn/state-dict.ts";
+export { Module } from "./nn/module/module.ts";
+export type { Layer } from "./nn/module/module.ts";
+export type { StateDict } from "./nn/module/state-dict.ts";
 export { GELU, SiLU } from "./nn/activations.ts";
 export type { GELUOptions } from "./nn/activations.ts";
-export { Attention, CrossAttention, LinearAttention } from "./nn/attention.ts";
-export type { AttentionOptions, CrossAttentionOptions } from "./nn/attention.ts";
+export { Attention, CrossAttention, LinearAttention } from "./nn/attention/attention.ts";
+export type { AttentionOptions, CrossAttentionOptions } from "./nn/attention/attention.ts";
 export { Embedding } from "./nn/embedding.ts";
 export type { EmbeddingOptions } from "./nn/embedding.ts";
 export { Conv2d, WeightStandardizedConv2d } from "./nn/conv2d.ts";
@@ -46,10 +46,10 @@ export { SinusoidalPositionEmbeddings, timestepEmbedding } from "./nn/position-e
 export { Downsample, Upsample } from "./nn/resample.ts";
 export { Block, ResnetBlock } from "./nn/resnet-block.ts";
 export type { BlockOptions, ResnetBlockOptions } from "./nn/resnet-block.ts";
-export { mergeHeads, scaledDotProduct } from "./nn/scaled-dot-product.ts";
-export { SelfAttention } from "./nn/self-attention.ts";
-export type { SelfAttentionOptions } from "./nn/self-attention.ts";
-export { Residual, Sequential } from "./nn/sequential.ts";
+export { mergeHeads, scaledDotProduct } from "./nn/attention/scaled-dot-product.ts";
+export { SelfAttention } from "./nn/attention/self-attention.ts";
+export type { SelfAttentionOptions } from "./nn/attention/self-attention.ts";
+export { Residual, Sequential } from "./nn/module/sequential.ts";
 export { formatSummary, summary } from "./models/summary.ts";
 export type { LayerSummary, ModelSummary } from "./models/summary.ts";
 
@@ -192,13 +192,13 @@ export type { Batch, DataLoaderOptions, LoaderState } from "./data/loader.ts";
 // Files and images as bytes
 export { parsePytorch } from "./io/pytorch/state-dict.ts";
 export type { PytorchFile } from "./io/pytorch/state-dict.ts";
-export { parseSafetensors, serializeSafetensors, toFloat32 } from "./io/safetensors.ts";
-export type { SafeTensor, Safetensors } from "./io/safetensors.ts";
-export type { SafeDtype, SafetensorsHeader } from "./io/safetensors-header.ts";
-export { layoutGrid } from "./io/grid.ts";
-export type { GridOptions } from "./io/grid.ts";
-export { fromBytes, toBytes } from "./io/pixels.ts";
-export type { ImageBatch, Picture } from "./io/pixels.ts";
+export { parseSafetensors, serializeSafetensors, toFloat32 } from "./io/safetensors/safetensors.ts";
+export type { SafeTensor, Safetensors } from "./io/safetensors/safetensors.ts";
+export type { SafeDtype, SafetensorsHeader } from "./io/safetensors/header.ts";
+export { layoutGrid } from "./io/images/grid.ts";
+export type { GridOptions } from "./io/images/grid.ts";
+export { fromBytes, toBytes } from "./io/images/pixels.ts";
+export type { ImageBatch, Picture } from "./io/images/pixels.ts";
 
 // Tensors and the devices that run them
 export { Tensor, concatenate, dotGeneral, full, iota, literal, scalar, scatterAdd, valueOf } from "./tensor/tensor.ts";
@@ -217,10 +217,10 @@ export {
   silu,
   softmax,
   upsampleNearest,
-} from "./tensor/functions.ts";
-export type { Conv2dOptions } from "./tensor/functions.ts";
-export { groupNorm, layerNorm } from "./tensor/norm.ts";
-export type { GroupNormOptions, LayerNormParameters } from "./tensor/norm.ts";
+} from "./tensor/functions/functions.ts";
+export type { Conv2dOptions } from "./tensor/functions/functions.ts";
+export { groupNorm, layerNorm } from "./tensor/functions/norm.ts";
+export type { GroupNormOptions, LayerNormParameters } from "./tensor/functions/norm.ts";
 export { grad } from "./tensor/grad.ts";
 export { RandomStream } from "./tensor/random.ts";
 export { Variable } from "./tensor/variable.ts";

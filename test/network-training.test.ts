@@ -5,7 +5,7 @@ import { decodeCheckpoint, encodeCheckpoint } from "../src/checkpoint/checkpoint
 import { diffusionFromCheckpoint, modelFromCheckpoint } from "../src/checkpoint/from-checkpoint.ts";
 import { GaussianDiffusion } from "../src/diffusion/gaussian-diffusion.ts";
 import { newModel } from "../src/models/registry.ts";
-import { parseSafetensors, serializeSafetensors } from "../src/io/safetensors.ts";
+import { parseSafetensors, serializeSafetensors } from "../src/io/safetensors/safetensors.ts";
 import { Trainer } from "../src/training/trainer.ts";
 import { SIDE, classesOf, hits, stripes } from "./support/stripes.ts";
 

@@ -5,7 +5,7 @@ import { ReferenceBackend } from "../src/backend/reference/backend.ts";
 import { createWasmBackend } from "../src/backend/wasm/wasm-backend.node.ts";
 import { createWebGpuBackend } from "../src/backend/webgpu/webgpu-backend.node.ts";
 import { parsePytorch } from "../src/io/pytorch/state-dict.ts";
-import { toFloat32 } from "../src/io/safetensors.ts";
+import { toFloat32 } from "../src/io/safetensors/safetensors.ts";
 import { newModel } from "../src/models/registry.ts";
 import { ndarray } from "../src/tensor/ndarray.ts";
 import { deviations, networkCases } from "./support/network-cases.ts";

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ReferenceBackend } from "../src/backend/reference/backend.ts";
-import type { SafeTensor } from "../src/io/safetensors.ts";
+import type { SafeTensor } from "../src/io/safetensors/safetensors.ts";
 import { runParity, tolerances } from "../src/parity/parity.ts";
 import type { ParityFiles } from "../src/parity/parity-case.ts";
 import type { ParityReport } from "../src/parity/parity.ts";

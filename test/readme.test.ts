@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { loadSharp } from "../src/io/images.node.ts";
+import { loadSharp } from "../src/io/images/images.node.ts";
 import { runNode, runUnnoise } from "./support/command.ts";
 import { idxImages } from "./support/idx-images.ts";
 

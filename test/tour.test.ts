@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { loadSharp } from "../src/io/images.node.ts";
+import { loadSharp } from "../src/io/images/images.node.ts";
 import { runUnnoise } from "./support/command.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));

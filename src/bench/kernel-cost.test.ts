@@ -3,7 +3,7 @@ import { compileGraph } from "../compiler/compiler.ts";
 import { measuredTarget } from "../backend/common/measured-target.ts";
 import type { Kernel } from "../compiler/program.ts";
 import { Unet } from "../models/unet/unet.ts";
-import { conv2d } from "../tensor/functions.ts";
+import { conv2d } from "../tensor/functions/functions.ts";
 import { grad } from "../tensor/grad.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { Shape } from "../tensor/shape.ts";

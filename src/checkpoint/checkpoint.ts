@@ -1,8 +1,8 @@
 import * as z from "zod/mini";
 import type { LoaderState } from "../data/loader.ts";
-import { encodeFloat16 } from "../io/float16.ts";
-import { safeTensorOf, toFloat32 } from "../io/safetensors.ts";
-import type { SafeTensor, Safetensors } from "../io/safetensors.ts";
+import { encodeFloat16 } from "../io/safetensors/float16.ts";
+import { safeTensorOf, toFloat32 } from "../io/safetensors/safetensors.ts";
+import type { SafeTensor, Safetensors } from "../io/safetensors/safetensors.ts";
 import { sha256 } from "../io/sha256.ts";
 import type { DType } from "../tensor/dtype.ts";
 import type { NdArray } from "../tensor/ndarray.ts";

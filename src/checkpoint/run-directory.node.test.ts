@@ -2,8 +2,8 @@ import { mkdtemp, readFile, readdir, rm, truncate, writeFile } from "node:fs/pro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { readSafetensors, writeSafetensors } from "../io/safetensors.node.ts";
-import { toFloat32 } from "../io/safetensors.ts";
+import { readSafetensors, writeSafetensors } from "../io/safetensors/safetensors.node.ts";
+import { toFloat32 } from "../io/safetensors/safetensors.ts";
 import { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
 import { Unet } from "../models/unet/unet.ts";
 import { memoryDataset } from "../data/dataset.ts";

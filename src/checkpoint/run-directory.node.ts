@@ -2,7 +2,7 @@ import { mkdir, readdir, stat, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { removeTemporaries, writeFileAtomic } from "../io/atomic.node.ts";
 import { errorCode, errorLine, fileError } from "../io/file-errors.node.ts";
-import { readSafetensors, writeSafetensors } from "../io/safetensors.node.ts";
+import { readSafetensors, writeSafetensors } from "../io/safetensors/safetensors.node.ts";
 import { decodeCheckpoint, encodeCheckpoint } from "./checkpoint.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { MetricsFile } from "./metrics-file.node.ts";

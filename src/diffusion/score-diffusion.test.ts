@@ -4,7 +4,7 @@ import { GaussianMixture, kolmogorovSmirnov } from "../../test/support/gaussian-
 import type { Component } from "../../test/support/gaussian-mixture.ts";
 import { Random } from "../../test/support/random.ts";
 import { createWasmBackend } from "../backend/wasm/wasm-backend.node.ts";
-import { softmax } from "../tensor/functions.ts";
+import { softmax } from "../tensor/functions/functions.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import { normalRows } from "../tensor/random.ts";
 import { literal, scalar } from "../tensor/tensor.ts";

@@ -1,5 +1,5 @@
-import { toBytes } from "../io/pixels.ts";
-import type { ImageBatch } from "../io/pixels.ts";
+import { toBytes } from "../io/images/pixels.ts";
+import type { ImageBatch } from "../io/images/pixels.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
 
 /** f32 in [-1, 1] as a sampler returns them, or bytes; [images, height, width, channels]. */

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { ImageDataset } from "../data/dataset.ts";
-import type { ImageBatch } from "../io/pixels.ts";
+import type { ImageBatch } from "../io/images/pixels.ts";
 import { datasetBatches } from "./dataset-batches.ts";
 
 /** SHA-256 of all images of a dataset and their shape: equal for equal images in the same order. */

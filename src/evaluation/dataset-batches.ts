@@ -1,5 +1,5 @@
 import type { ImageDataset } from "../data/dataset.ts";
-import type { ImageBatch } from "../io/pixels.ts";
+import type { ImageBatch } from "../io/images/pixels.ts";
 import { sizeOf } from "../tensor/shape.ts";
 
 const BATCH = 1024;

@@ -1,5 +1,5 @@
 import { sha256 } from "../io/sha256.ts";
-import type { Module } from "../nn/module.ts";
+import type { Module } from "../nn/module/module.ts";
 
 /** SHA-256 of a module's parameters, names and shapes included: equal for equal networks. */
 export async function fingerprint(module: Module): Promise<string> {

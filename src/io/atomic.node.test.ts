@@ -14,8 +14,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { writeFileAtomic } from "./atomic.node.ts";
 import { fileError } from "./file-errors.node.ts";
-import { readSafetensors, readSafetensorsHeader, writeSafetensors } from "./safetensors.node.ts";
-import type { SafeTensor } from "./safetensors.ts";
+import { readSafetensors, readSafetensorsHeader, writeSafetensors } from "./safetensors/safetensors.node.ts";
+import type { SafeTensor } from "./safetensors/safetensors.ts";
 
 let folder = "";
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "unnoise-"))));

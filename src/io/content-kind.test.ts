@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { contentKind } from "./content-kind.ts";
-import { parseSafetensors } from "./safetensors.ts";
+import { parseSafetensors } from "./safetensors/safetensors.ts";
 
 const text = (content: string) => new TextEncoder().encode(content);
 const fixture = (name: string) => new Uint8Array(readFileSync(new URL(`../../test/fixtures/${name}`, import.meta.url)));

@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { idxPair } from "../data/idx.node.ts";
 import { readCheckpoint, RunDirectory } from "../checkpoint/run-directory.node.ts";
-import { decodeImage } from "./images.node.ts";
+import { decodeImage } from "./images/images.node.ts";
 import { readJson } from "./json.node.ts";
 import { readRegularFile } from "./regular-file.node.ts";
-import { readSafetensorsHeader } from "./safetensors.node.ts";
+import { readSafetensorsHeader } from "./safetensors/safetensors.node.ts";
 
 let folder = "";
 beforeAll(() => {

@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { wholeNumber, withDefault } from "../config/rules.ts";
-import type { Module } from "../nn/module.ts";
+import type { Module } from "../nn/module/module.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { ConditionDeclarations, Conditions } from "./conditions/declaration.ts";
 

@@ -5,7 +5,7 @@ import { DiT } from "./dit/dit.ts";
 import { check, options, wholeNumber, withDefault } from "../config/rules.ts";
 import { Conv2d } from "../nn/conv2d.ts";
 import { Random } from "../nn/init.ts";
-import { Module } from "../nn/module.ts";
+import { Module } from "../nn/module/module.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { modelOptions } from "./model.ts";
 import type { DiffusionModel } from "./model.ts";

@@ -2,7 +2,7 @@ import { topologicalOrder } from "../tensor/graph.ts";
 import { formatShape, sizeOf } from "../tensor/shape.ts";
 import type { Shape } from "../tensor/shape.ts";
 import { Tensor, full } from "../tensor/tensor.ts";
-import type { Module } from "../nn/module.ts";
+import type { Module } from "../nn/module/module.ts";
 import type { Conditions } from "./conditions/declaration.ts";
 import type { DiffusionModel } from "./model.ts";
 

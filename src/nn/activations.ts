@@ -1,6 +1,6 @@
-import { gelu, geluTanh, silu } from "../tensor/functions.ts";
+import { gelu, geluTanh, silu } from "../tensor/functions/functions.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { Module } from "./module.ts";
+import { Module } from "./module/module.ts";
 
 /** x * sigmoid(x), also called swish (Elfwing et al. 2017, 1702.03118). Any shape. */
 export class SiLU extends Module {

@@ -1,6 +1,6 @@
 import type { RandomStream } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { Module } from "./module.ts";
+import { Module } from "./module/module.ts";
 
 /** Where dropout draws from while a training step is traced; elsewhere it does nothing. */
 let stream: RandomStream | undefined;

@@ -3,7 +3,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import type { Variable } from "../tensor/variable.ts";
 import { Random, standardNormal } from "./init.ts";
 import type { Initializer } from "./init.ts";
-import { Module } from "./module.ts";
+import { Module } from "./module/module.ts";
 import { requireWhole } from "./validate.ts";
 
 export interface EmbeddingOptions {

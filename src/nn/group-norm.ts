@@ -1,10 +1,10 @@
-import { groupNorm } from "../tensor/norm.ts";
+import { groupNorm } from "../tensor/functions/norm.ts";
 import { valueOf } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Variable } from "../tensor/variable.ts";
 import { constant } from "./init.ts";
-import { Module } from "./module.ts";
-import type { Layer } from "./module.ts";
+import { Module } from "./module/module.ts";
+import type { Layer } from "./module/module.ts";
 import { requireImages, requireWhole } from "./validate.ts";
 
 /** What a time embedding asks of a normalization: y -> y (scale + 1) + shift, each [batch, channels]. */

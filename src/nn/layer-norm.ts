@@ -1,9 +1,9 @@
-import { layerNorm } from "../tensor/norm.ts";
+import { layerNorm } from "../tensor/functions/norm.ts";
 import { valueOf } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Variable } from "../tensor/variable.ts";
 import { constant } from "./init.ts";
-import { Module } from "./module.ts";
+import { Module } from "./module/module.ts";
 import { requireWhole } from "./validate.ts";
 
 export interface LayerNormOptions {

@@ -7,11 +7,11 @@ import { GELU, SiLU } from "./activations.ts";
 import { Conv2d, WeightStandardizedConv2d } from "./conv2d.ts";
 import { GroupNorm, PreNorm } from "./group-norm.ts";
 import { Linear } from "./linear.ts";
-import type { Module } from "./module.ts";
+import type { Module } from "./module/module.ts";
 import { SinusoidalPositionEmbeddings } from "./position-embeddings.ts";
 import { Downsample, Upsample } from "./resample.ts";
 import { Block, ResnetBlock } from "./resnet-block.ts";
-import { Residual } from "./sequential.ts";
+import { Residual } from "./module/sequential.ts";
 
 async function load(module: Module, values: Readonly<Record<string, readonly number[]>>): Promise<void> {
   const state = await module.stateDict();

@@ -3,8 +3,8 @@ import { GELU } from "./activations.ts";
 import { Random } from "./init.ts";
 import type { Initializer } from "./init.ts";
 import { Linear } from "./linear.ts";
-import { Module } from "./module.ts";
-import type { Layer } from "./module.ts";
+import { Module } from "./module/module.ts";
+import type { Layer } from "./module/module.ts";
 import { requireWhole } from "./validate.ts";
 
 export interface MlpOptions {

@@ -3,7 +3,7 @@ import { dotGeneral, valueOf } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Variable } from "../tensor/variable.ts";
 import { Random, fanInUniform } from "./init.ts";
-import { Module } from "./module.ts";
+import { Module } from "./module/module.ts";
 import type { LinearOptions } from "./linear.ts";
 import { requireWhole } from "./validate.ts";
 

@@ -1,7 +1,7 @@
 import { formatShape } from "../tensor/shape.ts";
 import { concatenate, literal } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { Module } from "./module.ts";
+import { Module } from "./module/module.ts";
 
 /**
  * Sinusoidal embeddings of timesteps (Vaswani et al. 2017, 1706.03762): from [batch], i32 or f32, to [batch, dim],

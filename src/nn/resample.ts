@@ -1,10 +1,10 @@
-import { conv2d, upsampleNearest } from "../tensor/functions.ts";
+import { conv2d, upsampleNearest } from "../tensor/functions/functions.ts";
 import { valueOf } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Variable } from "../tensor/variable.ts";
 import { Conv2d } from "./conv2d.ts";
 import { Random, fanInUniform } from "./init.ts";
-import { Module } from "./module.ts";
+import { Module } from "./module/module.ts";
 import { requireImages, requireWhole } from "./validate.ts";
 
 /**

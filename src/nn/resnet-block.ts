@@ -1,4 +1,4 @@
-import { silu } from "../tensor/functions.ts";
+import { silu } from "../tensor/functions/functions.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { SiLU } from "./activations.ts";
 import { Conv2d, WeightStandardizedConv2d } from "./conv2d.ts";
@@ -8,8 +8,8 @@ import { GroupNorm } from "./group-norm.ts";
 import type { ScaleShift } from "./group-norm.ts";
 import { Random } from "./init.ts";
 import { Linear } from "./linear.ts";
-import { Module } from "./module.ts";
-import { Sequential } from "./sequential.ts";
+import { Module } from "./module/module.ts";
+import { Sequential } from "./module/sequential.ts";
 
 export interface BlockOptions {
   /** Groups of the normalization; default 8. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { evaluate, largestDifference } from "../../test/support/evaluate.ts";
-import { averagePool } from "../tensor/functions.ts";
+import { averagePool } from "../tensor/functions/functions.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import { GELU } from "./activations.ts";
 import { Random, normal, xavierUniform, zeros } from "./init.ts";
@@ -8,7 +8,7 @@ import { LayerNorm } from "./layer-norm.ts";
 import { Linear } from "./linear.ts";
 import { PointwiseConv1d } from "./pointwise-conv1d.ts";
 import { timestepEmbedding } from "./position-embeddings.ts";
-import { SelfAttention } from "./self-attention.ts";
+import { SelfAttention } from "./attention/self-attention.ts";
 
 describe("LayerNorm", () => {
   const x = ndarray([1, 3, 5, 7, -2, 0, 2, 4], [2, 4]);

@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
-import type { Safetensors } from "../io/safetensors.ts";
-import { toFloat32 } from "../io/safetensors.ts";
+import type { Safetensors } from "../io/safetensors/safetensors.ts";
+import { toFloat32 } from "../io/safetensors/safetensors.ts";
 import type { WeightStandardization } from "../nn/conv2d.ts";
 import { Unet } from "../models/unet/unet.ts";
 import type { NdArray } from "../tensor/ndarray.ts";

@@ -12,7 +12,7 @@ import { modelOptions } from "../models/model.ts";
 import { Conv2d } from "../nn/conv2d.ts";
 import { Random } from "../nn/init.ts";
 import { Linear } from "../nn/linear.ts";
-import { Module } from "../nn/module.ts";
+import { Module } from "../nn/module/module.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { TrainingTask } from "./task.ts";

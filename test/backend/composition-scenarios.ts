@@ -1,6 +1,6 @@
 import type { NdArray } from "../../src/tensor/ndarray.ts";
 import { grad } from "../../src/tensor/grad.ts";
-import { conv2d, gelu, huberLoss, softmax } from "../../src/tensor/functions.ts";
+import { conv2d, gelu, huberLoss, softmax } from "../../src/tensor/functions/functions.ts";
 import type { Shape } from "../../src/tensor/shape.ts";
 import { RandomStream } from "../../src/tensor/random.ts";
 import { concatenate, full, iota, literal, scalar, scatterAdd } from "../../src/tensor/tensor.ts";

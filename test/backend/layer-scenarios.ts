@@ -1,6 +1,6 @@
 import { grad } from "../../src/tensor/grad.ts";
-import { conv2d, silu, softmax, upsampleNearest } from "../../src/tensor/functions.ts";
-import { groupNorm } from "../../src/tensor/norm.ts";
+import { conv2d, silu, softmax, upsampleNearest } from "../../src/tensor/functions/functions.ts";
+import { groupNorm } from "../../src/tensor/functions/norm.ts";
 import type { SpatialPadding, SpatialPair } from "../../src/tensor/op.ts";
 import { Tensor, concatenate, dotGeneral, full } from "../../src/tensor/tensor.ts";
 import { floats } from "./composition-scenarios.ts";

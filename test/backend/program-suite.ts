@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Backend } from "../../src/backend/backend.ts";
 import { compile } from "../../src/backend/compile.ts";
 import { ReferenceBackend } from "../../src/backend/reference/backend.ts";
-import { conv2d, softmax } from "../../src/tensor/functions.ts";
+import { conv2d, softmax } from "../../src/tensor/functions/functions.ts";
 import { grad } from "../../src/tensor/grad.ts";
 import type { Update } from "../../src/tensor/graph.ts";
 import { ndarray } from "../../src/tensor/ndarray.ts";

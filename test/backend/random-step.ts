@@ -1,5 +1,5 @@
 import type { DType } from "../../src/tensor/dtype.ts";
-import { softmax } from "../../src/tensor/functions.ts";
+import { softmax } from "../../src/tensor/functions/functions.ts";
 import { range } from "../../src/tensor/shape.ts";
 import { Tensor, concatenate, dotGeneral, iota, literal, scatterAdd } from "../../src/tensor/tensor.ts";
 import type { Random } from "../support/random.ts";

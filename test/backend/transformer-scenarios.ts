@@ -1,6 +1,6 @@
-import { mergeHeads, scaledDotProduct } from "../../src/nn/scaled-dot-product.ts";
-import { averagePool, conv2d, geluTanh, silu } from "../../src/tensor/functions.ts";
-import { layerNorm } from "../../src/tensor/norm.ts";
+import { mergeHeads, scaledDotProduct } from "../../src/nn/attention/scaled-dot-product.ts";
+import { averagePool, conv2d, geluTanh, silu } from "../../src/tensor/functions/functions.ts";
+import { layerNorm } from "../../src/tensor/functions/norm.ts";
 import { floats } from "./composition-scenarios.ts";
 import { withGradients } from "./layer-scenarios.ts";
 import type { Scenario } from "./scenario.ts";

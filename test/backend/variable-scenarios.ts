@@ -1,7 +1,7 @@
 import type { DType } from "../../src/tensor/dtype.ts";
 import { grad } from "../../src/tensor/grad.ts";
 import type { Update } from "../../src/tensor/graph.ts";
-import { conv2d } from "../../src/tensor/functions.ts";
+import { conv2d } from "../../src/tensor/functions/functions.ts";
 import type { Shape } from "../../src/tensor/shape.ts";
 import { concatenate, full, iota, scalar, scatterAdd, valueOf } from "../../src/tensor/tensor.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";

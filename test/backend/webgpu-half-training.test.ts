@@ -7,7 +7,7 @@ import { GaussianDiffusion } from "../../src/diffusion/gaussian-diffusion.ts";
 import { linearBetaSchedule } from "../../src/diffusion/process/schedules.ts";
 import { Unet } from "../../src/models/unet/unet.ts";
 import { runParity } from "../../src/parity/parity.ts";
-import { conv2d } from "../../src/tensor/functions.ts";
+import { conv2d } from "../../src/tensor/functions/functions.ts";
 import { ndarray } from "../../src/tensor/ndarray.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
 import type { Checkpoint } from "../../src/checkpoint/checkpoint.ts";

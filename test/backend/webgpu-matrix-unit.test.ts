@@ -11,7 +11,7 @@ import { isProduct } from "../../src/backend/webgpu/kernels/product-size.ts";
 import { storageOf } from "../../src/backend/webgpu/emit/storage.ts";
 import type { Precision } from "../../src/backend/common/precision.ts";
 import type { NdArray } from "../../src/tensor/ndarray.ts";
-import { conv2d } from "../../src/tensor/functions.ts";
+import { conv2d } from "../../src/tensor/functions/functions.ts";
 import { grad } from "../../src/tensor/grad.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
 import { Random } from "../support/random.ts";

@@ -6,7 +6,7 @@ import type { Tile } from "../../src/backend/webgpu/kernels/tile.ts";
 import { TileChoices } from "../../src/backend/webgpu/tuning/tile-choices.ts";
 import { createWebGpuBackend } from "../../src/backend/webgpu/webgpu-backend.node.ts";
 import type { WebGpuBackend, WebGpuOptions } from "../../src/backend/webgpu/webgpu-backend.ts";
-import { conv2d } from "../../src/tensor/functions.ts";
+import { conv2d } from "../../src/tensor/functions/functions.ts";
 import { grad } from "../../src/tensor/grad.ts";
 import type { Graph } from "../../src/tensor/graph.ts";
 import type { NdArray } from "../../src/tensor/ndarray.ts";

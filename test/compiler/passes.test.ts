@@ -11,7 +11,7 @@ import { checkLegal, checkProgram } from "../../src/compiler/verify.ts";
 import { GaussianDiffusion } from "../../src/diffusion/gaussian-diffusion.ts";
 import { Unet } from "../../src/models/unet/unet.ts";
 import type { Fusion, Splitting, Target } from "../../src/compiler/target.ts";
-import { conv2d } from "../../src/tensor/functions.ts";
+import { conv2d } from "../../src/tensor/functions/functions.ts";
 import { grad } from "../../src/tensor/grad.ts";
 import type { Graph } from "../../src/tensor/graph.ts";
 import type { NdArray } from "../../src/tensor/ndarray.ts";

@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { build as esbuild } from "esbuild";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { loadSharp } from "../../src/io/images.node.ts";
+import { loadSharp } from "../../src/io/images/images.node.ts";
 import { OLDEST_NODE, fetchNode, machineNode } from "./nodes.ts";
 import { RegistryUnreachable, shell } from "./npm.ts";
 import { PackedProject, ROOT, readJson } from "./packed-project.ts";

@@ -1,7 +1,7 @@
 import type { NoisyClassifier } from "../../src/diffusion/sampling/classifier.ts";
 import type { Denoiser } from "../../src/diffusion/denoiser.ts";
 import { noiseSchedule } from "../../src/diffusion/process/noise-schedule.ts";
-import { softmax } from "../../src/tensor/functions.ts";
+import { softmax } from "../../src/tensor/functions/functions.ts";
 import { ndarray } from "../../src/tensor/ndarray.ts";
 import { literal } from "../../src/tensor/tensor.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";

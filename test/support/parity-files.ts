@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { parseSafetensors } from "../../src/io/safetensors.ts";
+import { parseSafetensors } from "../../src/io/safetensors/safetensors.ts";
 import type { ParityFiles } from "../../src/parity/parity-case.ts";
 
 /** The files of a case under test/fixtures/parity/. */

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect } from "vitest";
 import { metricsLine } from "../../src/checkpoint/metrics.ts";
-import { loadSharp } from "../../src/io/images.node.ts";
+import { loadSharp } from "../../src/io/images/images.node.ts";
 import { commandEnvironment, commandPath, runUnnoise } from "./command.ts";
 import type { Outcome } from "./command.ts";
 import { idxImages } from "./idx-images.ts";

@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { ReferenceBackend } from "../../backend/reference/backend.ts";
-import type { SafeTensor } from "../../io/safetensors.ts";
+import type { SafeTensor } from "../../io/safetensors/safetensors.ts";
 import { parsePytorch } from "../../io/pytorch/state-dict.ts";
-import { parseSafetensors } from "../../io/safetensors.ts";
+import { parseSafetensors } from "../../io/safetensors/safetensors.ts";
 import { compile } from "../../backend/compile.ts";
 import { ndarray } from "../../tensor/ndarray.ts";
 import type { Unet } from "../../models/unet/unet.ts";

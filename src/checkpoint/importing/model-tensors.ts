@@ -1,4 +1,4 @@
-import type { SafeTensor } from "../../io/safetensors.ts";
+import type { SafeTensor } from "../../io/safetensors/safetensors.ts";
 
 /** The weights of one network in a file, by the names that they have inside of it. */
 export interface ModelTensors {

@@ -1,5 +1,5 @@
 import type { UnetOptions } from "../../models/unet/options.ts";
-import type { SafeTensor } from "../../io/safetensors.ts";
+import type { SafeTensor } from "../../io/safetensors/safetensors.ts";
 
 /** Options that no tensor tells. */
 export interface UntoldOptions {

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { encodePng } from "../../io/images.node.ts";
+import { encodePng } from "../../io/images/images.node.ts";
 import { openData } from "./dataset.ts";
 
 /** An IDX file of bytes: the axes, then 0, 1, 2, ... */

@@ -1,4 +1,4 @@
-import { decodeImage, loadImage, probeImage } from "../../io/images.node.ts";
+import { decodeImage, loadImage, probeImage } from "../../io/images/images.node.ts";
 import { ndarray } from "../../tensor/ndarray.ts";
 import type { NdArray } from "../../tensor/ndarray.ts";
 

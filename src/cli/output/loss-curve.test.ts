@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { loadSharp } from "../../io/images.node.ts";
+import { loadSharp } from "../../io/images/images.node.ts";
 import { lossCurve } from "./loss-curve.ts";
 import { lossHistory } from "./loss-history.ts";
 

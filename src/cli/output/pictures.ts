@@ -1,10 +1,10 @@
 import { extname } from "node:path";
-import { saveAnimation } from "../../io/animation.node.ts";
-import { gridSize, layoutGrid } from "../../io/grid.ts";
-import { saveGrid } from "../../io/images.node.ts";
-import { checkPictureSize } from "../../io/picture-limits.ts";
-import { toBytes } from "../../io/pixels.ts";
-import type { Picture } from "../../io/pixels.ts";
+import { saveAnimation } from "../../io/images/animation.node.ts";
+import { gridSize, layoutGrid } from "../../io/images/grid.ts";
+import { saveGrid } from "../../io/images/images.node.ts";
+import { checkPictureSize } from "../../io/images/picture-limits.ts";
+import { toBytes } from "../../io/images/pixels.ts";
+import type { Picture } from "../../io/images/pixels.ts";
 import type { NdArray } from "../../tensor/ndarray.ts";
 
 /** Seconds of a denoising animation, without the pause at its end. */

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import * as z from "zod/mini";
 import { FileCache } from "../../io/file-cache.node.ts";
 import { errorLine } from "../../io/file-errors.node.ts";
-import { imageSize, probeImage } from "../../io/images.node.ts";
+import { imageSize, probeImage } from "../../io/images/images.node.ts";
 import { cacheDirectory } from "../published/cache.node.ts";
 import { inParallel } from "./kept-images.ts";
 import type { FoundFile } from "./listing.node.ts";

@@ -15,7 +15,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import sharp from "sharp";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { encodePng } from "../../io/images.node.ts";
+import { encodePng } from "../../io/images/images.node.ts";
 import { BrokenImages, imageFolder } from "./image-folder.node.ts";
 
 const fixtures = fileURLToPath(new URL("../../../test/fixtures/images", import.meta.url));

@@ -1,4 +1,4 @@
-import { decodeImage } from "../../io/images.node.ts";
+import { decodeImage } from "../../io/images/images.node.ts";
 import { checkRead } from "../dataset.ts";
 import type { ImageDataset } from "../dataset.ts";
 import { checkImages } from "./check.node.ts";

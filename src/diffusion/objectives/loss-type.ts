@@ -1,4 +1,4 @@
-import { huber } from "../../tensor/functions.ts";
+import { huber } from "../../tensor/functions/functions.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
 /**

@@ -6,7 +6,7 @@ import { Random } from "../../../test/support/random.ts";
 import { ReferenceBackend } from "../../backend/reference/backend.ts";
 import type { Conditions } from "../../models/conditions/declaration.ts";
 import { ndarray } from "../../tensor/ndarray.ts";
-import { resizeBilinear } from "../../tensor/resize.ts";
+import { resizeBilinear } from "../../tensor/functions/resize.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Denoiser } from "../denoiser.ts";
 import { ElucidatedDiffusion } from "../elucidated-diffusion.ts";

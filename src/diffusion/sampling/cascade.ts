@@ -4,7 +4,7 @@ import type { Conditions } from "../../models/conditions/declaration.ts";
 import { ndarray } from "../../tensor/ndarray.ts";
 import type { NdArray } from "../../tensor/ndarray.ts";
 import type { RandomStream } from "../../tensor/random.ts";
-import { meanOfBlocks, resizeBilinear } from "../../tensor/resize.ts";
+import { meanOfBlocks, resizeBilinear } from "../../tensor/functions/resize.ts";
 import { formatShape } from "../../tensor/shape.ts";
 import type { Shape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";

@@ -1,4 +1,4 @@
-import { logSoftmax } from "../../tensor/functions.ts";
+import { logSoftmax } from "../../tensor/functions/functions.ts";
 import { grad } from "../../tensor/grad.ts";
 import { iota } from "../../tensor/tensor.ts";
 import type { Tensor } from "../../tensor/tensor.ts";

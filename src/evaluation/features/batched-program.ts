@@ -1,7 +1,7 @@
 import type { Backend } from "../../backend/backend.ts";
 import { compile } from "../../backend/compile.ts";
 import type { Compiled } from "../../backend/compile.ts";
-import type { ImageBatch } from "../../io/pixels.ts";
+import type { ImageBatch } from "../../io/images/pixels.ts";
 import { ndarray } from "../../tensor/ndarray.ts";
 import type { NdArray } from "../../tensor/ndarray.ts";
 import type { Tensor } from "../../tensor/tensor.ts";

@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { readSafetensors, writeSafetensors } from "../../io/safetensors.node.ts";
+import { readSafetensors, writeSafetensors } from "../../io/safetensors/safetensors.node.ts";
 import { decodeClassifier, encodeClassifier } from "./classifier-file.ts";
 import type { ClassifierNotes } from "./classifier-file.ts";
 import type { ImageClassifier } from "./image-classifier.ts";

@@ -1,7 +1,7 @@
 import type { Backend } from "../../backend/backend.ts";
 import { defaultBackend } from "../../backend/default.ts";
 import type { ImageDataset } from "../../data/dataset.ts";
-import { softmax } from "../../tensor/functions.ts";
+import { softmax } from "../../tensor/functions/functions.ts";
 import type { NdArray } from "../../tensor/ndarray.ts";
 import { BatchedProgram } from "./batched-program.ts";
 import { byteImages } from "../byte-images.ts";

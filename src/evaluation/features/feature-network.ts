@@ -1,4 +1,4 @@
-import type { Module } from "../../nn/module.ts";
+import type { Module } from "../../nn/module/module.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
 /** A network that turns images into vectors in which like images lie near each other. */

@@ -1,7 +1,7 @@
 import { Conv2d } from "../../nn/conv2d.ts";
 import { Random } from "../../nn/init.ts";
 import { Linear } from "../../nn/linear.ts";
-import { Module } from "../../nn/module.ts";
+import { Module } from "../../nn/module/module.ts";
 import { requireWhole } from "../../nn/validate.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Variable } from "../../tensor/variable.ts";

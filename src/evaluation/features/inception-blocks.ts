@@ -1,5 +1,5 @@
-import { Module } from "../../nn/module.ts";
-import { conv2d } from "../../tensor/functions.ts";
+import { Module } from "../../nn/module/module.ts";
+import { conv2d } from "../../tensor/functions/functions.ts";
 import { concatenate, valueOf } from "../../tensor/tensor.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { Variable } from "../../tensor/variable.ts";

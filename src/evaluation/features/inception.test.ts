@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { valuesOf, tensorOf } from "../../../test/support/reference.ts";
 import { createWasmBackend } from "../../backend/wasm/wasm-backend.node.ts";
-import type { SafeTensor } from "../../io/safetensors.ts";
+import type { SafeTensor } from "../../io/safetensors/safetensors.ts";
 import { ndarray } from "../../tensor/ndarray.ts";
 import type { NdArray } from "../../tensor/ndarray.ts";
 import { sizeOf } from "../../tensor/shape.ts";

@@ -1,5 +1,5 @@
-import type { Safetensors } from "../../io/safetensors.ts";
-import { Module } from "../../nn/module.ts";
+import type { Safetensors } from "../../io/safetensors/safetensors.ts";
+import { Module } from "../../nn/module/module.ts";
 import { concatenate } from "../../tensor/tensor.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { FeatureNetwork } from "./feature-network.ts";

@@ -3,7 +3,7 @@ import { compile } from "../../backend/compile.ts";
 import { defaultBackend } from "../../backend/default.ts";
 import type { ImageDataset } from "../../data/dataset.ts";
 import { DataLoader } from "../../data/loader.ts";
-import { crossEntropyLoss } from "../../tensor/functions.ts";
+import { crossEntropyLoss } from "../../tensor/functions/functions.ts";
 import { grad } from "../../tensor/grad.ts";
 import { ndarray } from "../../tensor/ndarray.ts";
 import { valueOf } from "../../tensor/tensor.ts";

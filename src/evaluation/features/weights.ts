@@ -1,5 +1,5 @@
-import { toFloat32 } from "../../io/safetensors.ts";
-import type { Safetensors } from "../../io/safetensors.ts";
+import { toFloat32 } from "../../io/safetensors/safetensors.ts";
+import type { Safetensors } from "../../io/safetensors/safetensors.ts";
 import { ndarray } from "../../tensor/ndarray.ts";
 import type { NdArray } from "../../tensor/ndarray.ts";
 

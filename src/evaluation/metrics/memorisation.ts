@@ -1,5 +1,5 @@
 import type { ImageDataset } from "../../data/dataset.ts";
-import type { ImageBatch } from "../../io/pixels.ts";
+import type { ImageBatch } from "../../io/images/pixels.ts";
 import { ndarray } from "../../tensor/ndarray.ts";
 import type { NdArray } from "../../tensor/ndarray.ts";
 import { datasetBatches, representativeImages } from "../dataset-batches.ts";

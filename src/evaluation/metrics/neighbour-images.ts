@@ -1,5 +1,5 @@
 import type { ImageDataset } from "../../data/dataset.ts";
-import type { ImageBatch } from "../../io/pixels.ts";
+import type { ImageBatch } from "../../io/images/pixels.ts";
 import type { Evaluation } from "../evaluate-samples.ts";
 
 /**

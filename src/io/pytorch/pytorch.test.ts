@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { toFloat32 } from "../safetensors.ts";
+import { toFloat32 } from "../safetensors/safetensors.ts";
 import { parsePytorch } from "./state-dict.ts";
 import { crc32 } from "./zip.ts";
 

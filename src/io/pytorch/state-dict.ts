@@ -1,7 +1,7 @@
 import { butItIs } from "../content-kind.ts";
-import { quoteName, safeDtypes, tensorBytes } from "../safetensors-header.ts";
-import type { SafeDtype } from "../safetensors-header.ts";
-import type { SafeTensor } from "../safetensors.ts";
+import { quoteName, safeDtypes, tensorBytes } from "../safetensors/header.ts";
+import type { SafeDtype } from "../safetensors/header.ts";
+import type { SafeTensor } from "../safetensors/safetensors.ts";
 import { PickleGlobal, readPickle } from "./pickle.ts";
 import type { PickleValue } from "./pickle.ts";
 import { readZip } from "./zip.ts";

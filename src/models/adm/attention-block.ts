@@ -2,9 +2,9 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { GroupNorm } from "../../nn/group-norm.ts";
 import { zeros } from "../../nn/init.ts";
 import type { Random } from "../../nn/init.ts";
-import { Module } from "../../nn/module.ts";
+import { Module } from "../../nn/module/module.ts";
 import { PointwiseConv1d } from "../../nn/pointwise-conv1d.ts";
-import { mergeHeads, scaledDotProduct } from "../../nn/scaled-dot-product.ts";
+import { mergeHeads, scaledDotProduct } from "../../nn/attention/scaled-dot-product.ts";
 
 export interface AdmAttentionOptions {
   /** Must divide the channels. */

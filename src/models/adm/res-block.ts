@@ -1,4 +1,4 @@
-import { averagePool, upsampleNearest } from "../../tensor/functions.ts";
+import { averagePool, upsampleNearest } from "../../tensor/functions/functions.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { SiLU } from "../../nn/activations.ts";
 import { Conv2d } from "../../nn/conv2d.ts";
@@ -7,8 +7,8 @@ import { GroupNorm } from "../../nn/group-norm.ts";
 import { zeros } from "../../nn/init.ts";
 import type { Random } from "../../nn/init.ts";
 import { Linear } from "../../nn/linear.ts";
-import { Module } from "../../nn/module.ts";
-import { Sequential } from "../../nn/sequential.ts";
+import { Module } from "../../nn/module/module.ts";
+import { Sequential } from "../../nn/module/sequential.ts";
 
 export interface AdmResBlockOptions {
   readonly embeddingDim: number;

@@ -1,8 +1,8 @@
-import { averagePool, upsampleNearest } from "../../tensor/functions.ts";
+import { averagePool, upsampleNearest } from "../../tensor/functions/functions.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { Conv2d } from "../../nn/conv2d.ts";
 import type { Random } from "../../nn/init.ts";
-import { Module } from "../../nn/module.ts";
+import { Module } from "../../nn/module/module.ts";
 
 /** Half the height and width of [batch, height, width, channels]: a 3x3 convolution of stride 2, or the mean of 2x2 pixels. */
 export class AdmDownsample extends Module {

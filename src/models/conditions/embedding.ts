@@ -4,8 +4,8 @@ import type { Variable } from "../../tensor/variable.ts";
 import { GELU } from "../../nn/activations.ts";
 import type { Random } from "../../nn/init.ts";
 import { Linear } from "../../nn/linear.ts";
-import type { Module } from "../../nn/module.ts";
-import { Sequential } from "../../nn/sequential.ts";
+import type { Module } from "../../nn/module/module.ts";
+import { Sequential } from "../../nn/module/sequential.ts";
 import type { Conditions } from "./declaration.ts";
 
 /** A part of a network that turns conditions into what is added to the time's embedding. */

@@ -2,8 +2,8 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import type { Variable } from "../../tensor/variable.ts";
 import { standardNormal } from "../../nn/init.ts";
 import type { Random } from "../../nn/init.ts";
-import { Module } from "../../nn/module.ts";
-import type { Sequential } from "../../nn/sequential.ts";
+import { Module } from "../../nn/module/module.ts";
+import type { Sequential } from "../../nn/module/sequential.ts";
 import type { ConditionDeclarations, Conditions } from "./declaration.ts";
 import { embeddingMlp, keptOr } from "./embedding.ts";
 

@@ -5,7 +5,7 @@ import type { Random } from "../../nn/init.ts";
 import { LayerNorm } from "../../nn/layer-norm.ts";
 import { Linear } from "../../nn/linear.ts";
 import { Mlp } from "../../nn/mlp.ts";
-import { SelfAttention } from "../../nn/self-attention.ts";
+import { SelfAttention } from "../../nn/attention/self-attention.ts";
 import { ModulatedModule, modulate } from "./modulation.ts";
 
 const norm = (dim: number): LayerNorm => new LayerNorm(dim, { epsilon: 1e-6, elementwiseAffine: false });

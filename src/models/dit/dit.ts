@@ -2,7 +2,7 @@ import { literal } from "../../tensor/tensor.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { NdArray } from "../../tensor/ndarray.ts";
 import { Random } from "../../nn/init.ts";
-import { Module } from "../../nn/module.ts";
+import { Module } from "../../nn/module/module.ts";
 import { requireImages } from "../../nn/validate.ts";
 import { classCondition } from "../conditions/classes.ts";
 import { checkConditions } from "../conditions/declaration.ts";

@@ -5,9 +5,9 @@ import { Embedding } from "../../nn/embedding.ts";
 import { normal, xavierUniform, zeros } from "../../nn/init.ts";
 import type { Random } from "../../nn/init.ts";
 import { Linear } from "../../nn/linear.ts";
-import { Module } from "../../nn/module.ts";
+import { Module } from "../../nn/module/module.ts";
 import { timestepEmbedding } from "../../nn/position-embeddings.ts";
-import { Sequential } from "../../nn/sequential.ts";
+import { Sequential } from "../../nn/module/sequential.ts";
 import { classRows } from "../conditions/class-rows.ts";
 import type { Conditions } from "../conditions/declaration.ts";
 

@@ -2,8 +2,8 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { SiLU } from "../../nn/activations.ts";
 import { zeros } from "../../nn/init.ts";
 import { Linear } from "../../nn/linear.ts";
-import { Module } from "../../nn/module.ts";
-import { Sequential } from "../../nn/sequential.ts";
+import { Module } from "../../nn/module/module.ts";
+import { Sequential } from "../../nn/module/sequential.ts";
 
 /** A layer that a condition [batch, dim] shifts, scales and gates, as many times `dim` numbers as it needs. */
 export abstract class ModulatedModule extends Module {

@@ -1,4 +1,4 @@
-import { silu } from "../../tensor/functions.ts";
+import { silu } from "../../tensor/functions/functions.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { GroupNorm } from "../../nn/group-norm.ts";
 import { Linear } from "../../nn/linear.ts";

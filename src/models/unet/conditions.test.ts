@@ -7,11 +7,11 @@ import { ndarray } from "../../tensor/ndarray.ts";
 import type { NdArray } from "../../tensor/ndarray.ts";
 import { valueOf } from "../../tensor/tensor.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { CrossAttention } from "../../nn/attention.ts";
+import { CrossAttention } from "../../nn/attention/attention.ts";
 import { ClassEmbedding } from "../conditions/classes.ts";
 import { VectorEmbedding } from "../conditions/vector.ts";
 import { Random } from "../../nn/init.ts";
-import type { Module } from "../../nn/module.ts";
+import type { Module } from "../../nn/module/module.ts";
 import { Unet } from "./unet.ts";
 import type { UnetOptions } from "./options.ts";
 

@@ -1,7 +1,7 @@
 import { full } from "../../tensor/tensor.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { Module } from "../../nn/module.ts";
-import type { Sequential } from "../../nn/sequential.ts";
+import { Module } from "../../nn/module/module.ts";
+import type { Sequential } from "../../nn/module/sequential.ts";
 import { ClassEmbedding, classCondition } from "../conditions/classes.ts";
 import { contextCondition } from "../conditions/context.ts";
 import type { ConditionDeclarations, Conditions } from "../conditions/declaration.ts";

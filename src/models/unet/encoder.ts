@@ -1,9 +1,9 @@
 import type { Tensor } from "../../tensor/tensor.ts";
 import { Conv2d } from "../../nn/conv2d.ts";
-import { Module } from "../../nn/module.ts";
+import { Module } from "../../nn/module/module.ts";
 import { Downsample } from "../../nn/resample.ts";
 import type { ResnetBlock } from "../../nn/resnet-block.ts";
-import type { Residual, Sequential } from "../../nn/sequential.ts";
+import type { Residual, Sequential } from "../../nn/module/sequential.ts";
 import { channelConditions } from "./conditions.ts";
 import type { UnetLayers } from "./layers.ts";
 import type { CompleteUnetOptions } from "./options.ts";

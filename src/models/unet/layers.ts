@@ -1,12 +1,12 @@
 import { GELU } from "../../nn/activations.ts";
-import { Attention, LinearAttention } from "../../nn/attention.ts";
-import type { AttentionOptions } from "../../nn/attention.ts";
+import { Attention, LinearAttention } from "../../nn/attention/attention.ts";
+import type { AttentionOptions } from "../../nn/attention/attention.ts";
 import { PreNorm } from "../../nn/group-norm.ts";
 import { Random } from "../../nn/init.ts";
 import { Linear } from "../../nn/linear.ts";
 import { SinusoidalPositionEmbeddings } from "../../nn/position-embeddings.ts";
 import { ResnetBlock } from "../../nn/resnet-block.ts";
-import { Residual, Sequential } from "../../nn/sequential.ts";
+import { Residual, Sequential } from "../../nn/module/sequential.ts";
 import type { CompleteUnetOptions } from "./options.ts";
 
 /** Channels of a stage: `wide` at its own resolution, `deep` at the next. */

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { evaluate, largestDifference } from "../../../test/support/evaluate.ts";
 import { Random } from "../../../test/support/random.ts";
-import { parseSafetensors } from "../../io/safetensors.ts";
+import { parseSafetensors } from "../../io/safetensors/safetensors.ts";
 import { ndarray } from "../../tensor/ndarray.ts";
 import { Unet } from "./unet.ts";
 import type { UnetOptions } from "./options.ts";

@@ -1,7 +1,7 @@
 import { concatenate, full } from "../../tensor/tensor.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Variable } from "../../tensor/variable.ts";
-import { CrossAttention } from "../../nn/attention.ts";
+import { CrossAttention } from "../../nn/attention/attention.ts";
 import { contextTokens } from "../conditions/context.ts";
 import { checkConditions } from "../conditions/declaration.ts";
 import type { ConditionDeclarations, Conditions } from "../conditions/declaration.ts";

@@ -4,7 +4,7 @@ import { compileGraph } from "../../../compiler/compiler.ts";
 import { measuredTarget } from "../../common/measured-target.ts";
 import { writesOf } from "../../../compiler/program.ts";
 import type { Buffer, Program } from "../../../compiler/program.ts";
-import { conv2d } from "../../../tensor/functions.ts";
+import { conv2d } from "../../../tensor/functions/functions.ts";
 import type { Tensor } from "../../../tensor/tensor.ts";
 import { planSlots } from "./slots.ts";
 import { emitKernel } from "../kernels/kernels.ts";

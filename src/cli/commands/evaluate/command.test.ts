@@ -5,7 +5,7 @@ import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runUnnoise } from "../../../../test/support/command.ts";
 import type { Outcome } from "../../../../test/support/command.ts";
-import { loadSharp } from "../../../io/images.node.ts";
+import { loadSharp } from "../../../io/images/images.node.ts";
 
 interface Row {
   readonly sampler: string;

@@ -5,7 +5,7 @@ import { decodeClassifier, isClassifierFile } from "../../../evaluation/features
 import type { FeatureNetwork } from "../../../evaluation/features/feature-network.ts";
 import { untrainedFeatures } from "../../../evaluation/features/untrained.ts";
 import { InceptionV3 } from "../../../evaluation/features/inception.ts";
-import { readSafetensors } from "../../../io/safetensors.node.ts";
+import { readSafetensors } from "../../../io/safetensors/safetensors.node.ts";
 import { programName } from "../../program-name.ts";
 
 /** What --features takes beside a file. */

@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 import type { ImageDataset } from "../../../data/dataset.ts";
 import type { ImageFolder, ImageFolderOptions } from "../../../data/image-folder/image-folder.node.ts";
 import { datasetImages } from "../../../evaluation/dataset-batches.ts";
-import type { ImageBatch } from "../../../io/pixels.ts";
+import type { ImageBatch } from "../../../io/images/pixels.ts";
 
 /** Images that are there already, to be compared with a dataset. */
 export interface GivenImages {

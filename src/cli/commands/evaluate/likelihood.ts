@@ -9,7 +9,7 @@ import type { BitsPerDim } from "../../../diffusion/objectives/bits-per-dim.ts";
 import { GaussianDiffusion } from "../../../diffusion/gaussian-diffusion.ts";
 import { representativeImages } from "../../../evaluation/dataset-batches.ts";
 import { writeFileAtomic } from "../../../io/atomic.node.ts";
-import { fromBytes } from "../../../io/pixels.ts";
+import { fromBytes } from "../../../io/images/pixels.ts";
 import { ndarray } from "../../../tensor/ndarray.ts";
 import { diffusionFromCheckpoint, modelFromCheckpoint } from "../../../checkpoint/from-checkpoint.ts";
 import { describeDevice, withDevice } from "../../flags/device.ts";

@@ -2,7 +2,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { beforeAll, describe, expect, test } from "vitest";
 import { idxImages } from "../../../../test/support/idx-images.ts";
 import { Workspace, expectOneLine, tinyTraining } from "../../../../test/support/workspace.ts";
-import { loadSharp } from "../../../io/images.node.ts";
+import { loadSharp } from "../../../io/images/images.node.ts";
 
 const workspace = new Workspace("reports");
 const measure = "--features untrained --device reference";

@@ -8,8 +8,8 @@ import { datasetFingerprint, imagesFingerprint } from "../../../evaluation/conte
 import { fingerprint } from "../../../evaluation/fingerprint.ts";
 import { neighbourImages } from "../../../evaluation/metrics/neighbour-images.ts";
 import type { Reference } from "../../../evaluation/reference.ts";
-import { fromBytes } from "../../../io/pixels.ts";
-import type { ImageBatch } from "../../../io/pixels.ts";
+import { fromBytes } from "../../../io/images/pixels.ts";
+import type { ImageBatch } from "../../../io/images/pixels.ts";
 import { ndarray } from "../../../tensor/ndarray.ts";
 import { classShares } from "./class-shares.ts";
 import { describeDevice, withDevice } from "../../flags/device.ts";

@@ -5,7 +5,7 @@ import type { GuidanceOptions } from "../../../diffusion/sampling/guidance.ts";
 import type { SamplerName } from "../../../diffusion/samplers/registry.ts";
 import { byteImages } from "../../../evaluation/byte-images.ts";
 import { fingerprint } from "../../../evaluation/fingerprint.ts";
-import type { ImageBatch } from "../../../io/pixels.ts";
+import type { ImageBatch } from "../../../io/images/pixels.ts";
 import { sha256 } from "../../../io/sha256.ts";
 import type { DiffusionModel } from "../../../models/model.ts";
 import { heightAndWidth } from "../../../config/image-size.ts";

@@ -1,5 +1,5 @@
 import { extname } from "node:path";
-import { writeSafetensors } from "../../../io/safetensors.node.ts";
+import { writeSafetensors } from "../../../io/safetensors/safetensors.node.ts";
 import { encodeCheckpoint, weightsOnly } from "../../../checkpoint/checkpoint.ts";
 import { formatBytes } from "../../output/format.ts";
 import { print } from "../../output/print.ts";

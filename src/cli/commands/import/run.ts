@@ -4,8 +4,8 @@ import { importCheckpoint } from "../../../checkpoint/importing/import-checkpoin
 import type { ImportOptions } from "../../../checkpoint/importing/import-checkpoint.ts";
 import { readPytorch } from "../../../io/pytorch/pytorch.node.ts";
 import type { PytorchFile } from "../../../io/pytorch/state-dict.ts";
-import type { Safetensors } from "../../../io/safetensors.ts";
-import { isSafetensors, readSafetensors, writeSafetensors } from "../../../io/safetensors.node.ts";
+import type { Safetensors } from "../../../io/safetensors/safetensors.ts";
+import { isSafetensors, readSafetensors, writeSafetensors } from "../../../io/safetensors/safetensors.node.ts";
 import type { BetaSchedule } from "../../../diffusion/process/schedules.ts";
 import { formatBytes, formatCount } from "../../output/format.ts";
 import { print } from "../../output/print.ts";

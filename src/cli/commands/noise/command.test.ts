@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { Workspace, expectOneLine } from "../../../../test/support/workspace.ts";
 import type { WrongLine } from "../../../../test/support/workspace.ts";
-import { loadSharp } from "../../../io/images.node.ts";
+import { loadSharp } from "../../../io/images/images.node.ts";
 
 const workspace = new Workspace("noise");
 

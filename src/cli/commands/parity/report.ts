@@ -3,7 +3,7 @@ import { readdir } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { fileError } from "../../../io/file-errors.node.ts";
 import { readJson } from "../../../io/json.node.ts";
-import { readSafetensors } from "../../../io/safetensors.node.ts";
+import { readSafetensors } from "../../../io/safetensors/safetensors.node.ts";
 import { runParity } from "../../../parity/parity.ts";
 import type { ParityReport } from "../../../parity/parity.ts";
 import type { ParityFiles } from "../../../parity/parity-case.ts";

@@ -8,8 +8,8 @@ import { Workspace, expectOneLine, tinyTraining } from "../../../../test/support
 import type { WrongLine } from "../../../../test/support/workspace.ts";
 import { encodeCheckpoint } from "../../../checkpoint/checkpoint.ts";
 import { readCheckpoint } from "../../../checkpoint/run-directory.node.ts";
-import { writeSafetensors } from "../../../io/safetensors.node.ts";
-import { loadSharp } from "../../../io/images.node.ts";
+import { writeSafetensors } from "../../../io/safetensors/safetensors.node.ts";
+import { loadSharp } from "../../../io/images/images.node.ts";
 
 const imageFixtures = fileURLToPath(new URL("../../../../test/fixtures/images", import.meta.url));
 const workspace = new Workspace("sample");

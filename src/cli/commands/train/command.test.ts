@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { Workspace, expectOneLine, tinyTraining } from "../../../../test/support/workspace.ts";
 import type { WrongLine } from "../../../../test/support/workspace.ts";
-import { loadSharp } from "../../../io/images.node.ts";
+import { loadSharp } from "../../../io/images/images.node.ts";
 
 const workspace = new Workspace("train");
 

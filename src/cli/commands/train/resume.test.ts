@@ -5,7 +5,7 @@ import { runUnnoise } from "../../../../test/support/command.ts";
 import type { Outcome } from "../../../../test/support/command.ts";
 import { Workspace, tinyTraining } from "../../../../test/support/workspace.ts";
 import { metricsLine } from "../../../checkpoint/metrics.ts";
-import { readSafetensors } from "../../../io/safetensors.node.ts";
+import { readSafetensors } from "../../../io/safetensors/safetensors.node.ts";
 
 const workspace = new Workspace("resume");
 

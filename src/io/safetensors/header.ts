@@ -1,5 +1,5 @@
-import { butItIs, contentKind } from "./content-kind.ts";
-import { JsonCursor } from "./json-cursor.ts";
+import { butItIs, contentKind } from "../content-kind.ts";
+import { JsonCursor } from "../json-cursor.ts";
 
 /**
  * The header of a safetensors file: a 64-bit little-endian length, then JSON that gives every tensor's dtype, shape

@@ -1,14 +1,14 @@
-import { softmax } from "../tensor/functions.ts";
-import { dotGeneral, valueOf } from "../tensor/tensor.ts";
-import type { Tensor } from "../tensor/tensor.ts";
-import { Conv2d } from "./conv2d.ts";
-import { GroupNorm } from "./group-norm.ts";
-import { Random } from "./init.ts";
-import { Linear } from "./linear.ts";
-import { Module } from "./module.ts";
+import { softmax } from "../../tensor/functions/functions.ts";
+import { dotGeneral, valueOf } from "../../tensor/tensor.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { Conv2d } from "../conv2d.ts";
+import { GroupNorm } from "../group-norm.ts";
+import { Random } from "../init.ts";
+import { Linear } from "../linear.ts";
+import { Module } from "../module/module.ts";
 import { mergeHeads, scaledDotProduct } from "./scaled-dot-product.ts";
-import { Sequential } from "./sequential.ts";
-import { requireWhole } from "./validate.ts";
+import { Sequential } from "../module/sequential.ts";
+import { requireWhole } from "../validate.ts";
 
 export interface AttentionOptions {
   /** Default 4. */

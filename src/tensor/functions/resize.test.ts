@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { evaluate, largestDifference } from "../../test/support/evaluate.ts";
-import { ndarray } from "./ndarray.ts";
-import type { NdArray } from "./ndarray.ts";
+import { evaluate, largestDifference } from "../../../test/support/evaluate.ts";
+import { ndarray } from "../ndarray.ts";
+import type { NdArray } from "../ndarray.ts";
 import { meanOfBlocks, resizeBilinear } from "./resize.ts";
 
 interface Recorded {
@@ -11,7 +11,7 @@ interface Recorded {
 }
 /** What PyTorch gave, see generate.py there. */
 const { bilinear, pooling } = JSON.parse(
-  readFileSync(new URL("../../test/fixtures/resize/resize.json", import.meta.url), "utf8"),
+  readFileSync(new URL("../../../test/fixtures/resize/resize.json", import.meta.url), "utf8"),
 ) as {
   readonly bilinear: readonly { readonly images: Recorded; readonly scaled: Recorded }[];
   readonly pooling: { readonly images: Recorded; readonly pooled: Recorded };

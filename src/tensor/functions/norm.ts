@@ -1,5 +1,5 @@
-import { formatShape } from "./shape.ts";
-import type { Tensor } from "./tensor.ts";
+import { formatShape } from "../shape.ts";
+import type { Tensor } from "../tensor.ts";
 
 export interface GroupNormOptions {
   readonly groups: number;

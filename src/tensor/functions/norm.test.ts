@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { gradientError } from "../../test/support/gradients.ts";
-import { Random } from "../../test/support/random.ts";
-import { arraysOf } from "../../test/support/reference.ts";
-import { grad } from "./grad.ts";
-import type { NdArray } from "./ndarray.ts";
+import { gradientError } from "../../../test/support/gradients.ts";
+import { Random } from "../../../test/support/random.ts";
+import { arraysOf } from "../../../test/support/reference.ts";
+import { grad } from "../grad.ts";
+import type { NdArray } from "../ndarray.ts";
 import { groupNorm } from "./norm.ts";
-import { full, literal } from "./tensor.ts";
+import { full, literal } from "../tensor.ts";
 
 /** (x - mean) / sqrt(variance + epsilon) * weight + bias over each group's pixels and channels, in float64. */
 function plainGroupNorm(x: NdArray, groups: number, weight: NdArray, bias: NdArray, epsilon: number): number[] {

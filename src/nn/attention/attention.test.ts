@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { evaluate, largestDifference } from "../../test/support/evaluate.ts";
-import { Random } from "../../test/support/random.ts";
-import { ndarray } from "../tensor/ndarray.ts";
+import { evaluate, largestDifference } from "../../../test/support/evaluate.ts";
+import { Random } from "../../../test/support/random.ts";
+import { ndarray } from "../../tensor/ndarray.ts";
 import { Attention, LinearAttention } from "./attention.ts";
-import { GroupNorm } from "./group-norm.ts";
+import { GroupNorm } from "../group-norm.ts";
 
 const [batch, height, width, dim, heads, dimHead] = [2, 3, 2, 5, 3, 4];
 const pixels = height * width;

@@ -1,12 +1,12 @@
-import { writeFileAtomic } from "./atomic.node.ts";
-import { KIND_BYTES } from "./content-kind.ts";
-import { readStart, withRegularFile } from "./regular-file.node.ts";
-import type { OpenFile } from "./regular-file.node.ts";
-import { headerBytes, lengthBytes, parseHeader } from "./safetensors-header.ts";
-import type { SafetensorsHeader } from "./safetensors-header.ts";
+import { writeFileAtomic } from "../atomic.node.ts";
+import { KIND_BYTES } from "../content-kind.ts";
+import { readStart, withRegularFile } from "../regular-file.node.ts";
+import type { OpenFile } from "../regular-file.node.ts";
+import { headerBytes, lengthBytes, parseHeader } from "./header.ts";
+import type { SafetensorsHeader } from "./header.ts";
 import { parseSafetensors, serializeSafetensors } from "./safetensors.ts";
 import type { SafeTensor, Safetensors } from "./safetensors.ts";
-import type { NdArray } from "../tensor/ndarray.ts";
+import type { NdArray } from "../../tensor/ndarray.ts";
 
 /**
  * Reads a safetensors file. The header is checked before memory for the rest is taken.

@@ -1,7 +1,7 @@
 import { decodeBfloat16, decodeFloat16 } from "./float16.ts";
-import { lengthBytes, metadataKey, parseHeader, quoteName, safeDtypes, tensorBytes } from "./safetensors-header.ts";
-import type { SafeDtype, TensorLayout } from "./safetensors-header.ts";
-import type { NdArray } from "../tensor/ndarray.ts";
+import { lengthBytes, metadataKey, parseHeader, quoteName, safeDtypes, tensorBytes } from "./header.ts";
+import type { SafeDtype, TensorLayout } from "./header.ts";
+import type { NdArray } from "../../tensor/ndarray.ts";
 
 /**
  * One tensor of a file, in row-major order. F16 and BF16 are raw bits (see {@link toFloat32}), C64 is pairs of real and

@@ -1,6 +1,6 @@
-import type { SpatialPadding } from "./op.ts";
-import { formatShape, normalizeAxis } from "./shape.ts";
-import { Tensor, iota } from "./tensor.ts";
+import type { SpatialPadding } from "../op.ts";
+import { formatShape, normalizeAxis } from "../shape.ts";
+import { Tensor, iota } from "../tensor.ts";
 
 /** x * sigmoid(x) */
 export function silu(x: Tensor): Tensor {

@@ -1,8 +1,8 @@
-import { toFloat32 } from "../io/safetensors.ts";
-import type { SafeTensor } from "../io/safetensors.ts";
-import type { NdArray } from "../tensor/ndarray.ts";
-import { formatShape, sameShape, sizeOf } from "../tensor/shape.ts";
-import type { Variable } from "../tensor/variable.ts";
+import { toFloat32 } from "../../io/safetensors/safetensors.ts";
+import type { SafeTensor } from "../../io/safetensors/safetensors.ts";
+import type { NdArray } from "../../tensor/ndarray.ts";
+import { formatShape, sameShape, sizeOf } from "../../tensor/shape.ts";
+import type { Variable } from "../../tensor/variable.ts";
 
 /** Values by name: those of `stateDict`, or the tensors of a safetensors file, with or without its metadata. */
 export type StateDict =

@@ -4,7 +4,7 @@ import { decodeFloat16, encodeFloat16 } from "./float16.ts";
 import { parseSafetensors, serializeSafetensors, toFloat32 } from "./safetensors.ts";
 import type { SafeTensor } from "./safetensors.ts";
 
-const fixtures = new URL("../../test/fixtures/", import.meta.url);
+const fixtures = new URL("../../../test/fixtures/", import.meta.url);
 const load = (name: string) => new Uint8Array(readFileSync(new URL(name, fixtures)));
 
 interface Verdicts {

@@ -1,6 +1,6 @@
-import { ndarray } from "./ndarray.ts";
-import { literal } from "./tensor.ts";
-import type { Tensor } from "./tensor.ts";
+import { ndarray } from "../ndarray.ts";
+import { literal } from "../tensor.ts";
+import type { Tensor } from "../tensor.ts";
 
 /**
  * Scales images by weights of the two nearest pixels along each side, as PyTorch's `interpolate(mode="bilinear")`: pixels

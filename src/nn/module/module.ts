@@ -1,7 +1,7 @@
-import type { NdArray } from "../tensor/ndarray.ts";
-import type { Tensor } from "../tensor/tensor.ts";
-import type { TypedArray } from "../tensor/dtype.ts";
-import { Variable } from "../tensor/variable.ts";
+import type { NdArray } from "../../tensor/ndarray.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import type { TypedArray } from "../../tensor/dtype.ts";
+import { Variable } from "../../tensor/variable.ts";
 import { compareState, valuesOf } from "./state-dict.ts";
 import type { StateDict } from "./state-dict.ts";
 

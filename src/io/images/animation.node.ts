@@ -1,6 +1,6 @@
 import { extname } from "node:path";
-import { writeFileAtomic } from "./atomic.node.ts";
-import { errorLine } from "./file-errors.node.ts";
+import { writeFileAtomic } from "../atomic.node.ts";
+import { errorLine } from "../file-errors.node.ts";
 import { loadSharp } from "./images.node.ts";
 import { checkPictureSize } from "./picture-limits.ts";
 import { enlarge } from "./pixels.ts";

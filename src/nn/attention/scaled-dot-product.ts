@@ -1,6 +1,6 @@
-import { softmax } from "../tensor/functions.ts";
-import { dotGeneral } from "../tensor/tensor.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { softmax } from "../../tensor/functions/functions.ts";
+import { dotGeneral } from "../../tensor/tensor.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
 
 /** Similarity to what is not looked at: its exponential is 0. */
 const MASKED = -1e9;

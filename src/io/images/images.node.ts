@@ -2,17 +2,17 @@ import { createRequire } from "node:module";
 import { extname } from "node:path";
 import type Sharp from "sharp";
 import type { Metadata } from "sharp";
-import { writeFileAtomic } from "./atomic.node.ts";
-import { butItIs, contentKind, isPicture, KIND_BYTES } from "./content-kind.ts";
-import { errorLine } from "./file-errors.node.ts";
+import { writeFileAtomic } from "../atomic.node.ts";
+import { butItIs, contentKind, isPicture, KIND_BYTES } from "../content-kind.ts";
+import { errorLine } from "../file-errors.node.ts";
 import { layoutGrid } from "./grid.ts";
 import type { GridOptions } from "./grid.ts";
 import { checkPictureSize } from "./picture-limits.ts";
 import { fromBytes, toBytes } from "./pixels.ts";
-import { readStart, withRegularFile } from "./regular-file.node.ts";
+import { readStart, withRegularFile } from "../regular-file.node.ts";
 import type { ImageBatch, Picture } from "./pixels.ts";
-import { ndarray } from "../tensor/ndarray.ts";
-import type { NdArray } from "../tensor/ndarray.ts";
+import { ndarray } from "../../tensor/ndarray.ts";
+import type { NdArray } from "../../tensor/ndarray.ts";
 
 export interface DecodeOptions {
   readonly width: number;

@@ -1,4 +1,4 @@
-import type { Tensor } from "../tensor/tensor.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
 import { Module } from "./module.ts";
 import type { Layer } from "./module.ts";
 

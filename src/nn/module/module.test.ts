@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { evaluate } from "../../test/support/evaluate.ts";
-import { ndarray } from "../tensor/ndarray.ts";
-import type { Tensor } from "../tensor/tensor.ts";
-import { Conv2d } from "./conv2d.ts";
-import { GroupNorm } from "./group-norm.ts";
-import { Random, fanInUniform } from "./init.ts";
-import { Linear } from "./linear.ts";
+import { evaluate } from "../../../test/support/evaluate.ts";
+import { ndarray } from "../../tensor/ndarray.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { Conv2d } from "../conv2d.ts";
+import { GroupNorm } from "../group-norm.ts";
+import { Random, fanInUniform } from "../init.ts";
+import { Linear } from "../linear.ts";
 import { Module } from "./module.ts";
-import { SiLU } from "./activations.ts";
+import { SiLU } from "../activations.ts";
 import { Residual, Sequential } from "./sequential.ts";
 
 class Nested extends Module {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { gradientError } from "../../test/support/gradients.ts";
-import { Random } from "../../test/support/random.ts";
-import { tensorOf, valuesOf } from "../../test/support/reference.ts";
+import { gradientError } from "../../../test/support/gradients.ts";
+import { Random } from "../../../test/support/random.ts";
+import { tensorOf, valuesOf } from "../../../test/support/reference.ts";
 import {
   conv2d,
   crossEntropyLoss,
@@ -15,9 +15,9 @@ import {
   softmax,
   upsampleNearest,
 } from "./functions.ts";
-import { grad } from "./grad.ts";
-import { full, iota } from "./tensor.ts";
-import type { Tensor } from "./tensor.ts";
+import { grad } from "../grad.ts";
+import { full, iota } from "../tensor.ts";
+import type { Tensor } from "../tensor.ts";
 
 const close = async (tensor: Tensor, expected: readonly number[], digits = 6): Promise<void> => {
   const values = await valuesOf(tensor);

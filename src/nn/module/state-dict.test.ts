@@ -2,12 +2,12 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { encodeFloat16 } from "../io/float16.ts";
-import { parseSafetensors, serializeSafetensors } from "../io/safetensors.ts";
-import type { SafeTensor } from "../io/safetensors.ts";
-import { readSafetensors, writeSafetensors } from "../io/safetensors.node.ts";
-import { Random, randn, withoutWeights } from "./init.ts";
-import { Linear } from "./linear.ts";
+import { encodeFloat16 } from "../../io/safetensors/float16.ts";
+import { parseSafetensors, serializeSafetensors } from "../../io/safetensors/safetensors.ts";
+import type { SafeTensor } from "../../io/safetensors/safetensors.ts";
+import { readSafetensors, writeSafetensors } from "../../io/safetensors/safetensors.node.ts";
+import { Random, randn, withoutWeights } from "../init.ts";
+import { Linear } from "../linear.ts";
 
 const linear = (seed: number) => new Linear(2, 3, { random: new Random(seed) });
 

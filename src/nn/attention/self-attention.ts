@@ -1,10 +1,10 @@
-import type { Tensor } from "../tensor/tensor.ts";
-import { Random } from "./init.ts";
-import type { Initializer } from "./init.ts";
-import { Linear } from "./linear.ts";
-import { Module } from "./module.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { Random } from "../init.ts";
+import type { Initializer } from "../init.ts";
+import { Linear } from "../linear.ts";
+import { Module } from "../module/module.ts";
 import { mergeHeads, scaledDotProduct } from "./scaled-dot-product.ts";
-import { requireTokens, requireWhole } from "./validate.ts";
+import { requireTokens, requireWhole } from "../validate.ts";
 
 export interface SelfAttentionOptions {
   /** Must divide `dim`; default 8. */
