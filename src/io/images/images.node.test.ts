@@ -9,7 +9,7 @@ import { decodeImage, encodePng, imageSize, loadImage, saveGrid, savePicture } f
 import { fromBytes } from "./pixels.ts";
 import type { Picture } from "./pixels.ts";
 
-const fixture = (name: string) => fileURLToPath(new URL(`../../test/fixtures/images/${name}`, import.meta.url));
+const fixture = (name: string) => fileURLToPath(new URL(`../../../test/fixtures/images/${name}`, import.meta.url));
 let folder = "";
 beforeAll(() => (folder = mkdtempSync(join(tmpdir(), "unnoise-"))));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
