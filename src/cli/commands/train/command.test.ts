@@ -270,26 +270,6 @@ describe("unnoise train", { timeout: 120_000 }, () => {
     const all = [trained, described, broken, unknown].map(({ stdout, stderr }) => stdout + stderr).join("");
     expect(all.replaceAll("\n", "").match(/\p{Cc}/gu)).toBeNull();
   });
-
-  test("starts from the weights of another run, whose network it takes over", async () => {
-    await workspace.unnoise("train", tinyTraining, "--steps 2 --objective predV --out first");
-    const { code, stdout, stderr } = await workspace.unnoise(
-      "train --data ramps-idx3-ubyte --batch-size 4 --steps 3 --samples 2 --device reference",
-      "--init-from first --validation-split 0.25 --optimizer adamw --weight-decay 0.1 --out second",
-    );
-    expect(stderr).toBe("");
-    expect(code).toBe(0);
-    expect(stdout).toMatch(/step 3 {2}loss of held-out images \d\.\d{4}/);
-    const described = await workspace.unnoise("info second --device reference");
-    const before = await workspace.unnoise("info first --device reference");
-    const networkOf = (text: string) => /^network .*$/m.exec(text)?.[0];
-    expect(networkOf(described.stdout)).toBe(networkOf(before.stdout));
-    expect(described.stdout).toMatch(/predV/);
-    expect(described.stdout).toMatch(/optimizer {2}AdamW/);
-    const other = await workspace.unnoise("train --init-from first --dim 8 --out third");
-    expect(other.stderr).toMatch(/--dim: the network is that of --init-from\n$/);
-    expect(other.code).toBe(1);
-  });
 });
 
 /** Gray ramps whose sides are no multiple of two. */
