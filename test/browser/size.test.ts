@@ -9,7 +9,7 @@ import { Site } from "./site.ts";
 
 /** Of the core with all that it fetches, gzipped: what compiles programs is in it. */
 const MOST_BYTES = 140_000;
-const CORE = ["tensor", "compiler", "backend", "nn", "diffusion", "training"];
+const CORE = ["tensor", "compiler", "backend", "nn", "models", "diffusion", "optim", "training"];
 
 /** A module that keeps all that the package exports of the core's folders. */
 async function coreModule(): Promise<string> {
