@@ -5,6 +5,7 @@ import { newModel } from "../models/registry.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { diffusionOfConfig } from "./diffusion-config.ts";
 import { stateProblems, writeState } from "../optim/state.ts";
+import { checkOptions } from "../config/rules.ts";
 
 export interface ModelFromCheckpointOptions {
   /** The averages of the parameters, if there are any; default true. */
@@ -48,6 +49,7 @@ export async function trainedModelFromCheckpoint(
   { config, model, ema }: Checkpoint,
   options: ModelFromCheckpointOptions = {},
 ): Promise<DiffusionModel> {
+  checkOptions("modelFromCheckpoint", options, { ema: "boolean" });
   const { architecture, ...modelOptions } = config.model;
   const trained = withoutWeights(() => newModel(architecture, modelOptions));
   const state = (options.ema ?? true) ? (ema ?? model) : model;

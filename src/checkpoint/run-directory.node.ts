@@ -10,6 +10,7 @@ import type { MetricsLine } from "./metrics.ts";
 import type { RunConfig } from "./run-config.ts";
 import { RunLock } from "./run-lock.node.ts";
 import type { FoundCheckpoint, RunStore } from "./run-store.ts";
+import { checkOptions } from "../config/rules.ts";
 
 export interface RunDirectoryOptions {
   /** Checkpoints that stay, the last ones; 3 by default. */
@@ -36,6 +37,7 @@ export class RunDirectory implements RunStore {
 
   /** Nothing is written before the run begins. */
   constructor(path: string, options: RunDirectoryOptions = {}) {
+    checkOptions("RunDirectory", options, { keepCheckpoints: "number", notes: "object" });
     this.path = path;
     this.#options = options;
     this.#metrics = new MetricsFile(join(path, "metrics.jsonl"));

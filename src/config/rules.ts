@@ -72,7 +72,7 @@ export function checkNames(label: string, given: object, names: readonly string[
 }
 
 /** What `typeof` says of a value, or that it is a list, an `NdArray`, or anything that is checked elsewhere. */
-type TypeName = "number" | "boolean" | "string" | "function" | "object" | "list" | "array" | "any";
+export type TypeName = "number" | "boolean" | "string" | "function" | "object" | "list" | "array" | "numbers" | "any";
 
 /**
  * What plain JavaScript may get wrong in options that are checked no further, or whose meaning is checked elsewhere.
@@ -81,7 +81,8 @@ type TypeName = "number" | "boolean" | "string" | "function" | "object" | "list"
  * @throws one line, if one has another name, with the one that was probably meant, or another type
  */
 export function checkOptions(label: string, given: object, types: Readonly<Record<string, TypeName>>): void {
-  if (typeof given !== "object") throw new Error(`${label}: options must be an object, got ${show(given)}`);
+  if (typeof given !== "object" || given === null)
+    throw new Error(`${label}: options must be an object, got ${show(given)}`);
   checkNames(label, given, Object.keys(types));
   for (const [name, value] of Object.entries(given) as [string, unknown][]) {
     const type = types[name];
@@ -98,13 +99,15 @@ const needs: Readonly<Record<TypeName, string>> = {
   object: "an object",
   list: "a list of numbers",
   array: "an array as ndarray() makes it",
+  numbers: "a list of numbers or an array",
   any: "given",
 };
 
 function typesOf(value: unknown): string[] {
   if (value === null) return [];
   if (typeof value !== "object") return [typeof value];
-  return ["object", ...("length" in value ? ["list"] : []), ...("shape" in value ? ["array"] : [])];
+  const lists = "length" in value ? ["list", "numbers"] : [];
+  return ["object", ...lists, ...("shape" in value ? ["array", "numbers"] : [])];
 }
 
 function unknownNames([first]: readonly string[], names: readonly string[]): string {
@@ -135,7 +138,8 @@ export function check<Output>(schema: z.core.$ZodType<Output>, value: unknown, l
 
 /** The first fault of a value that zod refused: where it is and what is wrong, on one line. */
 export function firstFault(error: z.core.$ZodError): string {
-  const [issue] = error.issues;
+  // A name that does not exist says more than the one that is therefore missing.
+  const issue = error.issues.find(({ code }) => code === "unrecognized_keys") ?? error.issues[0];
   if (issue === undefined) return "not valid";
   return [pathOf(issue.path), issue.message]
     .filter((part) => part !== "")

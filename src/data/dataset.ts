@@ -1,5 +1,6 @@
 import { imageClasses } from "./conditions.ts";
 import type { ConditionSource } from "./conditions.ts";
+import { checkOptions } from "../config/rules.ts";
 
 /** A source of images of one size, as bytes NHWC. */
 export interface ImageDataset {
@@ -71,7 +72,16 @@ export interface MemoryDatasetOptions {
  * @throws Error if images, shape and labels do not fit together.
  */
 export function memoryDataset(options: MemoryDatasetOptions): ImageDataset {
-  const { name, source = "memory", images, shape, classNames } = options;
+  checkOptions("memoryDataset", options, {
+    name: "string",
+    source: "string",
+    images: "list",
+    shape: "list",
+    labels: "list",
+    classNames: "list",
+  });
+  const { name, source = "memory", images, classNames } = options;
+  const { shape = [] } = options as Partial<MemoryDatasetOptions>;
   const [length = 0, height = 0, width = 0, channels = 0] = shape;
   const imageBytes = height * width * channels;
   if (shape.length !== 4 || !shape.every((size) => Number.isSafeInteger(size) && size > 0)) {

@@ -2,6 +2,7 @@ import { basename } from "node:path";
 import type { ImageDataset } from "./dataset.ts";
 import { idxDataset, idxFormat } from "./idx.ts";
 import { readPacked } from "./packed-file.node.ts";
+import { checkOptions } from "../config/rules.ts";
 
 export interface IdxPairOptions {
   /** Path of the images, gzipped or not. */
@@ -18,7 +19,9 @@ export interface IdxPairOptions {
  *
  * @throws Error of one line naming the file that is missing, damaged or does not fit.
  */
-export async function idxPair({ images, labels, name, classNames }: IdxPairOptions): Promise<ImageDataset> {
+export async function idxPair(options: IdxPairOptions): Promise<ImageDataset> {
+  checkOptions("idxPair", options, { images: "string", labels: "string", name: "string", classNames: "list" });
+  const { images, labels, name, classNames } = options;
   return idxDataset({
     name: name ?? basename(images),
     source: `the file ${images}`,

@@ -2,6 +2,7 @@ import { butItIs } from "../io/content-kind.ts";
 import type { FileFormat } from "../io/file-format.ts";
 import { memoryDataset } from "./dataset.ts";
 import type { ImageDataset } from "./dataset.ts";
+import { checkOptions } from "../config/rules.ts";
 
 /** The content of an IDX file of unsigned bytes, the format of MNIST. */
 export interface IdxArray {
@@ -105,7 +106,15 @@ export interface IdxDatasetOptions {
  *
  * @throws Error naming the file that is damaged or does not fit.
  */
-export function idxDataset({ name, source, images, labels, classNames }: IdxDatasetOptions): ImageDataset {
+export function idxDataset(options: IdxDatasetOptions): ImageDataset {
+  checkOptions("idxDataset", options, {
+    name: "string",
+    source: "string",
+    images: "object",
+    labels: "object",
+    classNames: "list",
+  });
+  const { name, source, images, labels, classNames } = options;
   const pixels = parseIdx(images.bytes, images.source);
   const shape = pixels.shape.length === 3 ? [...pixels.shape, 1] : pixels.shape;
   const channels = shape[3];

@@ -2,6 +2,7 @@ import type { ConditionArrays, ConditionSource } from "./conditions.ts";
 import { conditionSources } from "./dataset.ts";
 import type { ImageDataset } from "./dataset.ts";
 import { randomOrder } from "./random-order.ts";
+import { checkOptions } from "../config/rules.ts";
 
 export interface DataLoaderOptions {
   readonly dataset: ImageDataset;
@@ -75,7 +76,15 @@ export class DataLoader {
   #waiting = false;
 
   /** @throws Error if the dataset has fewer images than a batch. */
-  constructor({ dataset, batchSize, seed = 0, shuffle = true, dropLast = true }: DataLoaderOptions) {
+  constructor(options: DataLoaderOptions) {
+    checkOptions("DataLoader", options, {
+      dataset: "object",
+      batchSize: "number",
+      seed: "number",
+      shuffle: "boolean",
+      dropLast: "boolean",
+    });
+    const { dataset, batchSize, seed = 0, shuffle = true, dropLast = true } = options;
     if (!Number.isInteger(batchSize) || batchSize < 1) {
       throw new Error(`[DataLoader] batchSize must be a positive integer, got ${batchSize}`);
     }

@@ -17,6 +17,13 @@ export interface Denoiser {
   forward(x: Tensor, time: Tensor, conditions?: Conditions): Tensor;
 }
 
+/** @throws one line, if what plain JavaScript gives as a network is none, such as the promise of one */
+export function checkDenoiser(what: string, model: unknown): void {
+  if (model instanceof Promise) throw new Error(`${what}: model must be awaited, got a promise of it`);
+  const isModel = typeof model === "object" && model !== null && "forward" in model && "channels" in model;
+  if (!isModel) throw new Error(`${what}: model must be a network with forward and channels, got ${String(model)}`);
+}
+
 /**
  * The variance of p(x_(t-1) | x_t): that of the posterior or beta, the two choices of Ho et al. (2020), or one between
  * them for every value, which the network learns (Nichol & Dhariwal 2021, 2102.09672).

@@ -2,6 +2,7 @@ import type { Conditions } from "../models/conditions/declaration.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
 import type { RandomStream } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { checkDenoiser } from "./denoiser.ts";
 import type { Denoiser, ModelOutput } from "./denoiser.ts";
 import type { NoiseLevels } from "./process/noise-level.ts";
 import type { LevelTensors, Process } from "./process/process.ts";
@@ -76,6 +77,7 @@ export abstract class Diffusion implements Process {
    * @returns f32 [batchSize, height, width, channels], about [-1, 1]; within it if predictions are clipped
    */
   async sample(model: Denoiser, options: SampleOptions): Promise<Samples> {
+    checkDenoiser("sample", model);
     checkCall("sample", options);
     const { mask, resamples = mask && RESAMPLES } = options;
     return sample(this, this.programs, this.plan({ ...options, resamples }), model, options);
@@ -88,6 +90,7 @@ export abstract class Diffusion implements Process {
    * @param images f32 [batch, height, width, channels], about [-1, 1]
    */
   async invert(model: Denoiser, images: NdArray, options: InversionOptions = {}): Promise<Samples> {
+    checkDenoiser("invert", model);
     checkCall("invert", options);
     const { steps = this.samplingTimesteps } = options;
     return invert(this, this.programs, model, images, { ...options, steps });
@@ -100,7 +103,8 @@ export abstract class Diffusion implements Process {
    * @param x2 the images to go to, shaped as x1
    * @returns all images at the first share `lam`, then all at the second, and so on
    */
-  interpolate(model: Denoiser, x1: NdArray, x2: NdArray, options: InterpolationOptions = {}): Promise<Samples> {
+  async interpolate(model: Denoiser, x1: NdArray, x2: NdArray, options: InterpolationOptions = {}): Promise<Samples> {
+    checkDenoiser("interpolate", model);
     return interpolate(this, model, x1, x2, options);
   }
 

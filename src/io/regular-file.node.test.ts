@@ -39,7 +39,7 @@ describe("what is no regular file is refused at once", () => {
   });
 
   test("as the metrics of a run", async () => {
-    await expect(new RunDirectory(folder).metrics()).rejects.toThrow(
+    await expect(new RunDirectory(folder).metrics().next()).rejects.toThrow(
       `${join(folder, "metrics.jsonl")}: cannot read: it is a pipe, not a regular file`,
     );
   });

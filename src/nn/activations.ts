@@ -1,6 +1,7 @@
 import { gelu, geluTanh, silu } from "../tensor/functions/functions.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module/module.ts";
+import { checkNames } from "../config/rules.ts";
 
 /** x * sigmoid(x), also called swish (Elfwing et al. 2017, 1702.03118). Any shape. */
 export class SiLU extends Module {
@@ -18,8 +19,10 @@ export interface GELUOptions {
 export class GELU extends Module {
   readonly approximate: "none" | "tanh";
 
-  constructor({ approximate = "none" }: GELUOptions = {}) {
+  constructor(options: GELUOptions = {}) {
     super();
+    checkNames("GELU", options, ["approximate"]);
+    const { approximate = "none" } = options;
     this.approximate = approximate;
   }
 

@@ -6,6 +6,9 @@ import { Random, fanInUniform } from "./init.ts";
 import type { Initializer } from "./init.ts";
 import { Module } from "./module/module.ts";
 import { requireImages, requireWhole } from "./validate.ts";
+import { checkNames } from "../config/rules.ts";
+
+const conv2dOptionNames = ["stride", "padding", "bias", "weightInit", "biasInit", "random"] as const;
 
 export interface Conv2dLayerOptions {
   /** Default 1. */
@@ -35,6 +38,7 @@ export class Conv2d extends Module {
 
   constructor(inChannels: number, outChannels: number, kernelSize: number, options: Conv2dLayerOptions = {}) {
     super();
+    checkNames("Conv2d", options, conv2dOptionNames);
     const { stride = 1, padding = 0, bias = true, random = new Random() } = options;
     requireWhole("Conv2d", { inChannels, outChannels, kernelSize, stride });
     requireWhole("Conv2d", { padding }, 0);
@@ -86,8 +90,9 @@ export class WeightStandardizedConv2d extends Conv2d {
     kernelSize: number,
     options: WeightStandardizedConv2dOptions = {},
   ) {
-    super(inChannels, outChannels, kernelSize, options);
-    const { weightStandardization = "standardized" } = options;
+    checkNames("WeightStandardizedConv2d", options, [...conv2dOptionNames, "weightStandardization"]);
+    const { weightStandardization = "standardized", ...ofConv2d } = options;
+    super(inChannels, outChannels, kernelSize, ofConv2d);
     if (!weightStandardizations.includes(weightStandardization)) {
       const requirement = `weightStandardization must be ${weightStandardizations.join(" or ")}`;
       throw new Error(`WeightStandardizedConv2d: ${requirement}, got ${weightStandardization}`);

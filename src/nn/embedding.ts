@@ -5,6 +5,7 @@ import { Random, standardNormal } from "./init.ts";
 import type { Initializer } from "./init.ts";
 import { Module } from "./module/module.ts";
 import { requireWhole } from "./validate.ts";
+import { checkNames } from "../config/rules.ts";
 
 export interface EmbeddingOptions {
   /** How `weight` starts; default standard normal. */
@@ -18,6 +19,7 @@ export class Embedding extends Module {
 
   constructor(numEmbeddings: number, dim: number, options: EmbeddingOptions = {}) {
     super();
+    checkNames("Embedding", options, ["weightInit", "random"]);
     requireWhole("Embedding", { numEmbeddings, dim });
     const { weightInit = standardNormal, random = new Random() } = options;
     this.weight = weightInit("weight", [numEmbeddings, dim], random);

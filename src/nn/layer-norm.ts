@@ -5,6 +5,7 @@ import type { Variable } from "../tensor/variable.ts";
 import { constant } from "./init.ts";
 import { Module } from "./module/module.ts";
 import { requireWhole } from "./validate.ts";
+import { checkNames } from "../config/rules.ts";
 
 export interface LayerNormOptions {
   /** Default 1e-5, as in PyTorch. */
@@ -25,8 +26,10 @@ export class LayerNorm extends Module {
   readonly dim: number;
   readonly epsilon: number;
 
-  constructor(dim: number, { epsilon = 1e-5, elementwiseAffine = true }: LayerNormOptions = {}) {
+  constructor(dim: number, options: LayerNormOptions = {}) {
     super();
+    checkNames("LayerNorm", options, ["epsilon", "elementwiseAffine"]);
+    const { epsilon = 1e-5, elementwiseAffine = true } = options;
     requireWhole("LayerNorm", { dim });
     if (!(epsilon > 0)) throw new Error(`LayerNorm: epsilon must be above 0, got ${epsilon}`);
     this.weight = elementwiseAffine ? constant("weight", [dim], 1) : undefined;

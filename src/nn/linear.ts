@@ -6,6 +6,9 @@ import { Random, fanInUniform } from "./init.ts";
 import type { Initializer } from "./init.ts";
 import { Module } from "./module/module.ts";
 import { requireWhole } from "./validate.ts";
+import { checkNames } from "../config/rules.ts";
+
+export const linearOptionNames = ["bias", "weightInit", "biasInit", "random"] as const;
 
 export interface LinearOptions {
   /** Default true. */
@@ -28,6 +31,7 @@ export class Linear extends Module {
 
   constructor(inFeatures: number, outFeatures: number, options: LinearOptions = {}) {
     super();
+    checkNames("Linear", options, linearOptionNames);
     requireWhole("Linear", { inFeatures, outFeatures });
     const usual = fanInUniform(inFeatures);
     const { bias = true, weightInit = usual, biasInit = usual, random = new Random() } = options;

@@ -6,6 +6,7 @@ import { Linear } from "./linear.ts";
 import { Module } from "./module/module.ts";
 import type { Layer } from "./module/module.ts";
 import { requireWhole } from "./validate.ts";
+import { checkNames } from "../config/rules.ts";
 
 export interface MlpOptions {
   /** Between the two linear layers; default GELU. */
@@ -23,6 +24,7 @@ export class Mlp extends Module {
 
   constructor(dim: number, hiddenDim: number, options: MlpOptions = {}) {
     super();
+    checkNames("Mlp", options, ["activation", "weightInit", "biasInit", "random"]);
     requireWhole("Mlp", { dim, hiddenDim });
     const { activation = new GELU(), random = new Random(), ...inits } = options;
     this.fc1 = new Linear(dim, hiddenDim, { ...inits, random });

@@ -4,8 +4,10 @@ import type { Tensor } from "../tensor/tensor.ts";
 import type { Variable } from "../tensor/variable.ts";
 import { Random, fanInUniform } from "./init.ts";
 import { Module } from "./module/module.ts";
+import { linearOptionNames } from "./linear.ts";
 import type { LinearOptions } from "./linear.ts";
 import { requireWhole } from "./validate.ts";
+import { checkNames } from "../config/rules.ts";
 
 /**
  * PyTorch's `Conv1d` with a kernel of one: a linear layer from tokens [..., inChannels] to [..., outChannels].
@@ -18,6 +20,7 @@ export class PointwiseConv1d extends Module {
 
   constructor(inChannels: number, outChannels: number, options: LinearOptions = {}) {
     super();
+    checkNames("PointwiseConv1d", options, linearOptionNames);
     requireWhole("PointwiseConv1d", { inChannels, outChannels });
     const usual = fanInUniform(inChannels);
     const { bias = true, weightInit = usual, biasInit = usual, random = new Random() } = options;

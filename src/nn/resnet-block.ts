@@ -10,6 +10,9 @@ import { Random } from "./init.ts";
 import { Linear } from "./linear.ts";
 import { Module } from "./module/module.ts";
 import { Sequential } from "./module/sequential.ts";
+import { checkNames } from "../config/rules.ts";
+
+const blockOptionNames = ["groups", "weightStandardization", "dropout", "random"] as const;
 
 export interface BlockOptions {
   /** Groups of the normalization; default 8. */
@@ -32,6 +35,7 @@ export class Block extends Module {
 
   constructor(dim: number, dimOut: number, options: BlockOptions = {}) {
     super();
+    checkNames("Block", options, blockOptionNames);
     const { groups = 8, weightStandardization, dropout = 0, random } = options;
     this.proj = new WeightStandardizedConv2d(dim, dimOut, 3, { padding: 1, weightStandardization, random });
     this.norm = new GroupNorm(groups, dimOut);
@@ -60,8 +64,9 @@ export class ResnetBlock extends Module {
 
   constructor(dim: number, dimOut: number, options: ResnetBlockOptions = {}) {
     super();
-    const { timeEmbeddingDim, random = new Random() } = options;
-    const blockOptions = { ...options, random };
+    checkNames("ResnetBlock", options, [...blockOptionNames, "timeEmbeddingDim"]);
+    const { timeEmbeddingDim, random = new Random(), ...ofBlocks } = options;
+    const blockOptions = { ...ofBlocks, random };
     this.mlp =
       timeEmbeddingDim === undefined
         ? undefined

@@ -4,6 +4,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { Variable } from "../tensor/variable.ts";
 import { checkGradients, namedState, requireNotNegative } from "./optimizer.ts";
 import type { Optimizer } from "./optimizer.ts";
+import { checkOptions } from "../config/rules.ts";
 
 export interface AdamOptions {
   /** Default 1e-3. */
@@ -36,6 +37,7 @@ export class Adam implements Optimizer {
   readonly #corrections: readonly [Variable, Variable];
 
   constructor(parameters: readonly Variable[], options: AdamOptions = {}) {
+    checkOptions("Adam", options, { learningRate: "number", betas: "list", epsilon: "number" });
     const { learningRate = 1e-3, betas = [0.9, 0.999], epsilon = 1e-8 } = options;
     requireNotNegative("Adam", { learningRate, epsilon });
     for (const beta of betas) {

@@ -4,6 +4,7 @@ import type { Variable } from "../tensor/variable.ts";
 import { Adam } from "./adam.ts";
 import type { AdamOptions } from "./adam.ts";
 import { requireNotNegative } from "./optimizer.ts";
+import { checkOptions } from "../config/rules.ts";
 
 export interface AdamWOptions extends AdamOptions {
   /** Default 0.01. */
@@ -17,8 +18,10 @@ export interface AdamWOptions extends AdamOptions {
 export class AdamW extends Adam {
   readonly weightDecay: number;
 
-  constructor(parameters: readonly Variable[], { weightDecay = 0.01, ...options }: AdamWOptions = {}) {
-    super(parameters, options);
+  constructor(parameters: readonly Variable[], options: AdamWOptions = {}) {
+    const { weightDecay = 0.01, ...ofAdam } = options;
+    checkOptions("AdamW", options, { learningRate: "number", betas: "list", epsilon: "number", weightDecay: "number" });
+    super(parameters, ofAdam);
     requireNotNegative("AdamW", { weightDecay });
     this.weightDecay = weightDecay;
   }

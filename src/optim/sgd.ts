@@ -4,6 +4,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { Variable } from "../tensor/variable.ts";
 import { checkGradients, namedState, requireNotNegative } from "./optimizer.ts";
 import type { Optimizer } from "./optimizer.ts";
+import { checkOptions } from "../config/rules.ts";
 
 export interface SgdOptions {
   /** Default 1e-3. */
@@ -32,6 +33,12 @@ export class Sgd implements Optimizer {
   readonly #buffers: readonly Variable[];
 
   constructor(parameters: readonly Variable[], options: SgdOptions = {}) {
+    checkOptions("Sgd", options, {
+      learningRate: "number",
+      momentum: "number",
+      nesterov: "boolean",
+      weightDecay: "number",
+    });
     const { learningRate = 1e-3, momentum = 0, nesterov = false, weightDecay = 0 } = options;
     requireNotNegative("Sgd", { learningRate, weightDecay });
     if (!(momentum >= 0 && momentum < 1)) throw new Error(`Sgd: momentum must be from 0 to below 1, got ${momentum}`);

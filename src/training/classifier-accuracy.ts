@@ -6,6 +6,7 @@ import type { NoiseLevel } from "../diffusion/process/noise-level.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import { RandomStream } from "../tensor/random.ts";
 import { iota, scalar } from "../tensor/tensor.ts";
+import { checkOptions } from "../config/rules.ts";
 
 export interface ClassifierAccuracyOptions {
   /** At which noise to look; `plan` of a diffusion gives those that its samplers visit. */
@@ -27,8 +28,10 @@ const BATCH = 100;
 export async function classifierAccuracy(
   classifier: NoisyClassifier,
   dataset: ImageDataset,
-  { levels, images = 500, backend }: ClassifierAccuracyOptions,
+  options: ClassifierAccuracyOptions,
 ): Promise<number[]> {
+  checkOptions("classifierAccuracy", options, { levels: "list", images: "number", backend: "object" });
+  const { levels, images = 500, backend } = options;
   const { length, labels } = dataset;
   if (!labels) throw new Error(`classifierAccuracy: the images of ${dataset.name} have no classes`);
   const program = compile(backend, ({ bytes, classes, level }) => {

@@ -70,8 +70,11 @@ export function settingsOf<Model extends DiffusionModel>(options: TrainerOptions
     throw new Error(`Trainer: saveEvery must be a whole number of at least 1, got ${saveEvery}`);
   }
   for (const name of ["model", "diffusion", "dataset"] as const) {
-    if (typeof options[name] !== "object")
-      throw new Error(`Trainer: ${name} must be given, got ${typeof options[name]}`);
+    const given: unknown = options[name];
+    if (given instanceof Promise) throw new Error(`Trainer: ${name} must be awaited, got a promise of it`);
+    if (typeof given !== "object" || given === null) {
+      throw new Error(`Trainer: ${name} must be given, got ${given === null ? "null" : typeof given}`);
+    }
   }
   for (const [name, value] of Object.entries({ log, reduceGradients })) {
     if (value !== undefined && typeof value !== "function") {
@@ -84,6 +87,7 @@ export function settingsOf<Model extends DiffusionModel>(options: TrainerOptions
 
 /** The last step of a run. @param batchesPerEpoch of which `every` make a step */
 export function lastStepOf(length: RunLength, batchesPerEpoch: number, every: number): number {
+  checkNames("Trainer: length", length, ["steps", "epochs"]);
   const [name, value] = "steps" in length ? (["steps", length.steps] as const) : (["epochs", length.epochs] as const);
   if (!Number.isSafeInteger(value) || value < 1) {
     throw new Error(`Trainer: ${name} must be a whole number of at least 1, got ${value}`);

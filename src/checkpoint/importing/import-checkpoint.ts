@@ -14,6 +14,7 @@ import { configOf } from "../run-config.ts";
 import { modelTensors, tensorBeside } from "./model-tensors.ts";
 import type { ModelTensors } from "./model-tensors.ts";
 import { unetOptionsOf } from "./unet-options.ts";
+import { checkOptions } from "../../config/rules.ts";
 
 /** Code whose weights are read. */
 export const importSources = ["article", "denoising-diffusion-pytorch"] as const;
@@ -62,6 +63,19 @@ export interface ImportOptions {
   readonly source?: string | undefined;
 }
 
+const optionTypes = {
+  from: "string",
+  imageSize: "any",
+  ema: "boolean",
+  timesteps: "number",
+  betaSchedule: "string",
+  objective: "string",
+  resnetBlockGroups: "number",
+  attentionHeads: "number",
+  channels: "number",
+  source: "string",
+} as const satisfies Record<keyof ImportOptions, string>;
+
 export interface ImportedCheckpoint {
   /** Of the weights alone: to draw with, not to train on. */
   readonly checkpoint: Checkpoint;
@@ -83,6 +97,7 @@ export async function importCheckpoint(
   file: { readonly tensors: ReadonlyMap<string, SafeTensor>; readonly numbers?: ReadonlyMap<string, number> },
   options: ImportOptions,
 ): Promise<ImportedCheckpoint> {
+  checkOptions("importCheckpoint", options, optionTypes);
   const { source = "weights", from, ema = true } = options;
   const habit = habits[from];
   const found = modelTensors(file.tensors, ema, source);

@@ -10,6 +10,7 @@ import { listImages } from "./listing.node.ts";
 import type { FoundFile, LeftOut } from "./listing.node.ts";
 import { chooseSize, surveyOf } from "./survey.ts";
 import type { Survey } from "./survey.ts";
+import { checkOptions } from "../../config/rules.ts";
 
 export interface ImageFolderOptions {
   readonly directory: string;
@@ -72,7 +73,8 @@ const MANY = 2000;
  * @throws Error of one line if the directory cannot be listed or has no images; {@link BrokenImages} if it has broken ones
  */
 export async function imageFolder(options: ImageFolderOptions): Promise<ImageFolder> {
-  checkOptions(options);
+  checkOptions("imageFolder", options, optionTypes);
+  checkSizes(options);
   const { directory, classes = true, split = "train", skipBroken = false, sizeMultiple = 8 } = options;
   const layout = layoutOf(await listImages(directory), { classes, split });
   if (layout.images.length === 0) throw new Error(`${directory}: no images there${whatElse(layout.leftOut)}`);
@@ -114,7 +116,20 @@ export async function imageFolder(options: ImageFolderOptions): Promise<ImageFol
   return dataset;
 }
 
-function checkOptions({ width, height, channels, sizeMultiple }: ImageFolderOptions): void {
+const optionTypes = {
+  directory: "string",
+  width: "number",
+  height: "number",
+  channels: "number",
+  classes: "boolean",
+  split: "string",
+  skipBroken: "boolean",
+  sizeMultiple: "number",
+  memoryBytes: "number",
+  log: "function",
+} as const satisfies Record<keyof ImageFolderOptions, string>;
+
+function checkSizes({ width, height, channels, sizeMultiple }: ImageFolderOptions): void {
   for (const [name, size] of Object.entries({ width, height, sizeMultiple })) {
     if (size !== undefined && (!Number.isInteger(size) || size < 1))
       throw new Error(`imageFolder: ${name} must be a positive integer, got ${size}`);

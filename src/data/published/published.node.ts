@@ -13,6 +13,7 @@ import { idxDataset, idxFormat } from "../idx.ts";
 import type { FileFormat } from "../../io/file-format.ts";
 import { readPacked, unpack } from "../packed-file.node.ts";
 import type { PackedFile } from "../packed-file.node.ts";
+import { checkOptions } from "../../config/rules.ts";
 
 export type Split = "train" | "test";
 
@@ -85,7 +86,16 @@ const mnistFormat: FileFormat = { ...idxFormat, maxBytes: 16 + 60_000 * 28 * 28 
  * @throws Error of one line if no place has it.
  */
 export async function openPublished(dataset: PublishedDataset, options: PublishedOptions = {}): Promise<ImageDataset> {
+  checkOptions(dataset.name, options, {
+    directory: "string",
+    cache: "any",
+    split: "string",
+    offline: "boolean",
+    log: "function",
+    onProgress: "function",
+  });
   const { directory, split = "train", log } = options;
+  if (!["train", "test"].includes(split)) throw new Error(`${dataset.name}: split must be train or test, got ${split}`);
   if (directory !== undefined) {
     const files = await readFiles(dataset, split, async (file) =>
       readFromDirectory(directory, file, dataset.format ?? idxFormat),

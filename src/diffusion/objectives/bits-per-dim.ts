@@ -12,6 +12,8 @@ import type { Denoiser } from "../denoiser.ts";
 import type { DiffusionProcess } from "../diffusion-process.ts";
 import { checkedImageSeed, keyedNoise, noiseKey } from "../sampling/noise.ts";
 import { boundTerm } from "./variational-bound.ts";
+import { checkOptions } from "../../config/rules.ts";
+import { checkDenoiser } from "../denoiser.ts";
 
 export interface BitsPerDimOptions {
   /** Class of every image, whole numbers from 0; for a model with `numClasses`. */
@@ -51,6 +53,15 @@ export async function bitsPerDim(
   images: NdArray,
   options: BitsPerDimOptions = {},
 ): Promise<BitsPerDim> {
+  checkDenoiser("bitsPerDim", model);
+  checkOptions("bitsPerDim", options, {
+    classes: "list",
+    batchSize: "number",
+    seed: "number",
+    backend: "object",
+    onStep: "function",
+    signal: "object",
+  });
   const [count, ...shape] = images.shape;
   const { batchSize = 64, onStep, signal } = options;
   checkArguments(images, model, batchSize);

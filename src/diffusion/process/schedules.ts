@@ -1,3 +1,4 @@
+import { checkOptions } from "../../config/rules.ts";
 /** Betas of T timesteps, the variance of the noise that each adds. In float64. */
 export type Betas = Float64Array<ArrayBuffer>;
 
@@ -58,10 +59,9 @@ export interface SigmoidOptions {
  * left of the image, alphasCumprod, falls along the logistic function from `start` to `end`, scaled to go from 1 to 0.
  * Betas are kept below 0.999.
  */
-export function sigmoidJabriBetaSchedule(
-  timesteps: number,
-  { start = -3, end = 3, tau = 1 }: SigmoidOptions = {},
-): Betas {
+export function sigmoidJabriBetaSchedule(timesteps: number, options: SigmoidOptions = {}): Betas {
+  checkOptions("sigmoidJabriBetaSchedule", options, { start: "number", end: "number", tau: "number" });
+  const { start = -3, end = 3, tau = 1 } = options;
   if (!(start < end && Number.isFinite(end - start))) {
     throw new Error(`sigmoidJabriBetaSchedule: start must be below end, got ${start} and ${end}`);
   }
@@ -81,7 +81,9 @@ export function sigmoidJabriBetaSchedule(
  *
  * @param options.s keeps the first betas from vanishing; default 0.008
  */
-export function cosineBetaSchedule(timesteps: number, { s = 0.008 }: { readonly s?: number } = {}): Betas {
+export function cosineBetaSchedule(timesteps: number, options: { readonly s?: number } = {}): Betas {
+  checkOptions("cosineBetaSchedule", options, { s: "number" });
+  const { s = 0.008 } = options;
   checkTimesteps("cosineBetaSchedule", timesteps);
   if (!(s >= 0)) throw new Error(`cosineBetaSchedule: s must be at least 0, got ${s}`);
   const round = Math.fround;
@@ -102,7 +104,9 @@ export function cosineBetaSchedule(timesteps: number, { s = 0.008 }: { readonly 
  *
  * @param options.s keeps the first betas from vanishing; default 0.008
  */
-export function squaredcosCapV2BetaSchedule(timesteps: number, { s = 0.008 }: { readonly s?: number } = {}): Betas {
+export function squaredcosCapV2BetaSchedule(timesteps: number, options: { readonly s?: number } = {}): Betas {
+  checkOptions("squaredcosCapV2BetaSchedule", options, { s: "number" });
+  const { s = 0.008 } = options;
   if (!(s >= 0)) throw new Error(`squaredcosCapV2BetaSchedule: s must be at least 0, got ${s}`);
   const f = (share: number): number => Math.cos((((share + s) / (1 + s)) * Math.PI) / 2) ** 2;
   return betasFor("squaredcosCapV2BetaSchedule", timesteps, f);
@@ -123,7 +127,9 @@ export interface LaplaceOptions {
  *
  * at t = 1/T, ..., 1. Betas are kept below 0.999: the last would be 1.
  */
-export function laplaceBetaSchedule(timesteps: number, { mu = 0, b = 0.5 }: LaplaceOptions = {}): Betas {
+export function laplaceBetaSchedule(timesteps: number, options: LaplaceOptions = {}): Betas {
+  checkOptions("laplaceBetaSchedule", options, { mu: "number", b: "number" });
+  const { mu = 0, b = 0.5 } = options;
   if (!Number.isFinite(mu)) throw new Error(`laplaceBetaSchedule: mu must be finite, got ${mu}`);
   if (!(b > 0)) throw new Error(`laplaceBetaSchedule: b must be above 0, got ${b}`);
   const abar = (place: number): number => {
@@ -152,11 +158,9 @@ export const betaScheduleNames = Object.keys(schedules) as readonly BetaSchedule
 const scalable: readonly BetaSchedule[] = ["linear", "quadratic", "sigmoid", "scaledLinear"];
 
 /** Betas of a schedule by name, with its default range. */
-export function betaSchedule(
-  name: BetaSchedule,
-  timesteps: number,
-  { scale = false }: Pick<BetaRange, "scale"> = {},
-): Betas {
+export function betaSchedule(name: BetaSchedule, timesteps: number, options: Pick<BetaRange, "scale"> = {}): Betas {
+  checkOptions("betaSchedule", options, { scale: "boolean" });
+  const { scale = false } = options;
   if (!betaScheduleNames.includes(name)) {
     throw new Error(`betaSchedule: must be one of ${betaScheduleNames.join(", ")}, got ${name}`);
   }
@@ -177,9 +181,11 @@ function betasFor(schedule: string, timesteps: number, abar: (share: number) => 
 function rangeOf(
   schedule: string,
   timesteps: number,
-  { betaStart, betaEnd, scale = false }: Required<Pick<BetaRange, "betaStart" | "betaEnd">> & BetaRange,
+  range: Required<Pick<BetaRange, "betaStart" | "betaEnd">> & BetaRange,
 ): number[] {
   checkTimesteps(schedule, timesteps);
+  checkOptions(schedule, range, { betaStart: "number", betaEnd: "number", scale: "boolean" });
+  const { betaStart, betaEnd, scale = false } = range;
   if (!scale) return [betaStart, betaEnd];
   const factor = 1000 / timesteps;
   if (factor * Math.max(betaStart, betaEnd) < 1) return [factor * betaStart, factor * betaEnd];

@@ -9,7 +9,7 @@ type OwnName = Exclude<keyof SampleOptions, keyof SamplerOptions>;
 const types = {
   backend: "object",
   batchSize: "number",
-  classes: "object",
+  classes: "numbers",
   classifier: "object",
   classifierScale: "number",
   condScale: "number",

@@ -12,6 +12,7 @@ import type { FeatureExtractor } from "./feature-extractor.ts";
 import { fingerprint } from "../fingerprint.ts";
 import { referenceOf } from "../reference.ts";
 import type { Reference } from "../reference.ts";
+import { checkOptions } from "../../config/rules.ts";
 
 export interface CachedReferenceOptions {
   /** Where features are looked for and kept, `cacheDirectory()` by default; false to keep nothing. */
@@ -31,8 +32,15 @@ export interface CachedReferenceOptions {
 export async function cachedReference(
   dataset: ImageDataset,
   extractor: FeatureExtractor,
-  { cache = cacheDirectory(), content, onProgress, log }: CachedReferenceOptions = {},
+  options: CachedReferenceOptions = {},
 ): Promise<Reference> {
+  checkOptions("cachedReference", options, {
+    cache: "any",
+    content: "string",
+    onProgress: "function",
+    log: "function",
+  });
+  const { cache = cacheDirectory(), content, onProgress, log } = options;
   if (cache === false) return referenceOf(dataset, extractor, onProgress);
   const key = await keyOf(content ?? (await datasetFingerprint(dataset)), extractor);
   const directory = join(cache, "features");

@@ -12,6 +12,7 @@ import { learningRateAt } from "../../optim/learning-rate.ts";
 import { representativeImages } from "../dataset-batches.ts";
 import { FeatureExtractor } from "./feature-extractor.ts";
 import { ImageClassifier } from "./image-classifier.ts";
+import { checkOptions } from "../../config/rules.ts";
 
 /** Images that features are measured on. */
 const REPRESENTATIVES = 2048;
@@ -33,6 +34,17 @@ export interface ClassifierTrainingOptions {
   readonly onStep?: (progress: ClassifierTrainingProgress) => void;
 }
 
+const optionTypes = {
+  dataset: "object",
+  epochs: "number",
+  batchSize: "number",
+  learningRate: "number",
+  seed: "number",
+  backend: "object",
+  signal: "object",
+  onStep: "function",
+} as const satisfies Record<keyof ClassifierTrainingOptions, string>;
+
 export interface ClassifierTrainingProgress {
   /** From 1 to `steps`. */
   readonly step: number;
@@ -45,6 +57,7 @@ export interface ClassifierTrainingProgress {
  * give the same weights.
  */
 export async function trainClassifier(options: ClassifierTrainingOptions): Promise<ImageClassifier> {
+  checkOptions("trainClassifier", options, optionTypes);
   const { dataset, epochs = 6, batchSize = 64, learningRate = 2e-3, seed = 0 } = options;
   const { name, height, width, channels } = dataset;
   const classifier = new ImageClassifier({ name, height, width, channels, classNames: classNamesOf(dataset), seed });

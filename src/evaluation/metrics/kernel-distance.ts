@@ -2,6 +2,7 @@ import type { Backend } from "../../backend/backend.ts";
 import { compile } from "../../backend/compile.ts";
 import type { NdArray } from "../../tensor/ndarray.ts";
 import { centred, dots, meanVector, randomVectors } from "./pairwise.ts";
+import { checkOptions } from "../../config/rules.ts";
 
 export interface KernelDistanceOptions {
   /** Pairs of random subsets that are compared; default 100. */
@@ -35,6 +36,7 @@ export async function kernelDistance(
   b: NdArray,
   options: KernelDistanceOptions = {},
 ): Promise<KernelDistance> {
+  checkOptions("kernelDistance", options, { subsets: "number", subsetSize: "number", seed: "number" });
   const { subsets = 100, seed = 0 } = options;
   const subsetSize = Math.min(options.subsetSize ?? 1000, a.shape[0], b.shape[0]);
   if (!(subsetSize >= 2)) throw new Error(`KID needs at least 2 images on both sides, got ${subsetSize}`);

@@ -5,6 +5,7 @@ import { loadSharp } from "./images.node.ts";
 import { checkPictureSize } from "./picture-limits.ts";
 import { enlarge } from "./pixels.ts";
 import type { Picture } from "./pixels.ts";
+import { checkOptions } from "../../config/rules.ts";
 
 export interface AnimationOptions {
   /** Milliseconds that a frame stays, 100 by default. At least 20, as viewers slow faster ones down; GIF rounds to 10. */
@@ -27,6 +28,7 @@ export async function saveAnimation(
   frames: readonly Picture[],
   options: AnimationOptions = {},
 ): Promise<void> {
+  checkOptions("saveAnimation", options, { delayMs: "number", lastDelayMs: "number", scale: "number" });
   const { delayMs = 100, lastDelayMs = 1500, scale = 1 } = options;
   const ending = extname(path).toLowerCase();
   if (ending !== ".gif" && ending !== ".webp")

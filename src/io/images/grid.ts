@@ -1,5 +1,6 @@
 import { enlarge } from "./pixels.ts";
 import type { ImageBatch, Picture } from "./pixels.ts";
+import { checkOptions } from "../../config/rules.ts";
 
 export interface GridOptions {
   /** Images in a row, 8 by default; fewer where there are fewer images. */
@@ -30,6 +31,7 @@ export function gridSize(
  * @param images NHWC with 1 or 3 channels.
  */
 export function layoutGrid(images: ImageBatch<Uint8Array>, options: GridOptions = {}): Picture {
+  checkOptions("grid", options, { columns: "number", padding: "number", scale: "number", background: "number" });
   const { columns = 8, padding = 2, scale = 1, background = 0 } = options;
   const [count, height, width, channels] = checkBatch(images);
   if (!Number.isInteger(columns) || columns < 1) {

@@ -13,6 +13,7 @@ import { readStart, withRegularFile } from "../regular-file.node.ts";
 import type { ImageBatch, Picture } from "./pixels.ts";
 import { ndarray } from "../../tensor/ndarray.ts";
 import type { NdArray } from "../../tensor/ndarray.ts";
+import { checkOptions } from "../../config/rules.ts";
 
 export interface DecodeOptions {
   readonly width: number;
@@ -45,6 +46,7 @@ const readable = ["png", "jpeg", "webp", "gif", "tiff", "heif"];
  * @throws Error of one line naming the file if it is missing, broken or no such image.
  */
 export async function decodeImage(path: string, options: DecodeOptions): Promise<Uint8Array> {
+  checkOptions("decodeImage", options, { width: "number", height: "number", channels: "number", background: "string" });
   const { width, height, channels, background = "white" } = options;
   if (channels !== 1 && channels !== 3) throw new Error(`decodeImage: channels must be 1 or 3, got ${channels}`);
   const { encoded } = await openEncoded(path);
@@ -80,6 +82,7 @@ export interface LoadImageOptions {
  * @throws Error of one line naming the file if it is missing, broken or no image
  */
 export async function loadImage(path: string, options: LoadImageOptions = {}): Promise<NdArray> {
+  checkOptions("loadImage", options, { width: "number", height: "number", channels: "number" });
   const { channels = 3 } = options;
   if ((options.width === undefined) !== (options.height === undefined))
     throw new Error("loadImage: takes both width and height or none");

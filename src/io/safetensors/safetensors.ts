@@ -52,7 +52,11 @@ export function serializeSafetensors(
   tensors: ReadonlyMap<string, SafeTensor | NdArray>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
-  const stored = Array.from(tensors, ([name, tensor]) => [name, safeTensorOf(tensor)] as const);
+  if (!(tensors instanceof Map)) throw new Error("safetensors: tensors must be a Map of tensors by name");
+  const stored = Array.from(
+    tensors as ReadonlyMap<string, SafeTensor | NdArray>,
+    ([name, tensor]) => [name, safeTensorOf(tensor)] as const,
+  );
   const sorted = stored.toSorted(([nameA, a], [nameB, b]) => {
     return dtypeOrder.indexOf(b.dtype) - dtypeOrder.indexOf(a.dtype) || compareCodePoints(nameA, nameB);
   });

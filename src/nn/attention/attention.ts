@@ -9,6 +9,9 @@ import { Module } from "../module/module.ts";
 import { mergeHeads, scaledDotProduct } from "./scaled-dot-product.ts";
 import { Sequential } from "../module/sequential.ts";
 import { requireWhole } from "../validate.ts";
+import { checkNames } from "../../config/rules.ts";
+
+const attentionOptionNames = ["heads", "dimHead", "random"] as const;
 
 export interface AttentionOptions {
   /** Default 4. */
@@ -28,8 +31,10 @@ export class Attention extends Module {
   readonly heads: number;
   readonly dimHead: number;
 
-  constructor(dim: number, { heads = 4, dimHead = 32, random = new Random() }: AttentionOptions = {}) {
+  constructor(dim: number, options: AttentionOptions = {}) {
     super();
+    checkNames("Attention", options, attentionOptionNames);
+    const { heads = 4, dimHead = 32, random = new Random() } = options;
     requireWhole("Attention", { dim, heads, dimHead });
     const hiddenDim = heads * dimHead;
     this.heads = heads;
@@ -62,8 +67,10 @@ export class CrossAttention extends Module {
   readonly heads: number;
   readonly dimHead: number;
 
-  constructor(dim: number, { contextDim, heads = 4, dimHead = 32, random = new Random() }: CrossAttentionOptions) {
+  constructor(dim: number, options: CrossAttentionOptions) {
     super();
+    checkNames("CrossAttention", options, [...attentionOptionNames, "contextDim"]);
+    const { contextDim, heads = 4, dimHead = 32, random = new Random() } = options;
     requireWhole("CrossAttention", { dim, contextDim, heads, dimHead });
     const hiddenDim = heads * dimHead;
     this.heads = heads;
@@ -99,8 +106,10 @@ export class LinearAttention extends Module {
   readonly heads: number;
   readonly dimHead: number;
 
-  constructor(dim: number, { heads = 4, dimHead = 32, random = new Random() }: AttentionOptions = {}) {
+  constructor(dim: number, options: AttentionOptions = {}) {
     super();
+    checkNames("LinearAttention", options, attentionOptionNames);
+    const { heads = 4, dimHead = 32, random = new Random() } = options;
     requireWhole("LinearAttention", { dim, heads, dimHead });
     const hiddenDim = heads * dimHead;
     this.heads = heads;

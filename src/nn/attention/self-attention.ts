@@ -5,6 +5,7 @@ import { Linear } from "../linear.ts";
 import { Module } from "../module/module.ts";
 import { mergeHeads, scaledDotProduct } from "./scaled-dot-product.ts";
 import { requireTokens, requireWhole } from "../validate.ts";
+import { checkNames } from "../../config/rules.ts";
 
 export interface SelfAttentionOptions {
   /** Must divide `dim`; default 8. */
@@ -25,8 +26,10 @@ export class SelfAttention extends Module {
   readonly heads: number;
   readonly dim: number;
 
-  constructor(dim: number, { heads = 8, random = new Random(), ...inits }: SelfAttentionOptions = {}) {
+  constructor(dim: number, options: SelfAttentionOptions = {}) {
     super();
+    checkNames("SelfAttention", options, ["heads", "weightInit", "biasInit", "random"]);
+    const { heads = 8, random = new Random(), ...inits } = options;
     requireWhole("SelfAttention", { dim, heads });
     if (dim % heads !== 0) throw new Error(`SelfAttention: dim must be divisible by heads, got ${dim} and ${heads}`);
     this.heads = heads;

@@ -18,7 +18,10 @@ interface Value {
 
 /** Values by name, floats of every width as f32. */
 export function valuesOf(state: StateDict): ReadonlyMap<string, Value> {
-  const tensors = "tensors" in state ? state.tensors : state;
+  const given: unknown = state instanceof Map ? state : (state as { readonly tensors?: unknown } | undefined)?.tensors;
+  if (!(given instanceof Map))
+    throw new Error("loadStateDict: must be a Map of tensors by name, or have one as tensors");
+  const tensors = given as ReadonlyMap<string, NdArray | SafeTensor>;
   return new Map([...tensors].map(([name, tensor]) => [name, valueOf(tensor)]));
 }
 

@@ -7,6 +7,7 @@ import type { Shape } from "../../tensor/shape.ts";
 import type { TaskInput, TrainingTask } from "../task.ts";
 import { Noising } from "./noising.ts";
 import type { Noised } from "./noising.ts";
+import { checkOptions } from "../../config/rules.ts";
 
 export interface DenoisingOptions {
   /** How timesteps are drawn; `importance` by their losses. Default `uniform`. */
@@ -29,6 +30,12 @@ const [PLAIN, WITH_ESTIMATE] = ["plain", "withEstimate"];
  * 2022, 2207.12598).
  */
 export function denoising(model: Denoiser, diffusion: Diffusion, options: DenoisingOptions = {}): TrainingTask {
+  checkOptions("denoising", options, {
+    scheduleSampler: "string",
+    condDropProb: "number",
+    lowresFactor: "number",
+    conditionShapes: "object",
+  });
   const { scheduleSampler = "uniform", condDropProb = 0, lowresFactor = 4, conditionShapes = {} } = options;
   const { conditions: declared = {} } = model;
   const noising = new Noising(diffusion, scheduleSampler);

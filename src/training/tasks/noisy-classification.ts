@@ -3,6 +3,7 @@ import type { NoisyClassifier } from "../../diffusion/sampling/classifier.ts";
 import type { Diffusion } from "../../diffusion/diffusion.ts";
 import type { TrainingTask } from "../task.ts";
 import { Noising } from "./noising.ts";
+import { checkOptions } from "../../config/rules.ts";
 
 export interface NoisyClassificationOptions {
   /** How timesteps are drawn; `importance` by their losses. Default `uniform`. */
@@ -13,8 +14,10 @@ export interface NoisyClassificationOptions {
 export function noisyClassification(
   classifier: NoisyClassifier,
   diffusion: Diffusion,
-  { scheduleSampler = "uniform" }: NoisyClassificationOptions = {},
+  options: NoisyClassificationOptions = {},
 ): TrainingTask {
+  checkOptions("noisyClassification", options, { scheduleSampler: "string" });
+  const { scheduleSampler = "uniform" } = options;
   const noising = new Noising(diffusion, scheduleSampler);
   return {
     inputs: { classes: { shape: [], dtype: "i32" } },

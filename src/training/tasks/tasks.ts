@@ -15,9 +15,9 @@ type NewTask = (
 
 /** What a network is trained for, by what it predicts. */
 const tasks: Readonly<Record<DiffusionModel["predicts"], NewTask>> = {
-  images: (model, diffusion, settings, conditionShapes) =>
-    denoising(model, diffusion, { ...settings, conditionShapes }),
-  classes: (model, diffusion, settings) => noisyClassification(model, diffusion, settings),
+  images: (model, diffusion, { scheduleSampler, condDropProb, lowresFactor }, conditionShapes) =>
+    denoising(model, diffusion, { scheduleSampler, condDropProb, lowresFactor, conditionShapes }),
+  classes: (model, diffusion, { scheduleSampler }) => noisyClassification(model, diffusion, { scheduleSampler }),
 };
 
 /** The usual task of a network. @param conditionShapes shapes of what a dataset tells of each image, by name */
