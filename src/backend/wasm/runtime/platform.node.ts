@@ -21,9 +21,11 @@ export function startWorker(): PoolThread {
   worker.unref();
   const waiting: { resolve(answer: Answer): void; reject(error: Error): void }[] = [];
   let failure: Error | undefined;
+  let isStopping = false;
   const settle = (use: (next: (typeof waiting)[number]) => void): void => {
     const next = waiting.shift();
-    if (waiting.length === 0) worker.unref();
+    // Whoever waits for its end needs the process to wait too.
+    if (waiting.length === 0 && !isStopping) worker.unref();
     if (next) use(next);
   };
   worker.on("message", (answer: Answer) => settle((next) => next.resolve(answer)));
@@ -45,6 +47,7 @@ export function startWorker(): PoolThread {
         worker.postMessage(command);
       }),
     stop: async () => {
+      isStopping = true;
       await worker.terminate();
     },
   };
