@@ -3,6 +3,7 @@ import type { Checkpoint } from "../../../checkpoint/checkpoint.ts";
 import { checkNotLocked } from "../../../checkpoint/run-lock.node.ts";
 import { isImageFolder, isSameData } from "../../flags/dataset.ts";
 import { checkDirectory } from "../../output/targets.ts";
+import { defaultPreset, presetNamed } from "../../presets/all.ts";
 import { photosPreset } from "../../presets/photos.ts";
 import { RUNS_DIRECTORY, hasCheckpoints, recordedCommand, unusedRunDirectory } from "../../runs/runs.ts";
 import type { RunSettings } from "../../runs/run-settings.ts";
@@ -27,6 +28,7 @@ export interface PlannedRun {
 
 export interface PlanFlags extends FlagValues {
   readonly preset?: string;
+  readonly data?: string;
   readonly out?: string;
   readonly resume: boolean;
   readonly discardEma?: boolean;
@@ -35,28 +37,32 @@ export interface PlanFlags extends FlagValues {
 
 /** @throws Error of one line if what is there is another run than the flags ask for, or in use */
 export async function planRun(flags: PlanFlags): Promise<PlannedRun> {
-  const fresh = resolveSettings(await withPreset(flags));
+  const chosen = await withPreset(flags);
+  // Flags of a run that goes on are for its settings, which may be of another kind than a preset's.
+  const fresh = (): RunSettings => resolveSettings(chosen);
+  const preset = chosen.preset === undefined ? defaultPreset : presetNamed(chosen.preset);
   const startedIn = process.cwd();
-  const path = flags.out ?? join(RUNS_DIRECTORY, fresh.preset);
+  const path = flags.out ?? join(RUNS_DIRECTORY, preset.name);
   await checkDirectory(path);
   const isThere = await hasCheckpoints(path);
   if (isThere && !flags.resume) {
     if (flags.out === undefined) {
-      return { path: await unusedRunDirectory(fresh.preset), ...(await begun(fresh, flags)), startedIn, changes: [] };
+      return { path: await unusedRunDirectory(preset.name), ...(await begun(fresh(), flags)), startedIn, changes: [] };
     }
     throw new Error(`${path} holds a run already: name another --out, or leave --no-resume away to go on with it`);
   }
   await checkNotLocked(path);
   const command = isThere ? await recordedCommand(path) : undefined;
-  if (command === undefined) return { path, ...(await begun(fresh, flags)), startedIn, changes: [] };
+  if (command === undefined) return { path, ...(await begun(fresh(), flags)), startedIn, changes: [] };
   const recorded = command.settings;
   if (flags.preset !== undefined && flags.preset !== recorded.preset) {
     throw new Error(`${path} is a run of preset ${recorded.preset}, not ${flags.preset}: name another --out`);
   }
   const known = { data: recorded.data, startedIn: command.startedIn };
-  const goesOn = flags.data === undefined || isSameData({ data: fresh.data }, known);
+  const data = flags.data ?? preset.settings.data;
+  const goesOn = flags.data === undefined || isSameData({ data }, known);
   if (flags.out === undefined && !goesOn) {
-    throw new Error(`${path} is a run on ${recorded.data}, not ${fresh.data}: name another --out`);
+    throw new Error(`${path} is a run on ${recorded.data}, not ${data}: name another --out`);
   }
   const resolved = resolveSettings(flags, recorded);
   const settings = goesOn ? { ...resolved, data: recorded.data } : resolved;

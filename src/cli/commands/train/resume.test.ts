@@ -42,6 +42,18 @@ describe("a run that unnoise train goes on with", { timeout: 120_000 }, () => {
     expect(await workspace.losses("whole")).toHaveLength(6);
   });
 
+  test("takes flags for those of the run's own kind of diffusion, whatever the default preset's", async () => {
+    const train = `train --out by-noise-levels --samples 2 --device reference`;
+    const own = tinyTraining.replace("--timesteps 20 ", "").replace(/--(samples|device) \S+/g, "");
+    await workspace.unnoise(train, own, "--diffusion edm --steps 1");
+    const same = await workspace.unnoise(train, "--steps 2 --sigma-data 0.5");
+    expect([same.stderr, same.code]).toEqual(["", 0]);
+    const other = await workspace.unnoise(train, "--steps 3 --sigma-data 0.25");
+    expect(other.stderr).toMatch(/a checkpoint of another run, .*: diffusion.sigmaData is 0.5 there and 0.25 here/);
+    const foreign = await workspace.unnoise(train, "--steps 3 --timesteps 10");
+    expect(foreign.stderr).toMatch(/--timesteps: is not for --diffusion edm\n$/);
+  });
+
   test("keeps runs on other data apart", async () => {
     await workspace.unnoise("train", tinyTraining, "--steps 1 --sample-every 0 --out runs/fashion-mnist");
     const other = await workspace.unnoise("train", "--data mnist --steps 1");
