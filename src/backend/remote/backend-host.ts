@@ -67,8 +67,10 @@ export function hostBackend(scope: WorkerScope, create: (options: BackendOptions
       else variables.set(variable, new Variable(name, shape, { dtype, data }));
     },
     async read(variable) {
+      // Looked up before waiting: the next message may forget it.
+      const asked = known(variables.get(variable));
       await ended;
-      return known(variables.get(variable)).read();
+      return asked.read();
     },
     async release(variable) {
       await variables.get(variable)?.moveToHost();
