@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { numberWithin, wholeNumber } from "../../../config/rules.ts";
 import { addDeviceFlags } from "../../flags/device.ts";
+import { imageSizeFlag } from "../../flags/image-size.ts";
 import { numberFlag } from "../../flags/flags.ts";
 import { seedOption } from "../../flags/sampling.ts";
 import type { TrainClassifierFlags } from "./run.ts";
@@ -21,8 +22,17 @@ export function trainClassifierCommand(): Command {
       "Train a small classifier of images on their labels. What it sees in images is what unnoise evaluate compares.",
     )
     .option("--data <name>", "fashion-mnist, mnist, cifar10, or a path", "fashion-mnist")
-    .option("--image-size <pixels>", "height and width of the images of a directory", numberFlag(count), 28)
-    .option("--channels <n>", "1 gray or 3 RGB, of the images of a directory", numberFlag(wholeNumber(1, 3)), 1)
+    .option(
+      "--image-size <size>",
+      "side, or width x height as in 48x32, that a directory's images are scaled and cut to (default: by the images)",
+      imageSizeFlag,
+    )
+    .option(
+      "--channels <n>",
+      "1 to read a directory's images in gray, 3 in colour (default: by the images)",
+      numberFlag(wholeNumber(1, 3)),
+    )
+    .option("--skip-broken", "leave out images of a directory that cannot be read")
     .option("--epochs <n>", "how often it sees every image", numberFlag(count), 6)
     .option("--batch-size <n>", "images per step", numberFlag(count), 64)
     .option("--lr <x>", "highest learning rate of Adam", numberFlag(numberWithin(1e-8, 1)), 2e-3)

@@ -1,4 +1,5 @@
 import type { Backend } from "../../../backend/backend.ts";
+import type { ImageSize } from "../../../config/image-size.ts";
 import type { ImageDataset } from "../../../data/dataset.ts";
 import { Classifier } from "../../../evaluation/features/classifier.ts";
 import { decodeClassifier, encodeClassifier } from "../../../evaluation/features/classifier-file.ts";
@@ -17,8 +18,9 @@ import { checkPlace } from "../../output/targets.ts";
 
 export interface TrainClassifierFlags extends DeviceFlags {
   readonly data: string;
-  readonly imageSize: number;
-  readonly channels: number;
+  readonly imageSize?: ImageSize;
+  readonly channels?: number;
+  readonly skipBroken?: boolean;
   readonly epochs: number;
   readonly batchSize: number;
   readonly lr: number;
@@ -30,7 +32,9 @@ export interface TrainClassifierFlags extends DeviceFlags {
 export async function trainClassifierRun(flags: TrainClassifierFlags): Promise<number> {
   await checkPlace(flags.out);
   const dataset = await openData(flags, print);
-  print(`data    ${dataset.name}: ${formatCount(dataset.length)} images from ${dataset.source}`);
+  const { name, length, width, height, channels, source } = dataset;
+  const look = `${width} x ${height} ${channels === 1 ? "in gray" : "in colour"}`;
+  print(`data    ${name}: ${formatCount(length)} images of ${look} from ${source}`);
   return withDevice(flags, async (backend) => {
     print(`device  ${describeDevice(backend)}`);
     const classifier = await train(flags, dataset, backend);
