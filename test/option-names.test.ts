@@ -63,6 +63,17 @@ const calls: readonly (readonly [Plain, readonly unknown[], RegExp])[] = [
   [call("sigmoidJabriBetaSchedule"), [10, { Tau: 1 }], /^sigmoidJabriBetaSchedule: .* did you mean tau\?$/],
   [call("betaSchedule"), ["linear", 10, { scaled: true }], /^betaSchedule: .* did you mean scale\?$/],
   [call("bitsPerDim"), [diffusion, model, picture, { batch_size: 2 }], /^bitsPerDim: .* did you mean batchSize\?$/],
+  [call("bitsPerDim"), [diffusion, model, picture, { vector: 1 }], /^bitsPerDim: vector must be /],
+  [
+    diffusion.interpolate.bind(diffusion) as Plain,
+    [model, picture, picture, { lamb: 1 }],
+    /^interpolate: .* mean lam\?$/,
+  ],
+  [
+    diffusion.interpolate.bind(diffusion) as Plain,
+    [model, picture, picture, { method: 1 }],
+    /^interpolate: method must be /,
+  ],
   [call("kernelDistance"), [backend, features, features, { subset: 2 }], /^kernelDistance: .* mean subsets\?$/],
   [call("trainClassifier"), [{ dataset, epoch: 2 }], /^trainClassifier: .* did you mean epochs\?$/],
   [call("cachedReference"), [dataset, undefined, { cash: false }], /^cachedReference: .* did you mean cache\?$/],

@@ -105,6 +105,7 @@ export abstract class Diffusion implements Process {
    */
   async interpolate(model: Denoiser, x1: NdArray, x2: NdArray, options: InterpolationOptions = {}): Promise<Samples> {
     checkDenoiser("interpolate", model);
+    checkCall("interpolate", options, { toClasses: "list", method: "string", lam: "any" });
     return interpolate(this, model, x1, x2, options);
   }
 

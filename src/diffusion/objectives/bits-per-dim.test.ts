@@ -4,6 +4,7 @@ import { largestDifference } from "../../../test/support/evaluate.ts";
 import { GaussianDenoiser } from "../../../test/support/gaussian-denoiser.ts";
 import { Random } from "../../../test/support/random.ts";
 import { ReferenceBackend } from "../../backend/reference/backend.ts";
+import { Unet } from "../../models/unet/unet.ts";
 import { ndarray } from "../../tensor/ndarray.ts";
 import { concatenate } from "../../tensor/tensor.ts";
 import { bitsPerDim } from "./bits-per-dim.ts";
@@ -118,4 +119,37 @@ describe("bitsPerDim", () => {
       "bitsPerDim: batchSize must be a whole number of at least 1, got 0",
     );
   });
+});
+
+test("every condition that the model declares goes with its image, however many there are at a time", async () => {
+  const small = { dim: 4, channels: 1, dimMults: [1], resnetBlockGroups: 2, attentionHeads: 1, attentionDimHead: 4 };
+  const model = new Unet({ ...small, vectorDim: 2, contextDim: 3, seed: 3 });
+  const diffusion = new GaussianDiffusion({ timesteps: 3 });
+  const images = ndarray(new Float32Array(3 * 16).fill(0.5), [3, 4, 4, 1]);
+  const context = ndarray(
+    Float32Array.from({ length: 18 }, (_, i) => Math.sin(i)),
+    [3, 2, 3],
+  );
+  const told = (scale: number) => ({
+    vector: ndarray(
+      Float32Array.from([1, 2, -3, 4, 5, -6], (v) => v * scale),
+      [3, 2],
+    ),
+    context,
+  });
+  const of = async (batchSize: number, scale: number) =>
+    (
+      await bitsPerDim(diffusion, model, images, {
+        ...told(scale),
+        batchSize,
+        seed: 1,
+        backend: new ReferenceBackend(),
+      })
+    ).total;
+  const together = await of(3, 1);
+  const apart = await of(1, 1);
+  for (const [i, value] of together.entries()) expect(apart[i]).toBeCloseTo(value, 4);
+  expect(Math.abs((await of(3, 9))[2] - together[2])).toBeGreaterThan(1e-3);
+  const one = { vector: ndarray(new Float32Array(2), [1, 2]) };
+  await expect(bitsPerDim(diffusion, model, images, { ...one, seed: 1 })).rejects.toThrow("vector");
 });

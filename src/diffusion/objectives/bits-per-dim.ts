@@ -7,7 +7,8 @@ import type { NdArray } from "../../tensor/ndarray.ts";
 import { formatShape } from "../../tensor/shape.ts";
 import { refuseLowres } from "../sampling/cascade.ts";
 import { checkFinite } from "../process/checks.ts";
-import { conditioningOf } from "../sampling/conditioning.ts";
+import { conditioningOf, conditionTypes } from "../sampling/conditioning.ts";
+import type { GivenConditions } from "../sampling/conditioning.ts";
 import type { Denoiser } from "../denoiser.ts";
 import type { DiffusionProcess } from "../diffusion-process.ts";
 import { checkedImageSeed, keyedNoise, noiseKey } from "../sampling/noise.ts";
@@ -15,9 +16,7 @@ import { boundTerm } from "./variational-bound.ts";
 import { checkOptions } from "../../config/rules.ts";
 import { checkDenoiser } from "../denoiser.ts";
 
-export interface BitsPerDimOptions {
-  /** Class of every image, whole numbers from 0; for a model with `numClasses`. */
-  readonly classes?: ArrayLike<number> | undefined;
+export interface BitsPerDimOptions extends GivenConditions {
   /** Images that go through the network at a time; default 64. */
   readonly batchSize?: number;
   /** Of the noise, a whole number below 2^32; without one, other noise each time. */
@@ -55,7 +54,7 @@ export async function bitsPerDim(
 ): Promise<BitsPerDim> {
   checkDenoiser("bitsPerDim", model);
   checkOptions("bitsPerDim", options, {
-    classes: "list",
+    ...conditionTypes,
     batchSize: "number",
     seed: "number",
     backend: "object",
@@ -72,14 +71,14 @@ export async function bitsPerDim(
   const prior = priorTerms(diffusion, images);
   const total = prior.slice();
   const terms = new Float64Array(timesteps);
-  const { classes } = conditioningOf(model, images.shape, { classes: options.classes }).conditions;
+  const conditions = Object.entries(conditioningOf(model, images.shape, options).conditions);
   const termOf = termProgram(diffusion, model, options.backend ?? (await defaultBackend()));
   let step = 0;
   try {
     for (let first = 0; first < count; first += batchSize) {
       const size = Math.min(batchSize, count - first);
       const batch = ndarray(slice(images, first, size), [size, ...shape]);
-      const labels = classes && ndarray(Int32Array.from(classes.data.subarray(first, first + size)), [size]);
+      const told = Object.fromEntries(conditions.map(([name, value]) => [name, rows(value, first, size)]));
       for (let t = timesteps - 1; t >= 0; t--) {
         signal?.throwIfAborted();
         const key = noiseKey({ seed, firstIndex: first }, t);
@@ -87,7 +86,7 @@ export async function bitsPerDim(
           xStart: batch,
           t: ndarray([t], [], "i32"),
           key,
-          ...(labels && { classes: labels }),
+          ...told,
         });
         for (const [i, value] of term.data.entries()) {
           // The network's answers by themselves too, for clipping may hide what is no number.
@@ -133,6 +132,12 @@ function priorTerms({ schedule, timesteps }: DiffusionProcess, images: NdArray):
 function slice({ data, shape: [count] }: NdArray, first: number, size: number): Float32Array<ArrayBuffer> {
   const length = data.length / count;
   return Float32Array.from(data.subarray(first * length, (first + size) * length));
+}
+
+/** Those of a condition that belong to these images. */
+function rows({ data, shape: [count, ...item], dtype }: NdArray, first: number, size: number): NdArray {
+  const length = data.length / count;
+  return ndarray(data.slice(first * length, (first + size) * length), [size, ...item], dtype);
 }
 
 function checkArguments(images: NdArray, { channels }: Denoiser, batchSize: number): void {

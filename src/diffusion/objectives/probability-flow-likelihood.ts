@@ -5,16 +5,17 @@ import { grad } from "../../tensor/grad.ts";
 import { ndarray } from "../../tensor/ndarray.ts";
 import type { NdArray } from "../../tensor/ndarray.ts";
 import { normalRows } from "../../tensor/random.ts";
+import { checkOptions } from "../../config/rules.ts";
+import { checkDenoiser } from "../denoiser.ts";
 import type { Denoiser } from "../denoiser.ts";
 import { checkImages, checkedCount } from "../process/checks.ts";
 import type { Process } from "../process/process.ts";
 import { refuseLowres } from "../sampling/cascade.ts";
-import { conditioningOf } from "../sampling/conditioning.ts";
+import { conditioningOf, conditionTypes } from "../sampling/conditioning.ts";
+import type { GivenConditions } from "../sampling/conditioning.ts";
 import { checkedImageSeed } from "../sampling/noise.ts";
 
-export interface ProbabilityFlowOptions {
-  /** Class of every image; for a model with classes. */
-  readonly classes?: ArrayLike<number> | undefined;
+export interface ProbabilityFlowOptions extends GivenConditions {
   /** Steps of the method of Runge and Kutta, each with four evaluations of the network; default 50. */
   readonly steps?: number;
   /**
@@ -54,6 +55,15 @@ export async function probabilityFlowLikelihood(
   images: NdArray,
   options: ProbabilityFlowOptions = {},
 ): Promise<ProbabilityFlowLikelihood> {
+  checkDenoiser("probabilityFlowLikelihood", model);
+  checkOptions("probabilityFlowLikelihood", options, {
+    ...conditionTypes,
+    steps: "number",
+    trace: "string",
+    seed: "number",
+    backend: "object",
+    signal: "object",
+  });
   const [count, height, width] = images.shape;
   checkImages("probabilityFlowLikelihood: images", images, [count, height, width, model.channels]);
   refuseLowres("probabilityFlowLikelihood", model);
@@ -62,7 +72,7 @@ export async function probabilityFlowLikelihood(
   if (trace !== "hutchinson" && trace !== "exact") {
     throw new Error(`probabilityFlowLikelihood: trace must be hutchinson or exact, got ${String(trace)}`);
   }
-  const { conditions } = conditioningOf(model, images.shape, { classes: options.classes });
+  const { conditions } = conditioningOf(model, images.shape, options);
   const { seed } = checkedImageSeed(options, count);
   const backend = options.backend ?? (await defaultBackend());
   const size = images.data.length / count;

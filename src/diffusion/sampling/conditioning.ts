@@ -12,8 +12,8 @@ import type { Guidance, GuidanceOptions } from "./guidance.ts";
 /** Whole numbers from 0; or, f32 [batchSize, numClasses], mixtures: how much of each class's embedding goes in. */
 export type Classes = ArrayLike<number> | NdArray;
 
-/** What the images shall be of. A model that takes a condition and is not given it draws whatever it has learned. */
-export interface ConditioningOptions extends GuidanceOptions {
+/** What a model is told of images, for each of them. */
+export interface GivenConditions {
   /** Of every image; for a model with `numClasses`. */
   readonly classes?: Classes | undefined;
   /** f32 [batchSize, vectorDim]; for a model with `vectorDim`. */
@@ -25,6 +25,18 @@ export interface ConditioningOptions extends GuidanceOptions {
   /** Whatever else the model declares, by name. */
   readonly conditions?: Readonly<Record<string, Classes | undefined>> | undefined;
 }
+
+/** Of what type each of {@link GivenConditions} is. */
+export const conditionTypes = {
+  classes: "numbers",
+  vector: "array",
+  context: "array",
+  contextMask: "array",
+  conditions: "object",
+} as const satisfies Readonly<Record<keyof GivenConditions, string>>;
+
+/** What the images shall be of. A model that takes a condition and is not given it draws whatever it has learned. */
+export interface ConditioningOptions extends GivenConditions, GuidanceOptions {}
 
 /** The conditions of a call by the names that a model declares, one row for each image. */
 export type ConditionArrays = Readonly<Record<string, NdArray>>;

@@ -85,7 +85,7 @@ export async function interpolate(
 type Way = Omit<InterpolationOptions, "method" | "lam" | "classes" | "toClasses"> & { readonly backend: Backend };
 
 /** Images to start from and to arrive at, and what is told of them: classes as mixtures, each of one alone. */
-interface Ends {
+interface Endpoints {
   readonly from: NdArray;
   readonly to: NdArray;
   readonly classes?: { readonly from: NdArray; readonly to: NdArray } | undefined;
@@ -97,7 +97,7 @@ function endsOf(
   from: NdArray,
   to: NdArray,
   { classes, toClasses = classes }: InterpolationOptions,
-): Ends {
+): Endpoints {
   if (!toClasses) return { from, to };
   if (!classes) throw new Error("interpolate: toClasses are given without classes");
   const [batch] = from.shape;
@@ -112,14 +112,14 @@ function endsOf(
   return { from, to, classes: { from: mixtures(classes), to: mixtures(toClasses) } };
 }
 
-function classesBetween({ classes }: Ends, lams: readonly number[]): NdArray | undefined {
+function classesBetween({ classes }: Endpoints, lams: readonly number[]): NdArray | undefined {
   return classes && between(classes.from, classes.to, lams, linear);
 }
 
 async function sphericalInterpolation(
   diffusion: Interpolated,
   model: Denoiser,
-  ends: Ends,
+  ends: Endpoints,
   lams: readonly number[],
   { sampler = "ddim", eta = 0, onStep, ...options }: Way,
 ): Promise<Samples> {
@@ -141,7 +141,7 @@ async function sphericalInterpolation(
 async function linearMixing(
   diffusion: Interpolated,
   model: Denoiser,
-  ends: Ends,
+  ends: Endpoints,
   lams: readonly number[],
   { sampler = "ddpm", steps = diffusion.samplingTimesteps, ...options }: Way,
 ): Promise<Samples> {
