@@ -149,7 +149,7 @@ export type { ModelFromCheckpointOptions } from "./checkpoint/from-checkpoint.ts
 export type { MetricsLine } from "./checkpoint/metrics.ts";
 export type { RunConfig } from "./checkpoint/run-config.ts";
 export type { FoundCheckpoint, RunStore } from "./checkpoint/run-store.ts";
-export type { TrainingSettings, TrainingSettingsInput } from "./config/training-settings.ts";
+export type { TrainingSettings, TrainingSettingsInput } from "./checkpoint/training-settings.ts";
 export type { State } from "./optim/state.ts";
 
 // Evaluation

@@ -16,7 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   diffusion: ["models", "nn", "tensor", "config", "compiler", "backend"],
   io: ["tensor", "config"],
   data: ["io", "tensor", "config"],
-  config: ["optim"],
+  config: [],
   optim: ["tensor", "config"],
   checkpoint: ["config", "optim", "data", "io", "diffusion", "models", "nn", "tensor"],
   training: ["checkpoint", "config", "optim", "data", "diffusion", "models", "nn", "backend", "tensor"],

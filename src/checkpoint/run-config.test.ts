@@ -4,7 +4,7 @@ import { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
 import { Unet } from "../models/unet/unet.ts";
 import { check } from "../config/rules.ts";
 import { configOf, configProblems, runConfig } from "./run-config.ts";
-import { trainingSettings } from "../config/training-settings.ts";
+import { trainingSettings } from "./training-settings.ts";
 
 const small = { dim: 8, channels: 1, dimMults: [1, 2] };
 const diffusion = new GaussianDiffusion({ timesteps: 10 });

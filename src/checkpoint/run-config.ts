@@ -4,8 +4,8 @@ import type { ImageDataset } from "../data/dataset.ts";
 import type { Diffusion } from "../diffusion/diffusion.ts";
 import { diffusionConfigOf, diffusionSettings } from "./diffusion-config.ts";
 import { listOf, options, wholeNumber } from "../config/rules.ts";
-import { trainingSettings } from "../config/training-settings.ts";
-import type { TrainingSettings } from "../config/training-settings.ts";
+import { trainingSettings } from "./training-settings.ts";
+import type { TrainingSettings } from "./training-settings.ts";
 import type { DiffusionModel } from "../models/model.ts";
 import { architectureNamed, modelConfig, modelConfigOf } from "../models/registry.ts";
 

@@ -11,7 +11,7 @@ import type { Checkpoint } from "./checkpoint.ts";
 import { RunDirectory, latestCheckpoint, readCheckpoint } from "./run-directory.node.ts";
 import { configOf } from "./run-config.ts";
 import { check } from "../config/rules.ts";
-import { trainingSettings } from "../config/training-settings.ts";
+import { trainingSettings } from "./training-settings.ts";
 
 const model = new Unet({
   dim: 4,

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { check, checkNames, checkOptions, listOf, options, wholeNumber } from "./rules.ts";
-import { trainingSettings } from "./training-settings.ts";
+import { trainingSettings } from "../checkpoint/training-settings.ts";
 
 const given = { batchSize: 128, learningRate: 1e-3 };
 const messageFor = (value: unknown): string => {

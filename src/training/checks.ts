@@ -1,4 +1,4 @@
-import type { TrainingSettings } from "../config/training-settings.ts";
+import type { TrainingSettings } from "../checkpoint/training-settings.ts";
 import { conditionShapes } from "../data/dataset.ts";
 import type { ImageDataset } from "../data/dataset.ts";
 import type { Diffusion } from "../diffusion/diffusion.ts";

@@ -1,4 +1,4 @@
-import type { TrainingSettings } from "../config/training-settings.ts";
+import type { TrainingSettings } from "../checkpoint/training-settings.ts";
 
 /**
  * The error that ends a run whose numbers are no longer finite: what happened, what to try, what is left.

@@ -1,4 +1,4 @@
-import type { TrainingSettings } from "../config/training-settings.ts";
+import type { TrainingSettings } from "../checkpoint/training-settings.ts";
 import type { ImageDataset } from "../data/dataset.ts";
 import type { Batch, DataLoader } from "../data/loader.ts";
 import { ndarray } from "../tensor/ndarray.ts";

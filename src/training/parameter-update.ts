@@ -1,4 +1,4 @@
-import type { TrainingSettings } from "../config/training-settings.ts";
+import type { TrainingSettings } from "../checkpoint/training-settings.ts";
 import { emaUpdates } from "../optim/ema.ts";
 import { clipByGlobalNorm } from "../optim/gradient.ts";
 import { LossScale, withLossScale } from "../optim/loss-scale.ts";

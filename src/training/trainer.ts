@@ -4,7 +4,7 @@ import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import type { MetricsLine } from "../checkpoint/metrics.ts";
 import { configOf } from "../checkpoint/run-config.ts";
 import type { RunConfig } from "../checkpoint/run-config.ts";
-import type { TrainingSettings } from "../config/training-settings.ts";
+import type { TrainingSettings } from "../checkpoint/training-settings.ts";
 import { conditionShapes } from "../data/dataset.ts";
 import type { ImageDataset } from "../data/dataset.ts";
 import { DataLoader } from "../data/loader.ts";

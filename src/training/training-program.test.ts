@@ -12,7 +12,7 @@ import { ndarray } from "../tensor/ndarray.ts";
 import { valueOf } from "../tensor/tensor.ts";
 import { Adam } from "../optim/adam.ts";
 import { check } from "../config/rules.ts";
-import { trainingSettings } from "../config/training-settings.ts";
+import { trainingSettings } from "../checkpoint/training-settings.ts";
 import { trainingLoss } from "./training-loss.ts";
 import type { MicroBatch } from "./micro-batch.ts";
 import { denoising } from "./tasks/denoising.ts";

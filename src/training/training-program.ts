@@ -2,7 +2,7 @@ import type { Backend, Executable } from "../backend/backend.ts";
 import { compile } from "../backend/compile.ts";
 import type { Compiled } from "../backend/compile.ts";
 import { OutOfMemory } from "../backend/common/out-of-memory.ts";
-import type { TrainingSettings } from "../config/training-settings.ts";
+import type { TrainingSettings } from "../checkpoint/training-settings.ts";
 import type { State } from "../optim/state.ts";
 import type { DType } from "../tensor/dtype.ts";
 import type { Update } from "../tensor/graph.ts";

@@ -1,7 +1,7 @@
 import type { ImageSize } from "../../config/image-size.ts";
 import { heightAndWidth } from "../../config/image-size.ts";
 import { check, wholeNumber } from "../../config/rules.ts";
-import { trainingSettings } from "../../config/training-settings.ts";
+import { trainingSettings } from "../training-settings.ts";
 import { GaussianDiffusion } from "../../diffusion/gaussian-diffusion.ts";
 import type { BetaSchedule } from "../../diffusion/process/schedules.ts";
 import { toFloat32 } from "../../io/safetensors/safetensors.ts";

@@ -9,7 +9,7 @@ import {
 import { modelConfig } from "../../models/registry.ts";
 import { imageSizeRule } from "../../config/image-size.ts";
 import { flag, oneOf, options, wholeNumber, withDefault } from "../../config/rules.ts";
-import { trainingSettings } from "../../config/training-settings.ts";
+import { trainingSettings } from "../../checkpoint/training-settings.ts";
 
 const [firstSchedule, ...otherSchedules] = betaScheduleNames;
 

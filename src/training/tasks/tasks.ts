@@ -1,6 +1,6 @@
 import type { Diffusion } from "../../diffusion/diffusion.ts";
 import type { DiffusionModel } from "../../models/model.ts";
-import type { TrainingSettings } from "../../config/training-settings.ts";
+import type { TrainingSettings } from "../../checkpoint/training-settings.ts";
 import type { Shape } from "../../tensor/shape.ts";
 import type { TrainingTask } from "../task.ts";
 import { denoising } from "./denoising.ts";

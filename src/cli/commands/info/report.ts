@@ -5,7 +5,7 @@ import { diffusionFromCheckpoint, trainedModelFromCheckpoint } from "../../../ch
 import { heightAndWidth } from "../../../config/image-size.ts";
 import { check } from "../../../config/rules.ts";
 import { openCheckpoint } from "../../../checkpoint/run-directory.node.ts";
-import type { TrainingSettings } from "../../../config/training-settings.ts";
+import type { TrainingSettings } from "../../../checkpoint/training-settings.ts";
 import type { DiffusionModel } from "../../../models/model.ts";
 import { architectureNamed, modelLike } from "../../../models/registry.ts";
 import { taskOf } from "../../../training/tasks/tasks.ts";

@@ -16,7 +16,7 @@ import type { DiffusionConfig } from "../../../checkpoint/diffusion-config.ts";
 import { objectiveNames } from "../../../diffusion/objectives/objective.ts";
 import { sdeNames } from "../../../diffusion/score-diffusion.ts";
 import { timeDistributions } from "../../../diffusion/rectified-flow.ts";
-import { trainingSettings } from "../../../config/training-settings.ts";
+import { trainingSettings } from "../../../checkpoint/training-settings.ts";
 import { modelOptions } from "../../../models/model.ts";
 import { architectureNames } from "../../../models/registry.ts";
 import { unetOptions } from "../../../models/unet/options.ts";

@@ -1,6 +1,15 @@
 import * as z from "zod/mini";
 import { optimizerNames } from "../optim/optimizers.ts";
-import { flag, fraction, numberWithin, oneOf, options, positiveNumber, wholeNumber, withDefault } from "./rules.ts";
+import {
+  flag,
+  fraction,
+  numberWithin,
+  oneOf,
+  options,
+  positiveNumber,
+  wholeNumber,
+  withDefault,
+} from "../config/rules.ts";
 
 /**
  * How a model is trained. The names are those of denoising-diffusion-pytorch and diffusers where they have the
