@@ -14,7 +14,8 @@ export const RESIZE_HELP =
 /** An image as a model takes it: [1, height, width, channels] within [-1, 1]. */
 export async function openImage(path: string, size: ModelImages, resize: boolean): Promise<NdArray> {
   if (!resize) await checkKind(path, size);
-  return loadImage(path, size);
+  const { height, width, channels } = size;
+  return loadImage(path, { height, width, channels });
 }
 
 /** Bytes of a mask that are as good as black or white, as after a photograph's compression. */
