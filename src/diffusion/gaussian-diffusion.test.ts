@@ -165,7 +165,7 @@ test.each([
 test.each([
   [{ imageSize: 2, onStep: {} }, "sample: onStep must be a function, got {}"],
   [{ image_size: 2 }, "sample: has no option image_size, did you mean imageSize?"],
-  [{ imageSize: 2, classes: 1 }, "sample: classes must be an object, got 1"],
+  [{ imageSize: 2, classes: 1 }, "sample: classes must be a list of numbers or an array, got 1"],
   [{ imageSize: 2, condscale: 2 }, "sample: has no option condscale, did you mean condScale?"],
 ])("sampling refuses %o", async (options, message) => {
   const model: Denoiser = { channels: 1, forward: (x) => x };
