@@ -3,6 +3,7 @@ import type { Backend, ByteCache } from "../backend.ts";
 import { checkGraph } from "../common/checks.ts";
 import { JobQueue } from "../common/job-queue.ts";
 import { Lifetime } from "../common/lifetime.ts";
+import { OutOfMemory } from "../common/out-of-memory.ts";
 import { Residency } from "../common/residency.ts";
 import { VariableStore } from "../common/variable-store.ts";
 import { variablesOf } from "../../tensor/graph.ts";
@@ -20,6 +21,7 @@ import { computesRightly, hasRelaxedSimd } from "./runtime/self-check.ts";
 import { ThreadPool } from "./runtime/thread-pool.ts";
 import type { PoolThread } from "./runtime/thread-pool.ts";
 import { HeapVariables } from "./runtime/variable-memory.ts";
+import type { VariableBlock } from "./runtime/variable-memory.ts";
 
 export interface WasmOptions {
   /** Worker threads; all hardware threads unless given. */
@@ -62,7 +64,7 @@ export class WasmBackend implements Backend {
 
   private constructor(heap: Heap, pool: ThreadPool, features: Features, platform: Platform, options: WasmOptions) {
     const queue = new JobQueue(this.#lifetime);
-    const variables = new VariableStore(new HeapVariables(heap, queue), this.#lifetime);
+    const variables = new VariableStore<VariableBlock>(new HeapVariables(heap, queue), this.#lifetime);
     this.#context = {
       heap,
       pool,
@@ -109,7 +111,16 @@ export class WasmBackend implements Backend {
   async load(graph: Graph): Promise<WasmExecutable> {
     this.#lifetime.check();
     checkGraph(graph);
-    const compiled = await this.#compile(graph);
+    const compiled = await this.#compile(graph, true);
+    try {
+      return await this.#install(graph, compiled, true);
+    } catch (error) {
+      if (!(error instanceof OutOfMemory) || compiled.keptBytes === 0) throw error;
+      return this.#install(graph, await this.#compile(graph, false), false);
+    }
+  }
+
+  async #install(graph: Graph, compiled: CompiledProgram, keeps: boolean): Promise<WasmExecutable> {
     checkAddressable(compiled.workspaceBytes);
     const code = await WebAssembly.compile(compiled.module);
     const { workspace, scratches, pool, queue, residency } = this.#context;
@@ -118,14 +129,18 @@ export class WasmBackend implements Backend {
       scratches.require(compiled.scratchBytes * pool.size);
       const id = this.#loaded++;
       await pool.load(id, code);
-      return new WasmExecutable(this.#context, { graph, compiled, id });
+      return new WasmExecutable(this.#context, { graph, compiled, keeps, id });
     };
     return residency.begin(variablesOf(graph), () => queue.run(install));
   }
 
-  /** Compiles, unless an earlier process did. */
-  async #compile(graph: Graph): Promise<CompiledProgram> {
-    const codegen = this.#codegen;
+  /**
+   * Compiles, unless an earlier process did.
+   *
+   * @param keeps whether the program may have memory of its own for what depends on variables alone
+   */
+  async #compile(graph: Graph, keeps: boolean): Promise<CompiledProgram> {
+    const codegen = { ...this.#codegen, keeps };
     if (!this.#cache || codegen.dump) return compileProgram(graph, codegen);
     const key = await programKey(graph, codegen);
     const known = await this.#cache.read(key);

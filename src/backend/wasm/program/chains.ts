@@ -52,10 +52,18 @@ export const CHAIN_LIMITS: ChainLimits = { fewestSlices: 16, leastBytes: 40 * 10
 /** What a chain's kernels leave for kernels that run after it, at most, in bytes. */
 const MOST_DEFERRED_BYTES = 32 * 1024 * 1024;
 
+/** Kernels that run one after another. */
+export interface Part extends Pick<Program, "kernels"> {
+  /** Buffers that are used beside these kernels. */
+  readonly shared: Iterable<Buffer>;
+  /** Among the program's kernels, the place of the first. */
+  readonly start: number;
+}
+
 /** Finds chains of kernels, image by image of a network's batch. Kernels keep their order but for those that do not depend on each other. */
-export function chainKernels({ kernels, outputs }: Program, limits: ChainLimits): Step[] {
+export function chainKernels({ kernels, shared, start }: Part, limits: ChainLimits): Step[] {
   const slices = limits.slices ?? batchOf(kernels);
-  const singles = kernels.map((kernel, place): Single => ({ kind: "single", kernel, place }));
+  const singles = kernels.map((kernel, i): Single => ({ kind: "single", kernel, place: start + i }));
   if (slices < Math.max(2, limits.fewestSlices)) return singles;
   const steps: Step[] = [];
   let open = new OpenChain(slices);
@@ -78,7 +86,7 @@ export function chainKernels({ kernels, outputs }: Program, limits: ChainLimits)
     }
   }
   close();
-  const users = usersOf(kernels, outputs);
+  const users = usersOf(kernels, shared);
   return steps.map((step) => (step.kind === "chain" ? withOwnBuffers(step, users) : step));
 }
 
@@ -186,11 +194,11 @@ class Uses {
   }
 }
 
-/** How many kernels use each buffer, the program's caller included. */
-function usersOf(kernels: readonly Kernel[], outputs: readonly Buffer[]): Map<Buffer, number> {
+/** How many kernels use each buffer, others than these included. */
+function usersOf(kernels: readonly Kernel[], shared: Iterable<Buffer>): Map<Buffer, number> {
   const users = new Map<Buffer, number>();
   for (const kernel of kernels) for (const buffer of usesOf(kernel)) users.set(buffer, (users.get(buffer) ?? 0) + 1);
-  for (const buffer of outputs) users.set(buffer, Infinity);
+  for (const buffer of shared) users.set(buffer, Infinity);
   return users;
 }
 

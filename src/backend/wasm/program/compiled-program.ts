@@ -1,15 +1,19 @@
 import { compileGraph } from "../../../compiler/compiler.ts";
 import { planMemory } from "../../../compiler/memory.ts";
-import type { Buffer, Program } from "../../../compiler/program.ts";
+import type { MemoryPlan } from "../../../compiler/memory.ts";
+import { stagePrelude, withoutPrelude } from "../../../compiler/passes/prelude.ts";
+import type { StagedProgram } from "../../../compiler/passes/prelude.ts";
+import type { Buffer } from "../../../compiler/program.ts";
 import type { DType, TypedArray } from "../../../tensor/dtype.ts";
 import type { Graph } from "../../../tensor/graph.ts";
 import type { Variable } from "../../../tensor/variable.ts";
 import { variablesOf } from "../../../tensor/graph.ts";
 import { encodeModule } from "../assembly/encode-module.ts";
 import type { ModuleBuilder } from "../assembly/module-builder.ts";
+import { wholeLines } from "../emit/addresses.ts";
 import { checkAddressable } from "./address-space.ts";
 import { CHAIN_LIMITS, chainKernels, kernelsOf } from "./chains.ts";
-import type { ChainLimits } from "./chains.ts";
+import type { ChainLimits, Step } from "./chains.ts";
 import { measuredTarget } from "../../common/measured-target.ts";
 import type { TableStep } from "./kernel-table.ts";
 import { emitModule } from "./module.ts";
@@ -23,8 +27,12 @@ export interface CompiledProgram {
   /** Memory of its own that each thread needs. */
   readonly scratchBytes: number;
   readonly workspaceBytes: number;
+  /** Memory of the program's own, for what the prelude computes. */
+  readonly keptBytes: number;
   readonly buffers: readonly PlacedBuffer[];
   readonly steps: readonly TableStep<CompiledKernel>[];
+  /** How many of the steps, the first ones, run again only when a variable was written that they read. */
+  readonly preludeSteps: number;
   /** Places in `buffers`. */
   readonly outputs: readonly number[];
 }
@@ -35,9 +43,10 @@ export interface PlacedBuffer {
   readonly place: BufferPlace;
 }
 
-/** Inputs and intermediate results lie in the workspace, `offset` bytes from its start. */
+/** Inputs and intermediate results lie in the workspace, what is kept in memory of its own, `offset` bytes from its start. */
 export type BufferPlace =
   | { readonly kind: "workspace"; readonly offset: number; readonly input?: number }
+  | { readonly kind: "kept"; readonly offset: number }
   | { readonly kind: "variable"; readonly variable: number } // a place in variablesOf(graph)
   | { readonly kind: "literal"; readonly data: TypedArray };
 
@@ -58,28 +67,38 @@ export type CompiledOperand = { readonly buffer: number; readonly step: number }
 export interface CodegenOptions {
   readonly features: Features;
   readonly sharesMemory: boolean;
+  /** Whether what depends on variables alone is kept from run to run, where it is not too large; by default it is. */
+  readonly keeps?: boolean | undefined;
   /** Which kernels run slice by slice; the usual ones unless given. */
   readonly chains?: ChainLimits | undefined;
   /** Is shown the module. */
   readonly dump?: ((module: ModuleBuilder) => void) | undefined;
 }
 
+/** More than this, in bytes, is computed in every run rather than kept: a quarter of what WebAssembly addresses. */
+const MOST_KEPT_BYTES = 2 ** 30;
+
 /** The kernels of a graph, as this backend runs them. */
-export function programOf(graph: Graph): Program {
-  return useWinograd(compileGraph(graph, measuredTarget));
+export function programOf(graph: Graph, { keeps = true }: Pick<CodegenOptions, "keeps"> = {}): StagedProgram {
+  const program = useWinograd(compileGraph(graph, measuredTarget));
+  const staged = stagePrelude(program);
+  return keeps && placeKept(staged.kept).bytes <= MOST_KEPT_BYTES ? staged : withoutPrelude(program);
 }
 
 export function compileProgram(graph: Graph, options: CodegenOptions): CompiledProgram {
-  const program = programOf(graph);
-  const chained = chainKernels(program, options.chains ?? CHAIN_LIMITS);
-  const plan = planMemory(program, chained.map(kernelsOf));
-  checkAddressable(plan.bytes);
-  const { module, scratchBytes, steps } = emitModule(chained, plan.offsets, {
+  const program = programOf(graph, options);
+  const parts = planParts(program, options.chains ?? CHAIN_LIMITS);
+  const [prelude, rest] = parts;
+  const workspaceBytes = Math.max(prelude.plan.bytes, rest.plan.bytes);
+  checkAddressable(workspaceBytes);
+  const offsets = new Map([...prelude.plan.offsets, ...rest.plan.offsets]);
+  const { module, scratchBytes, steps } = emitModule([...prelude.steps, ...rest.steps], offsets, {
     ...options,
     printable: options.dump !== undefined,
   });
   options.dump?.(module);
-  const places = placesOf(program, plan.offsets, variablesOf(graph));
+  const kept = placeKept(program.kept);
+  const places = placesOf(program, { workspace: offsets, kept: kept.offsets }, variablesOf(graph));
   const numbers = new Map([...places.keys()].map((buffer, i) => [buffer, i]));
   const numberOf = (buffer: Buffer): number => {
     const number = numbers.get(buffer);
@@ -91,7 +110,8 @@ export function compileProgram(graph: Graph, options: CodegenOptions): CompiledP
   return {
     module: encodeModule(module, { withNames: options.dump !== undefined }),
     scratchBytes,
-    workspaceBytes: plan.bytes,
+    workspaceBytes,
+    keptBytes: kept.bytes,
     buffers: [...places].map(([{ dtype, length }, place]) => ({ dtype, length, place })),
     steps: steps.map(({ slices, waits, kernels }) => ({
       slices,
@@ -100,23 +120,56 @@ export function compileProgram(graph: Graph, options: CodegenOptions): CompiledP
         return { name, function: place, tasks, operands: operands.map(placed), place: at };
       }),
     })),
+    preludeSteps: prelude.steps.length,
     outputs: program.outputs.map(numberOf),
   };
 }
 
+interface PlannedPart {
+  readonly steps: readonly Step[];
+  readonly plan: MemoryPlan;
+}
+
+/** The steps of the prelude and of the rest. Both use the same workspace, one after the other. */
+function planParts(
+  { kernels, preludeLength, kept, buffers, outputs }: StagedProgram,
+  limits: ChainLimits,
+): PlannedPart[] {
+  const own = buffers.filter((buffer) => !kept.has(buffer));
+  const handedOut = outputs.filter((buffer) => !kept.has(buffer));
+  const planned = (start: number, end: number, results: readonly Buffer[]): PlannedPart => {
+    const part = kernels.slice(start, end);
+    const steps = chainKernels({ kernels: part, shared: [...kept, ...results], start }, limits);
+    return { steps, plan: planMemory({ kernels: part, buffers: own, outputs: results }, steps.map(kernelsOf)) };
+  };
+  return [planned(0, preludeLength, []), planned(preludeLength, kernels.length, handedOut)];
+}
+
+/** One after another: all of them are kept at the same time. */
+function placeKept(kept: Iterable<Buffer>): MemoryPlan {
+  const offsets = new Map<Buffer, number>();
+  let bytes = 0;
+  for (const buffer of kept) {
+    offsets.set(buffer, bytes);
+    bytes += wholeLines(4 * buffer.length);
+  }
+  return { offsets, bytes };
+}
+
 /** Where the buffers that are used lie. */
 function placesOf(
-  { buffers }: Program,
-  offsets: ReadonlyMap<Buffer, number>,
+  { buffers }: StagedProgram,
+  offsets: { readonly workspace: MemoryPlan["offsets"]; readonly kept: MemoryPlan["offsets"] },
   variables: readonly Variable[],
 ): Map<Buffer, BufferPlace> {
   const places = new Map<Buffer, BufferPlace>();
   for (const buffer of buffers) {
     const { source } = buffer;
-    const offset = offsets.get(buffer);
+    const [offset, ofKept] = [offsets.workspace.get(buffer), offsets.kept.get(buffer)];
     if (source.kind === "variable")
       places.set(buffer, { kind: "variable", variable: variables.indexOf(source.variable) });
     else if (source.kind === "literal") places.set(buffer, { kind: "literal", data: source.data });
+    else if (ofKept !== undefined) places.set(buffer, { kind: "kept", offset: ofKept });
     else if (offset !== undefined) {
       const input = source.kind === "input" ? { input: source.index } : {};
       places.set(buffer, { kind: "workspace", offset, ...input });

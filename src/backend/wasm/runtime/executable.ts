@@ -12,12 +12,12 @@ import type { Residency } from "../../common/residency.ts";
 import type { VariableStore } from "../../common/variable-store.ts";
 import { variablesOf } from "../../../tensor/graph.ts";
 import { programOf } from "../program/compiled-program.ts";
-import type { CompiledOperand, CompiledProgram } from "../program/compiled-program.ts";
+import type { CompiledKernel, CompiledProgram } from "../program/compiled-program.ts";
 import type { Heap } from "./heap.ts";
-import { spanOf, tableBytes, tableWords } from "../program/kernel-table.ts";
-import type { OperandPlace } from "../program/kernel-table.ts";
+import { PreludeState } from "./prelude-state.ts";
+import { ProgramTable } from "./program-table.ts";
 import type { RunArguments, ThreadPool } from "./thread-pool.ts";
-import type { HeapBlock } from "./variable-memory.ts";
+import type { HeapBlock, VariableBlock } from "./variable-memory.ts";
 import { copyOf, viewOf } from "./views.ts";
 
 /** What programs of one backend share. */
@@ -25,7 +25,7 @@ export interface ExecutionContext {
   readonly heap: Heap;
   readonly pool: ThreadPool;
   readonly queue: JobQueue;
-  readonly variables: VariableStore<HeapBlock>;
+  readonly variables: VariableStore<VariableBlock>;
   readonly residency: Residency;
   /** Memory for intermediate results and for each thread's own use; one program runs at a time. */
   readonly workspace: SharedBlock;
@@ -73,6 +73,8 @@ function unloading({ queue, pool, heap }: ExecutionContext, id: number, blocks: 
 export interface LoadedProgram {
   readonly graph: Graph;
   readonly compiled: CompiledProgram;
+  /** Whether it was compiled to keep what depends on variables alone. */
+  readonly keeps: boolean;
   /** What the threads know it by. */
   readonly id: number;
 }
@@ -85,7 +87,10 @@ export class WasmExecutable implements Executable {
   readonly #variables: readonly Variable[];
   /** Addresses of literals, by their buffers' places. */
   readonly #literals = new Map<number, number>();
-  readonly #table: number;
+  /** Of what the prelude computes. */
+  readonly #kept: number;
+  readonly #table: ProgramTable;
+  readonly #prelude: PreludeState;
   readonly #owned: HeapBlock[] = [];
   readonly #release: Release;
   #disposed = false;
@@ -99,6 +104,7 @@ export class WasmExecutable implements Executable {
     this.#context = context;
     this.#loaded = loaded;
     this.#variables = variablesOf(graph);
+    this.#prelude = new PreludeState(compiled);
     try {
       compiled.buffers.forEach(({ dtype, length, place }, i) => {
         if (place.kind !== "literal") return;
@@ -106,7 +112,8 @@ export class WasmExecutable implements Executable {
         this.#literals.set(i, address);
         viewOf(heap.memory, dtype, address, length).set(place.data);
       });
-      this.#table = this.#own(tableBytes(compiled.steps));
+      this.#kept = this.#own(compiled.keptBytes);
+      this.#table = new ProgramTable(heap, compiled, this.#own(ProgramTable.bytesFor(compiled)));
     } catch (error) {
       this.#release();
       throw error;
@@ -115,19 +122,23 @@ export class WasmExecutable implements Executable {
 
   /** The kernels, for people who want to know what takes time; they are not kept. */
   get program(): Program {
-    return programOf(this.#loaded.graph);
+    return programOf(this.#loaded.graph, this.#loaded);
   }
 
   async run(inputs: readonly NdArray[]): Promise<NdArray[]> {
-    return (await this.#run(inputs, (args) => this.#context.pool.run(this.#loaded.id, args))).outputs;
+    const { pool } = this.#context;
+    return (await this.#run(inputs, (args) => pool.run(this.#loaded.id, args))).outputs;
   }
 
-  /** Runs once, kernel by kernel, and times each. */
+  /** Runs once, kernel by kernel, and times each. Those whose results were kept from a run before take no time. */
   async profile(inputs: readonly NdArray[]): Promise<KernelProfile[]> {
-    const { value } = await this.#run(inputs, (args) => this.#context.pool.profile(this.#loaded.id, args));
-    const kernels = this.#loaded.compiled.steps.flatMap((step) => step.kernels);
+    const { pool } = this.#context;
+    const { prelude, rest } = await this.#run(inputs, (args) => pool.profile(this.#loaded.id, args));
+    const { steps, preludeSteps } = this.#loaded.compiled;
+    const [early, late] = [steps.slice(0, preludeSteps), steps.slice(preludeSteps)].map(kernelsIn);
     const profile: KernelProfile[] = [];
-    kernels.forEach(({ name, place }, i) => (profile[place] = { name, seconds: value[i] }));
+    early.forEach(({ name, place }, i) => (profile[place] = { name, seconds: prelude?.[i] ?? 0 }));
+    late.forEach(({ name, place }, i) => (profile[place] = { name, seconds: rest[i] }));
     return profile;
   }
 
@@ -142,63 +153,70 @@ export class WasmExecutable implements Executable {
     return address;
   }
 
-  #run<T>(
-    inputs: readonly NdArray[],
-    start: (args: Omit<RunArguments, "thread" | "threads">) => Promise<T>,
-  ): Promise<{ outputs: NdArray[]; value: T }> {
-    return this.#context.residency.begin(this.#variables, () => this.#start(inputs, start));
+  #run<T>(inputs: readonly NdArray[], walk: Walk<T>): Promise<Results<T>> {
+    return this.#context.residency.begin(this.#variables, () => this.#start(inputs, walk));
   }
 
-  async #start<T>(
-    inputs: readonly NdArray[],
-    start: (args: Omit<RunArguments, "thread" | "threads">) => Promise<T>,
-  ): Promise<{ outputs: NdArray[]; value: T }> {
+  async #start<T>(inputs: readonly NdArray[], walk: Walk<T>): Promise<Results<T>> {
     if (this.#disposed) throw new Error("run: the program was disposed of");
     const { graph, compiled } = this.#loaded;
     checkInputs(graph, inputs);
-    const variables = this.#variables.map((variable) => this.#context.variables.placeOf(variable).address);
+    const variables = this.#variables.map((variable) => this.#context.variables.placeOf(variable));
     return this.#context.queue.run(async () => {
+      const { heap, scratches } = this.#context;
       const addresses = this.#addresses(variables);
-      const { memory } = this.#context.heap;
+      this.#table.place(addresses);
+      const prelude = await this.#runPrelude(variables, walk);
       compiled.buffers.forEach(({ dtype, length, place }, i) => {
         if (place.kind === "workspace" && place.input !== undefined)
-          viewOf(memory, dtype, addresses[i], length).set(inputs[place.input].data);
+          viewOf(heap.memory, dtype, addresses[i], length).set(inputs[place.input].data);
       });
-      this.#writeTable(addresses);
-      const value = await start({
-        scratches: this.#context.scratches.address,
-        ...spanOf(compiled.steps, this.#table),
-      });
+      for (const { variable } of graph.updates) variables[this.#variables.indexOf(variable)].writes++;
+      const rest = await walk({ scratches: scratches.address, ...this.#table.rest });
       const outputs = compiled.outputs.map((at, i) => {
         const { dtype, length } = compiled.buffers[at];
-        return { shape: graph.outputs[i].shape, dtype, data: copyOf(memory, dtype, addresses[at], length) };
+        return { shape: graph.outputs[i].shape, dtype, data: copyOf(heap.memory, dtype, addresses[at], length) };
       });
-      return { outputs, value };
+      return { outputs, prelude, rest };
     });
+  }
+
+  /** Unless what it computed before is still good. */
+  async #runPrelude<T>(variables: readonly VariableBlock[], walk: Walk<T>): Promise<T | undefined> {
+    if (this.#prelude.isGood(variables)) return undefined;
+    const result = await walk({ scratches: this.#context.scratches.address, ...this.#table.prelude });
+    this.#prelude.ran(variables);
+    return result;
   }
 
   /** Where every buffer is now. */
-  #addresses(variables: readonly number[]): number[] {
+  #addresses(variables: readonly VariableBlock[]): number[] {
     const workspace = this.#context.workspace.address;
     return this.#loaded.compiled.buffers.map(({ place }, i) => {
-      if (place.kind === "variable") return variables[place.variable];
-      return place.kind === "literal" ? (this.#literals.get(i) ?? 0) : workspace + place.offset;
+      switch (place.kind) {
+        case "variable":
+          return variables[place.variable].address;
+        case "literal":
+          return this.#literals.get(i) ?? 0;
+        case "kept":
+          return this.#kept + place.offset;
+        case "workspace":
+          return workspace + place.offset;
+      }
     });
   }
+}
 
-  #writeTable(addresses: readonly number[]): void {
-    const placeOf = (operand: CompiledOperand): OperandPlace =>
-      "own" in operand
-        ? { address: operand.own, step: 0, isOwn: true }
-        : { address: addresses[operand.buffer], step: operand.step, isOwn: false };
-    const steps = this.#loaded.compiled.steps.map(({ slices, waits, kernels }) => ({
-      slices,
-      waits,
-      kernels: kernels.map(({ function: place, tasks, operands }) => {
-        return { function: place, tasks, operands: operands.map(placeOf) };
-      }),
-    }));
-    const words = tableWords(steps, this.#table);
-    viewOf(this.#context.heap.memory, "u32", this.#table, words.length).set(words);
-  }
+/** Has the threads walk through a part of the table. */
+type Walk<T> = (args: Omit<RunArguments, "thread" | "threads">) => Promise<T>;
+
+interface Results<T> {
+  readonly outputs: NdArray[];
+  /** What came of the walks; nothing of the prelude where there was none. */
+  readonly prelude: T | undefined;
+  readonly rest: T;
+}
+
+function kernelsIn(steps: CompiledProgram["steps"]): CompiledKernel[] {
+  return steps.flatMap(({ kernels }) => kernels);
 }

@@ -5,14 +5,19 @@ import type { VariableMemory } from "../../common/variable-store.ts";
 import type { Heap } from "./heap.ts";
 import { copyOf, viewOf } from "./views.ts";
 
-/** Where a variable's value lies in the heap. */
+/** A piece of the heap. */
 export interface HeapBlock {
   readonly address: number;
   readonly bytes: number;
 }
 
+/** A block that holds a variable's value, and how often that was written. */
+export interface VariableBlock extends HeapBlock {
+  writes: number;
+}
+
 /** A heap as the memory of variables. */
-export class HeapVariables implements VariableMemory<HeapBlock> {
+export class HeapVariables implements VariableMemory<VariableBlock> {
   readonly #heap: Heap;
   readonly #queue: JobQueue;
 
@@ -21,16 +26,17 @@ export class HeapVariables implements VariableMemory<HeapBlock> {
     this.#queue = queue;
   }
 
-  allocate({ size }: Variable): Promise<HeapBlock> {
+  allocate({ size }: Variable): Promise<VariableBlock> {
     const bytes = 4 * size;
-    return this.#queue.run(() => ({ address: this.#heap.allocate(bytes), bytes }));
+    return this.#queue.run(() => ({ address: this.#heap.allocate(bytes), bytes, writes: 0 }));
   }
 
-  async initialize({ address }: HeapBlock, { dtype, size }: Variable, data: TypedArray): Promise<void> {
-    viewOf(this.#heap.memory, dtype, address, size).set(data);
+  async initialize(block: VariableBlock, { dtype, size }: Variable, data: TypedArray): Promise<void> {
+    block.writes++;
+    viewOf(this.#heap.memory, dtype, block.address, size).set(data);
   }
 
-  write(block: HeapBlock, variable: Variable, data: TypedArray): Promise<void> {
+  write(block: VariableBlock, variable: Variable, data: TypedArray): Promise<void> {
     return this.#queue.run(() => this.initialize(block, variable, data));
   }
 
