@@ -20,10 +20,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   optim: ["tensor", "config"],
   checkpoint: ["config", "optim", "data", "io", "diffusion", "models", "nn", "tensor"],
   training: ["checkpoint", "config", "optim", "data", "diffusion", "models", "nn", "backend", "tensor"],
+  pretrained: ["checkpoint", "config", "data", "io", "diffusion", "models", "nn", "backend", "tensor"],
   evaluation: ["training", "checkpoint", "config", "optim", "data", "io", "nn", "backend", "tensor"],
   parity: ["training", "config", "optim", "io", "diffusion", "models", "nn", "compiler", "backend", "tensor"],
   bench: ["training", "config", "data", "diffusion", "models", "nn", "compiler", "backend", "tensor"],
-  cli: "bench parity evaluation training checkpoint config optim data io diffusion models nn backend tensor".split(" "),
+  cli: "bench parity evaluation pretrained training checkpoint config optim data io diffusion models nn backend tensor".split(
+    " ",
+  ),
 };
 
 /** The rooms of a device under src/backend/, each of which may import those before it; files beside the rooms import all. */
@@ -41,7 +44,18 @@ const CIRCLES_LEFT: readonly (readonly string[])[] = [
 ];
 
 /** Run unchanged in a browser, so nothing in them loads a `*.node.ts` file unless it asked where it runs. */
-const BROWSER_FOLDERS = ["tensor", "compiler", "backend", "nn", "models", "diffusion", "optim", "evaluation", "parity"];
+const BROWSER_FOLDERS = [
+  "tensor",
+  "compiler",
+  "backend",
+  "nn",
+  "models",
+  "diffusion",
+  "optim",
+  "pretrained",
+  "evaluation",
+  "parity",
+];
 
 /** Run in a browser as well as in Node. Every other package needs a `*.node.ts` file, as Node's own modules do. */
 const BROWSER_PACKAGES = ["zod/mini"];

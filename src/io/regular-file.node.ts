@@ -49,10 +49,15 @@ export async function readRegularText(path: string): Promise<string> {
 }
 
 /** The first bytes of an open file. @throws if it has fewer */
-export async function readStart({ handle }: OpenFile, bytes: number): Promise<Uint8Array<ArrayBuffer>> {
-  const content = new Uint8Array(bytes);
-  for (let at = 0; at < bytes;) {
-    const { bytesRead } = await handle.read(content, at, Math.min(PIECE, bytes - at), at);
+export async function readStart(file: OpenFile, bytes: number): Promise<Uint8Array<ArrayBuffer>> {
+  return readRange(file, 0, bytes);
+}
+
+/** The bytes of an open file from `begin` to `end`, exclusive. @throws if it ends before */
+export async function readRange({ handle }: OpenFile, begin: number, end: number): Promise<Uint8Array<ArrayBuffer>> {
+  const content = new Uint8Array(end - begin);
+  for (let at = 0; at < content.length;) {
+    const { bytesRead } = await handle.read(content, at, Math.min(PIECE, content.length - at), begin + at);
     if (bytesRead === 0) throw new Error("it became shorter while it was read");
     at += bytesRead;
   }

@@ -29,9 +29,15 @@ function numberToHalf(value: number): number {
   return sign | (steps + 2 ** 52 - 2 ** 52);
 }
 
+/** The value of every binary16 number by its bits, made when it is first asked for. */
+let halves: Float32Array | undefined;
+
 /** Converts binary16 numbers, given as raw bits, to float32. Exact. */
 export function decodeFloat16(bits: Uint16Array): Float32Array<ArrayBuffer> {
-  return Float32Array.from(bits, halfToNumber);
+  halves ??= Float32Array.from({ length: 2 ** 16 }, (_, half) => halfToNumber(half));
+  const values = new Float32Array(bits.length);
+  for (let i = 0; i < bits.length; i++) values[i] = halves[bits[i]];
+  return values;
 }
 
 /** Converts float32 to the raw bits of binary16: nearest, ties to even, beyond 65,504 infinity. */
@@ -41,5 +47,7 @@ export function encodeFloat16(values: Float32Array): Uint16Array<ArrayBuffer> {
 
 /** Converts bfloat16 numbers, given as raw bits, to float32. Exact: bfloat16 is the upper half of a float32. */
 export function decodeBfloat16(bits: Uint16Array): Float32Array<ArrayBuffer> {
-  return new Float32Array(Uint32Array.from(bits, (half) => half << 16).buffer);
+  const words = new Uint32Array(bits.length);
+  for (let i = 0; i < bits.length; i++) words[i] = bits[i] << 16;
+  return new Float32Array(words.buffer);
 }

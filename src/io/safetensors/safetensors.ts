@@ -33,10 +33,14 @@ export function parseSafetensors(bytes: Uint8Array, source = "safetensors"): Saf
   return { tensors: new Map(tensors.map((layout) => [layout.name, viewTensor(data, layout)])), metadata };
 }
 
-function viewTensor(data: Uint8Array, { dtype, shape, begin, end }: TensorLayout): SafeTensor {
+function viewTensor(data: Uint8Array, layout: TensorLayout): SafeTensor {
+  return tensorOf(data.subarray(layout.begin, layout.end), layout);
+}
+
+/** A tensor whose bytes were read: a view of them where they are aligned, a copy otherwise. */
+export function tensorOf(bytes: Uint8Array, { dtype, shape }: TensorLayout): SafeTensor {
   const { array } = safeDtypes[dtype];
-  const range = data.subarray(begin, end);
-  const aligned = range.byteOffset % array.BYTES_PER_ELEMENT === 0 ? range : range.slice();
+  const aligned = bytes.byteOffset % array.BYTES_PER_ELEMENT === 0 ? bytes : bytes.slice();
   const elements = aligned.byteLength / array.BYTES_PER_ELEMENT;
   const construct = array as new (buffer: ArrayBufferLike, offset: number, length: number) => SafeTensor["data"];
   return { dtype, shape, data: new construct(aligned.buffer, aligned.byteOffset, elements) } as SafeTensor;
