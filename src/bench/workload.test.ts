@@ -44,8 +44,10 @@ describe("a workload", { timeout: 60_000 }, () => {
     const model = new Unet({ dim: 28, channels: 1, dimMults: [1, 2, 4] });
     const x = new Tensor({ kind: "input", index: 0, shape: [2, 28, 28, 1], dtype: "f32" });
     const t = new Tensor({ kind: "input", index: 1, shape: [2], dtype: "i32" });
-    const gradients = grad(model.forward(x, t).square().sum(), [...model.parameters().values()].map(valueOf));
-    const { kernels } = programOf({ inputs: [x, t], outputs: gradients, updates: [] });
+    const parameters = [...model.parameters().values()];
+    const gradients = grad(model.forward(x, t).square().sum(), parameters.map(valueOf));
+    const updates = parameters.map((variable, i) => ({ variable, value: valueOf(variable).subtract(gradients[i]) }));
+    const { kernels } = programOf({ inputs: [x, t], outputs: [], updates });
     const workload = new Workload(ReferenceBackend.create(), "train", 2);
     const kinds = kindsOf(kernels, workload.forwardContractions());
     const count = (wanted: string): number => kinds.filter((kind) => kind === wanted).length;
