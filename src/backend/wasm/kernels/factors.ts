@@ -1,8 +1,10 @@
 import type { Integer } from "../assembly/instruction.ts";
 import { i32 } from "../assembly/scalar-instructions.ts";
 import { v128 } from "../assembly/vector-instructions.ts";
-import { LINE_BYTES } from "../emit/addresses.ts";
+import { LINE_BYTES, plus } from "../emit/addresses.ts";
 import type { KernelBuilder } from "./kernel-builder.ts";
+import { paddedColumns } from "./panels.ts";
+import type { Panel } from "./panels.ts";
 
 /** Rows of right factors: where the first is, and the bytes from one to the next. */
 export interface RightFactors {
@@ -38,6 +40,29 @@ export function packRows(
     code.increase(to, step);
   });
   return { address: packed, step };
+}
+
+/** Copies rows of right factors to scratch memory panel by panel, each of which a tile then walks through from start to end. */
+export function packPanels(
+  target: KernelBuilder,
+  rows: RightFactors,
+  count: Integer,
+  most: number,
+  panels: readonly Panel[],
+): Integer {
+  const { code } = target;
+  const packed = code.local("i32", target.scratch(4 * most * paddedColumns(panels)));
+  const from = code.local("i32", rows.address);
+  const ends = panels.map(({ column }) => code.local("i32", plus(packed, 4 * column * most)));
+  code.countUp(0, count, 1, () => {
+    panels.forEach(({ column, tile }, i) => {
+      for (let v = 0; v < tile.vectors; v++)
+        code.emit(v128.store(ends[i], v128.load(from, 4 * column + 16 * v), 16 * v));
+      code.increase(ends[i], 16 * tile.vectors);
+    });
+    code.increase(from, rows.step);
+  });
+  return packed;
 }
 
 /**

@@ -29,6 +29,8 @@ export interface ProductTiles {
   readonly panels: readonly Panel[];
   readonly accumulates: boolean;
   readonly rhs: Integer;
+  /** Where each panel's right factors lie together, one panel after the other: how many rows of them there is room for. */
+  readonly panelRows?: number | undefined;
   readonly out: Integer;
   readonly outStep: number;
   /** The rest of each call. */
@@ -37,14 +39,16 @@ export interface ProductTiles {
 
 /** All tiles of a block of rows, panel by panel, so that a panel of right factors stays in the first cache. */
 export function emitProduct({ code, microKernels }: KernelBuilder, product: ProductTiles): void {
+  const { panelRows } = product;
   for (const { column, tile } of product.panels) {
-    const rhs = code.local("i32", plus(product.rhs, 4 * column));
+    const rhs = code.local("i32", plus(product.rhs, 4 * column * (panelRows ?? 1)));
+    const rhsStep = panelRows === undefined ? product.inner.rhsStep : 16 * tile.vectors;
     const out = code.local("i32", plus(product.out, 4 * column));
     /** Emits a call for rows at the given addresses, and for as many tiles below, and moves `out` on. */
     const call = (rows: readonly Integer[], tiles: Integer, tileStep: number): void => {
       const { accumulates, inner, outStep } = product;
       const microKernel = microKernels.of({ rows: rows.length, vectors: tile.vectors, accumulates });
-      code.emit(callMicroKernel(microKernel, { ...inner, rows, tiles, tileStep, rhs, out, outStep }));
+      code.emit(callMicroKernel(microKernel, { ...inner, rhsStep, rows, tiles, tileStep, rhs, out, outStep }));
       const bytes = rows.length * outStep;
       code.increase(out, constantOf(tiles) === 1 ? bytes : i32.mul(tiles, bytes));
     };
