@@ -215,9 +215,9 @@ export class GaussianDiffusion extends DiffusionProcess {
     const { eta = sampler === "ddim" ? this.ddimSamplingEta : undefined } = options;
     const usualVariance = isInpainting && this.varianceType === "learnedRange" ? "fixedSmall" : this.varianceType;
     const { varianceType = sampler === "ddpm" ? usualVariance : undefined } = options;
-    if (varianceType === "learnedRange" && this.varianceType !== "learnedRange") {
+    if (varianceType?.startsWith("learned") && this.varianceType !== "learnedRange") {
       throw new Error(
-        `varianceType: learnedRange needs a model that learned its variance, this one has ${this.varianceType}`,
+        `varianceType: ${varianceType} needs a model that learned its variance, this one has ${this.varianceType}`,
       );
     }
     return samplingPlan(this.levels, { ...options, sampler, steps, eta, varianceType });

@@ -2,8 +2,8 @@ import { rhoOf } from "../process/noise-level.ts";
 import type { NoiseLevel } from "../process/noise-level.ts";
 import { epsilon, history, sum, unscaled } from "./parts/combination.ts";
 import { lagrangeIntegrals } from "./parts/lagrange.ts";
-import { checkOrder, intervalsOf, ordersOf } from "./parts/sampler.ts";
-import type { OrderOptions, SamplerStep } from "./parts/sampler.ts";
+import { checkFinalOrders, checkOrder, intervalsOf, ordersOf } from "./parts/sampler.ts";
+import type { FinalOrdersOptions, OrderOptions, SamplerStep } from "./parts/sampler.ts";
 
 /**
  * Diffusion exponential integrator sampler, Zhang & Chen (2022, 2204.13902), Algorithm 1 with polynomials in
@@ -13,9 +13,11 @@ import type { OrderOptions, SamplerStep } from "./parts/sampler.ts";
  *
  * where the polynomial P takes the last `order` epsilons at their levels. Order 1 is `ddim` without noise.
  */
-export function deis(levels: readonly NoiseLevel[], { order = 3 }: OrderOptions): SamplerStep[] {
+export function deis(levels: readonly NoiseLevel[], options: OrderOptions & FinalOrdersOptions): SamplerStep[] {
+  const { order = 3, finalOrders } = options;
   checkOrder("deis", order, 4);
-  const orders = ordersOf(levels, order);
+  checkFinalOrders("deis", finalOrders);
+  const orders = ordersOf(levels, order, finalOrders);
   const logRhos = levels.map((level) => Math.log(rhoOf(level)));
   return intervalsOf(levels).map(({ from, to, index: i }) => {
     const epsilons = history(epsilon(from), order - 1);

@@ -42,6 +42,7 @@ const stochastic: readonly Case[] = [
   ["ddpm", 250, { varianceType: "fixedLarge", timestepSpacing: "linspace" }],
   ["ddim", 250, { eta: 0.5 }],
   ["dpmSolver++2MSde", 60, { timestepSpacing: "karras" }],
+  ["dpmSolver++3MSde", 60, { timestepSpacing: "karras" }],
   ["eulerAncestral", 250, {}],
   ["edm", 60, { sNoise: 1 }],
 ];

@@ -2,8 +2,25 @@ import { lambdaOf } from "../process/noise-level.ts";
 import type { NoiseLevel } from "../process/noise-level.ts";
 import { history, sum, x, x0, z } from "./parts/combination.ts";
 import type { Combination } from "./parts/combination.ts";
-import { checkEta, intervalsOf, ordersOf } from "./parts/sampler.ts";
-import type { EtaOptions, Interval, SamplerStep } from "./parts/sampler.ts";
+import { checkEta, checkFinalOrders, intervalsOf, ordersOf } from "./parts/sampler.ts";
+import type { EtaOptions, FinalOrdersOptions, SamplerStep } from "./parts/sampler.ts";
+
+const solverTypes = ["midpoint", "heun"] as const;
+
+export interface SolverTypeOptions extends FinalOrdersOptions {
+  /**
+   * How a step of order 2 of a `dpmSolver++` goes on along the last slope: half way as in the paper (`midpoint`, the default
+   * of the 2M ones), or by its exact integral (`heun`, the default of the 3M ones).
+   */
+  readonly solverType?: (typeof solverTypes)[number];
+}
+
+export interface ThirdOrderOptions extends SolverTypeOptions {
+  /**
+   * Whether a `dpmSolver++3M` takes the second derivative as diffusers does, half of it, and so is of order 2; default false.
+   */
+  readonly halfCurvature?: boolean;
+}
 
 /**
  * DPM-Solver++(2M), Algorithm 2 of Lu et al. (2022, 2211.01095). Order 2. With h = lambda_t - lambda_s for the steps'
@@ -13,8 +30,9 @@ import type { EtaOptions, Interval, SamplerStep } from "./parts/sampler.ts";
  *
  * with the predicted x_0 and the last one, x_0'.
  */
-export function dpmSolver2M(levels: readonly NoiseLevel[]): SamplerStep[] {
-  return dpmSolver2MSde(levels, { eta: 0 });
+export function dpmSolver2M(levels: readonly NoiseLevel[], options: SolverTypeOptions): SamplerStep[] {
+  const { solverType = "midpoint", ...others } = options;
+  return multistep("dpmSolver++2M", levels, { ...others, solverType, order: 2, eta: 0 });
 }
 
 /**
@@ -25,19 +43,9 @@ export function dpmSolver2M(levels: readonly NoiseLevel[]): SamplerStep[] {
  *
  * The paper's is eta = 1; k-diffusion's `sample_dpmpp_2m_sde` has others, down to eta = 0 without noise.
  */
-export function dpmSolver2MSde(levels: readonly NoiseLevel[], { eta = 1 }: EtaOptions): SamplerStep[] {
-  checkEta("dpmSolver++2MSde", eta);
-  const orders = ordersOf(levels, 2);
-  return stepsOf(levels, 2, ({ from: s, to: t, index: i }, [h, lastH], [x0, before]) => {
-    const g = (1 + eta) * h;
-    const ahead = orders[i] > 1 ? h / (2 * lastH) : 0;
-    return sum(
-      [(t.sigma / s.sigma) * Math.exp(-eta * h), x],
-      [-t.alpha * Math.expm1(-g) * (1 + ahead), x0],
-      [t.alpha * Math.expm1(-g) * ahead, before],
-      [t.sigma * Math.sqrt(-Math.expm1(-2 * eta * h)), z],
-    );
-  });
+export function dpmSolver2MSde(levels: readonly NoiseLevel[], options: SolverTypeOptions & EtaOptions): SamplerStep[] {
+  const { solverType = "midpoint", eta = 1, ...others } = options;
+  return multistep("dpmSolver++2MSde", levels, { ...others, solverType, eta, order: 2 });
 }
 
 /**
@@ -49,19 +57,53 @@ export function dpmSolver2MSde(levels: readonly NoiseLevel[], { eta = 1 }: EtaOp
  *
  * The code of its authors, diffusers and k-diffusion use half of x_0'', and so are of order 2.
  */
-export function dpmSolver3M(levels: readonly NoiseLevel[]): SamplerStep[] {
-  const orders = ordersOf(levels, 3);
-  return stepsOf(levels, 3, ({ from: s, to: t, index: i }, [h, ...lastHs], values) => {
-    const phi1 = -Math.expm1(-h);
-    const phi2 = 1 - phi1 / h;
-    const phi3 = 1 / 2 - phi2 / h;
-    const [slope, curvature] = derivatives(lastHs.slice(0, orders[i] - 1), values);
-    return sum(
-      [t.sigma / s.sigma, x],
+export function dpmSolver3M(levels: readonly NoiseLevel[], options: ThirdOrderOptions): SamplerStep[] {
+  const { solverType = "heun", ...others } = options;
+  return multistep("dpmSolver++3M", levels, { ...others, solverType, order: 3, eta: 0 });
+}
+
+/** The same for the stochastic equation: the phi are of g = (1 + eta) h, and x and z count as in {@link dpmSolver2MSde}. */
+export function dpmSolver3MSde(levels: readonly NoiseLevel[], options: ThirdOrderOptions & EtaOptions): SamplerStep[] {
+  const { solverType = "heun", eta = 1, ...others } = options;
+  return multistep("dpmSolver++3MSde", levels, { ...others, solverType, eta, order: 3 });
+}
+
+interface MultistepOptions extends ThirdOrderOptions {
+  readonly solverType: (typeof solverTypes)[number];
+  readonly order: 2 | 3;
+  readonly eta: number;
+}
+
+function multistep(sampler: string, levels: readonly NoiseLevel[], options: MultistepOptions): SamplerStep[] {
+  const { solverType, order, eta, finalOrders, halfCurvature = false } = options;
+  checkEta(sampler, eta);
+  checkFinalOrders(sampler, finalOrders);
+  if (!solverTypes.includes(solverType)) {
+    throw new Error(`${sampler}: solverType must be one of ${solverTypes.join(", ")}, got ${solverType}`);
+  }
+  const orders = ordersOf(levels, order, finalOrders);
+  const lambdas = levels.map(lambdaOf);
+  return intervalsOf(levels).map(({ from: s, to: t, index: i }) => {
+    const predictions = history(x0, order - 1);
+    const memory = predictions.slice(0, -1);
+    if (t.sigma === 0) return { level: s, x: x0, memory };
+    const [h, ...lastHs] = Array.from({ length: orders[i] }, (_, j) => lambdas[i - j + 1] - lambdas[i - j]);
+    const g = (1 + eta) * h;
+    const phi1 = -Math.expm1(-g);
+    const phi2 = 1 - phi1 / g;
+    const phi3 = 1 / 2 - phi2 / g;
+    const ofSlope = solverType === "midpoint" && orders[i] === 2 ? phi1 / 2 : phi2;
+    // diffusers' factor for the stochastic equation has another sign, which makes it one less.
+    const ofCurvature = halfCurvature ? (eta > 0 ? phi3 - 1 : phi3) / 2 : phi3;
+    const [slope, curvature] = derivatives(lastHs, predictions);
+    const next = sum(
+      [(t.sigma / s.sigma) * Math.exp(-eta * h), x],
       [t.alpha * phi1, x0],
-      [t.alpha * phi2 * h, slope],
-      [t.alpha * phi3 * h ** 2, curvature],
+      [t.alpha * ofSlope * h, slope],
+      [t.alpha * ofCurvature * h ** 2, curvature],
+      [t.sigma * Math.sqrt(-Math.expm1(-2 * eta * h)), z],
     );
+    return { level: s, x: next, memory };
   });
 }
 
@@ -76,23 +118,4 @@ function derivatives(distances: readonly number[], [a, b, c]: readonly Combinati
   if (bc === undefined) return [first, {}];
   const second = sum([1 / (ab + bc), first], [-1 / (ab + bc) / bc, b], [1 / (ab + bc) / bc, c]);
   return [sum([1, first], [ab, second]), sum([2, second])];
-}
-
-/**
- * @param next from an interval, its and the last intervals' lengths in lambda, and as many predictions of x_0 as
- *     `count`, the newest first, makes the next images; where no noise is left they are the predicted x_0
- */
-function stepsOf(
-  levels: readonly NoiseLevel[],
-  count: number,
-  next: (interval: Interval, lengths: readonly number[], predictions: readonly Combination[]) => Combination,
-): SamplerStep[] {
-  const lambdas = levels.map(lambdaOf);
-  return intervalsOf(levels).map((interval) => {
-    const { from, to, index } = interval;
-    const predictions = history(x0, count - 1);
-    const lengths = Array.from({ length: index + 1 }, (_, j) => lambdas[index - j + 1] - lambdas[index - j]);
-    const images = to.sigma === 0 ? x0 : next(interval, lengths, predictions);
-    return { level: from, x: images, memory: predictions.slice(0, -1) };
-  });
 }

@@ -1,5 +1,5 @@
 import { rhoOf } from "../process/noise-level.ts";
-import type { NoiseLevel } from "../process/noise-level.ts";
+import type { NoiseLevel, NoiseLevels } from "../process/noise-level.ts";
 import { sum, z } from "./parts/combination.ts";
 import { heunSteps } from "./heun.ts";
 import type { SamplerStep } from "./parts/sampler.ts";
@@ -25,11 +25,7 @@ export interface EdmOptions {
  * with X = x / alpha and rho = sigma / alpha. The noise at the start counts as lifted. Without churn it is `heun`. The
  * defaults are the paper's for ImageNet.
  */
-export function edm(
-  levels: readonly NoiseLevel[],
-  options: EdmOptions,
-  levelWithRho: (rho: number) => NoiseLevel,
-): SamplerStep[] {
+export function edm(levels: readonly NoiseLevel[], options: EdmOptions, known: NoiseLevels): SamplerStep[] {
   const { sChurn = 40, sTMin = 0.05, sTMax = 50, sNoise = 1.003 } = options;
   for (const [name, value] of Object.entries({ sChurn, sTMin, sTMax, sNoise })) {
     if (!(value >= 0)) throw new Error(`edm: ${name} must be at least 0, got ${value}`);
@@ -38,7 +34,7 @@ export function edm(
   const gamma = Math.min(sChurn / count, Math.SQRT2 - 1);
   const lifted = levels.map((level) => {
     const rho = rhoOf(level);
-    return gamma > 0 && rho >= sTMin && rho <= sTMax ? levelWithRho((1 + gamma) * rho) : level;
+    return gamma > 0 && rho >= sTMin && rho <= sTMax ? known.withRho((1 + gamma) * rho) : level;
   });
   return Array.from({ length: count }, (_, i) => {
     const [to, next] = [levels[i + 1], lifted[i + 1]];

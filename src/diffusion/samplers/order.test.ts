@@ -1,10 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { GaussianMixture } from "../../../test/support/gaussian-mixture.ts";
 import { sampleOnHost } from "../../../test/support/host-sampling.ts";
+import { ContinuousLevels } from "../process/noise-level.ts";
 import type { NoiseLevel } from "../process/noise-level.ts";
 import { ddim } from "./ddim.ts";
 import { deis } from "./deis.ts";
-import { dpmSolver2M, dpmSolver2MSde, dpmSolver3M } from "./dpm-solver.ts";
+import { dpmSolver2M, dpmSolver2MSde, dpmSolver3M, dpmSolver3MSde } from "./dpm-solver.ts";
 import { edm } from "./edm.ts";
 import { eulerAncestral } from "./euler-ancestral.ts";
 import { euler } from "./euler.ts";
@@ -23,10 +24,8 @@ const data = new GaussianMixture([
 const [MOST, LEAST] = [1000, 0.05];
 const STARTS = [-1.7, -0.6, 0.2, 0.9, 1.5];
 
-const levelWithRho = (rho: number): NoiseLevel => {
-  const alpha = 1 / Math.sqrt(1 + rho * rho);
-  return { timestep: 0, alpha, sigma: rho * alpha };
-};
+const known = new ContinuousLevels([LEAST, MOST]);
+const levelWithRho = (rho: number): NoiseLevel => known.withRho(rho);
 
 /** Levels at equal distances in log(rho), and one ahead of Euler's: the end has noise left, so no order is lowered. */
 const levels = (steps: number): NoiseLevel[] =>
@@ -55,7 +54,7 @@ function flow(start: number): number {
 const truth = STARTS.map(flow);
 
 function errorOf(sampler: Sampler<SamplerOptions>, options: SamplerOptions, steps: number): number {
-  const plan = sampler(levels(steps), options, levelWithRho);
+  const plan = sampler(levels(steps), options, known);
   const errors = STARTS.map((start, i) => Math.abs((sampleOnHost(plan, denoise, start).at(-1) ?? NaN) - truth[i]));
   return Math.max(...errors);
 }
@@ -72,7 +71,10 @@ describe("solvers of the probability flow converge with their order", () => {
     ["pndm", 2, pndm, {}],
     ["dpmSolver++2M", 2, dpmSolver2M, {}],
     ["dpmSolver++2MSde without noise", 2, dpmSolver2MSde, { eta: 0 }],
+    ["dpmSolver++2M of exact slopes", 2, dpmSolver2M, { solverType: "heun" }],
     ["dpmSolver++3M", 3, dpmSolver3M, {}],
+    ["dpmSolver++3M of half the curvature", 2, dpmSolver3M, { halfCurvature: true }],
+    ["dpmSolver++3MSde without noise", 3, dpmSolver3MSde, { eta: 0 }],
     ["deis", 1, deis, { order: 1 }],
     ["deis", 2, deis, { order: 2 }],
     ["deis", 3, deis, { order: 3 }],
@@ -84,6 +86,9 @@ describe("solvers of the probability flow converge with their order", () => {
     ["uniPC 1", 2, uniPC, { order: 1 }],
     ["uniPC 2", 3, uniPC, { order: 2 }],
     ["uniPC 3", 4, uniPC, { order: 3 }],
+    ["uniPC of bh1", 3, uniPC, { bh: "bh1" }],
+    ["uniPC of the noise", 3, uniPC, { predictsX0: false }],
+    ["uniPC of its predictor alone", 2, uniPC, { uncorrected: Array.from({ length: 640 }, (_, i) => i) }],
   ])("%s: %i", (_, order, sampler, options) => {
     const [coarse, fine] = [320, 640].map((steps) => errorOf(sampler, options, steps));
     expect(Math.abs(Math.log2(coarse / fine) - order)).toBeLessThan(0.12);

@@ -49,7 +49,7 @@ describe("a plan", () => {
     expect(plan({ sampler: "predictorCorrector" })).toMatchObject({ isStochastic: true, numbers: 4 });
   });
 
-  const others = samplerNames.filter((name) => name !== "annealedLangevin");
+  const others = samplerNames.filter((name) => name !== "annealedLangevin" && name !== "lcm");
   test.each(others)("of %s with one step ends at the clean images that the network sees", (sampler) => {
     const { steps, memory } = plan({ sampler, steps: 1 });
     expect(steps).toHaveLength(1);
@@ -142,14 +142,45 @@ describe("a plan", () => {
     [{ timestepSpacing: "karras", sigmaMin: 1000 }, "sigmaMin: must be below the most noise, 1"],
     [{ eta: 1.1 }, "ddim: eta must be from 0 to 1, got 1.1"],
     [{ sampler: "eulerAncestral", eta: -1 }, "eulerAncestral: eta must be from 0 to 1, got -1"],
-    [{ sampler: "euler", eta: 0 }, "euler: has no eta, got 0; it is for ddim, dpmSolver++2MSde, eulerAncestral"],
+    [
+      { sampler: "euler", eta: 0 },
+      "euler: has no eta, got 0; it is for ddim, dpmSolver++2MSde, dpmSolver++3MSde, eulerAncestral",
+    ],
     [{ order: 2 }, "ddim: has no order, got 2; it is for deis, uniPC, lms"],
     [{ sampler: "uniPC", order: 4 }, "uniPC: order must be a whole number from 1 to 3, got 4"],
     [{ sampler: "deis", order: 0 }, "deis: order must be a whole number from 1 to 4, got 0"],
     [{ sampler: "lms", order: 1.5 }, "lms: order must be a whole number from 1 to 4, got 1.5"],
     [
-      { sampler: "ddpm", varianceType: "learned" },
-      "ddpm: varianceType must be one of fixedSmall, fixedLarge, learnedRange, got learned",
+      { sampler: "ddpm", varianceType: "fixed" },
+      "ddpm: varianceType must be one of fixedSmall, fixedLarge, learnedRange, learned, got fixed",
+    ],
+    [{ stride: 0 }, "ddim: stride must be a whole number from 1 to 50, got 0"],
+    [
+      { sampler: "pndm", steps: 3, rungeKutta: true },
+      "pndm: rungeKutta needs a model with timesteps and at least 4 steps, got 3 steps",
+    ],
+    [{ sampler: "uniPC", finalOrders: [0] }, "uniPC: finalOrders must be whole numbers of at least 1, got 0"],
+    [{ sampler: "uniPC", bh: "bh3" }, "uniPC: bh must be one of bh1, bh2, got bh3"],
+    [
+      { sampler: "dpmSolver++2M", solverType: "euler" },
+      "dpmSolver++2M: solverType must be one of midpoint, heun, got euler",
+    ],
+    [{ sampler: "lcm", timestepScaling: 0 }, "lcm: timestepScaling must be a number above 0, got 0"],
+    [{ startDeviation: 0 }, "ddim: startDeviation must be a number above 0, got 0"],
+    [{ clipRange: 0 }, "clipRange: must be a number above 0, got 0"],
+    [{ clipRange: 1, thresholdingRatio: 0.9 }, "thresholdingRatio: is instead of a clipRange, got both"],
+    [{ thresholdingRatio: 2 }, "thresholdingRatio: must be from 0 to 1, got 2"],
+    [{ thresholdingRatio: 0.9, thresholdingMax: 0 }, "thresholdingMax: must be a number above 0, got 0"],
+    [{ thresholdingMax: 2 }, "thresholdingMax: is for a thresholdingRatio, got 2 without"],
+    [{ levels: [] }, "ddim: levels must name one to visit and one to arrive at, got 0"],
+    [
+      {
+        levels: [
+          { timestep: 9, alpha: 0.5, sigma: 0 },
+          { timestep: 0, alpha: 1, sigma: 0 },
+        ],
+      },
+      "ddim: levels must have a timestep, alpha from 0 to 1 and sigma above 0, or 0 in the last, got timestep 9, alpha 0.5, sigma 0 at 0",
     ],
     [{ sampler: "heun", sChurn: 1 }, "heun: has no sChurn, got 1; it is for edm"],
     [{ sampler: "edm", sNoise: -1 }, "edm: sNoise must be at least 0, got -1"],
@@ -171,8 +202,8 @@ describe("a plan", () => {
 
 describe("the parts of samplers", () => {
   test("sums add factors by name", () => {
-    const mixed = sum([2, { x: 1, memory: [3] }], [-1, { x: 0.5, x0: 4, z: 1, memory: [0, 5] }]);
-    expect(factors(mixed, 3)).toEqual([1.5, -4, -1, 6, -5, 0]);
+    const mixed = sum([2, { x: 1, memory: [3] }], [-1, { x: 0.5, x0: 4, predicted: -7, z: 1, memory: [0, 5] }]);
+    expect(factors(mixed, 3)).toEqual([1.5, -4, 7, -1, 6, -5, 0]);
   });
 
   test("integrals of polynomials through points are exact", () => {

@@ -2,6 +2,8 @@ import { CLEAN } from "../process/noise-level.ts";
 import type { NoiseLevel, NoiseLevels } from "../process/noise-level.ts";
 import { timestepSpacingNames } from "../process/timestep-spacing.ts";
 import type { TimestepSpacing } from "../process/timestep-spacing.ts";
+import { UNBOUNDED, boundsOf } from "./parts/bounds.ts";
+import type { Bounds } from "./parts/bounds.ts";
 import { factors } from "./parts/combination.ts";
 import { ddimInverse } from "./parts/ddim-inverse.ts";
 import { repaint } from "./parts/repaint.ts";
@@ -21,6 +23,20 @@ export interface PlanOptions extends SamplerOptions {
   readonly sigmaMax?: number;
   /** Instead of all that: the timesteps to visit, whole numbers, the noisiest first. See `sectionedTimesteps`. */
   readonly timesteps?: readonly number[];
+  /** Or else the noise levels to visit, the noisiest first, and after them the one to arrive at. */
+  readonly levels?: readonly NoiseLevel[];
+  /** Deviation of the noise to start from; default that of noisy images whose clean ones have variance 1, which is about 1. */
+  readonly startDeviation?: number;
+  /** Predictions of the clean images are kept within [-clipRange, clipRange]; default 1 if the diffusion clips, else Infinity. */
+  readonly clipRange?: number;
+  /**
+   * Instead of that, dynamic thresholding (Saharia et al. 2022, 2205.11487, section 2.3): each image is divided by the size
+   * that this share of its values do not exceed, from 0 to 1, if that is above 1, and what is still larger is clipped. Theirs is
+   * 0.995, against the glare of large scales of guidance.
+   */
+  readonly thresholdingRatio?: number;
+  /** The largest such size, above 0; default Infinity. */
+  readonly thresholdingMax?: number;
   /** Share of the steps that run, the last ones, rounded down; default 1. Less starts from images, see `init`. */
   readonly strength?: number;
   /** Inpaints, with as many walks through each stretch of `jumpLength` steps: see `repaint`. */
@@ -32,7 +48,7 @@ export interface PlanOptions extends SamplerOptions {
 /** What a plan for inversion has a use for. */
 export type LevelOptions = Pick<
   PlanOptions,
-  "steps" | "timestepSpacing" | "sigmaMin" | "sigmaMax" | "timesteps" | "strength"
+  "steps" | "timestepSpacing" | "sigmaMin" | "sigmaMax" | "timesteps" | "levels" | "strength"
 >;
 
 /** Everything that a sampler does, as numbers. */
@@ -40,6 +56,10 @@ export interface SamplingPlan {
   readonly sampler: SamplerName;
   /** The noise level of the images that it begins with. */
   readonly start: NoiseLevel;
+  /** Deviation of the noise that it begins with. */
+  readonly startDeviation: number;
+  /** How predictions of the clean images are kept within bounds, if not as the diffusion does it. */
+  readonly bounds: Bounds | undefined;
   /** One for each evaluation of the network. */
   readonly steps: readonly SamplerStep[];
   /** Noise levels that it visits: the `steps` that were asked for, less those that `strength` leaves out. */
@@ -54,6 +74,10 @@ export interface SamplingPlan {
   readonly isStochastic: boolean;
   /** Whether it puts known parts into images. */
   readonly isInpainting: boolean;
+  /** Whether it looks at predictions as they were before they were kept within bounds. */
+  readonly usesPredicted: boolean;
+  /** Whether a learned variance is the variance itself. */
+  readonly isVarianceItself: boolean;
   /** f32 if it asks the network between timesteps. */
   readonly timestepType: "i32" | "f32";
 }
@@ -65,12 +89,18 @@ export function samplingPlan(levels: NoiseLevels, options: PlanOptions): Samplin
   checkTakes(name, { ...options });
   const visited = levelsOf(levels, options);
   // It was given nothing but what it takes.
-  const straight = (sampler as Sampler<SamplerOptions>)(visited, options, (rho) => levels.withRho(rho));
+  const straight = (sampler as Sampler<SamplerOptions>)(visited, options, levels);
   const steps = options.resamples === undefined ? straight : repainting(visited, straight, options);
   const start = straight[0]?.level ?? CLEAN;
+  const { startDeviation = Math.hypot(start.alpha, start.sigma) } = options;
+  if (!(startDeviation > 0 && startDeviation < Infinity)) {
+    throw new Error(`${name}: startDeviation must be a number above 0, got ${startDeviation}`);
+  }
   return {
     sampler: name,
     start,
+    startDeviation,
+    bounds: boundsOf(options),
     steps,
     visited: visited.length - 1,
     transform,
@@ -85,6 +115,9 @@ export function inversionPlan(levels: NoiseLevels, options: LevelOptions): Sampl
   return {
     sampler: "ddim",
     start: CLEAN,
+    startDeviation: 1,
+    // Clipped predictions would lose what the noise must tell about pixels near -1 and 1.
+    bounds: UNBOUNDED,
     steps,
     visited: visited.length - 1,
     transform: undefined,
@@ -101,8 +134,10 @@ function repainting(
     if (Number.isSafeInteger(value) && value >= 1) continue;
     throw new Error(`inpainting: ${name} must be a whole number of at least 1, got ${value}`);
   }
-  if (steps.some(({ varianceSpread = 0 }) => varianceSpread !== 0)) {
-    throw new Error("inpainting: takes varianceType fixedSmall or fixedLarge, got learnedRange");
+  const learned = steps.find(({ varianceSpread = 0, isVarianceItself }) => varianceSpread !== 0 || isVarianceItself);
+  if (learned) {
+    const got = learned.isVarianceItself ? "learned" : "learnedRange";
+    throw new Error(`inpainting: takes varianceType fixedSmall or fixedLarge, got ${got}`);
   }
   if (steps.some(({ memory }) => memory !== undefined)) {
     throw new Error(
@@ -117,7 +152,10 @@ function usualJumpLength(steps: number): number {
   return Math.min(10, Math.max(1, Math.floor(steps / 2)));
 }
 
-type Demands = Pick<SamplingPlan, "numbers" | "memory" | "isStochastic" | "isInpainting" | "timestepType">;
+type Demands = Pick<
+  SamplingPlan,
+  "numbers" | "memory" | "isStochastic" | "isInpainting" | "usesPredicted" | "isVarianceItself" | "timestepType"
+>;
 
 function demandsOf(
   sampler: SamplerName,
@@ -139,7 +177,12 @@ function demandsOf(
   // What a transform makes of noise, the factors do not show.
   const isStochastic = isInpainting || transform !== undefined || steps.some(({ x: { z = 0 } }) => z !== 0);
   const isWhole = levels.timesteps !== undefined && steps.every(({ level }) => Number.isInteger(level.timestep));
-  return { numbers, memory, isStochastic, isInpainting, timestepType: isWhole ? "i32" : "f32" };
+  const usesPredicted = steps.some((step) =>
+    [step.x, ...(step.memory ?? [])].some(({ predicted = 0 }) => predicted !== 0),
+  );
+  const isVarianceItself = steps.some((step) => step.isVarianceItself);
+  const timestepType = isWhole ? "i32" : "f32";
+  return { numbers, memory, isStochastic, isInpainting, usesPredicted, isVarianceItself, timestepType };
 }
 
 /** The levels of the steps that run, and the clean end. */
@@ -158,6 +201,7 @@ function levelsOf(levels: NoiseLevels, options: LevelOptions & Pick<PlanOptions,
 
 function allLevelsOf(levels: NoiseLevels, options: LevelOptions & Pick<PlanOptions, "sampler">): NoiseLevel[] {
   const { sampler, timesteps, sigmaMin, sigmaMax } = options;
+  if (options.levels) return checkedLevels(sampler, options.levels);
   const { timestepSpacing: spacing = usualSpacing(levels, options) } = options;
   if (!timestepSpacingNames.includes(spacing)) {
     throw new Error(`timestepSpacing: must be one of ${timestepSpacingNames.join(", ")}, got ${spacing}`);
@@ -193,6 +237,27 @@ function checkedSteps({ sampler, steps }: Pick<PlanOptions, "sampler" | "steps">
   if (Number.isSafeInteger(steps) && steps >= 1 && steps <= most) return steps;
   const range = most === Infinity ? "of at least 1" : `from 1 to ${most}`;
   throw new Error(`${sampler}: steps must be a whole number ${range}, got ${steps}`);
+}
+
+function checkedLevels(sampler: SamplerName, levels: readonly NoiseLevel[]): NoiseLevel[] {
+  if (levels.length < 2) {
+    throw new Error(`${sampler}: levels must name one to visit and one to arrive at, got ${levels.length}`);
+  }
+  for (const [i, { timestep, alpha, sigma }] of levels.entries()) {
+    const isLast = i === levels.length - 1;
+    if (
+      Number.isFinite(timestep) &&
+      alpha >= 0 &&
+      alpha <= 1 &&
+      sigma < Infinity &&
+      (sigma > 0 || (isLast && sigma === 0))
+    )
+      continue;
+    throw new Error(
+      `${sampler}: levels must have a timestep, alpha from 0 to 1 and sigma above 0, or 0 in the last, got timestep ${timestep}, alpha ${alpha}, sigma ${sigma} at ${i}`,
+    );
+  }
+  return [...levels];
 }
 
 function checkTimesteps(sampler: SamplerName, timesteps: readonly number[], count: number): void {

@@ -2,11 +2,12 @@ import { annealedLangevin } from "./annealed-langevin.ts";
 import { ddim } from "./ddim.ts";
 import { ddpm } from "./ddpm.ts";
 import { deis } from "./deis.ts";
-import { dpmSolver2M, dpmSolver2MSde, dpmSolver3M } from "./dpm-solver.ts";
+import { dpmSolver2M, dpmSolver2MSde, dpmSolver3M, dpmSolver3MSde } from "./dpm-solver.ts";
 import { edm } from "./edm.ts";
 import { eulerAncestral } from "./euler-ancestral.ts";
 import { euler } from "./euler.ts";
 import { heun } from "./heun.ts";
+import { lcm } from "./lcm.ts";
 import { lms } from "./lms.ts";
 import type { SamplerRow } from "./parts/sampler.ts";
 import { pndm } from "./pndm.ts";
@@ -14,17 +15,19 @@ import { langevin, predictorCorrector } from "./predictor-corrector.ts";
 import { uniPC } from "./uni-pc.ts";
 
 const builtIn = {
-  ddpm: { sampler: ddpm, takes: ["varianceType"] },
-  ddim: { sampler: ddim, takes: ["eta"] },
-  pndm: { sampler: pndm, takes: [], spacing: "leading" },
-  deis: { sampler: deis, takes: ["order"] },
-  "dpmSolver++2M": { sampler: dpmSolver2M, takes: [] },
-  "dpmSolver++3M": { sampler: dpmSolver3M, takes: [] },
-  "dpmSolver++2MSde": { sampler: dpmSolver2MSde, takes: ["eta"] },
-  uniPC: { sampler: uniPC, takes: ["order"] },
+  ddpm: { sampler: ddpm, takes: ["varianceType", "finalNoise"] },
+  ddim: { sampler: ddim, takes: ["eta", "stride", "useClippedModelOutput"] },
+  pndm: { sampler: pndm, takes: ["stride", "rungeKutta", "mixesVelocities"], spacing: "leading" },
+  deis: { sampler: deis, takes: ["order", "finalOrders"] },
+  "dpmSolver++2M": { sampler: dpmSolver2M, takes: ["solverType", "finalOrders"] },
+  "dpmSolver++3M": { sampler: dpmSolver3M, takes: ["solverType", "finalOrders", "halfCurvature"] },
+  "dpmSolver++2MSde": { sampler: dpmSolver2MSde, takes: ["eta", "solverType", "finalOrders"] },
+  "dpmSolver++3MSde": { sampler: dpmSolver3MSde, takes: ["eta", "solverType", "finalOrders", "halfCurvature"] },
+  uniPC: { sampler: uniPC, takes: ["order", "finalOrders", "bh", "predictsX0", "uncorrected"] },
   euler: { sampler: euler, takes: [] },
   eulerAncestral: { sampler: eulerAncestral, takes: ["eta"] },
   heun: { sampler: heun, takes: [], spacing: "karras" },
+  lcm: { sampler: lcm, takes: ["timestepScaling"] },
   lms: { sampler: lms, takes: ["order"] },
   edm: { sampler: edm, takes: ["sChurn", "sTMin", "sTMax", "sNoise"], spacing: "karras" },
   predictorCorrector: { sampler: predictorCorrector, takes: ["correctorSteps", "snr"], transform: langevin },

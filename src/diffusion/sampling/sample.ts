@@ -70,11 +70,7 @@ export async function invert(
   const plan = inversionPlan(process.levels, options);
   const conditioning = conditioningOf(model, images.shape, options);
   const backend = options.backend ?? (await defaultBackend());
-  // Clipped predictions would lose what the noise must tell about pixels near -1 and 1.
-  const layout = {
-    ...layoutOf(process, { model, backend, shape: images.shape, ...conditioning }, plan),
-    clipDenoised: false,
-  };
+  const layout = layoutOf(process, { model, backend, shape: images.shape, ...conditioning }, plan);
   return programs.lend(layout, (program) =>
     runPlan("invert", program, plan, conditioning, { ...options, start: images }),
   );

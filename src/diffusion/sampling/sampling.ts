@@ -139,9 +139,9 @@ async function startOf(
   backend: Backend,
   shape: Shape,
   seed: ImageSeed,
-  { start }: SamplingPlan,
+  { start, startDeviation }: SamplingPlan,
 ): Promise<NdArray> {
-  return init ? noisedImages(backend, shape, seed, init, start) : drawNoise(backend, shape, seed, start);
+  return init ? noisedImages(backend, shape, seed, init, start) : drawNoise(backend, shape, seed, startDeviation);
 }
 
 /** One image for each of a batch. */

@@ -8,21 +8,15 @@ import { START_NOISE, keyedNoise, noiseKey } from "./noise.ts";
 import type { ImageSeed } from "./noise.ts";
 
 /**
- * Images of a level where hardly any signal is left: normal numbers whose variance is that of noisy images, if clean ones
- * have variance 1. The same ones for an image on every call with a seed.
+ * Normal numbers for images of a level where hardly any signal is left. The same ones for an image on every call with a seed.
  */
-export async function drawNoise(
-  backend: Backend,
-  shape: Shape,
-  seed: ImageSeed,
-  { alpha, sigma }: NoiseLevel,
-): Promise<NdArray> {
+export async function drawNoise(backend: Backend, shape: Shape, seed: ImageSeed, deviation: number): Promise<NdArray> {
   const draw = compile(backend, ({ key, deviation }) => ({
     outputs: { noise: keyedNoise(key, shape).multiply(deviation) },
   }));
   const { noise } = await draw({
     key: noiseKey(seed, START_NOISE),
-    deviation: ndarray([Math.hypot(alpha, sigma)], []),
+    deviation: ndarray([deviation], []),
   });
   draw.dispose();
   return noise;

@@ -19,6 +19,8 @@ import type { SamplingPlan } from "../samplers/plan.ts";
 import { NO_GUIDANCE, gradientFactor, guidanceKind, guidedPrediction } from "./guidance.ts";
 import type { Guidance } from "./guidance.ts";
 import { keyedNoise } from "./noise.ts";
+import { UNBOUNDED, bounded, sameBounds } from "../samplers/parts/bounds.ts";
+import type { Bounds } from "../samplers/parts/bounds.ts";
 import { factors } from "../samplers/parts/combination.ts";
 import type { AtHand, SamplerStep, Transform } from "../samplers/parts/sampler.ts";
 
@@ -46,8 +48,8 @@ export interface StepLayout extends Conditioning {
   readonly backend: Backend;
   /** [batch, height, width, channels] */
   readonly shape: Shape;
-  /** Keeps the clean images that the network sees within [-1, 1]. */
-  readonly clipDenoised: boolean;
+  /** How the clean images that the network sees are kept within bounds. */
+  readonly bounds: Bounds;
   /** What steps do besides combining, and how many numbers they give to it. */
   readonly transform: Transform | undefined;
   readonly numbers: number;
@@ -56,6 +58,10 @@ export interface StepLayout extends Conditioning {
   readonly isStochastic: boolean;
   /** Whether it puts known parts into images. */
   readonly isInpainting: boolean;
+  /** Whether steps look at what the network saw before it was kept within bounds. */
+  readonly usesPredicted: boolean;
+  /** Whether a learned variance is the variance itself. */
+  readonly isVarianceItself: boolean;
   /** f32 if the network is asked between timesteps. */
   readonly timestepType: "i32" | "f32";
 }
@@ -64,10 +70,12 @@ export interface StepLayout extends Conditioning {
 export function layoutOf(
   process: Process,
   call: Pick<StepLayout, "model" | "backend" | "shape" | keyof Conditioning>,
-  { transform, numbers, memory, isStochastic, isInpainting, timestepType }: SamplingPlan,
+  plan: SamplingPlan,
 ): StepLayout {
-  const { clipDenoised } = process;
-  return { process, clipDenoised, ...call, transform, numbers, memory, isStochastic, isInpainting, timestepType };
+  const { bounds = process.clipDenoised ? { clipRange: 1 } : UNBOUNDED, transform, numbers, memory } = plan;
+  const { isStochastic, isInpainting, usesPredicted, isVarianceItself, timestepType } = plan;
+  const what = { isStochastic, isInpainting, usesPredicted, isVarianceItself, timestepType };
+  return { process, ...call, bounds, transform, numbers, memory, ...what };
 }
 
 /** What a walk starts from. Its conditioning may have other numbers than the layout's, in the same places. */
@@ -114,11 +122,12 @@ export class StepProgram {
     this.#program = compile(layout.backend, (inputs) => ({ outputs: {}, updates: this.#updates(inputs) }));
   }
 
-  fits({ shape, conditions, classes, guidance, ...layout }: StepLayout): boolean {
+  fits({ shape, bounds, conditions, classes, guidance, ...layout }: StepLayout): boolean {
     const names = Object.keys(layout) as readonly (keyof typeof layout)[];
     return (
       names.every((name) => this.layout[name] === layout[name]) &&
       sameShape(this.layout.shape, shape) &&
+      sameBounds(this.layout.bounds, bounds) &&
       sameShapes(this.layout.conditions, conditions) &&
       this.layout.classes?.shape.length === classes?.shape.length &&
       guidanceKind(this.layout.guidance) === guidanceKind(guidance)
@@ -215,26 +224,30 @@ export class StepProgram {
 
   /** @param inputs those of `step`, by the same names */
   #updates({ t, numbers: packed, factors, keyOrNoise, ...rest }: Readonly<Record<string, Tensor>>): NextValue[] {
-    const { process, clipDenoised, shape, isStochastic, transform, numbers } = this.layout;
+    const { process, bounds, shape, isStochastic, transform, numbers } = this.layout;
     const x = valueOf(this.#x);
     const { alpha, sigma, varianceSpread, condScale, rescaledPhi, ...of } = NUMBERS.unpack(packed);
     const { prediction, variance } = this.#output(x, t, condScale, rescaledPhi);
     const unguided = process.xStartOf(prediction, x, { alpha, sigma });
     const gradient = this.#classGradient(x, t);
     const predicted = gradient ? unguided.add(gradient.multiply(of.ofGradient)) : unguided;
-    const xStart = clipDenoised ? predicted.clamp(-1, 1) : predicted;
+    const xStart = bounded(predicted, bounds);
 
     const noise = isStochastic ? noiseOf(keyOrNoise, shape) : undefined;
-    const z = variance ? noise?.multiply(variance.multiply(varianceSpread).exp()) : noise;
+    const deviation = this.layout.isVarianceItself ? variance?.sqrt() : variance?.multiply(varianceSpread).exp();
+    const z = deviation ? noise?.multiply(deviation) : noise;
     const given = Array.from({ length: numbers }, (_, i) => rest.given.slice(0, i, i + 1).reshape([]));
     const atHand = transformed({ x, x0: xStart, z, memory: this.#memory.map(valueOf) }, transform, given);
+    // In the order of `factors`.
+    const [ofX, ofX0, ...others] = atHand;
+    const values = [ofX, ofX0, this.layout.usesPredicted ? predicted : undefined, ...others];
     const factor = (row: number, column: number): Tensor =>
       factors
         .slice(0, row, row + 1)
         .slice(1, column, column + 1)
         .reshape([]);
     const next = [this.#x, ...this.#memory].map((variable, row) => {
-      const terms = atHand.map((value, column) => value?.multiply(factor(row, column)));
+      const terms = values.map((value, column) => value?.multiply(factor(row, column)));
       return { variable, value: terms.filter((term) => term !== undefined).reduce((a, b) => a.add(b)) };
     });
     if (this.#known && noise) {
@@ -279,7 +292,7 @@ export class StepProgram {
   }
 }
 
-/** In the order of `factors`. */
+/** x, x0, z and the memory. */
 function transformed(
   { z, ...rest }: Omit<AtHand, "z"> & { readonly z: Tensor | undefined },
   transform: Transform | undefined,

@@ -1,5 +1,5 @@
 import type { Tensor } from "../../../tensor/tensor.ts";
-import type { NoiseLevel } from "../../process/noise-level.ts";
+import type { NoiseLevel, NoiseLevels } from "../../process/noise-level.ts";
 import type { TimestepSpacing } from "../../process/timestep-spacing.ts";
 import type { Combination } from "./combination.ts";
 
@@ -16,6 +16,8 @@ export interface SamplerStep {
   readonly memory?: readonly Combination[];
   /** With a learned variance: where the network answers v, z counts exp(varianceSpread v) times its factor. */
   readonly varianceSpread?: number;
+  /** With a learned variance: where the network answers v, z counts sqrt(v) times its factor. All steps say the same. */
+  readonly isVarianceItself?: boolean;
   /** For the sampler's {@link Transform}. */
   readonly numbers?: readonly number[];
   /** When inpainting: the noise level of the next images, at which what is known of them is put in. */
@@ -26,7 +28,7 @@ export interface SamplerStep {
 export interface AtHand {
   /** The images that the network was shown. */
   readonly x: Tensor;
-  /** The clean images that it saw in them. */
+  /** The clean images that it saw in them, kept within bounds. */
   readonly x0: Tensor;
   /** Fresh standard normal noise. */
   readonly z: Tensor;
@@ -49,10 +51,29 @@ export interface EtaOptions {
   readonly eta?: number;
 }
 
+/** How far apart the ends of steps are. */
+export interface StrideOptions {
+  /**
+   * Timesteps that every step of `ddim` or `pndm` goes down, as diffusers' do, also where the next timestep that is visited
+   * lies elsewhere; default: to that one.
+   */
+  readonly stride?: number;
+}
+
 /** How far a multistep method looks back. */
 export interface OrderOptions {
   /** How many evaluations a step of `deis` (default 3), `lms` (4) or `uniPC` (2) looks back on, this one included. */
   readonly order?: number;
+}
+
+/** How a multistep method ends. */
+export interface FinalOrdersOptions {
+  /**
+   * How many evaluations the last steps look back on at most, the last step's last: [2, 1] ends with a step of order 2 and
+   * one of order 1, and [] with steps of the full order. Default: order by order down to 1 if the end is without noise, or
+   * there are fewer than 15 steps.
+   */
+  readonly finalOrders?: readonly number[];
 }
 
 /**
@@ -60,13 +81,9 @@ export interface OrderOptions {
  * runs, in float64.
  *
  * @param levels where to ask the network, the noisiest first, and where to arrive
- * @param levelWithRho any other level, by its rho = sigma / alpha
+ * @param known all that the network knows, for levels besides those
  */
-export type Sampler<Options> = (
-  levels: readonly NoiseLevel[],
-  options: Options,
-  levelWithRho: (rho: number) => NoiseLevel,
-) => SamplerStep[];
+export type Sampler<Options> = (levels: readonly NoiseLevel[], options: Options, known: NoiseLevels) => SamplerStep[];
 
 /** All that is to be known of a sampler. */
 export interface SamplerRow {
@@ -100,18 +117,56 @@ export function intervalsOf(levels: readonly NoiseLevel[]): Interval[] {
 }
 
 /**
- * How many evaluations a multistep method uses in each interval: as many as there are, up to its order, and ever fewer
- * towards the end if that is without noise or near (Lu et al. 2022, 2211.01095).
+ * The same walk with each step by this many timesteps, instead of to the next level that is visited; to the last level where
+ * no timesteps are left.
  */
-export function ordersOf(levels: readonly NoiseLevel[], order: number): number[] {
+export function stridesOf(levels: readonly NoiseLevel[], stride: number | undefined, known: NoiseLevels): Interval[] {
+  const intervals = intervalsOf(levels);
+  if (stride === undefined) return intervals;
+  const arrival = arrivalsOf(levels, known);
+  return intervals.map(({ from, index }) => ({ from, to: arrival(from.timestep - stride), index }));
+}
+
+/** The level of a timestep, and the last one where there is no such timestep any more. */
+export function arrivalsOf(levels: readonly NoiseLevel[], known: NoiseLevels): (timestep: number) => NoiseLevel {
+  return (timestep) => (timestep >= 0 ? known.at(timestep) : levels[levels.length - 1]);
+}
+
+/**
+ * How many evaluations a multistep method uses in each interval: as many as there are, up to its order, and in the last ones
+ * no more than `finalOrders` says.
+ */
+export function ordersOf(levels: readonly NoiseLevel[], order: number, finalOrders?: readonly number[]): number[] {
+  const count = levels.length - 1;
+  const last = finalOrders ?? usualFinalOrders(levels, order);
+  return Array.from({ length: count }, (_, i) => Math.min(order, i + 1, last[last.length - count + i] ?? order));
+}
+
+/** Ever fewer towards an end that is without noise or near (Lu et al. 2022, 2211.01095). */
+function usualFinalOrders(levels: readonly NoiseLevel[], order: number): number[] {
   const count = levels.length - 1;
   const endsGently = count < 15 || levels[count].sigma === 0;
-  return Array.from({ length: count }, (_, i) => Math.min(order, i + 1, endsGently ? count - i : order));
+  return endsGently ? Array.from({ length: order }, (_, i) => order - i) : [];
 }
 
 /** @throws unless eta is from 0 to 1 */
 export function checkEta(sampler: string, eta: number): void {
   if (!(eta >= 0 && eta <= 1)) throw new Error(`${sampler}: eta must be from 0 to 1, got ${eta}`);
+}
+
+/** @throws unless all are whole numbers of at least 1 */
+export function checkFinalOrders(sampler: string, finalOrders: readonly number[] = []): void {
+  const wrong = finalOrders.find((order) => !(Number.isSafeInteger(order) && order >= 1));
+  if (wrong === undefined) return;
+  throw new Error(`${sampler}: finalOrders must be whole numbers of at least 1, got ${wrong}`);
+}
+
+/** @throws unless there is none, or timesteps that it is a whole number of */
+export function checkStride(sampler: string, stride: number | undefined, { timesteps }: NoiseLevels): void {
+  if (stride === undefined) return;
+  if (timesteps === undefined) throw new Error(`${sampler}: stride is for a model with timesteps, got ${stride}`);
+  if (Number.isSafeInteger(stride) && stride >= 1 && stride <= timesteps) return;
+  throw new Error(`${sampler}: stride must be a whole number from 1 to ${timesteps}, got ${stride}`);
 }
 
 /** @throws unless the order is a whole number from 1 to `most` */
