@@ -19,8 +19,8 @@ import { writeFileAtomic } from "../src/io/atomic.node.ts";
 import { check, wholeNumber } from "../src/config/rules.ts";
 import { Trainer } from "../src/training/trainer.ts";
 import { ChildLines } from "./child-lines.ts";
-import { lossPlot } from "./loss-plot.ts";
-import type { Series } from "./loss-plot.ts";
+import { lineChart } from "../src/io/charts/line-chart.ts";
+import type { ChartLine } from "../src/io/charts/line-chart.ts";
 import { libraries } from "./libraries.ts";
 import { findLibrary } from "./packages.ts";
 
@@ -70,7 +70,14 @@ async function run(flags: Flags): Promise<void> {
     // After each side, since one may take long.
     await writeFileAtomic(flags.json, `${JSON.stringify({ ...head, means }, undefined, 2)}\n`);
   }
-  const svg = lossPlot(seriesOf(means, flags.steps), flags.steps);
+  const svg = lineChart({
+    lines: linesOf(means, flags.steps),
+    xLabel: "step",
+    yLabel: "Huber loss",
+    isLogarithmic: true,
+    start: 0,
+    height: 440,
+  });
   await writeFileAtomic(flags.out, await sharp(Buffer.from(svg), { density: 144 }).png().toBuffer());
   process.stdout.write(`${flags.json}\n${flags.out}\n`);
 }
@@ -125,15 +132,16 @@ async function meansOf(losses: AsyncIterable<number>, side: Side, steps: number)
 
 const colours: Readonly<Record<Side, string>> = { unnoise: "#d1495b", pytorch: "#00798c" };
 
-function seriesOf(means: LossFile["means"], steps: number): Series[] {
-  const curves = sides.flatMap((side): Series[] => {
+function linesOf(means: LossFile["means"], steps: number): ChartLine[] {
+  const curves = sides.flatMap((side): ChartLine[] => {
     const own = means[side];
     if (own === undefined) return [];
-    const points = own.map((mean, i) => [i * WINDOW + (WINDOW + 1) / 2, mean] as const);
-    return [{ name: `${side}, mean of ${WINDOW} steps`, colour: colours[side], points }];
+    const x = own.map((_, i) => i * WINDOW + (WINDOW + 1) / 2);
+    return [{ name: `${side}, mean of ${WINDOW} steps`, colour: colours[side], x, y: own }];
   });
-  const printed = ARTICLE.map((loss, i) => [articleStep(i), loss] as const).filter(([step]) => step <= steps);
-  return [...curves, { name: "printed in the article, one step", colour: "#444", points: printed, isDots: true }];
+  const x = ARTICLE.map((_, i) => articleStep(i)).filter((step) => step <= steps);
+  const printed = { x, y: ARTICLE.slice(0, x.length), colour: "#444", isDots: true };
+  return [...curves, { name: "printed in the article, one step", ...printed }];
 }
 
 /** The step, counted from 1, of the article's i-th printed loss. */

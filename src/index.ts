@@ -197,6 +197,8 @@ export type { PytorchFile } from "./io/pytorch/state-dict.ts";
 export { parseSafetensors, serializeSafetensors, toFloat32 } from "./io/safetensors/safetensors.ts";
 export type { SafeTensor, Safetensors } from "./io/safetensors/safetensors.ts";
 export type { SafeDtype, SafetensorsHeader } from "./io/safetensors/header.ts";
+export { lineChart } from "./io/charts/line-chart.ts";
+export type { ChartLine, ChartOptions } from "./io/charts/line-chart.ts";
 export { layoutGrid } from "./io/images/grid.ts";
 export type { GridOptions } from "./io/images/grid.ts";
 export { fromBytes, toBytes } from "./io/images/pixels.ts";

@@ -8,7 +8,6 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { ours } from "../bench/contestants.ts";
 import { expectedValues } from "../bench/expected-values.ts";
-import { lossPlot } from "../bench/loss-plot.ts";
 import { Referee, largestDifference } from "../bench/referee.ts";
 
 const main = fileURLToPath(new URL("../bench/main.ts", import.meta.url));
@@ -233,22 +232,5 @@ describe("unnoise bench", { timeout: 180_000 }, () => {
     expect(header).toMatch(/^forward, batch 1 +median +min +max +GFLOP\/s +images\/s$/);
     expect(figures).toMatch(/^ +[\d.]+ m?s( +[\d.]+ m?s){2}( +[\d.]+){2}$/);
     expect(rest).toEqual([""]);
-  });
-});
-
-describe("the plot of losses", () => {
-  test("places steps evenly and losses by their logarithm", () => {
-    const points = [1, 10, 100].map((n) => [n, 1 / n] as const);
-    const svg = lossPlot([{ name: "ours", colour: "red", points }], 100);
-    const [, line] = /polyline points="([^"]*)"/.exec(svg) ?? [];
-    const placed = (line ?? "").split(" ").map((point) => point.split(",").map(Number));
-    const [first, second, third] = placed;
-    expect((third[0] - second[0]) / (second[0] - first[0])).toBeCloseTo(10, 1);
-    expect(third[1] - second[1]).toBeCloseTo(second[1] - first[1], 0);
-    expect(third[1]).toBeGreaterThan(first[1]);
-  });
-
-  test("is refused where there is nothing to draw", () => {
-    expect(() => lossPlot([], 100)).toThrow("lossPlot: needs at least one loss above 0, got none");
   });
 });
