@@ -117,7 +117,7 @@ ${xTicks.map((tick) => text(x(tick), frame.bottom + 20, String(tick), anchor(x(t
 ${xLabel === undefined ? "" : text((frame.left + frame.right) / 2, height - 10, xLabel, 'text-anchor="middle"')}
 ${yLabel === undefined ? "" : upright(20, (frame.top + frame.bottom) / 2, yLabel)}
 </g>
-${legend(placed, frame)}
+${legend(placed, frame, x, y)}
 </svg>
 `;
 }
@@ -173,12 +173,19 @@ function drawn({ x, y, colour, isDots, stroke }: Line, toX: Scale, toY: Scale): 
   return `<path stroke="${colour}" stroke-width="${stroke}" d="M${points.map((point) => point.join(" ")).join("L")}"/>`;
 }
 
-/** The names, in the upper right corner. */
-function legend(lines: readonly Line[], { right, top }: Frame): string {
+/** The names, at the top: on the right, on the left or between, where they hide the fewest points. */
+function legend(lines: readonly Line[], { left: start, right: end, top }: Frame, toX: Scale, toY: Scale): string {
   const named = lines.filter(({ isNamed }) => isNamed);
   if (named.length === 0) return "";
   const longest = named.reduce((most, { name }) => Math.max(most, name.length), 0);
-  const left = right - 48 - 6.5 * longest;
+  const width = 48 + 6.5 * longest;
+  const height = LEGEND_ROW * named.length + 8;
+  const hidden = (left: number): number => {
+    const isHidden = (x: number, y: number): boolean => x > left && x < left + width && y < top + 2 + height;
+    return lines.reduce((sum, { x, y }) => sum + indicesOf(y).filter((i) => isHidden(toX(x[i]), toY(y[i]))).length, 0);
+  };
+  const places = [end - width, start, (start + end - width) / 2];
+  const left = places.reduce((best, place) => (hidden(place) < hidden(best) ? place : best));
   const rows = named.map(({ name, colour, isDots }, row) => {
     const y = top + 18 + LEGEND_ROW * row;
     const sign = isDots
@@ -186,8 +193,7 @@ function legend(lines: readonly Line[], { right, top }: Frame): string {
       : `<path stroke="${colour}" stroke-width="2" d="M${left + 4} ${y - 4}h24"/>`;
     return `${sign}<g fill="#444">${text(left + 34, y, name)}</g>`;
   });
-  const height = LEGEND_ROW * named.length + 8;
-  return `<rect x="${left}" y="${top + 2}" width="${right - left}" height="${height}" fill="#fff" fill-opacity="0.85"/>
+  return `<rect x="${left}" y="${top + 2}" width="${width}" height="${height}" fill="#fff" fill-opacity="0.85"/>
 ${rows.join("\n")}`;
 }
 
