@@ -10,8 +10,11 @@ export type { AdmUnetOptions, CompleteAdmUnetOptions } from "./models/adm/option
 export { DiT } from "./models/dit/dit.ts";
 export { ditSizes } from "./models/dit/options.ts";
 export type { CompleteDiTOptions, DiTOptions } from "./models/dit/options.ts";
+export { UNet2DModel } from "./models/unet-2d/unet-2d-model.ts";
+export type { DiffusersConfig } from "./models/unet-2d/config.ts";
+export type { CompleteUNet2DModelOptions, UNet2DModelOptions } from "./models/unet-2d/options.ts";
 export { architectureNames, cloneModel, modelLike, newModel, registerModel } from "./models/registry.ts";
-export type { Architecture, ModelConfig } from "./models/registry.ts";
+export type { Architecture, DiffusersClass, ModelConfig } from "./models/registry.ts";
 export { classCondition } from "./models/conditions/classes.ts";
 export { contextCondition } from "./models/conditions/context.ts";
 export { lowresCondition } from "./models/conditions/lowres.ts";
@@ -43,6 +46,7 @@ export { Mlp } from "./nn/mlp.ts";
 export type { MlpOptions } from "./nn/mlp.ts";
 export { PointwiseConv1d } from "./nn/pointwise-conv1d.ts";
 export { SinusoidalPositionEmbeddings, timestepEmbedding } from "./nn/position-embeddings.ts";
+export type { TimestepEmbeddingOptions } from "./nn/position-embeddings.ts";
 export { Downsample, Upsample } from "./nn/resample.ts";
 export { Block, ResnetBlock } from "./nn/resnet-block.ts";
 export type { BlockOptions, ResnetBlockOptions } from "./nn/resnet-block.ts";
@@ -222,7 +226,7 @@ export {
   softmax,
   upsampleNearest,
 } from "./tensor/functions/functions.ts";
-export type { Conv2dOptions } from "./tensor/functions/functions.ts";
+export type { Conv2dOptions, Conv2dPadding } from "./tensor/functions/functions.ts";
 export { groupNorm, layerNorm } from "./tensor/functions/norm.ts";
 export type { GroupNormOptions, LayerNormParameters } from "./tensor/functions/norm.ts";
 export { grad } from "./tensor/grad.ts";

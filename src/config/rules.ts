@@ -4,7 +4,7 @@ import { nearestName } from "./nearest-name.ts";
 /** A number that holds to a requirement; the message names the requirement and the value. */
 function numberRule(requirement: string, holds: (value: number) => boolean): z.ZodMiniType<number, number> {
   return z.custom<number>((value) => typeof value === "number" && holds(value), {
-    error: ({ input }) => `must be ${requirement}, got ${show(input)}`,
+    error: ({ input }) => `must be ${requirement}, got ${shown(input)}`,
   });
 }
 
@@ -30,11 +30,11 @@ export function positiveNumber(): z.ZodMiniType<number, number> {
 export function oneOf<const Names extends readonly [string, ...string[]]>(
   names: Names,
 ): z.ZodMiniType<Names[number], Names[number]> {
-  return z.enum(names, { error: ({ input }) => `must be one of ${names.join(", ")}, got ${show(input)}` });
+  return z.enum(names, { error: ({ input }) => `must be one of ${names.join(", ")}, got ${shown(input)}` });
 }
 
 export function flag(): z.ZodMiniType<boolean, boolean> {
-  return z.boolean({ error: ({ input }) => `must be true or false, got ${show(input)}` });
+  return z.boolean({ error: ({ input }) => `must be true or false, got ${shown(input)}` });
 }
 
 /** A list whose entries all hold to a rule. */
@@ -45,7 +45,7 @@ export function listOf<Value>(
 ): z.ZodMiniType<readonly Value[], readonly Value[]> {
   const limits = most < Infinity ? ` of ${least} to ${most} entries` : least > 0 ? ` of at least ${least}` : "";
   const requirement = `must be a list${limits}`;
-  const error = ({ input }: { readonly input?: unknown }): string => `${requirement}, got ${show(input)}`;
+  const error = ({ input }: { readonly input?: unknown }): string => `${requirement}, got ${shown(input)}`;
   const isInLimits = (list: readonly Value[]): boolean => list.length >= least && list.length <= most;
   return z.readonly(z.array(rule, { error })).check(z.refine(isInLimits, { error }));
 }
@@ -61,7 +61,7 @@ export function options<const Rules extends z.core.$ZodShape>(
     error: (issue) =>
       issue.code === "unrecognized_keys"
         ? unknownNames(issue.keys, Object.keys(rules))
-        : `must be an object, got ${show(issue.input)}`,
+        : `must be an object, got ${shown(issue.input)}`,
   });
 }
 
@@ -82,12 +82,12 @@ export type TypeName = "number" | "boolean" | "string" | "function" | "object" |
  */
 export function checkOptions(label: string, given: object, types: Readonly<Record<string, TypeName>>): void {
   if (typeof given !== "object" || given === null)
-    throw new Error(`${label}: options must be an object, got ${show(given)}`);
+    throw new Error(`${label}: options must be an object, got ${shown(given)}`);
   checkNames(label, given, Object.keys(types));
   for (const [name, value] of Object.entries(given) as [string, unknown][]) {
     const type = types[name];
     if (value === undefined || type === "any" || typesOf(value).includes(type)) continue;
-    throw new Error(`${label}: ${name} must be ${needs[type]}, got ${show(value)}`);
+    throw new Error(`${label}: ${name} must be ${needs[type]}, got ${shown(value)}`);
   }
 }
 
@@ -155,7 +155,8 @@ function pathOf(path: readonly PropertyKey[]): string {
     .replace(/^\./, "");
 }
 
-function show(value: unknown): string {
+/** A value in a message. */
+export function shown(value: unknown): string {
   return value === undefined
     ? "nothing"
     : typeof value === "number"

@@ -5,6 +5,10 @@ import { admUnetOptions } from "./adm/options.ts";
 import { DiT } from "./dit/dit.ts";
 import { ditOptions } from "./dit/options.ts";
 import type { DiffusionModel, ModelOptions } from "./model.ts";
+import type { DiffusersConfig } from "./unet-2d/config.ts";
+import { unet2DOptions } from "./unet-2d/options.ts";
+import { presentParameterName } from "./unet-2d/parameter-names.ts";
+import { UNet2DModel } from "./unet-2d/unet-2d-model.ts";
 import { UnetClassifier } from "./unet/classifier.ts";
 import { unetOptions } from "./unet/options.ts";
 import { Unet } from "./unet/unet.ts";
@@ -19,8 +23,26 @@ export interface Architecture<Options extends ModelOptions = ModelOptions> {
   readonly options: z.ZodMiniType<Options>;
   /** Options that a run may change when it goes on from a checkpoint; the seed always may. */
   readonly adjustable?: readonly string[];
+  /** How diffusers keeps its networks, where it has them too. */
+  readonly diffusers?: DiffusersClass;
   /** A network with the weights of its seed. @throws one line, if options do not go together */
   create(options: Options): DiffusionModel;
+}
+
+/** A class of diffusers whose folders hold networks of an architecture. */
+export interface DiffusersClass {
+  /** As `_class_name` has it. */
+  readonly name: string;
+  /**
+   * The network of a `config.json`, with weights of its own.
+   *
+   * @param where what the config is, for messages
+   * @throws one line that names the field and its value, if it asks for what there is not here
+   */
+  fromConfig(json: unknown, where: string): DiffusionModel;
+  toConfig(model: DiffusionModel): DiffusersConfig;
+  /** What a parameter of a file, which may be an old one, is called here. */
+  parameterName(name: string): string;
 }
 
 /** A row for each architecture. */
@@ -52,6 +74,19 @@ addRow({
   create: (options) => new AdmUnet(options),
 });
 addRow({ name: "dit", title: "DiT", options: ditOptions, create: (options) => new DiT(options) });
+addRow({
+  name: "unet2d",
+  title: "UNet2DModel",
+  options: unet2DOptions,
+  adjustable: ["dropout"],
+  diffusers: {
+    name: "UNet2DModel",
+    fromConfig: (json, where) => UNet2DModel.fromConfig(json, where),
+    toConfig: (model) => (model as UNet2DModel).toConfig(),
+    parameterName: presentParameterName,
+  },
+  create: (options) => new UNet2DModel(options),
+});
 
 /**
  * Makes an architecture of your own known, so that checkpoints of its networks can be read.
@@ -75,6 +110,11 @@ export function architectureNamed(name: string): Architecture {
   const row = architectures.get(name);
   if (row) return row;
   throw new Error(`architecture must be one of ${architectureNames().join(", ")}, got ${name}`);
+}
+
+/** The architecture whose networks diffusers keeps as this class, if there is one. */
+export function architectureOfDiffusers(className: string): Architecture | undefined {
+  return [...architectures.values()].find(({ diffusers }) => diffusers?.name === className);
 }
 
 /** A network of an architecture, with the weights of its seed. @throws one line, if an option is not as it should be */

@@ -1,4 +1,5 @@
 import { conv2d } from "../tensor/functions/functions.ts";
+import type { Conv2dPadding } from "../tensor/functions/functions.ts";
 import { valueOf } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Variable } from "../tensor/variable.ts";
@@ -13,8 +14,8 @@ const conv2dOptionNames = ["stride", "padding", "bias", "weightInit", "biasInit"
 export interface Conv2dLayerOptions {
   /** Default 1. */
   readonly stride?: number;
-  /** Zeros on every side, in pixels; default 0. */
-  readonly padding?: number;
+  /** Zeros on every side, in pixels, or on each by itself; default 0. */
+  readonly padding?: Conv2dPadding;
   /** Default true. */
   readonly bias?: boolean;
   /** How `weight` starts; default uniform in ±1 / sqrt(inChannels kernelSize^2). */
@@ -34,14 +35,14 @@ export class Conv2d extends Module {
   readonly weight: Variable;
   readonly bias: Variable | undefined;
   readonly stride: number;
-  readonly padding: number;
+  readonly padding: Conv2dPadding;
 
   constructor(inChannels: number, outChannels: number, kernelSize: number, options: Conv2dLayerOptions = {}) {
     super();
     checkNames("Conv2d", options, conv2dOptionNames);
     const { stride = 1, padding = 0, bias = true, random = new Random() } = options;
     requireWhole("Conv2d", { inChannels, outChannels, kernelSize, stride });
-    requireWhole("Conv2d", { padding }, 0);
+    for (const side of [padding].flat(2)) requireWhole("Conv2d", { padding: side }, 0);
     const usual = fanInUniform(inChannels * kernelSize * kernelSize);
     const { weightInit = usual, biasInit = usual } = options;
     this.weight = weightInit("weight", [outChannels, inChannels, kernelSize, kernelSize], random);

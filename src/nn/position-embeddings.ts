@@ -1,6 +1,7 @@
 import { formatShape } from "../tensor/shape.ts";
 import { concatenate, literal } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { checkNames } from "../config/rules.ts";
 import { Module } from "./module/module.ts";
 
 /**
@@ -34,19 +35,30 @@ export class SinusoidalPositionEmbeddings extends Module {
   }
 }
 
+export interface TimestepEmbeddingOptions {
+  /** Whether cosines come before sines; default true. */
+  readonly flipSinToCos?: boolean;
+  /** What is taken away from the number of frequencies before it divides the exponents; default 0. */
+  readonly freqShift?: number;
+}
+
 /**
- * The embeddings of timesteps of GLIDE, guided-diffusion and DiT: from [batch], i32 or f32, to [batch, dim],
- * cos(t w_i) for i < h = floor(dim / 2), then sin(t w_i), where w_i = 10000^(-i / h), then a zero if dim is odd.
+ * The embeddings of timesteps of GLIDE, guided-diffusion and DiT, and with options all of diffusers': from [batch], i32 or
+ * f32, to [batch, dim], cos(t w_i) for i < h = floor(dim / 2), then sin(t w_i), where w_i = 10000^(-i / (h - freqShift)),
+ * then a zero if dim is odd.
  */
-export function timestepEmbedding(time: Tensor, dim: number): Tensor {
+export function timestepEmbedding(time: Tensor, dim: number, options: TimestepEmbeddingOptions = {}): Tensor {
+  checkNames("timestepEmbedding", options, ["flipSinToCos", "freqShift"]);
+  const { flipSinToCos = true, freqShift = 0 } = options;
   const half = Math.floor(dim / 2);
   // Rounded to f32 where PyTorch rounds, as above.
   const frequencies = Float32Array.from({ length: half }, (_, i) =>
-    Math.exp(Math.fround(Math.fround(Math.fround(-Math.log(10000)) * i) / half)),
+    Math.exp(Math.fround(Math.fround(Math.fround(-Math.log(10000)) * i) / (half - freqShift))),
   );
   const table = literal({ shape: [1, half], dtype: "f32", data: frequencies });
   const angles = time.convert("f32").reshape([time.size, 1]).multiply(table);
-  const embedding = concatenate([angles.cos(), angles.sin()], 1);
+  const waves = [angles.sin(), angles.cos()];
+  const embedding = concatenate(flipSinToCos ? waves.toReversed() : waves, 1);
   if (dim % 2 === 0) return embedding;
   return embedding.pad([
     [0, 0],

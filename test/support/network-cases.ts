@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { gunzipSync } from "node:zlib";
 import type { Backend } from "../../src/backend/backend.ts";
 import { compile } from "../../src/backend/compile.ts";
 import type { DiffusionModel } from "../../src/models/model.ts";
@@ -21,11 +22,15 @@ export interface NetworkCase {
   readonly shape: Shape;
   readonly times: readonly number[];
   readonly classes?: readonly number[];
+  /** Numbers of the vector that describes each image, if they are told one; it follows from the seed too. */
+  readonly vectorDim?: number;
   readonly parameters: Readonly<Record<string, Shape>>;
   readonly prediction: readonly number[];
   readonly loss: number;
   readonly imageGradient: GradientSummary;
   readonly gradients: Readonly<Record<string, GradientSummary>>;
+  /** Parameters whose gradient is 0 but for rounding errors. */
+  readonly zeroGradients?: readonly string[];
 }
 
 /** The cases of test/fixtures/networks/generate.py for one architecture. */
@@ -34,9 +39,36 @@ export function networkCases(architecture: string): readonly NetworkCase[] {
   return JSON.parse(readFileSync(path, "utf8")) as NetworkCase[];
 }
 
+/** What diffusers says of a UNet2DModel. */
+export interface PublishedConfig {
+  /** A config.json as somebody may have written it. */
+  readonly given: Readonly<Record<string, unknown>>;
+  /** What diffusers writes of the same model, all fields with their values. */
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly parameters: Readonly<Record<string, Shape>>;
+}
+
+export type UNet2DCase = NetworkCase & PublishedConfig;
+
+/** The cases of test/fixtures/networks/generate_unet_2d.py, each with the parameters in the order of diffusers. */
+export function unet2DCases(): readonly UNet2DCase[] {
+  return readCompressed("unet2d") as UNet2DCase[];
+}
+
+/** Published models of diffusers, by configs and shapes alone. */
+export function publishedUNet2DModels(): readonly (PublishedConfig & { readonly name: string })[] {
+  return readCompressed("unet2d-shapes") as (PublishedConfig & { readonly name: string })[];
+}
+
+function readCompressed(name: string): unknown {
+  const path = new URL(`../fixtures/networks/${name}.json.gz`, import.meta.url);
+  return JSON.parse(gunzipSync(readFileSync(path)).toString("utf8"));
+}
+
 /** The weights of a case, by the rules of the program that recorded it. */
 export function weightsOf({ parameters, seed }: NetworkCase): Map<string, NdArray> {
-  const entries = Object.entries(parameters).map(([name, shape], i) => {
+  const sorted = Object.entries(parameters).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const entries = sorted.map(([name, shape], i) => {
     const bound = Math.sqrt(3 / shape.slice(1).reduce((a, b) => a * b, 1));
     const [low, high] = shape.length > 1 ? [-bound, bound] : name.endsWith("weight") ? [0.5, 1.5] : [-0.25, 0.25];
     return [name, uniformArray(seed + i, shape, low, high)] as const;
@@ -51,30 +83,36 @@ export interface Deviations {
   readonly loss: number;
   /** The norm of each gradient's difference as a share of the gradient's norm, as far as its products tell; `x` is the images'. */
   readonly gradients: Readonly<Record<string, number>>;
+  /** The largest norm of a gradient that has to be 0 as a share of the largest norm. */
+  readonly zeroGradients: number;
 }
 
 export async function deviations(model: DiffusionModel, recorded: NetworkCase, backend: Backend): Promise<Deviations> {
-  const { shape, seed, times, classes, prediction } = recorded;
+  const { shape, seed, times, classes, vectorDim, prediction } = recorded;
   await model.loadStateDict(weightsOf(recorded));
-  const parameters = [...model.parameters()].toSorted(([a], [b]) => (a < b ? -1 : 1));
-  const names = parameters.map(([name]) => name);
+  const { zeroGradients = [] } = recorded;
+  const names = [...Object.keys(recorded.gradients), ...zeroGradients];
+  const parameters = model.parameters();
   const outShape = shape.with(3, prediction.length / (shape[0] * shape[1] * shape[2]));
   const program = compile(backend, ({ x, time, target, ...conditions }) => {
     const y = model.forward(x, time, conditions);
     const loss = mseLoss(y, target);
-    const [ofImages, ...gradients] = grad(loss, [x, ...parameters.map(([, variable]) => valueOf(variable))]);
+    const variables = names.flatMap((name) => parameters.get(name) ?? []);
+    const [ofImages, ...gradients] = grad(loss, [x, ...variables.map(valueOf)]);
     const named = Object.fromEntries(gradients.map((gradient, i) => [`d ${names[i]}`, gradient]));
     return { outputs: { y, loss, "d x": ofImages, ...named } };
   });
   const outputs: Readonly<Record<string, NdArray>> = await program({
     x: uniformArray(seed + 1000, shape, -1.5, 1.5),
-    time: ndarray(times, [times.length], "i32"),
+    time: perImage(times),
     target: uniformArray(seed + 1001, outShape, -1, 1),
-    ...(classes && { classes: ndarray(classes, [classes.length], "i32") }),
+    ...(classes && { classes: perImage(classes) }),
+    ...(vectorDim !== undefined && { vector: uniformArray(seed + 1002, [shape[0], vectorDim], -1, 1) }),
   });
   program.dispose();
   const largest = Math.max(...prediction.map(Math.abs));
   const difference = Math.max(...prediction.map((value, i) => Math.abs(value - outputs.y.data[i])));
+  const trained = names.toSorted();
   const share = (name: string, summary: GradientSummary, at: number): [string, number] => [
     name,
     gradientShare(outputs[`d ${name}`].data, summary, at),
@@ -84,9 +122,19 @@ export async function deviations(model: DiffusionModel, recorded: NetworkCase, b
     loss: Math.abs(outputs.loss.data[0] / recorded.loss - 1),
     gradients: Object.fromEntries([
       share("x", recorded.imageGradient, seed + 2000),
-      ...Object.entries(recorded.gradients).map(([name, summary], i) => share(name, summary, seed + 3000 + i)),
+      ...Object.entries(recorded.gradients).map(([name, summary]) =>
+        share(name, summary, seed + 3000 + trained.indexOf(name)),
+      ),
     ]),
+    zeroGradients:
+      Math.max(0, ...zeroGradients.map((name) => Math.hypot(...outputs[`d ${name}`].data))) /
+      Math.max(...Object.values(recorded.gradients).map(([norm]) => norm)),
   };
+}
+
+/** Whole numbers as such. */
+function perImage(numbers: readonly number[]): NdArray {
+  return ndarray(numbers, [numbers.length], numbers.every(Number.isInteger) ? "i32" : "f32");
 }
 
 /** The root mean square of a difference's products with random signs estimates its norm (Achlioptas 2003). */

@@ -36,10 +36,12 @@ export function logSoftmax(x: Tensor, axis = -1): Tensor {
   return centred.subtract(centred.exp().sum(at, true).log());
 }
 
+export type Conv2dPadding = number | readonly [vertical: number, horizontal: number] | SpatialPadding;
+
 export interface Conv2dOptions {
   readonly stride?: number;
-  /** Zeros on every side, in pixels; or above and below, and left and right. */
-  readonly padding?: number | readonly [vertical: number, horizontal: number];
+  /** Zeros on every side, in pixels; or above and below, and left and right; or on each side by itself. */
+  readonly padding?: Conv2dPadding;
 }
 
 /**
@@ -51,10 +53,9 @@ export interface Conv2dOptions {
  */
 export function conv2d(x: Tensor, weight: Tensor, { stride = 1, padding = 0 }: Conv2dOptions = {}): Tensor {
   const [vertical, horizontal] = typeof padding === "number" ? [padding, padding] : padding;
-  const sides: SpatialPadding = [
-    [vertical, vertical],
-    [horizontal, horizontal],
-  ];
+  const both = (side: number | readonly [number, number]) =>
+    typeof side === "number" ? ([side, side] as const) : side;
+  const sides: SpatialPadding = [both(vertical), both(horizontal)];
   return new Tensor(
     { kind: "convolution", strides: [stride, stride], padding: sides, lhsDilation: [1, 1], rhsDilation: [1, 1] },
     [x, weight],
