@@ -239,7 +239,7 @@ export type { Graph, Update } from "./tensor/graph.ts";
 export type { Comparison, Op } from "./tensor/op.ts";
 export type { Shape } from "./tensor/shape.ts";
 export type { Backend, BackendOptions, ByteCache, Executable } from "./backend/backend.ts";
-export type { Precision } from "./backend/common/precision.ts";
+export type { Precision, PrecisionOption } from "./backend/common/precision.ts";
 export { compile } from "./backend/compile.ts";
 export { evaluate } from "./backend/evaluate.ts";
 export type { Compiled, Traced } from "./backend/compile.ts";

@@ -1,6 +1,6 @@
 import type { Graph } from "../tensor/graph.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
-import type { Precision } from "./common/precision.ts";
+import type { Precision, PrecisionOption } from "./common/precision.ts";
 
 /** A device that runs graphs. One program runs at a time; calls made meanwhile queue up. */
 export interface Backend {
@@ -32,8 +32,11 @@ export interface ByteCache {
 export interface BackendOptions {
   /** `auto`, the default, is the fastest that works here. */
   readonly device?: "auto" | "webgpu" | "wasm" | undefined;
-  /** What the webgpu backend computes in; no other takes `f16`. Default `f32`. */
-  readonly precision?: Precision | undefined;
+  /**
+   * What to compute in. Default `f32`. With `strict`, too, every number is a float32, and the wasm backend takes the more exact
+   * of its ways to compute a 3x3 convolution, which takes longer. Only the webgpu backend takes `f16`.
+   */
+  readonly precision?: PrecisionOption | undefined;
   /**
    * Threads of the wasm backend, a whole number from 1 to 256 or as many as the hardware has. Default: `UNNOISE_THREADS`
    * in Node if it is set, else all hardware threads; 1 in a page that is not cross-origin isolated.

@@ -47,7 +47,7 @@ describe("options of a backend that cannot be are refused in one line:", () => {
     [{ device: "webgpu", threads: 0 }, "threads must be a whole number of at least 1, got 0"],
     [{ threads: "2" }, 'threads must be a whole number of at least 1, got "2"'],
     [{ threads: 1.5 }, "threads must be a whole number of at least 1, got 1.5"],
-    [{ precision: "half" }, 'precision must be one of f32, f16, got "half"'],
+    [{ precision: "half" }, 'precision must be one of f32, strict, f16, got "half"'],
     [{ thread: 2 }, "has no option thread, did you mean threads?"],
     [{ tune: "yes" }, 'tune must be true or false, got "yes"'],
     [{ cache: "somewhere" }, "cache must have read and write"],

@@ -1,6 +1,7 @@
 import type { Backend, BackendOptions } from "./backend.ts";
 import { BrowserCache } from "./common/byte-cache.browser.ts";
 import { chooseDevice } from "./common/choose-device.ts";
+import { precisionOf } from "./common/precision.ts";
 import * as platform from "./wasm/runtime/platform.browser.ts";
 import { WasmBackend } from "./wasm/wasm-backend.ts";
 import { WebGpuBackend } from "./webgpu/webgpu-backend.ts";
@@ -14,8 +15,8 @@ export function openInWorker(options: BackendOptions): Promise<Backend> {
       if (!gpu) throw new Error("webgpu: this browser has none, or not for a page that comes without https");
       const page = { gpu, clearsWorkgroupMemory: true, environment: () => undefined };
       const tileCache = new BrowserCache("unnoise-tiles");
-      return WebGpuBackend.create(page, { precision, tune, tileCache, allowSoftware });
+      return WebGpuBackend.create(page, { precision: precisionOf(precision), tune, tileCache, allowSoftware });
     },
-    openWasm: (reason) => WasmBackend.create(platform, { threads, reason }),
+    openWasm: (reason) => WasmBackend.create(platform, { threads, strict: precision === "strict", reason }),
   });
 }

@@ -1,5 +1,6 @@
 import type { Backend, BackendOptions } from "./backend.ts";
 import { chooseDevice } from "./common/choose-device.ts";
+import { precisionOf } from "./common/precision.ts";
 
 /** What createBackend does in Node. */
 export function openBackend(options: BackendOptions): Promise<Backend> {
@@ -7,11 +8,11 @@ export function openBackend(options: BackendOptions): Promise<Backend> {
   return chooseDevice(options, {
     async openGpu(allowSoftware) {
       const { createWebGpuBackend } = await import("./webgpu/webgpu-backend.node.ts");
-      return createWebGpuBackend({ precision, tune, tileCache, log, allowSoftware });
+      return createWebGpuBackend({ precision: precisionOf(precision), tune, tileCache, log, allowSoftware });
     },
     async openWasm(reason) {
       const { createWasmBackend } = await import("./wasm/wasm-backend.node.ts");
-      return createWasmBackend({ threads, reason, cache });
+      return createWasmBackend({ threads, strict: precision === "strict", reason, cache });
     },
   });
 }

@@ -134,10 +134,10 @@ export interface ConvolutionKernel {
   readonly kind: "convolution";
   readonly shape: ConvolutionShape;
   readonly input: Expression;
-  /** HWIO, contiguous, unless `transformed`. */
+  /** HWIO, contiguous, unless there is a `tile`. */
   readonly weight: Buffer;
-  /** Set by a device that computes with filters in a form of its own, which `weight` then holds. */
-  readonly transformed?: boolean;
+  /** Set by a device that goes by Winograd's algorithm: results along a side of a tile. `weight` holds filters for it. */
+  readonly tile?: 2 | 4;
   readonly axes: readonly number[];
   /** Over axes [batch, row, column, out channel]; slot 0 is the convolution. */
   readonly stores: readonly Store[];
@@ -152,8 +152,8 @@ export interface FilterGradientKernel {
   /** NHWC, contiguous. */
   readonly cotangent: Buffer;
   readonly result: Buffer;
-  /** Set by a device that computes with images in a form of its own. */
-  readonly transformed?: boolean;
+  /** Set by a device that goes by Winograd's algorithm: results along a side of a tile. */
+  readonly tile?: 2 | 4;
 }
 
 export type Kernel = MapKernel | ReduceKernel | DotKernel | ConvolutionKernel | FilterGradientKernel;

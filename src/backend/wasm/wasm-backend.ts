@@ -28,6 +28,8 @@ export interface WasmOptions {
   readonly threads?: number | undefined;
   /** Whether V8 may merge vector operations to 256 bits; where it can, unless given (or UNNOISE_SIMD=128). */
   readonly wide?: boolean;
+  /** Whether 3x3 convolutions keep to F(2x2, 3x3) (precision `strict`); default false. */
+  readonly strict?: boolean | undefined;
   /** Why this backend was taken rather than another. */
   readonly reason?: string | undefined;
   /** Where compiled programs are kept for the next process; nowhere unless given. */
@@ -78,6 +80,7 @@ export class WasmBackend implements Backend {
     this.#codegen = {
       features,
       sharesMemory: heap.shared,
+      strict: options.strict,
       chains: options.chains,
       dump: platform.dumper(),
     };
@@ -124,12 +127,13 @@ export class WasmBackend implements Backend {
     checkAddressable(compiled.workspaceBytes);
     const code = await WebAssembly.compile(compiled.module);
     const { workspace, scratches, pool, queue, residency } = this.#context;
+    const { strict = false } = this.#codegen;
     const install = async (): Promise<WasmExecutable> => {
       workspace.require(compiled.workspaceBytes);
       scratches.require(compiled.scratchBytes * pool.size);
       const id = this.#loaded++;
       await pool.load(id, code);
-      return new WasmExecutable(this.#context, { graph, compiled, keeps, id });
+      return new WasmExecutable(this.#context, { graph, compiled, keeps, strict, id });
     };
     return residency.begin(variablesOf(graph), () => queue.run(install));
   }

@@ -4,7 +4,7 @@ import { wholeNumber } from "../../config/rules.ts";
 import type { Backend } from "../../backend/backend.ts";
 import { DeviceLost } from "../../backend/common/device-lost.ts";
 import { precisions, requireSingle } from "../../backend/common/precision.ts";
-import type { Precision } from "../../backend/common/precision.ts";
+import type { PrecisionOption } from "../../backend/common/precision.ts";
 import { complain } from "../output/print.ts";
 import { numberFlag } from "./flags.ts";
 import { programCache } from "../caches/program-cache.ts";
@@ -18,7 +18,7 @@ export interface DeviceFlags {
   /** On the processor; all that it runs at once without it. */
   readonly threads?: number;
   /** Single unless given. */
-  readonly precision?: Precision;
+  readonly precision?: PrecisionOption;
   /** Whether a GPU's kernels are tuned when they are compiled. */
   readonly tune?: boolean;
 }
@@ -41,7 +41,8 @@ export function addDeviceFlags(command: Command, more: { precision?: boolean; tu
       ).argParser(numberFlag(wholeNumber(1))),
     );
   if (more.precision === true) {
-    const meaning = "f16 computes in half precision where that is safe; only with webgpu";
+    const meaning =
+      "strict: 3x3 convolutions with smaller errors, slower on the processor; f16: half precision where that is safe, only with webgpu";
     command.addOption(new Option("--precision <name>", meaning).choices(precisions).default("f32"));
   }
   if (more.tune === true) {

@@ -57,17 +57,17 @@ export function callMicroKernel(microKernel: MicroKernel, operands: MicroKernelC
 
 /** The micro-kernels that a module's kernels call, each emitted once. */
 export class MicroKernels {
-  readonly #relaxed: boolean;
+  /** Whether the engine multiplies and adds in one instruction. */
+  readonly relaxed: boolean;
   readonly #known = new Map<string, MicroKernel>();
 
-  /** @param relaxed whether the engine multiplies and adds in one instruction */
   constructor(relaxed: boolean) {
-    this.#relaxed = relaxed;
+    this.relaxed = relaxed;
   }
 
   of(shape: MicroKernelShape): MicroKernel {
     const name = nameOf(shape);
-    const known = this.#known.get(name) ?? emitMicroKernel(shape, this.#relaxed);
+    const known = this.#known.get(name) ?? emitMicroKernel(shape, this.relaxed);
     this.#known.set(name, known);
     return known;
   }

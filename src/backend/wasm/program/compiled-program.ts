@@ -69,6 +69,8 @@ export interface CodegenOptions {
   readonly sharesMemory: boolean;
   /** Whether what depends on variables alone is kept from run to run, where it is not too large; by default it is. */
   readonly keeps?: boolean | undefined;
+  /** Whether convolutions keep to F(2x2, 3x3), whose errors are smaller than those of F(4x4, 3x3). */
+  readonly strict?: boolean | undefined;
   /** Which kernels run slice by slice; the usual ones unless given. */
   readonly chains?: ChainLimits | undefined;
   /** Is shown the module. */
@@ -79,8 +81,11 @@ export interface CodegenOptions {
 const MOST_KEPT_BYTES = 2 ** 30;
 
 /** The kernels of a graph, as this backend runs them. */
-export function programOf(graph: Graph, { keeps = true }: Pick<CodegenOptions, "keeps"> = {}): StagedProgram {
-  const program = useWinograd(compileGraph(graph, measuredTarget));
+export function programOf(
+  graph: Graph,
+  { keeps = true, strict = false }: Pick<CodegenOptions, "keeps" | "strict"> = {},
+): StagedProgram {
+  const program = useWinograd(compileGraph(graph, measuredTarget), { strict });
   const staged = stagePrelude(program);
   return keeps && placeKept(staged.kept).bytes <= MOST_KEPT_BYTES ? staged : withoutPrelude(program);
 }

@@ -64,9 +64,11 @@ function emitKernel(kernel: Kernel, options: KernelOptions): KernelCode {
     case "dot":
       return emitDot(kernel, options);
     case "convolution":
-      return kernel.transformed ? emitWinograd(kernel, options) : emitConvolution(kernel, options);
+      return kernel.tile ? emitWinograd(kernel, kernel.tile, options) : emitConvolution(kernel, options);
     case "filterGradient":
-      return kernel.transformed ? emitWinogradFilterGradient(kernel, options) : emitFilterGradient(kernel, options);
+      return kernel.tile
+        ? emitWinogradFilterGradient(kernel, kernel.tile, options)
+        : emitFilterGradient(kernel, options);
   }
 }
 

@@ -10,18 +10,24 @@ import type { BufferPlace, CompiledProgram, PlacedBuffer, CodegenOptions } from 
 const VERSION = 4;
 
 /** A name for what a graph compiles to: equal for equal graphs, wherever their variables are. */
-export async function programKey(graph: Graph, { features, sharesMemory, keeps }: CodegenOptions): Promise<string> {
+export async function programKey(
+  graph: Graph,
+  { features, sharesMemory, keeps, strict = false }: CodegenOptions,
+): Promise<string> {
   const variables = variablesOf(graph);
   const numbers = new Map(variables.map((variable, i) => [variable, i]));
   const literals: TypedArray[] = [];
   const types = variables.map(({ dtype, shape }) => ({ dtype, shape }));
   const record = recordGraph(graph, (variable) => numbers.get(variable) ?? -1);
-  const text = JSON.stringify({ VERSION, features, sharesMemory, keeps, types, record }, (_, value: unknown) => {
-    if (value instanceof Float32Array || value instanceof Int32Array || value instanceof Uint32Array)
-      return `literal ${literals.push(value as TypedArray)}`;
-    // JSON has one word for all of these.
-    return typeof value === "number" && (!Number.isFinite(value) || Object.is(value, -0)) ? numberText(value) : value;
-  });
+  const text = JSON.stringify(
+    { VERSION, features, sharesMemory, keeps, strict, types, record },
+    (_, value: unknown) => {
+      if (value instanceof Float32Array || value instanceof Int32Array || value instanceof Uint32Array)
+        return `literal ${literals.push(value as TypedArray)}`;
+      // JSON has one word for all of these.
+      return typeof value === "number" && (!Number.isFinite(value) || Object.is(value, -0)) ? numberText(value) : value;
+    },
+  );
   const parts = [new TextEncoder().encode(text), ...literals.map(bytesOf)];
   return digestOf(joined(parts));
 }

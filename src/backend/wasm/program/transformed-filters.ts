@@ -9,54 +9,59 @@ import type {
   Kernel,
   Program,
 } from "../../../compiler/program.ts";
-import { POINTS, paddedFilterColumns, suitsWinograd } from "../kernels/winograd/tiles.ts";
+import { schemes } from "../kernels/winograd/scheme.ts";
+import type { Scheme, TileSize } from "../kernels/winograd/scheme.ts";
+import { chooseTile } from "../kernels/winograd/choice.ts";
+import { paddedFilterColumns } from "../kernels/winograd/tiles.ts";
 
 const TAPS = 9;
 
-/** G of F(2, 3): four transformed taps of three. */
-const G = [
-  [1, 0, 0],
-  [0.5, 0.5, 0.5],
-  [0.5, -0.5, 0.5],
-  [0, 0, 1],
-];
+/** What G does to the rows and columns of a filter: [points, 9]. */
+function filterTransform({ filters }: Scheme): Float32Array<ArrayBuffer> {
+  const entries = filters.flatMap((a) =>
+    filters.flatMap((b) => a.flatMap((fromRow) => b.map((fromColumn) => fromRow * fromColumn))),
+  );
+  return Float32Array.from(entries);
+}
 
-/** What G does to the rows and columns of a filter: [16, 9]. */
-const FILTER_TRANSFORM = Float32Array.from(
-  G.flatMap((a) => G.flatMap((b) => a.flatMap((fromRow) => b.map((fromColumn) => fromRow * fromColumn)))),
-);
-
-type Convolving = ConvolutionKernel | FilterGradientKernel;
+function isConvolving(kernel: Kernel): kernel is ConvolutionKernel | FilterGradientKernel {
+  return kernel.kind === "convolution" || kernel.kind === "filterGradient";
+}
 
 /** Has convolutions that gain from it go by Winograd's algorithm, with products that transform the filters. */
-export function useWinograd(program: Program): Program {
+export function useWinograd(program: Program, { strict }: { readonly strict: boolean }): Program {
   const buffers = [...program.buffers];
   const allocate = (length: number, source: BufferSource): Buffer => {
     const buffer: Buffer = { id: buffers.length, dtype: "f32", length, source };
     buffers.push(buffer);
     return buffer;
   };
-  const suits = (kernel: Kernel): kernel is Convolving =>
-    (kernel.kind === "convolution" || kernel.kind === "filterGradient") && suitsWinograd(kernel.shape);
-  if (!program.kernels.some(suits)) return program;
-  const matrix = allocate(FILTER_TRANSFORM.length, { kind: "literal", data: FILTER_TRANSFORM });
+  const matrices = new Map<TileSize, Buffer>();
+  const matrixOf = (tile: TileSize): Buffer => {
+    const data = filterTransform(schemes[tile]);
+    const matrix = matrices.get(tile) ?? allocate(data.length, { kind: "literal", data });
+    matrices.set(tile, matrix);
+    return matrix;
+  };
   const kernels = program.kernels.flatMap((kernel): Kernel[] => {
-    if (!suits(kernel)) return [kernel];
-    if (kernel.kind === "filterGradient") return [{ ...kernel, transformed: true }];
+    const tile = isConvolving(kernel) && chooseTile(kernel, strict);
+    if (!tile) return [kernel];
+    if (kernel.kind === "filterGradient") return [{ ...kernel, tile }];
     const { inChannels, outChannels } = kernel.shape;
-    const weight = allocate(POINTS * inChannels * paddedFilterColumns(outChannels), { kind: "temporary" });
-    return [transformFilters(kernel, matrix, weight), { ...kernel, weight, transformed: true }];
+    const { points } = schemes[tile];
+    const weight = allocate(points * inChannels * paddedFilterColumns(outChannels), { kind: "temporary" });
+    return [transformFilters(kernel, points, matrixOf(tile), weight), { ...kernel, weight, tile }];
   });
   return { ...program, buffers, kernels };
 }
 
-/** For each in channel: [16, 9] x [9, out]. */
-function transformFilters({ shape, weight }: ConvolutionKernel, matrix: Buffer, to: Buffer): DotKernel {
+/** For each in channel: [points, 9] x [9, out]. */
+function transformFilters({ shape, weight }: ConvolutionKernel, points: number, matrix: Buffer, to: Buffer): DotKernel {
   const { inChannels, outChannels } = shape;
   const columns = paddedFilterColumns(outChannels);
   return {
     kind: "dot",
-    axes: [inChannels, POINTS, outChannels, TAPS],
+    axes: [inChannels, points, outChannels, TAPS],
     batch: 1,
     lhs: { buffer: matrix, index: indexBy(0, TAPS, 0, 1) },
     rhs: { buffer: weight, index: indexBy(outChannels, 0, 1, inChannels * outChannels) },

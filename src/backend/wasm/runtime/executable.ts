@@ -72,6 +72,7 @@ function unloading({ queue, pool, heap }: ExecutionContext, id: number, blocks: 
 
 export interface LoadedProgram {
   readonly graph: Graph;
+  readonly strict: boolean;
   readonly compiled: CompiledProgram;
   /** Whether it was compiled to keep what depends on variables alone. */
   readonly keeps: boolean;

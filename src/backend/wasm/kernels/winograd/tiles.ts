@@ -1,31 +1,10 @@
 import type { ConvolutionShape } from "../../../../compiler/program.ts";
 import { i32 } from "../../assembly/scalar-instructions.ts";
 import type { Integer } from "../../assembly/instruction.ts";
+import { LINE_BYTES } from "../../emit/addresses.ts";
 import type { Count } from "../tasks.ts";
+import type { Scheme } from "./scheme.ts";
 import type { Squares } from "./transform.ts";
-
-/** Products per tile of 2x2 results: one for each element of a transformed window of 4x4 pixels. */
-export const POINTS = 16;
-const POINTS_PER_ROW = 4;
-const FEWEST_CHANNELS = 16;
-
-/** Whether a convolution can go by Winograd's algorithm and is large enough to gain from it. */
-export function suitsWinograd({
-  kernel,
-  strides,
-  padding,
-  output,
-  inChannels,
-  outChannels,
-}: ConvolutionShape): boolean {
-  return (
-    kernel.every((n) => n === 3) &&
-    strides.every((n) => n === 1) &&
-    padding.every(([low, high]) => low === 1 && high === 1) &&
-    output.every((n) => n >= 4) &&
-    [inChannels, outChannels].every((n) => n >= FEWEST_CHANNELS && n % 4 === 0)
-  );
-}
 
 /** The part of a batch that one task computes: some images whole, or some rows of tiles of one. */
 export interface TileBlock {
@@ -37,8 +16,8 @@ export interface TileBlock {
 }
 
 /** Blocks of about so many tiles, but not fewer blocks in a batch than `fewest`, if it has so many images. */
-export function planTiles(shape: ConvolutionShape, tiles: number, fewest: number): TileBlock {
-  const [rows, columns] = shape.output.map((n) => Math.ceil(n / 2));
+export function planTiles(shape: ConvolutionShape, { results }: Scheme, tiles: number, fewest: number): TileBlock {
+  const [rows, columns] = shape.output.map((n) => Math.ceil(n / results));
   if (rows * columns > tiles) {
     const blocks = Math.ceil(rows / Math.max(1, Math.floor(tiles / columns)));
     return { images: 1, rows: Math.ceil(rows / blocks), columns, blocks };
@@ -49,10 +28,10 @@ export function planTiles(shape: ConvolutionShape, tiles: number, fewest: number
 }
 
 /** With zeros on the far sides, so that tiles fill the image. */
-export function filledToTiles(shape: ConvolutionShape): ConvolutionShape {
+export function filledToTiles(shape: ConvolutionShape, { results }: Scheme): ConvolutionShape {
   const [[top, bottom], [left, right]] = shape.padding;
-  const [height, width] = shape.output;
-  const [below, beside] = [bottom + (height % 2), right + (width % 2)];
+  const [missingRows, missingColumns] = shape.output.map((n) => Math.ceil(n / results) * results - n);
+  const [below, beside] = [bottom + missingRows, right + missingColumns];
   return {
     ...shape,
     padding: [
@@ -63,19 +42,36 @@ export function filledToTiles(shape: ConvolutionShape): ConvolutionShape {
 }
 
 /** Rows of pixels as rows of tiles. */
-export function tileRowsOf({ value, values }: Count): Count {
-  return { value: i32.shr_u(i32.add(value, 1), 1), values: values.map((n) => Math.ceil(n / 2)) };
+export function tileRowsOf({ value, values }: Count, { results }: Scheme): Count {
+  const rows = values.map((n) => Math.ceil(n / results));
+  return { value: i32.div_u(i32.add(value, results - 1), results), values: rows };
 }
 
-/** Where pixels lie as squares that start `step` pixels apart. */
-export function pixelSquares(address: Integer, pitch: number, pixel: number): Squares {
-  return { address, row: pitch, column: pixel, next: 2 * pixel, below: 2 * pitch };
+/** Where pixels lie as squares, one for each tile. */
+export function pixelSquares(address: Integer, pitch: number, pixel: number, { results }: Scheme): Squares {
+  return { address, row: pitch, column: pixel, next: results * pixel, below: results * pitch };
 }
 
-/** Where tiles lie with their elements far apart: for each element, all tiles one after another. */
-export function pointSquares(address: Integer, mostTiles: number, step: number, columns: number): Squares {
-  const point = mostTiles * step;
-  return { address, row: POINTS_PER_ROW * point, column: point, next: step, below: columns * step };
+/** Where tiles lie with their elements `point` bytes apart: for each element, all tiles one after another. */
+export function pointSquares(
+  address: Integer,
+  { point, step }: PointLayout,
+  columns: number,
+  { window }: Scheme,
+): Squares {
+  return { address, row: window * point, column: point, next: step, below: columns * step };
+}
+
+/** The bytes from tile to tile, and from one element of all tiles to the next. */
+export interface PointLayout {
+  readonly step: number;
+  readonly point: number;
+}
+
+/** An odd number of cache lines from point to point, so that a tile's elements do not all fall into the same sets of a cache. */
+export function pointLayout(tiles: number, step: number): PointLayout {
+  const lines = Math.ceil((tiles * step) / LINE_BYTES);
+  return { step, point: LINE_BYTES * (lines + ((lines + 1) % 2)) };
 }
 
 /** Bytes of a transformed pixel: whole pairs of vectors. */

@@ -1,48 +1,126 @@
 import { range } from "../../../../tensor/shape.ts";
 import type { FunctionBuilder } from "../../assembly/function-builder.ts";
-import type { Integer, Operand } from "../../assembly/instruction.ts";
+import type { Integer, Local, Operand } from "../../assembly/instruction.ts";
 import { f32x4, v128 } from "../../assembly/vector-instructions.ts";
+import { multiplyAdd } from "../micro-kernel.ts";
+import { transposed } from "./scheme.ts";
+import type { Matrix, Scheme } from "./scheme.ts";
 
 type Vector = Operand<"v128">;
+
+/** Emits linear maps of short sequences of vectors. */
+class VectorArithmetic {
+  readonly #code: FunctionBuilder;
+  readonly #relaxed: boolean;
+
+  constructor(code: FunctionBuilder, relaxed: boolean) {
+    this.#code = code;
+    this.#relaxed = relaxed;
+  }
+
+  /** The sum of coefficients times vectors; undefined if all are 0. */
+  combine(coefficients: readonly number[], vectors: readonly Vector[]): Local<"v128"> | undefined {
+    const used = range(vectors.length).filter((i) => coefficients[i] !== 0);
+    if (used.length === 0) return undefined;
+    const first = used.find((i) => coefficients[i] === 1) ?? used[0];
+    const start =
+      coefficients[first] === 1 ? vectors[first] : f32x4.mul(vectors[first], this.#splat(coefficients[first]));
+    const sum = used.filter((i) => i !== first).reduce((so, i) => this.#plus(so, coefficients[i], vectors[i]), start);
+    return this.#code.local("v128", sum);
+  }
+
+  /** a + coefficient * b, and with the other sign. */
+  both(a: Vector, coefficient: number, b: Vector): [Local<"v128">, Local<"v128">] {
+    return [
+      this.#code.local("v128", this.#plus(a, coefficient, b)),
+      this.#code.local("v128", this.#plus(a, -coefficient, b)),
+    ];
+  }
+
+  #plus(sum: Vector, coefficient: number, vector: Vector): Vector {
+    if (coefficient === 1) return f32x4.add(sum, vector);
+    if (coefficient === -1) return f32x4.sub(sum, vector);
+    return multiplyAdd(this.#splat(coefficient), vector, sum, this.#relaxed);
+  }
+
+  #splat(value: number): Vector {
+    return this.#code.constant(v128.const("f32x4", [value, value, value, value]));
+  }
+}
 
 /** A linear map of short sequences, applied to the columns and then to the rows of a square. */
 export interface Transform {
   /** How many it takes, and how many it gives. */
   readonly takes: number;
   readonly gives: number;
-  apply(sequence: readonly Vector[]): Vector[];
+  apply(arithmetic: VectorArithmetic, sequence: readonly Vector[]): Vector[];
 }
 
-const { add, sub } = f32x4;
+/** The values at even or at odd places. */
+const ofParity = (values: readonly number[], parity: number): number[] =>
+  values.map((value, i) => (i % 2 === parity ? value : 0));
 
-/** B^T d of F(2, 3): four pixels that two results depend on. */
-export const windowTransform: Transform = {
-  takes: 4,
-  gives: 4,
-  apply: ([a, b, c, d]) => [sub(a, c), add(b, c), sub(c, b), sub(b, d)],
-};
-
-/** A^T m: two results of four products. */
-export const resultTransform: Transform = {
-  takes: 4,
-  gives: 2,
-  apply: ([a, b, c, d]) => [add(add(a, b), c), sub(sub(b, c), d)],
-};
-
-/** A y: what two results' cotangents mean for four products. */
-export const cotangentTransform: Transform = {
-  takes: 2,
-  gives: 4,
-  apply: ([a, b]) => [a, add(a, b), sub(a, b), f32x4.neg(b)],
-};
-
-/** G^T m: the gradient of three taps from those of four products. `half` is a vector of 1/2. */
-export function tapTransform(half: Vector): Transform {
-  const halved = (vector: Vector): Vector => f32x4.mul(vector, half);
+/** By a matrix whose rows belong to points: those of p and -p differ in the sign of odd columns. */
+function atPoints(matrix: Matrix): Transform {
   return {
-    takes: 4,
-    gives: 3,
-    apply: ([a, b, c, d]) => [add(a, halved(add(b, c))), halved(sub(b, c)), add(halved(add(b, c)), d)],
+    takes: matrix[0].length,
+    gives: matrix.length,
+    apply: (arithmetic, sequence) => {
+      const given = (row: readonly number[]): Vector => {
+        const value = arithmetic.combine(row, sequence);
+        if (!value) throw new Error("internal: a transform gives nothing");
+        return value;
+      };
+      const pair = (row: readonly number[]): Vector[] => {
+        const odd = ofParity(row, 1);
+        const scale = odd[odd.findLastIndex((value) => value !== 0)];
+        const normal = odd.map((value) => value / scale);
+        return arithmetic.both(given(ofParity(row, 0)), scale, given(normal));
+      };
+      const pairs = range((matrix.length - 2) / 2).flatMap((i) => pair(matrix[2 * i + 1]));
+      return [given(matrix[0]), ...pairs, given(matrix[matrix.length - 1])];
+    },
+  };
+}
+
+/** By a matrix whose columns belong to points: those of p and -p differ in the sign of odd rows. */
+function fromPoints(matrix: Matrix): Transform {
+  const takes = matrix[0].length;
+  const firstOfPairs = range((takes - 2) / 2).map((i) => 2 * i + 1);
+  return {
+    takes,
+    gives: matrix.length,
+    apply: (arithmetic, sequence) => {
+      const pairs = firstOfPairs.map((i) => arithmetic.both(sequence[i], 1, sequence[i + 1]));
+      return matrix.map((row, power) => {
+        const vectors = [sequence[0], ...pairs.map((pair) => pair[power % 2]), sequence[takes - 1]];
+        const coefficients = [row[0], ...firstOfPairs.map((i) => row[i]), row[takes - 1]];
+        const value = arithmetic.combine(coefficients, vectors);
+        if (!value) throw new Error("internal: a transform gives nothing");
+        return value;
+      });
+    },
+  };
+}
+
+/** What a scheme does to windows of pixels, to filters and to products, and for gradients to results and to filters' points. */
+export interface Transforms {
+  readonly window: Transform;
+  readonly filter: Transform;
+  readonly result: Transform;
+  /** What the cotangents of a tile's results mean for its products. */
+  readonly cotangent: Transform;
+  /** The gradient of taps from those of transformed filters. */
+  readonly tap: Transform;
+}
+
+export function transformsOf({ filters, windows, products }: Scheme): Transforms {
+  return {
+    window: atPoints(windows),
+    filter: atPoints(filters),
+    result: fromPoints(products),
+    cotangent: atPoints(transposed(products)),
+    tap: fromPoints(transposed(filters)),
   };
 }
 
@@ -63,11 +141,14 @@ export interface TransformLoops {
   readonly vectors: number;
   readonly from: Squares;
   readonly to: Squares;
+  /** Whether to multiply and add in one instruction. */
+  readonly relaxed: boolean;
 }
 
 /** Transforms squares of pixels, all channels of each, two vectors at a time where V8 merges pairs. */
 export function emitTransform(code: FunctionBuilder, transform: Transform, loops: TransformLoops): void {
   const { rows, columns, vectors, from, to } = loops;
+  const arithmetic = new VectorArithmetic(code, loops.relaxed);
   const source = code.local("i32", from.address);
   const target = code.local("i32", to.address);
   const pairs = Math.floor(vectors / 2);
@@ -76,14 +157,26 @@ export function emitTransform(code: FunctionBuilder, transform: Transform, loops
     code.increase(target, toBytes);
   };
   const square = (width: number): void => {
+    const taken = range(transform.takes);
     const load = (i: number, j: number, v: number): Vector =>
-      v128.load(source, i * from.row + j * from.column + 16 * v);
-    const sequence = range(transform.takes);
+      code.local("v128", v128.load(source, i * from.row + j * from.column + 16 * v));
+    // By column: for each vector, what the columns become.
+    const mixed = taken.map((j) => {
+      const loaded = taken.map((i) => range(width).map((v) => load(i, j, v)));
+      return range(width).map((v) =>
+        transform.apply(
+          arithmetic,
+          loaded.map((vectors) => vectors[v]),
+        ),
+      );
+    });
     for (const row of range(transform.gives)) {
-      const results = range(width).map((v) => {
-        const mixed = sequence.map((j) => code.local("v128", transform.apply(sequence.map((i) => load(i, j, v)))[row]));
-        return transform.apply(mixed).map((value) => code.local("v128", value));
-      });
+      const results = range(width).map((v) =>
+        transform.apply(
+          arithmetic,
+          mixed.map((column) => column[v][row]),
+        ),
+      );
       for (const column of range(transform.gives)) {
         results.forEach((values, v) => {
           code.emit(v128.store(target, values[column], row * to.row + column * to.column + 16 * v));
