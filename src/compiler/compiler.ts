@@ -4,6 +4,7 @@ import type { Variable } from "../tensor/variable.ts";
 import { legalize } from "./passes/legalize.ts";
 import { BufferTable } from "./lower/buffers.ts";
 import { lower } from "./lower/lower.ts";
+import { productsToStore } from "./lower/products.ts";
 import type { Buffer, Kernel, Program } from "./program.ts";
 import { mergeKernels } from "./passes/merge.ts";
 import { schedule } from "./passes/schedule.ts";
@@ -31,7 +32,7 @@ export function compileGraph(graph: Graph, target: Target): Program {
 
 /** Scheduling assumes that any movement can be fused; where lowering finds otherwise, it starts over with those tensors stored. */
 function scheduleAndLower(graph: Graph, fusion: Fusion): { kernels: readonly Kernel[]; table: BufferTable } {
-  const forced = new Set<Tensor>();
+  const forced = productsToStore(graph);
   for (;;) {
     const table = new BufferTable();
     const { kernels, missing } = lower(graph, mergeKernels(schedule(graph, forced, fusion), fusion), table);

@@ -1,24 +1,14 @@
 import type { OpOf } from "../tensor/op.ts";
 import { isElementwise } from "../tensor/op.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import {
-  affineKey,
-  axisAffine,
-  constantAffine,
-  divide,
-  flatten,
-  sameAffine,
-  scaleAffine,
-  shiftAffine,
-} from "./affine.ts";
+import { axisAffine, constantAffine, divide, flatten, sameAffine, scaleAffine, shiftAffine } from "./affine.ts";
 import type { Affine, AxisSplit } from "./affine.ts";
 import type { Buffer, Expression, ScalarOp } from "./program.ts";
 
-/** Thrown to restart an expression with one loop axis split in two. */
-export class NeedsSplit extends Error {
+/** Thrown to restart an expression with one loop axis split in two. No error, which would record the stack each time. */
+export class NeedsSplit {
   readonly split: AxisSplit;
   constructor(split: AxisSplit) {
-    super("internal: an axis has to be split");
     this.split = split;
   }
 }
@@ -35,6 +25,10 @@ export class NeedsStorage extends Error {
 /** Coordinates of a tensor's element as functions of the loop axes. */
 export type Coordinates = readonly Affine[];
 
+export function sameCoordinates(a: Coordinates, b: Coordinates): boolean {
+  return a.length === b.length && a.every((c, i) => c === b[i] || sameAffine(c, b[i]));
+}
+
 export interface ExpressionContext {
   readonly axes: readonly number[];
   /** The buffer of a tensor that is stored before this kernel runs. */
@@ -49,7 +43,7 @@ export interface ExpressionContext {
  */
 export class ExpressionBuilder {
   readonly #context: ExpressionContext;
-  readonly #memo = new Map<string, Expression>();
+  readonly #memo = new Map<Tensor, { readonly coordinates: Coordinates; readonly expression: Expression }[]>();
   /** Where the kernel's own results were read. */
   readonly resultCoordinates = new Map<number, Coordinates>();
 
@@ -58,12 +52,14 @@ export class ExpressionBuilder {
   }
 
   at(tensor: Tensor, coordinates: Coordinates): Expression {
-    const key = `${tensor.id}:${coordinates.map(affineKey).join(" ")}`;
-    const known = this.#memo.get(key);
-    if (known) return known;
-    const built = this.#build(tensor, coordinates);
-    this.#memo.set(key, built);
-    return built;
+    const known = this.#memo.get(tensor);
+    const twin = known?.find((other) => sameCoordinates(other.coordinates, coordinates));
+    if (twin) return twin.expression;
+    const expression = this.#build(tensor, coordinates);
+    const built = { coordinates, expression };
+    if (known) known.push(built);
+    else this.#memo.set(tensor, [built]);
+    return expression;
   }
 
   #build(tensor: Tensor, coordinates: Coordinates): Expression {
@@ -72,7 +68,7 @@ export class ExpressionBuilder {
     if (slot !== undefined) {
       const known = this.resultCoordinates.get(slot);
       // A kernel knows its result at one place only.
-      if (known && !known.every((c, i) => sameAffine(c, coordinates[i]))) throw new NeedsStorage(tensor);
+      if (known && !sameCoordinates(known, coordinates)) throw new NeedsStorage(tensor);
       this.resultCoordinates.set(slot, coordinates);
       return { kind: "result", dtype, slot };
     }
@@ -206,6 +202,7 @@ export class ExpressionBuilder {
     let rest = flat;
     for (let i = sizes.length - 1; i > 0; i--) {
       const division = divide(rest, sizes[i], this.#context.axes);
+      // oxlint-disable-next-line typescript/only-throw-error -- a request, which many expressions make
       if (division.kind === "split") throw new NeedsSplit(division.split);
       if (division.kind === "nonlinear") throw new NeedsStorage(x);
       result.unshift(division.remainder);

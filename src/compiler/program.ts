@@ -255,7 +255,16 @@ export function valuesOf({ accumulators, stores }: Stage): Expression[] {
   return [...accumulators, ...stores].map(({ value }) => value);
 }
 
-export function readsOf(kernel: Kernel): Set<Buffer> {
+const knownReads = new WeakMap<Kernel, ReadonlySet<Buffer>>();
+
+/** Passes ask this of a kernel again and again, and it takes a walk through all its expressions. */
+export function readsOf(kernel: Kernel): ReadonlySet<Buffer> {
+  const known = knownReads.get(kernel) ?? findReads(kernel);
+  knownReads.set(kernel, known);
+  return known;
+}
+
+function findReads(kernel: Kernel): Set<Buffer> {
   const reads = new Set<Buffer>();
   const seen = new Set<Expression>();
   for (const root of expressionsOf(kernel))

@@ -65,7 +65,7 @@ export function isGatherable(image: Tensor, isStored: IsStored): boolean {
 }
 
 /** A buffer for every tensor that is computed, as if all of those were stored. */
-function standIn(isStored: IsStored): (tensor: Tensor) => Buffer | undefined {
+export function standIn(isStored: IsStored): (tensor: Tensor) => Buffer | undefined {
   return (tensor) =>
     isMovement(tensor.op) && !isStored(tensor)
       ? undefined

@@ -1,6 +1,7 @@
 import type { ConvolutionWindow, OpOf } from "../../tensor/op.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { coalesce, permuteAxes } from "./axes.ts";
+import type { Loops } from "./axes.ts";
 import type { BufferTable } from "./buffers.ts";
 import { NeedsSplit, NeedsStorage, buildOver, spaceOf } from "../expression.ts";
 import type { Coordinates, ExpressionBuilder } from "../expression.ts";
@@ -11,6 +12,20 @@ import { fitsLayout, lhsLayout, rhsLayout } from "../view.ts";
 import type { ViewLayout } from "../view.ts";
 
 export function lowerDot(kernel: ScheduledKernel, table: BufferTable): Kernel {
+  const { axes, groups, views, stores } = productLoops(kernel, table);
+  const [lhs, rhs] = views;
+  return { kind: "dot", axes, batch: groups[0], lhs, rhs, stores: withBuffers(kernel.stores, stores, table) };
+}
+
+/**
+ * Loops over axes [...batch, ...rows, column, inner].
+ *
+ * @throws NeedsStorage of the product itself where what follows it splits its columns
+ */
+export function productLoops(
+  kernel: Pick<ScheduledKernel, "results" | "stores">,
+  table: Pick<BufferTable, "of">,
+): Loops {
   const [result] = kernel.results;
   const [store] = kernel.stores;
   const [lhs, rhs] = result.inputs;
@@ -52,15 +67,7 @@ export function lowerDot(kernel: ScheduledKernel, table: BufferTable): Kernel {
     ),
   );
   if (joined.groups[2] !== 1 || joined.groups[3] !== 1) throw new NeedsStorage(result);
-  const [left, right] = joined.views;
-  return {
-    kind: "dot",
-    axes: joined.axes,
-    batch: joined.groups[0],
-    lhs: left,
-    rhs: right,
-    stores: withBuffers(kernel.stores, joined.stores, table),
-  };
+  return joined;
 }
 
 /** Takes the place of a store's buffer until the kernel is sure to be made. */

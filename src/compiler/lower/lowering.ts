@@ -11,7 +11,11 @@ import type { ScheduledKernel } from "../passes/scheduled-kernel.ts";
 export type PendingStore = Omit<Store, "buffer">;
 
 /** Expressions of one kernel: what it stores itself is computed, what others stored is loaded. */
-export function builderFor(axes: readonly number[], kernel: ScheduledKernel, table: BufferTable): ExpressionBuilder {
+export function builderFor(
+  axes: readonly number[],
+  kernel: Pick<ScheduledKernel, "results">,
+  table: Pick<BufferTable, "of">,
+): ExpressionBuilder {
   return new ExpressionBuilder({
     axes,
     bufferOf: (tensor) => table.of(tensor),
@@ -23,7 +27,7 @@ export function builderFor(axes: readonly number[], kernel: ScheduledKernel, tab
 }
 
 export function storesOf(
-  kernel: ScheduledKernel,
+  kernel: Pick<ScheduledKernel, "stores">,
   builder: ExpressionBuilder,
   space: Space,
   rank: number,

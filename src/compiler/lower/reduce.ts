@@ -1,10 +1,10 @@
 import type { OpOf } from "../../tensor/op.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { constantAffine, flatten, sameAffine } from "../affine.ts";
+import { constantAffine, flatten } from "../affine.ts";
 import type { Affine } from "../affine.ts";
 import { coalesce, permuteAxes } from "./axes.ts";
 import type { BufferTable } from "./buffers.ts";
-import { buildOver } from "../expression.ts";
+import { buildOver, sameCoordinates } from "../expression.ts";
 import type { Coordinates, Space } from "../expression.ts";
 import { builderFor, loops, withBuffers } from "./lowering.ts";
 import type { PendingStore } from "./lowering.ts";
@@ -135,10 +135,6 @@ const EXPENSIVE = 10;
 
 function keptAxes(space: Space, reduced: Coordinates): boolean[] {
   return space.axes.map((_, axis) => reduced.every(({ coefficients }) => coefficients[axis] === 0));
-}
-
-function sameCoordinates(a: Coordinates, b: Coordinates): boolean {
-  return a.length === b.length && a.every((c, i) => sameAffine(c, b[i]));
 }
 
 /** Coordinates in a shape that differs by axes of 1. */

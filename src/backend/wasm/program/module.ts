@@ -14,6 +14,8 @@ import { emitWinograd } from "../kernels/winograd/convolution.ts";
 import { emitWinogradFilterGradient } from "../kernels/winograd/filter-gradient.ts";
 import { barriersBefore } from "./barriers.ts";
 import type { Chain, Step } from "./chains.ts";
+import { shapeOf } from "./kernel-shape.ts";
+import type { KernelShape } from "./kernel-shape.ts";
 import type { TableStep } from "./kernel-table.ts";
 import { runFunction } from "./run-function.ts";
 
@@ -133,6 +135,8 @@ class KernelEmitter {
   readonly module: ModuleBuilder;
   readonly #wide: boolean;
   readonly #microKernels: MicroKernels;
+  /** What kernels became, by their shape and how often they run. */
+  readonly #known = new Map<string, EmittedShape>();
 
   constructor({ features, sharesMemory, printable }: ModuleTarget) {
     this.module = startModule(sharesMemory, printable);
@@ -150,11 +154,30 @@ class KernelEmitter {
   }
 
   #define(kernel: Kernel, runs: number, operands: Pick<EmittedKernel, "place" | "stepOf" | "own">): EmittedKernel {
+    const shape = shapeOf(kernel);
+    const key = `${runs} ${shape.key}`;
+    const known = this.#known.get(key) ?? this.#emitShape(kernel, runs, shape);
+    this.#known.set(key, known);
+    const { name, function: at, tasks, scratchBytes } = known;
+    const buffers = known.buffers.map((number) => shape.buffers[number]);
+    return { name, function: at, code: { tasks, scratchBytes, buffers }, ...operands };
+  }
+
+  #emitShape(kernel: Kernel, runs: number, shape: KernelShape): EmittedShape {
     const { definition, ...code } = emitKernel(kernel, { wide: this.#wide, runs, microKernels: this.#microKernels });
     const named = { ...definition, name: `${kernel.kind}_${this.module.table.length}` };
     const encoded = this.module.define(named);
-    return { name: encoded.name, function: this.module.tableIndex(encoded), code, ...operands };
+    const buffers = code.buffers.map((buffer) => shape.buffers.indexOf(buffer));
+    return { ...code, name: encoded.name, function: this.module.tableIndex(encoded), buffers };
   }
+}
+
+/** The code of all kernels of one shape. */
+interface EmittedShape extends Omit<KernelCode, "definition" | "buffers"> {
+  readonly name: string;
+  readonly function: number;
+  /** Places in the list of the shape's buffers. */
+  readonly buffers: readonly number[];
 }
 
 /** A module with what every program has. */
