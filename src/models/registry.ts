@@ -7,7 +7,6 @@ import { ditOptions } from "./dit/options.ts";
 import type { DiffusionModel, ModelOptions } from "./model.ts";
 import type { DiffusersConfig } from "./unet-2d/config.ts";
 import { unet2DOptions } from "./unet-2d/options.ts";
-import { presentParameterName } from "./unet-2d/parameter-names.ts";
 import { UNet2DModel } from "./unet-2d/unet-2d-model.ts";
 import { UnetClassifier } from "./unet/classifier.ts";
 import { unetOptions } from "./unet/options.ts";
@@ -41,8 +40,6 @@ export interface DiffusersClass {
    */
   fromConfig(json: unknown, where: string): DiffusionModel;
   toConfig(model: DiffusionModel): DiffusersConfig;
-  /** What a parameter of a file, which may be an old one, is called here. */
-  parameterName(name: string): string;
 }
 
 /** A row for each architecture. */
@@ -83,7 +80,6 @@ addRow({
     name: "UNet2DModel",
     fromConfig: (json, where) => UNet2DModel.fromConfig(json, where),
     toConfig: (model) => (model as UNet2DModel).toConfig(),
-    parameterName: presentParameterName,
   },
   create: (options) => new UNet2DModel(options),
 });

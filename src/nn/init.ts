@@ -83,6 +83,15 @@ export function normal(deviation: number): Initializer {
     initialized(name, shape, (size) => Float32Array.from({ length: size }, () => deviation * normalNumber(random)));
 }
 
+/** A parameter that training leaves as it starts. */
+export function frozen(init: Initializer): Initializer {
+  return (name, shape, random) => {
+    const variable = init(name, shape, random);
+    variable.requiresGrad = false;
+    return variable;
+  };
+}
+
 /** A standard normal number. */
 function normalNumber(random: Random): number {
   const radius = Math.sqrt(-2 * Math.log(1 - random.uniform()));

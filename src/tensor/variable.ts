@@ -25,6 +25,8 @@ export class Variable {
   name: string;
   readonly shape: Shape;
   readonly dtype: DType;
+  /** Whether training moves it; a parameter that is to stay as it is has false. */
+  requiresGrad = true;
   #data: TypedArray | undefined;
   #storage: VariableStorage | undefined;
   /** Settles when the last move that began has ended; moves happen one after the other. */

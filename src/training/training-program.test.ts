@@ -45,6 +45,37 @@ async function* microBatches(step: number): AsyncGenerator<MicroBatch> {
   for (const [k, batch] of images.entries()) yield { images: batch, seed: 5, counter: step * 2 + k };
 }
 
+test.each([1, 2])("parameters that require no gradient stay as they are, in %i micro-batches", async (parts) => {
+  const backend = ReferenceBackend.create();
+  const [model, averaged] = [newModel(), newModel()];
+  const still = ["init_conv.weight", "time_mlp.1.bias"];
+  for (const [name, variable] of model.parameters()) variable.requiresGrad = !still.includes(name);
+  const before = await model.stateDict();
+  const settings = check(
+    trainingSettings,
+    { batchSize: 2, gradientAccumulateEvery: parts, optimizer: "adamw", weightDecay: 0.5, learningRate: 0.1 },
+    "settings",
+  );
+  const program = new TrainingProgram({
+    backend,
+    task: taskOf(model, diffusion, settings, {}),
+    parameters: model.parameters(),
+    averages: averaged.parameters(),
+    settings,
+  });
+  const given = (async function* () {
+    for await (const microBatch of microBatches(0)) if (parts-- > 0) yield microBatch;
+  })();
+  await program.run(given, { learningRate: 0.1, emaRate: 0.5 });
+  const states = [await model.stateDict(), await averaged.stateDict()];
+  const moved = [...before].filter(([name, { data }]) =>
+    states.every((state) => !Buffer.from(data.buffer).equals(Buffer.from(state.get(name)?.data.buffer ?? data.buffer))),
+  );
+  const names = [...before.keys()].filter((name) => !still.includes(name));
+  expect(moved.map(([name]) => name)).toEqual(names);
+  expect([...program.state().keys()].filter((name) => still.some((other) => name.startsWith(other)))).toEqual([]);
+});
+
 test("accumulating takes the steps of the mean loss over all micro-batches", async () => {
   const backend = ReferenceBackend.create();
   const model = newModel();

@@ -30,7 +30,7 @@ export type ReduceGradients = (gradients: readonly Variable[]) => Promise<void>;
 export interface TrainingProgramOptions {
   readonly backend: Backend;
   readonly task: TrainingTask;
-  /** What is trained, by name. */
+  /** What is trained, by name; those that require no gradient stay as they are. */
   readonly parameters: ReadonlyMap<string, Variable>;
   /** Averages of the parameters, by the same names. */
   readonly averages?: ReadonlyMap<string, Variable> | undefined;
@@ -69,8 +69,10 @@ export class TrainingProgram {
   readonly #measure: ByVariant;
 
   constructor(options: TrainingProgramOptions) {
-    this.#options = options;
-    const { backend, task, parameters, averages, settings } = options;
+    const { backend, task, settings } = options;
+    const parameters = trained(options.parameters, options.parameters);
+    const averages = options.averages && trained(options.averages, options.parameters);
+    this.#options = { ...options, parameters, averages };
     const update = new ParameterUpdate(parameters, averages, settings, backend.precision === "f16");
     this.#update = update;
     if (settings.gradientAccumulateEvery > 1 || options.reduceGradients) this.#keepGradients();
@@ -265,6 +267,14 @@ export class TrainingProgram {
       value: valueOf(variable).add(gradients[i].multiply(share)),
     }));
   }
+}
+
+/** Those whose parameter requires a gradient. */
+function trained(
+  variables: ReadonlyMap<string, Variable>,
+  parameters: ReadonlyMap<string, Variable>,
+): ReadonlyMap<string, Variable> {
+  return new Map([...variables].filter(([name]) => parameters.get(name)?.requiresGrad ?? true));
 }
 
 function ratesOf({ learningRate, emaRate }: StepRates): Record<keyof StepRates, NdArray> {

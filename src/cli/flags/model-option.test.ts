@@ -7,6 +7,9 @@ test.each([
   ["channelMult=0.5,1, 2", { channelMult: [0.5, 1, 2] }],
   ["attentionResolutions=2,", { attentionResolutions: [2] }],
   ["nullClass=false", { nullClass: false }],
+  ["downBlockTypes=DownBlock2D, AttnDownBlock2D", { downBlockTypes: ["DownBlock2D", "AttnDownBlock2D"] }],
+  ["upBlockTypes=UpBlock2D,", { upBlockTypes: ["UpBlock2D"] }],
+  ["midBlockType=null", { midBlockType: null }],
   ["weightStandardization=printed", { weightStandardization: "printed" }],
 ])("%s is an option of a network", (text, options) => {
   expect(modelOptionFlag(text)).toEqual(options);

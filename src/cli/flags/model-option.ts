@@ -11,8 +11,8 @@ const FOLLOWS: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * Reads `name=value` into options that were read before: numbers, true and false, lists of numbers with commas between
- * them, or words. What the options may be, the network's architecture says.
+ * Reads `name=value` into options that were read before: numbers, true, false and null, words, or lists of numbers or
+ * words with commas between them. What the options may be, the network's architecture says.
  */
 export function modelOptionFlag(text: string, before: GivenModelOptions = {}): GivenModelOptions {
   const [, name, value] = /^\s*(\w+)\s*=\s*(.+?)\s*$/s.exec(text) ?? [];
@@ -22,11 +22,20 @@ export function modelOptionFlag(text: string, before: GivenModelOptions = {}): G
   return { ...before, [name]: read(value) };
 }
 
+const words: ReadonlyMap<string, unknown> = new Map<string, unknown>([
+  ["true", true],
+  ["false", false],
+  ["null", null],
+]);
+
 function read(text: string): unknown {
-  if (text === "true" || text === "false") return text === "true";
-  // One number is a list to an option that is one, where a comma follows it.
+  if (words.has(text)) return words.get(text);
+  // One entry is a list to an option that is one, where a comma follows it.
+  const isList = text.includes(",");
   const parts = text.split(",").map((part) => part.trim());
-  const numbers = parts.filter((part) => part !== "").map(Number);
-  if (numbers.length === 0 || numbers.some(Number.isNaN)) return text;
-  return parts.length > 1 ? numbers : numbers[0];
+  const entries = parts.filter((part) => part !== "");
+  const numbers = entries.map(Number);
+  if (entries.length === 0) return text;
+  if (numbers.some(Number.isNaN)) return isList ? entries : text;
+  return isList ? numbers : numbers[0];
 }

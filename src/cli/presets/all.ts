@@ -6,6 +6,7 @@ import { fashionMnistPreset } from "./fashion-mnist.ts";
 import { imageFolderPreset } from "./image-folder.ts";
 import { photosPreset } from "./photos.ts";
 import type { Preset } from "./preset.ts";
+import { unet2dPreset } from "./unet2d.ts";
 
 /** The first is the default. */
 export const presets: readonly Preset[] = [
@@ -16,6 +17,7 @@ export const presets: readonly Preset[] = [
   cifar10Preset,
   photosPreset,
   imageFolderPreset,
+  unet2dPreset,
 ];
 
 export const defaultPreset = fashionMnistPreset;

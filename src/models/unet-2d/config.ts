@@ -60,17 +60,17 @@ export function optionsOfConfig(json: unknown, where: string): UNet2DModelOption
   );
   const found = { ...byOption, numClasses: checked.num_class_embeds ?? 0 } as UNet2DModelOptions;
   // Once more under the names of the config, as completing them would use the options'.
-  const fault = disagreement({ ...(found as CompleteUNet2DModelOptions), nullClass: false }, fieldOf);
+  const fault = disagreement(found as CompleteUNet2DModelOptions, fieldOf);
   if (fault !== undefined) throw new Error(`${where}: ${fault}`);
   return completeUNet2DModelOptions(found);
 }
 
 /** All fields of the config, in the order of their names as diffusers writes them. */
 export function configOfOptions(options: CompleteUNet2DModelOptions): DiffusersConfig {
-  const { numClasses, nullClass } = options;
+  const { numClasses, nullClass, classEmbedType } = options;
   const values: Readonly<Record<string, unknown>> = {
     ...options,
-    numClasses: numClasses > 0 ? numClasses + Number(nullClass) : null,
+    numClasses: numClasses > 0 ? numClasses + Number(nullClass && classEmbedType === null) : null,
   };
   const entries = [...Object.keys(renamed), ...Object.keys(shared)].map((option) => [fieldOf(option), values[option]]);
   return {

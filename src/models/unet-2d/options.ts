@@ -159,7 +159,7 @@ function timeFault(
   options: CompleteUNet2DModelOptions,
   nameOf: (option: keyof CompleteUNet2DModelOptions) => string,
 ): string | undefined {
-  const { blockOutChannels, timeEmbeddingType, freqShift, numTrainTimesteps, nullClass } = options;
+  const { blockOutChannels, timeEmbeddingType, freqShift, numTrainTimesteps } = options;
   const [width] = blockOutChannels;
   if (timeEmbeddingType === "learned" && numTrainTimesteps === null) {
     return `${nameOf("numTrainTimesteps")} must be given with ${nameOf("timeEmbeddingType")} learned, got null`;
@@ -169,9 +169,6 @@ function timeFault(
   }
   if (timeEmbeddingType === "positional" && freqShift >= Math.floor(width / 2)) {
     return `${nameOf("freqShift")} must be below half of the first channels, ${width / 2}, got ${freqShift}`;
-  }
-  if (nullClass && (options.numClasses === 0 || options.classEmbedType !== null)) {
-    return `${nameOf("nullClass")} must be false where no classes have learned rows, got true`;
   }
   return undefined;
 }

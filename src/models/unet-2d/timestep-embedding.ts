@@ -3,7 +3,7 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import type { Variable } from "../../tensor/variable.ts";
 import { SiLU } from "../../nn/activations.ts";
 import { Embedding } from "../../nn/embedding.ts";
-import { normal } from "../../nn/init.ts";
+import { frozen, normal } from "../../nn/init.ts";
 import type { Random } from "../../nn/init.ts";
 import { Linear } from "../../nn/linear.ts";
 import { Module } from "../../nn/module/module.ts";
@@ -51,16 +51,15 @@ class FourierProjection extends Module implements TimeProjection {
   constructor(frequencies: number, random: Random) {
     super();
     this.width = 2 * frequencies;
-    this.weight = normal(16)("weight", [frequencies], random);
+    this.weight = frozen(normal(16))("weight", [frequencies], random);
   }
 
   forward(time: Tensor): Tensor {
-    const frequencies = valueOf(this.weight).stopGradient();
     const angles = time
       .convert("f32")
       .log()
       .reshape([time.size, 1])
-      .multiply(frequencies)
+      .multiply(valueOf(this.weight))
       .multiply(2)
       .multiply(Math.PI);
     return concatenate([angles.sin(), angles.cos()], 1);

@@ -5,9 +5,9 @@ import type { FlagValues } from "./flags.ts";
 
 /** What a network asks of the sides of images: to be divisible by 2^n where it halves them n times, or by its patches. */
 export function sizeMultiple({ model }: RunSettings): number {
-  const { dimMults, channelMult, patchSize } = model;
-  const resolutions = Array.isArray(dimMults) ? dimMults : channelMult;
-  if (Array.isArray(resolutions)) return 2 ** (resolutions.length - 1);
+  const { dimMults, channelMult, blockOutChannels, patchSize } = model;
+  const resolutions = [dimMults, channelMult, blockOutChannels].find(Array.isArray);
+  if (resolutions) return 2 ** (resolutions.length - 1);
   return typeof patchSize === "number" ? patchSize : 1;
 }
 
