@@ -11,6 +11,12 @@ export { idxPair } from "./data/idx.node.ts";
 export type { IdxPairOptions } from "./data/idx.node.ts";
 export { imageFolder } from "./data/image-folder/image-folder.node.ts";
 export type { ImageFolder, ImageFolderOptions } from "./data/image-folder/image-folder.node.ts";
+export { parquetDataset } from "./data/parquet/parquet-dataset.node.ts";
+export type { ParquetDataset, ParquetDatasetOptions } from "./data/parquet/parquet-dataset.node.ts";
+export { hubDataset } from "./pretrained/hub-dataset.node.ts";
+export type { HubDatasetOptions } from "./pretrained/hub-dataset.node.ts";
+export type { HubOptions } from "./pretrained/hub/settings.node.ts";
+export type { PretrainedProgress } from "./pretrained/source/url-source.ts";
 
 // Runs
 export { RunDirectory, latestCheckpoint, openCheckpoint, readCheckpoint } from "./checkpoint/run-directory.node.ts";

@@ -119,7 +119,7 @@ export function checkRead(dataset: ImageDataset, indices: ArrayLike<number>, out
   }
 }
 
-function checkLabels(
+export function checkLabels(
   name: string,
   labels: Int32Array,
   length: number,

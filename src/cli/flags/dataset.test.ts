@@ -1,10 +1,12 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { HubServer } from "../../../test/support/hub-server.ts";
 import { encodePng } from "../../io/images/images.node.ts";
-import { openData } from "./dataset.ts";
+import { isImageCollection, isSameData, openData } from "./dataset.ts";
 
 /** An IDX file of bytes: the axes, then 0, 1, 2, ... */
 function idx(...axes: number[]): Uint8Array {
@@ -44,8 +46,38 @@ test("a directory of images gives them in the size and the channels that are ask
   expect(await open("pictures")).toMatchObject({ length: 1, height: 8, width: 8, channels: 3 });
 });
 
+const parquet = fileURLToPath(new URL("../../../test/fixtures/parquet/gray.parquet", import.meta.url));
+
+test("a Parquet file gives its images and their classes", async () => {
+  const dataset = await openData({ data: parquet, channels: 3 }, () => {});
+  expect(dataset).toMatchObject({ name: parquet, length: 12, height: 8, width: 8, channels: 3 });
+  expect(dataset.classNames).toEqual(["T - shirt / top", "Trouser", "Pullover"]);
+  expect(await isImageCollection(parquet)).toBe(true);
+});
+
+test("hub:<dataset> gives images of the hub, and a run on them knows them by that name", async () => {
+  const files = { "garments/train-00000-of-00001.parquet": await readFile(parquet) };
+  const server = await HubServer.open({ "datasets/owner/garments": { commit: "0".repeat(40), files } });
+  vi.stubEnv("HF_ENDPOINT", server.endpoint);
+  vi.stubEnv("HF_HOME", join(folder, "hf"));
+  const lines: string[] = [];
+  const data = "hub:owner/garments:garments";
+  const dataset = await openData({ data }, (line) => lines.push(line));
+  expect(dataset).toMatchObject({ name: data, length: 12, channels: 1 });
+  expect(lines).toEqual([
+    "Downloading garments/train-00000-of-00001.parquet (2.61 KiB) ...",
+    "owner/garments train: 12 images from owner/garments",
+  ]);
+  expect(isSameData({ data }, { data, startedIn: "/elsewhere" })).toBe(true);
+  await expect(openData({ data: "hub:owner/none" }, () => {})).rejects.toThrow(
+    /^owner\/none: there is no such dataset/,
+  );
+  vi.unstubAllEnvs();
+  server.close();
+});
+
 test("a name that is no dataset and no path is refused", async () => {
   await expect(openData({ data: "fashion", imageSize: 8, channels: 1 }, () => {})).rejects.toThrow(
-    "--data must be fashion-mnist, mnist, cifar10, or a path that exists, got fashion",
+    "--data must be fashion-mnist, mnist, cifar10, hub:<dataset>, or a path that exists, got fashion",
   );
 });

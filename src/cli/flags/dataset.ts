@@ -7,11 +7,12 @@ import type { ImageFolder } from "../../data/image-folder/image-folder.node.ts";
 import type { ImageDataset } from "../../data/dataset.ts";
 import { fileError } from "../../io/file-errors.node.ts";
 import type { PublishedOptions, Split } from "../../data/published/published.node.ts";
-import { formatBytes } from "../output/format.ts";
+import type { DownloadProgress } from "../../data/published/download.node.ts";
+import { formatBytes, formatCount } from "../output/format.ts";
 import { folderReport } from "./folder-report.ts";
 
 export interface DataSettings {
-  /** fashion-mnist, mnist, cifar10, or a path. */
+  /** fashion-mnist, mnist, cifar10, hub:<dataset>, or a path. */
   readonly data: string;
   /** The directory that a relative path starts from; the present one without it. */
   readonly startedIn?: string | undefined;
@@ -44,6 +45,14 @@ export function isPublished(data: string): data is keyof typeof published {
   return publishedNames.includes(data);
 }
 
+/** What stands before the name of a dataset of the Hugging Face hub. */
+export const HUB = "hub:";
+
+/** Whether this is a name, the same wherever it is said, and not a path. */
+function isName(data: string): boolean {
+  return isPublished(data) || data.startsWith(HUB);
+}
+
 /**
  * Where data that are no published dataset are. A relative path starts where the run that names it was started, unless
  * there is nothing: then the run was moved here, and its data may have been too.
@@ -56,21 +65,29 @@ export function dataPath({ data, startedIn }: Pick<DataSettings, "data" | "start
 
 /** Whether two settings name the same data. */
 export function isSameData(a: Pick<DataSettings, "data" | "startedIn">, b: typeof a): boolean {
-  if (isPublished(a.data) || isPublished(b.data)) return a.data === b.data;
+  if (isName(a.data) || isName(b.data)) return a.data === b.data;
   return resolve(dataPath(a)) === resolve(dataPath(b));
 }
 
-/** Opens what --data names: a published dataset, a directory of images, of an IDX pair or of CIFAR-10, or an IDX file. */
+/**
+ * Opens what --data names: a published dataset, one of the hub, a directory of images, of an IDX pair or of CIFAR-10, or a
+ * Parquet or IDX file.
+ */
 export async function openData(settings: DataSettings, say: (line: string) => void): Promise<ImageDataset> {
   const { split } = settings;
   if (isPublished(settings.data)) {
     const open = await published[settings.data]();
     return open({ split, onProgress: downloadNotes(say) });
   }
+  if (settings.data.startsWith(HUB)) return openHubDataset(settings, say);
   const data = dataPath(settings);
   const kind = await dataKind(data);
   if (kind === undefined) {
-    throw new Error(`--data must be ${publishedNames.join(", ")}, or a path that exists, got ${data}`);
+    throw new Error(`--data must be ${publishedNames.join(", ")}, hub:<dataset>, or a path that exists, got ${data}`);
+  }
+  if (kind === "parquet") {
+    const { parquetDataset } = await import("../../data/parquet/parquet-dataset.node.ts");
+    return parquetDataset({ ...collectionOptions(settings), files: [data], name: settings.data });
   }
   if (kind === "images") return openFolder(settings, say);
   if (kind === "cifar10") {
@@ -82,36 +99,43 @@ export async function openData(settings: DataSettings, say: (line: string) => vo
   return pair === undefined ? idxPair({ images: data }) : idxPair({ ...pair, name: data });
 }
 
-/** Whether --data names a directory of images. */
-export async function isImageFolder(data: string): Promise<boolean> {
-  return !isPublished(data) && (await dataKind(data)) === "images";
+/** Whether --data names images of any size: those of a directory, of Parquet files, or of the hub. */
+export async function isImageCollection(data: string): Promise<boolean> {
+  return data.startsWith(HUB) || (!isPublished(data) && ["images", "parquet"].includes((await dataKind(data)) ?? ""));
+}
+
+/** `hub:owner/name`, or `hub:owner/name:config` where a repository has several datasets. */
+async function openHubDataset(settings: DataSettings, say: (line: string) => void): Promise<ImageDataset> {
+  const { hubDataset } = await import("../../pretrained/hub-dataset.node.ts");
+  const [id, config] = settings.data.slice(HUB.length).split(":");
+  const onProgress = downloadNotes(say);
+  const options = { ...collectionOptions(settings), config, split: settings.split, log: say, onProgress };
+  const dataset = await hubDataset(id, options);
+  say(`${dataset.name}: ${formatCount(dataset.length)} images from ${dataset.source}`);
+  return { ...dataset, name: settings.data };
+}
+
+/** What is said about images of any size. */
+function collectionOptions({ imageSize, channels, classes, sizeMultiple }: DataSettings) {
+  const [height, width] = imageSize === undefined ? [] : heightAndWidth(imageSize);
+  return { height, width, channels, classes, sizeMultiple };
 }
 
 /** What is at a path; undefined if nothing is. */
-async function dataKind(path: string): Promise<"idxFile" | "idxPair" | "cifar10" | "images" | undefined> {
+async function dataKind(path: string): Promise<"idxFile" | "idxPair" | "cifar10" | "images" | "parquet" | undefined> {
   const status = await stat(path).catch(() => undefined);
   if (status === undefined) return undefined;
-  if (!status.isDirectory()) return "idxFile";
+  if (!status.isDirectory()) return path.endsWith(".parquet") ? "parquet" : "idxFile";
   if ((await findIdxPair(path)) !== undefined) return "idxPair";
   const { hasCifar10 } = await import("../../data/published/cifar10.node.ts");
   return hasCifar10(path) ? "cifar10" : "images";
 }
 
 async function openFolder(settings: DataSettings, say: (line: string) => void): Promise<ImageFolder> {
-  const { imageSize, channels, split, classes, skipBroken, sizeMultiple } = settings;
+  const { split, skipBroken } = settings;
   const { BrokenImages, imageFolder } = await import("../../data/image-folder/image-folder.node.ts");
-  const [height, width] = imageSize === undefined ? [] : heightAndWidth(imageSize);
   try {
-    const options = {
-      directory: dataPath(settings),
-      width,
-      height,
-      channels,
-      split,
-      classes,
-      skipBroken,
-      sizeMultiple,
-    };
+    const options = { ...collectionOptions(settings), directory: dataPath(settings), split, skipBroken };
     const folder = await imageFolder({ ...options, log: say });
     for (const line of folderReport(folder)) say(line);
     // A run knows it by the same name wherever it goes on.
@@ -141,7 +165,7 @@ async function findIdxPair(directory: string): Promise<{ images: string; labels:
 }
 
 /** Says once for each file that it is being downloaded. */
-function downloadNotes(say: (line: string) => void): PublishedOptions["onProgress"] {
+function downloadNotes(say: (line: string) => void): (progress: DownloadProgress) => void {
   let file = "";
   return (progress) => {
     if (progress.file === file) return;

@@ -22,7 +22,7 @@ const modelSettings = z.pipe(
 /** Everything that `unnoise train` is told, by a preset and by flags. It is kept in a run's config.json. */
 export const runSettings = options({
   preset: z.string(),
-  /** fashion-mnist, mnist, cifar10, or a path. */
+  /** fashion-mnist, mnist, cifar10, hub:<dataset>, or a path. */
   data: z.string(),
   /** Height and width of the images of a directory; without it they are chosen from the images, as are the channels. */
   imageSize: z.optional(imageSizeRule),

@@ -55,9 +55,6 @@ export class BrokenImages extends Error {
   }
 }
 
-/** A size up to which images keep theirs, and one for all others. */
-const OWN_SIZE = 64;
-const USUAL_SIZE = 32;
 /** Images that take a while to look at. */
 const MANY = 2000;
 
@@ -86,8 +83,7 @@ export async function imageFolder(options: ImageFolderOptions): Promise<ImageFol
   }
   const { images, labels, classNames, leftOut } = broken.length > 0 ? without(layout, checked) : layout;
   const survey = surveyOf(checked.filter(({ problem }) => problem === undefined));
-  const isSmall = Math.max(survey.largest.width, survey.largest.height) <= OWN_SIZE;
-  const chosen = chooseSize(survey, isSmall ? OWN_SIZE : USUAL_SIZE, sizeMultiple);
+  const chosen = chooseSize(survey, sizeMultiple);
   const { width = chosen.width, height = chosen.height, channels = survey.isColour ? 3 : 1 } = options;
   const { memoryBytes = 2 ** 30 } = options;
   const kept = new KeptImages(images.length, height * width * channels, memoryBytes, async (index) =>

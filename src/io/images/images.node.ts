@@ -47,9 +47,17 @@ const readable = ["png", "jpeg", "webp", "gif", "tiff", "heif"];
  */
 export async function decodeImage(path: string, options: DecodeOptions): Promise<Uint8Array> {
   checkOptions("decodeImage", options, { width: "number", height: "number", channels: "number", background: "string" });
-  const { width, height, channels, background = "white" } = options;
+  const { channels } = options;
   if (channels !== 1 && channels !== 3) throw new Error(`decodeImage: channels must be 1 or 3, got ${channels}`);
-  const { encoded } = await openEncoded(path);
+  return decodeEncoded((await openEncoded(path)).encoded, path, options);
+}
+
+/** {@link decodeImage} of a file's content. @param name for messages */
+export async function decodeEncoded(
+  encoded: Uint8Array,
+  name: string,
+  { width, height, channels, background = "white" }: DecodeOptions,
+): Promise<Uint8Array> {
   const sharp = await loadSharp();
   try {
     const rgb = await sharp(encoded, { failOn: "error", autoOrient: true })
@@ -61,7 +69,7 @@ export async function decodeImage(path: string, options: DecodeOptions): Promise
     if (rgb.length !== width * height * 3) throw new Error(`internal: ${rgb.length} bytes of pixels`);
     return channels === 3 ? new Uint8Array(rgb) : lumaOf(rgb);
   } catch (error) {
-    throw new Error(`${path}: cannot decode this image: ${errorLine(error)}`, { cause: error });
+    throw new Error(`${name}: cannot decode this image: ${errorLine(error)}`, { cause: error });
   }
 }
 
@@ -113,15 +121,24 @@ const GRAY_TOLERANCE = 10;
  * @returns its size, upright, and whether it is in colour, whatever its file could hold
  * @throws Error of one line naming the file if it is missing, broken or no image that {@link decodeImage} reads.
  */
-export async function probeImage(path: string): Promise<ImageSize & { readonly isColour: boolean }> {
-  const { width, height } = await imageSize(path);
-  const small = await decodeImage(path, { width: PROBE_SIDE, height: PROBE_SIDE, channels: 3 });
+export async function probeImage(path: string): Promise<ProbedImage> {
+  return probeEncoded((await openEncoded(path)).encoded, path);
+}
+
+/** {@link probeImage} of a file's content. @param name for messages */
+export async function probeEncoded(encoded: Uint8Array, name: string): Promise<ProbedImage> {
+  const { width, height } = await sizeOf(encoded, name);
+  const small = await decodeEncoded(encoded, name, { width: PROBE_SIDE, height: PROBE_SIDE, channels: 3 });
   let isColour = false;
   for (let at = 0; at < small.length && !isColour; at += 3) {
     const [red, green, blue] = small.subarray(at, at + 3);
     isColour = Math.max(red, green, blue) - Math.min(red, green, blue) > GRAY_TOLERANCE;
   }
   return { width, height, isColour };
+}
+
+interface ProbedImage extends ImageSize {
+  readonly isColour: boolean;
 }
 
 interface ImageSize {
@@ -133,21 +150,31 @@ interface ImageSize {
 async function openEncoded(path: string): Promise<{ readonly encoded: Uint8Array; readonly size: ImageSize }> {
   const encoded = await withRegularFile(path, async (file) => {
     const start = await readStart(file, Math.min(KIND_BYTES, file.bytes));
-    const kind = contentKind(start);
-    if (kind !== undefined && !isPicture(kind)) throw new Error(`${path}: not an image${butItIs(start)}`);
+    checkPicture(start, path);
     return readStart(file, file.bytes);
   });
+  return { encoded, size: await sizeOf(encoded, path) };
+}
+
+function checkPicture(start: Uint8Array, name: string): void {
+  const kind = contentKind(start);
+  if (kind !== undefined && !isPicture(kind)) throw new Error(`${name}: not an image${butItIs(start)}`);
+}
+
+/** Height and width, upright, from the header of a readable image. */
+async function sizeOf(encoded: Uint8Array, name: string): Promise<ImageSize> {
+  checkPicture(encoded.subarray(0, KIND_BYTES), name);
   const sharp = await loadSharp();
   let metadata: Metadata;
   try {
     metadata = await sharp(encoded).metadata();
   } catch (error) {
-    throw new Error(`${path}: cannot decode this image: ${errorLine(error)}`, { cause: error });
+    throw new Error(`${name}: cannot decode this image: ${errorLine(error)}`, { cause: error });
   }
   if (!readable.includes(metadata.format)) {
-    throw new Error(`${path}: must be a PNG, JPEG, WebP, GIF, TIFF or AVIF image, got ${metadata.format}`);
+    throw new Error(`${name}: must be a PNG, JPEG, WebP, GIF, TIFF or AVIF image, got ${metadata.format}`);
   }
-  return { encoded, size: metadata.autoOrient };
+  return metadata.autoOrient;
 }
 
 function lumaOf(rgb: Uint8Array): Uint8Array {

@@ -47,7 +47,7 @@ export function evaluateCommand(): Command {
     .option("--images <path>", "evaluate the images of a directory or of an IDX file instead of drawing samples")
     .option(
       "--data <name>",
-      "the dataset: fashion-mnist, mnist, cifar10, or a path (default: what the model was trained on)",
+      "the dataset: fashion-mnist, mnist, cifar10, hub:<dataset>, or a path (default: what the model was trained on)",
     )
     .addOption(
       new Option("--split <name>", "the part of a published dataset (default: train, with --nll test)").choices([

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import type { ImageDataset } from "../../../data/dataset.ts";
 import type { LatestCheckpoint } from "../../../checkpoint/run-directory.node.ts";
-import { isPublished, openData } from "../../flags/dataset.ts";
+import { HUB, isPublished, openData } from "../../flags/dataset.ts";
 import type { DataSettings } from "../../flags/dataset.ts";
 import type { EvaluateFlags } from "./flags.ts";
 import { recordedCommand } from "../../runs/runs.ts";
@@ -45,6 +45,7 @@ async function learnedFrom(found: LatestCheckpoint | undefined): Promise<DataSet
   const { name } = found.checkpoint.config.dataset;
   const [data] = name.split(" ");
   if (isPublished(data)) return { data };
+  if (name.startsWith(HUB)) return { data: name };
   if (existsSync(name)) return { data: name };
   throw new Error(`${found.path}: its dataset ${name} is not there: name one with --data`);
 }

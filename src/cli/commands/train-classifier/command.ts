@@ -21,7 +21,7 @@ export function trainClassifierCommand(): Command {
     .description(
       "Train a small classifier of images on their labels. What it sees in images is what unnoise evaluate compares.",
     )
-    .option("--data <name>", "fashion-mnist, mnist, cifar10, or a path", "fashion-mnist")
+    .option("--data <name>", "fashion-mnist, mnist, cifar10, hub:<dataset>, or a path", "fashion-mnist")
     .option(
       "--image-size <size>",
       "side, or width x height as in 48x32, that a directory's images are scaled and cut to (default: by the images)",

@@ -15,7 +15,11 @@ const wrong: WrongLine[] = [
   ["train --lr NaN", 2, /'--lr <x>' argument 'NaN' is invalid. It must be a number above 0/],
   ["train --steps 2 --epochs 2", 2, /cannot be used with/],
   ["train --device gpu", 2, /Allowed choices are auto, webgpu, wasm, reference/],
-  ["train --data nowhere", 1, /--data must be fashion-mnist, mnist, cifar10, or a path that exists, got nowhere/],
+  [
+    "train --data nowhere",
+    1,
+    /--data must be fashion-mnist, mnist, cifar10, hub:<dataset>, or a path that exists, got nowhere/,
+  ],
   [
     "train --data ramps-idx3-ubyte --batch-size 99 --device reference",
     1,

@@ -66,7 +66,7 @@ const groups: Readonly<Record<string, readonly SettingFlag[]>> = {
     word(
       "--data <name|path>",
       "data",
-      "fashion-mnist, mnist, cifar10, an IDX file, or a directory of IDX files or of images",
+      "fashion-mnist, mnist, cifar10, hub:<dataset> from Hugging Face, an IDX or Parquet file, or a directory of IDX files or of images",
     ),
     {
       path: "imageSize",

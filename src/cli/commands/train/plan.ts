@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Checkpoint } from "../../../checkpoint/checkpoint.ts";
 import { checkNotLocked } from "../../../checkpoint/run-lock.node.ts";
-import { isImageFolder, isSameData } from "../../flags/dataset.ts";
+import { isImageCollection, isSameData } from "../../flags/dataset.ts";
 import { checkDirectory } from "../../output/targets.ts";
 import { defaultPreset, presetNamed } from "../../presets/all.ts";
 import { photosPreset } from "../../presets/photos.ts";
@@ -84,9 +84,9 @@ async function begun(
   return flags.initFrom === undefined ? { settings } : startedFrom(flags.initFrom, settings, flags);
 }
 
-/** Images of a directory have a preset of their own. */
+/** Images of any size have a preset of their own. */
 async function withPreset(flags: PlanFlags): Promise<PlanFlags> {
   const { preset, data } = flags;
-  if (preset !== undefined || typeof data !== "string" || !(await isImageFolder(data))) return flags;
+  if (preset !== undefined || typeof data !== "string" || !(await isImageCollection(data))) return flags;
   return { ...flags, preset: photosPreset.name };
 }
