@@ -18,6 +18,7 @@ import { measuredTarget } from "../../common/measured-target.ts";
 import type { TableStep } from "./kernel-table.ts";
 import { emitModule } from "./module.ts";
 import type { Features, Operand } from "./module.ts";
+import { joinSmallKernels } from "./small-kernels.ts";
 import { useWinograd } from "./transformed-filters.ts";
 
 /** All that it takes to run a program; what it was compiled from is not needed any more. */
@@ -144,7 +145,7 @@ function planParts(
   const handedOut = outputs.filter((buffer) => !kept.has(buffer));
   const planned = (start: number, end: number, results: readonly Buffer[]): PlannedPart => {
     const part = kernels.slice(start, end);
-    const steps = chainKernels({ kernels: part, shared: [...kept, ...results], start }, limits);
+    const steps = joinSmallKernels(chainKernels({ kernels: part, shared: [...kept, ...results], start }, limits));
     return { steps, plan: planMemory({ kernels: part, buffers: own, outputs: results }, steps.map(kernelsOf)) };
   };
   return [planned(0, preludeLength, []), planned(preludeLength, kernels.length, handedOut)];
