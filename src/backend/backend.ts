@@ -1,6 +1,10 @@
 import type { Graph } from "../tensor/graph.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
+import type { Variable } from "../tensor/variable.ts";
 import type { Precision, PrecisionOption } from "./common/precision.ts";
+
+/** Changes values where they are. */
+export type ExchangeValues = (blocks: readonly Float32Array[]) => Promise<void>;
 
 /** A device that runs graphs. One program runs at a time; calls made meanwhile queue up. */
 export interface Backend {
@@ -19,6 +23,14 @@ export interface Backend {
    * @throws OutOfMemory (out-of-memory.ts) where the program does not fit
    */
   load(graph: Graph): Promise<Executable>;
+  /**
+   * Lets the host change the values of f32 variables, after the programs that have begun; they move to this device if they
+   * are elsewhere. Until it settles, no program may begin that updates them.
+   *
+   * @param change is given the values in the order of the variables, as few arrays as possible: those that lie side by
+   * side in memory are one, maybe with numbers between them that mean nothing. The arrays are good until it settles.
+   */
+  exchange(variables: readonly Variable[], change: ExchangeValues): Promise<void>;
   /** Brings all variables back to the host and frees the device. */
   close(): Promise<void>;
 }

@@ -46,6 +46,10 @@ export class RecordingBackend implements Backend {
     };
   }
 
+  exchange(...given: Parameters<Backend["exchange"]>): Promise<void> {
+    return this.#backend.exchange(...given);
+  }
+
   close(): Promise<void> {
     return this.#backend.close();
   }

@@ -17,6 +17,7 @@ function scaled(): Backend {
     precision: "f16",
     isClosed: false,
     load: (graph) => backend.load(graph),
+    exchange: (...given) => backend.exchange(...given),
     close: () => backend.close(),
   };
 }

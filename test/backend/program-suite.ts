@@ -222,6 +222,64 @@ function describeVariables({ backend }: Context): void {
   });
 }
 
+function describeExchange({ backend }: Context, create: () => Promise<Backend> | Backend): void {
+  describe("exchanging values with the host", () => {
+    const filled = (blocks: readonly Float32Array[]): number[] => blocks.flatMap((block) => [...block]).filter(Boolean);
+
+    test("shows them in their order, after the programs that have begun, and keeps what is written", async () => {
+      const variables = [variable("a", [1, 2, 3]), variable("b", [4]), variable("c", new Array<number>(40).fill(5))];
+      const program = await backend().load({
+        inputs: [],
+        outputs: [],
+        updates: variables.map((each) => ({ variable: each, value: valueOf(each).add(1) })),
+      });
+      const begun = program.run([]);
+      let seen: number[] = [];
+      const exchanged = backend().exchange(variables, async (blocks) => {
+        seen = filled(blocks);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        for (const block of blocks) for (const [i, value] of block.entries()) block[i] = value * 10;
+      });
+      await Promise.all([begun, exchanged]);
+      await program.run([]);
+      expect(seen).toEqual([2, 3, 4, 5, ...new Array<number>(40).fill(6)]);
+      const values = await Promise.all(variables.map((each) => each.read()));
+      expect(values.map((data) => [...data])).toEqual([[21, 31, 41], [51], new Array<number>(40).fill(61)]);
+    });
+
+    test("brings variables of the host, and gives as few blocks as there can be", async () => {
+      const fresh = Array.from({ length: 20 }, (_, i) => new Variable(`fresh ${i}`, [i + 1]));
+      let count = 0;
+      const isHost = backend() instanceof ReferenceBackend;
+      await backend().exchange(fresh, async (blocks) => {
+        count = blocks.length;
+        blocks[0][0] = 7;
+      });
+      expect(count).toBe(isHost ? 20 : 1);
+      expect((await fresh[0].read())[0]).toBe(7);
+    });
+
+    test("fails as what changes them fails, and goes on with the next program", async () => {
+      const v = variable("v", [1]);
+      await expect(backend().exchange([v], () => Promise.reject(new Error("no network")))).rejects.toThrow(
+        "no network",
+      );
+      await (await countUp(backend(), v)).run([]);
+      expect([...(await v.read())]).toEqual([2]);
+    });
+
+    test("is refused for other values than f32, and where the backend is closed", async () => {
+      const whole = new Variable("n", [1], { dtype: "i32" });
+      await expect(backend().exchange([whole], async () => {})).rejects.toThrow(
+        "exchange: variable n must be f32, got i32",
+      );
+      const closing = await create();
+      await closing.close();
+      await expect(closing.exchange([variable("v", [1])], async () => {})).rejects.toThrow("the backend is closed");
+    });
+  });
+}
+
 function describeRefusals({ backend }: Context, create: () => Promise<Backend> | Backend): void {
   describe("what cannot run is refused with one line:", () => {
     const x = ndarray([1, 2, 3, 4], [2, 2]);
@@ -295,5 +353,6 @@ function describeRefusals({ backend }: Context, create: () => Promise<Backend> |
 export function describePrograms(context: Context, create: () => Promise<Backend> | Backend): void {
   describeRuns(context);
   describeVariables(context);
+  describeExchange(context, create);
   describeRefusals(context, create);
 }

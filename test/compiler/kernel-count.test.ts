@@ -22,6 +22,7 @@ async function articleStep(): Promise<Graph> {
       graphs.push(graph);
       throw stop;
     },
+    exchange: async () => {},
     close: async () => {},
   };
   const trainer = new Trainer({

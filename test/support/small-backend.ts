@@ -29,6 +29,10 @@ export class SmallBackend implements Backend {
     return this.#backend.load(graph);
   }
 
+  exchange(...given: Parameters<Backend["exchange"]>): Promise<void> {
+    return this.#backend.exchange(...given);
+  }
+
   close(): Promise<void> {
     return this.#backend.close();
   }

@@ -3,7 +3,8 @@ import type { Graph } from "../../tensor/graph.ts";
 import { variablesOf } from "../../tensor/graph.ts";
 import type { NdArray } from "../../tensor/ndarray.ts";
 import type { Variable } from "../../tensor/variable.ts";
-import type { Backend, Executable } from "../backend.ts";
+import type { Backend, ExchangeValues, Executable } from "../backend.ts";
+import { checkSingles } from "../common/exchange.ts";
 import { checkGraph, checkInputs } from "../common/checks.ts";
 import { Lifetime } from "../common/lifetime.ts";
 import { Residency } from "../common/residency.ts";
@@ -53,6 +54,13 @@ export class ReferenceBackend implements Backend {
     const run = (inputs: readonly NdArray[]): Promise<NdArray[]> =>
       this.#residency.begin(variables, () => interpretOnce(inputs));
     return { workspaceBytes: plan.peakBytes, run, dispose };
+  }
+
+  async exchange(variables: readonly Variable[], change: ExchangeValues): Promise<void> {
+    checkSingles(variables);
+    return this.#residency.begin(variables, () =>
+      change(variables.map((variable) => this.#variables.placeOf(variable).data as Float32Array)),
+    );
   }
 
   close(): Promise<void> {

@@ -1,8 +1,10 @@
 import { variablesOf } from "../../tensor/graph.ts";
 import type { Graph } from "../../tensor/graph.ts";
 import type { NdArray } from "../../tensor/ndarray.ts";
-import type { Backend, BackendOptions, Executable } from "../backend.ts";
+import type { Variable } from "../../tensor/variable.ts";
+import type { Backend, BackendOptions, ExchangeValues, Executable } from "../backend.ts";
 import { checkGraph, checkInputs } from "../common/checks.ts";
+import { checkSingles, exchangeCopies } from "../common/exchange.ts";
 import { releaseWith } from "../common/garbage.ts";
 import { Lifetime } from "../common/lifetime.ts";
 import { Residency } from "../common/residency.ts";
@@ -86,6 +88,14 @@ export class RemoteBackend implements Backend {
     const executable = { workspaceBytes, run, dispose };
     const release = releaseWith(executable, disposing(this.#caller, program));
     return executable;
+  }
+
+  async exchange(variables: readonly Variable[], change: ExchangeValues): Promise<void> {
+    checkSingles(variables);
+    const read = () => this.#residency.begin(variables, () => Promise.all(variables.map((each) => each.read())));
+    const write = (values: readonly Float32Array<ArrayBuffer>[]) =>
+      Promise.all(variables.map((each, i) => each.write(values[i])));
+    return exchangeCopies(variables, read, write, change);
   }
 
   close(): Promise<void> {

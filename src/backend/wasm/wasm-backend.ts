@@ -1,6 +1,8 @@
 import type { Graph } from "../../tensor/graph.ts";
-import type { Backend, ByteCache } from "../backend.ts";
+import type { Variable } from "../../tensor/variable.ts";
+import type { Backend, ByteCache, ExchangeValues } from "../backend.ts";
 import { checkGraph } from "../common/checks.ts";
+import { checkSingles } from "../common/exchange.ts";
 import { JobQueue } from "../common/job-queue.ts";
 import { Lifetime } from "../common/lifetime.ts";
 import { OutOfMemory } from "../common/out-of-memory.ts";
@@ -59,6 +61,7 @@ export class WasmBackend implements Backend {
   readonly reason: string | undefined;
   readonly features: Features;
   readonly #context: ExecutionContext;
+  readonly #memory: HeapVariables;
   readonly #codegen: CodegenOptions;
   readonly #cache: ByteCache | undefined;
   readonly #lifetime = new Lifetime("wasm");
@@ -66,7 +69,8 @@ export class WasmBackend implements Backend {
 
   private constructor(heap: Heap, pool: ThreadPool, features: Features, platform: Platform, options: WasmOptions) {
     const queue = new JobQueue(this.#lifetime);
-    const variables = new VariableStore<VariableBlock>(new HeapVariables(heap, queue), this.#lifetime);
+    this.#memory = new HeapVariables(heap, queue);
+    const variables = new VariableStore<VariableBlock>(this.#memory, this.#lifetime);
     this.#context = {
       heap,
       pool,
@@ -136,6 +140,15 @@ export class WasmBackend implements Backend {
       return new WasmExecutable(this.#context, { graph, compiled, keeps, strict, id });
     };
     return residency.begin(variablesOf(graph), () => queue.run(install));
+  }
+
+  async exchange(variables: readonly Variable[], change: ExchangeValues): Promise<void> {
+    checkSingles(variables);
+    const { residency, variables: store, queue } = this.#context;
+    return residency.begin(variables, () => {
+      const places = variables.map((variable) => store.placeOf(variable));
+      return queue.run(() => change(this.#memory.valuesOf(places)));
+    });
   }
 
   /**

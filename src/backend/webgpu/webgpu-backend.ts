@@ -1,8 +1,10 @@
 import { compileGraph } from "../../compiler/compiler.ts";
 import { writesOf } from "../../compiler/program.ts";
 import type { Graph } from "../../tensor/graph.ts";
-import type { Backend, ByteCache } from "../backend.ts";
+import type { Variable } from "../../tensor/variable.ts";
+import type { Backend, ByteCache, ExchangeValues } from "../backend.ts";
 import { checkGraph } from "../common/checks.ts";
+import { checkSingles, exchangeCopies } from "../common/exchange.ts";
 import { JobQueue } from "../common/job-queue.ts";
 import { Lifetime } from "../common/lifetime.ts";
 import { Residency } from "../common/residency.ts";
@@ -63,7 +65,7 @@ export class WebGpuBackend implements Backend {
   private constructor(device: Device, adapter: AdapterTraits, dumps: boolean, options: WebGpuOptions) {
     const queue = new JobQueue(this.#lifetime, () => device.check());
     const memory = new Memory(device);
-    const variables = new VariableStore(new BufferVariables(device, memory, queue), this.#lifetime);
+    const variables = new VariableStore(new BufferVariables(memory, queue), this.#lifetime);
     this.#context = {
       device,
       queue,
@@ -146,6 +148,18 @@ export class WebGpuBackend implements Backend {
     const install = (): Promise<WebGpuExecutable> =>
       WebGpuExecutable.create(this.#context, { graph, program, storage, dispatches, kernels, plan });
     return residency.begin(variablesOf(graph), () => queue.run(install));
+  }
+
+  async exchange(variables: readonly Variable[], change: ExchangeValues): Promise<void> {
+    checkSingles(variables);
+    const { residency, variables: store, queue, memory } = this.#context;
+    return residency.begin(variables, () => {
+      const sources = variables.map((each) => ({ buffer: store.placeOf(each), dtype: each.dtype, length: each.size }));
+      const read = async () => (await memory.readNow(sources))();
+      const write = async (values: readonly Float32Array<ArrayBuffer>[]): Promise<void> =>
+        sources.forEach(({ buffer }, i) => memory.write(buffer, values[i]));
+      return queue.run(() => exchangeCopies(variables, read, write, change));
+    });
   }
 
   close(): Promise<void> {

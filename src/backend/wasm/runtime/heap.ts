@@ -52,6 +52,17 @@ export class Heap {
     return start;
   }
 
+  /**
+   * Pieces that lie side by side, in their order; each is freed by itself.
+   *
+   * @throws if wasm32's 4 GiB do not suffice
+   */
+  allocateTogether(sizes: readonly number[]): number[] {
+    const whole = sizes.map(sizeFor);
+    let at = this.allocate(whole.reduce((sum, bytes) => sum + bytes, 0));
+    return whole.map((bytes) => (at += bytes) - bytes);
+  }
+
   free(start: number, bytes: number): void {
     const size = sizeFor(bytes);
     this.#allocatedBytes -= size;
@@ -81,7 +92,8 @@ export class Heap {
   }
 }
 
-function sizeFor(bytes: number): number {
+/** Bytes that a piece takes. */
+export function sizeFor(bytes: number): number {
   return Math.max(LINE_BYTES, wholeLines(bytes));
 }
 

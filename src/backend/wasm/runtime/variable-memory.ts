@@ -2,6 +2,7 @@ import type { TypedArray } from "../../../tensor/dtype.ts";
 import type { Variable } from "../../../tensor/variable.ts";
 import type { JobQueue } from "../../common/job-queue.ts";
 import type { VariableMemory } from "../../common/variable-store.ts";
+import { sizeFor } from "./heap.ts";
 import type { Heap } from "./heap.ts";
 import { copyOf, viewOf } from "./views.ts";
 
@@ -20,15 +21,40 @@ export interface VariableBlock extends HeapBlock {
 export class HeapVariables implements VariableMemory<VariableBlock> {
   readonly #heap: Heap;
   readonly #queue: JobQueue;
+  /** Bytes of those that wait to be placed together, and where they will be. */
+  #asked: number[] = [];
+  #given: Promise<number[]> | undefined;
 
   constructor(heap: Heap, queue: JobQueue) {
     this.#heap = heap;
     this.#queue = queue;
   }
 
-  allocate({ size }: Variable): Promise<VariableBlock> {
-    const bytes = 4 * size;
-    return this.#queue.run(() => ({ address: this.#heap.allocate(bytes), bytes, writes: 0 }));
+  /** Variables that are asked for at the same time lie side by side, so that they can be exchanged as one block. */
+  async allocate({ size }: Variable): Promise<VariableBlock> {
+    const place = this.#asked.push(4 * size) - 1;
+    const sizes = this.#asked;
+    this.#given ??= this.#queue.run(() => {
+      this.#asked = [];
+      this.#given = undefined;
+      return this.#heap.allocateTogether(sizes);
+    });
+    return { address: (await this.#given)[place], bytes: sizes[place], writes: 0 };
+  }
+
+  /** The numbers of blocks, to be written: those of neighbours are one array. */
+  valuesOf(blocks: readonly VariableBlock[]): Float32Array[] {
+    const spans: { readonly start: number; end: number; padded: number }[] = [];
+    for (const block of blocks) {
+      const { address, bytes } = block;
+      block.writes++;
+      const last = spans.at(-1);
+      const [end, padded] = [address + bytes, address + sizeFor(bytes)];
+      if (last?.padded === address) Object.assign(last, { end, padded });
+      else spans.push({ start: address, end, padded });
+    }
+    const { buffer } = this.#heap.memory;
+    return spans.map(({ start, end }) => new Float32Array(buffer, start, (end - start) / 4));
   }
 
   async initialize(block: VariableBlock, { dtype, size }: Variable, data: TypedArray): Promise<void> {

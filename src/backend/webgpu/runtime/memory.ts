@@ -105,6 +105,14 @@ export class Memory {
     };
   }
 
+  /** {@link read} by commands of its own. */
+  async readNow(sources: readonly Source[]): Promise<() => Promise<TypedArray[]>> {
+    const encoder = this.#device.gpu.createCommandEncoder();
+    const arrived = await this.read(encoder, sources);
+    this.#device.gpu.queue.submit([encoder.finish()]);
+    return arrived;
+  }
+
   /** Settles when all that was submitted has ended and its results are on the host. */
   async arrived(): Promise<void> {
     if (!this.#device.isLost) await this.#device.gpu.queue.onSubmittedWorkDone();

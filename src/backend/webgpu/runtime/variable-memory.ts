@@ -2,18 +2,15 @@ import type { TypedArray } from "../../../tensor/dtype.ts";
 import type { Variable } from "../../../tensor/variable.ts";
 import type { JobQueue } from "../../common/job-queue.ts";
 import type { VariableMemory } from "../../common/variable-store.ts";
-import type { Device } from "./device.ts";
 import { bytesFor } from "./memory.ts";
 import type { Memory } from "./memory.ts";
 
 /** A GPU's memory as that of variables: each has a buffer. */
 export class BufferVariables implements VariableMemory<GPUBuffer> {
-  readonly #device: Device;
   readonly #memory: Memory;
   readonly #queue: JobQueue;
 
-  constructor(device: Device, memory: Memory, queue: JobQueue) {
-    this.#device = device;
+  constructor(memory: Memory, queue: JobQueue) {
     this.#memory = memory;
     this.#queue = queue;
   }
@@ -32,12 +29,7 @@ export class BufferVariables implements VariableMemory<GPUBuffer> {
   }
 
   async read(buffer: GPUBuffer, { dtype, size: length }: Variable): Promise<TypedArray> {
-    const arrived = await this.#queue.run(async () => {
-      const encoder = this.#device.gpu.createCommandEncoder();
-      const arrived = await this.#memory.read(encoder, [{ buffer, dtype, length }]);
-      this.#device.gpu.queue.submit([encoder.finish()]);
-      return arrived;
-    });
+    const arrived = await this.#queue.run(() => this.#memory.readNow([{ buffer, dtype, length }]));
     return (await arrived())[0];
   }
 
