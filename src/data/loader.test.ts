@@ -264,3 +264,24 @@ test.each([
 ])("the options %j are refused", (options, message) => {
   expect(() => new DataLoader({ dataset: numbered(20), ...options })).toThrow(message);
 });
+
+describe("a loader for one of several processes", () => {
+  test.each([
+    [6, true],
+    [7, false],
+  ])("reads its share of each batch of %i, of a last one that is smaller too", async (batchSize, dropLast) => {
+    const dataset = numbered(20);
+    const whole = new DataLoader({ dataset, batchSize, seed: 3, dropLast });
+    const shares = [0, 1, 2].map(
+      (rank) => new DataLoader({ dataset, batchSize, seed: 3, dropLast, shard: { rank, size: 3 } }),
+    );
+    for (let i = 0; i < 5; i++) {
+      const all = numbersOf((await whole.next()).images);
+      const parts = await Promise.all(shares.map((loader) => loader.next()));
+      expect(parts.flatMap(({ images }) => numbersOf(images))).toEqual(all);
+      expect(parts.flatMap(({ labels }) => [...(labels ?? [])])).toEqual(all.map((index) => index % 7));
+      for (const { images, firstImage } of parts) expect(all[firstImage]).toBe(images[0]);
+      for (const loader of shares) expect(loader.state()).toEqual(whole.state());
+    }
+  });
+});

@@ -2,6 +2,8 @@ import type { ConditionArrays, ConditionSource } from "./conditions.ts";
 import { conditionSources } from "./dataset.ts";
 import type { ImageDataset } from "./dataset.ts";
 import { randomOrder } from "./random-order.ts";
+import { shareOf } from "./shard.ts";
+import type { Shard } from "./shard.ts";
 import { checkOptions } from "../config/rules.ts";
 
 export interface DataLoaderOptions {
@@ -13,6 +15,8 @@ export interface DataLoaderOptions {
   readonly shuffle?: boolean | undefined;
   /** Leaves out the images at the end of an epoch that fill no batch, true by default. */
   readonly dropLast?: boolean | undefined;
+  /** Reads of each batch the share of one of several processes; the whole batch without it. */
+  readonly shard?: Shard | undefined;
 }
 
 export interface Batch {
@@ -22,7 +26,9 @@ export interface Batch {
   readonly labels: Int32Array | undefined;
   /** All that the dataset tells of the images, by the names that models declare; not overwritten. */
   readonly conditions: ConditionArrays;
-  /** Where the batch starts: how often the dataset was gone through before, and how many images of the order came before. */
+  /** Which image of the whole batch the first one is: 0 but for the share of a later process. */
+  readonly firstImage: number;
+  /** Where the whole batch starts: how often the dataset was gone through before, and how many images of the order came before. */
   readonly epoch: number;
   readonly position: number;
 }
@@ -62,6 +68,7 @@ export class DataLoader {
   readonly batchSize: number;
   /** Batches of one epoch. */
   readonly batchesPerEpoch: number;
+  readonly #shard: Shard;
   readonly #seed: number;
   readonly #shuffle: boolean;
   readonly #sources: readonly ConditionSource[];
@@ -83,8 +90,10 @@ export class DataLoader {
       seed: "number",
       shuffle: "boolean",
       dropLast: "boolean",
+      shard: "object",
     });
     const { dataset, batchSize, seed = 0, shuffle = true, dropLast = true } = options;
+    const { shard = { rank: 0, size: 1 } } = options;
     if (!Number.isInteger(batchSize) || batchSize < 1) {
       throw new Error(`[DataLoader] batchSize must be a positive integer, got ${batchSize}`);
     }
@@ -99,12 +108,14 @@ export class DataLoader {
     this.dataset = dataset;
     this.batchSize = batchSize;
     this.batchesPerEpoch = dropLast ? Math.floor(dataset.length / batchSize) : Math.ceil(dataset.length / batchSize);
+    this.#shard = shard;
     this.#seed = seed;
     this.#shuffle = shuffle;
     this.#sources = conditionSources(dataset);
+    const most = Math.ceil(batchSize / shard.size);
     const buffers = (): Buffers => ({
-      images: new Uint8Array(batchSize * dataset.height * dataset.width * dataset.channels),
-      labels: dataset.labels && new Int32Array(batchSize),
+      images: new Uint8Array(most * dataset.height * dataset.width * dataset.channels),
+      labels: dataset.labels && new Int32Array(most),
     });
     this.#buffers = [buffers(), buffers()];
   }
@@ -188,15 +199,17 @@ export class DataLoader {
   }
 
   async #gather(epoch: number, position: number, buffers: Buffers): Promise<Batch> {
-    const end = Math.min(position + this.batchSize, this.dataset.length);
-    const indices = this.#orderOf(epoch).subarray(position, end);
-    const imageBytes = buffers.images.length / this.batchSize;
+    const { length, height, width, channels } = this.dataset;
+    const [from, to] = shareOf(Math.min(this.batchSize, length - position), this.#shard);
+    const indices = this.#orderOf(epoch).subarray(position + from, position + to);
+    const imageBytes = height * width * channels;
     const images = buffers.images.subarray(0, indices.length * imageBytes);
     const labels = buffers.labels?.subarray(0, indices.length);
     await this.dataset.read(indices, images);
     if (labels) for (const [row, index] of indices.entries()) labels[row] = this.dataset.labels?.[index] ?? 0;
     const told = await Promise.all(this.#sources.map((source) => source.batch(indices)));
-    return { images, labels, conditions: Object.assign({}, ...told) as ConditionArrays, epoch, position };
+    const conditions = Object.assign({}, ...told) as ConditionArrays;
+    return { images, labels, conditions, firstImage: from, epoch, position };
   }
 
   #orderOf(epoch: number): Uint32Array {

@@ -37,6 +37,12 @@ export class RunState {
     this.#program = program;
   }
 
+  /** All of them, in one order. */
+  variables(): Variable[] {
+    const averages = this.#averages?.parameters().values() ?? [];
+    return [...this.#model.parameters().values(), ...averages, ...this.#program.state().values()];
+  }
+
   async read(place: RunPlace): Promise<Checkpoint> {
     return {
       ...place,

@@ -25,8 +25,8 @@ export interface TaskBatch {
 export interface TaskLoss {
   /** A scalar, the mean over the batch. */
   readonly loss: Tensor;
-  /** What the task remembers of this batch. */
-  readonly records?: readonly Update[];
+  /** What the task is to {@link TrainingTask.record} of each image: a row for each, by name. */
+  readonly observations?: Readonly<Record<string, Tensor>> | undefined;
 }
 
 /**
@@ -48,6 +48,8 @@ export interface TrainingTask {
   loss(batch: TaskBatch, random: RandomStream): TaskLoss;
   /** What the task remembers from step to step, by name, for checkpoints; nothing without it. */
   state?(): ReadonlyMap<string, Variable>;
+  /** What the task remembers after a batch: from the observations of its images, in their order. */
+  record?(observations: Readonly<Record<string, Tensor>>): Update[];
   /** Called once a step: what follows from what its batches recorded. */
   refresh?(records: readonly Update[]): Update[];
 }

@@ -4,7 +4,6 @@ import { memoryDataset } from "../data/dataset.ts";
 import { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
 import { Unet } from "../models/unet/unet.ts";
 import type { UnetOptions } from "../models/unet/options.ts";
-import type { Variable } from "../tensor/variable.ts";
 import { Trainer } from "./trainer.ts";
 import type { TrainerOptions } from "./trainer-options.ts";
 
@@ -159,37 +158,6 @@ describe("images that are held out", () => {
     const every = await train(newTrainer({ validationSplit: 0.25, validateEvery: 1, batchSize: 3 }), 4);
     const rarely = await train(newTrainer({ validationSplit: 0.25, validateEvery: 100, batchSize: 3 }), 4);
     expect(every.map(({ loss }) => loss)).toEqual(rarely.map(({ loss }) => loss));
-  });
-});
-
-describe("who stands between gradients and update", () => {
-  const meanOf = (values: ArrayLike<number>) => Array.from(values).reduce((sum, x) => sum + x, 0) / values.length;
-
-  test("is given every step's gradients, and changes nothing by reading them", async () => {
-    const plain = newTrainer();
-    const norms: number[] = [];
-    const reading = newTrainer({
-      reduceGradients: async (gradients) => {
-        expect(gradients).toHaveLength(plain.model.parameters().size);
-        let square = 0;
-        for (const gradient of gradients) square += meanOf((await gradient.read()).map((x) => x * x));
-        norms.push(square);
-      },
-    });
-    const [expected, lines] = [await train(plain, 3), await train(reading, 3)];
-    expect(norms.every((norm) => norm > 0)).toBe(true);
-    expect(norms).toHaveLength(3);
-    for (const [i, { loss }] of lines.entries()) expect(loss).toBeCloseTo(expected[i].loss, 5);
-  });
-
-  test("may write them: without gradients nothing is learned", async () => {
-    const clear = async (gradients: readonly Variable[]) => {
-      for (const gradient of gradients) await gradient.write(new Float32Array(gradient.size));
-    };
-    const trainer = newTrainer({ reduceGradients: clear });
-    const before = await trainer.model.stateDict();
-    await train(trainer, 2);
-    expect(await trainer.model.stateDict()).toEqual(before);
   });
 });
 

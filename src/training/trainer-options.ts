@@ -9,8 +9,9 @@ import type { ImageDataset } from "../data/dataset.ts";
 import type { Diffusion } from "../diffusion/diffusion.ts";
 import type { DiffusionModel } from "../models/model.ts";
 import type { State } from "../optim/state.ts";
+import { alone } from "./collective/collective.ts";
+import type { Collective } from "./collective/collective.ts";
 import type { TrainingTask } from "./task.ts";
-import type { ReduceGradients } from "./training-program.ts";
 
 export interface TrainerOptions<Model extends DiffusionModel = DiffusionModel> extends TrainingSettingsInput {
   readonly model: Model;
@@ -27,8 +28,11 @@ export interface TrainerOptions<Model extends DiffusionModel = DiffusionModel> e
   readonly saveEvery?: number | undefined;
   /** The default backend without one. */
   readonly backend?: Backend | undefined;
-  /** Stands between the gradients of each step and its update, such as to average them with those of other machines. */
-  readonly reduceGradients?: ReduceGradients | undefined;
+  /**
+   * The processes that train together, each with these same options: every one takes its share of each batch. Rank 0 alone
+   * has the run directory. None without it.
+   */
+  readonly collective?: Collective | undefined;
   /** Is told in one line what is not as before or as asked: other images than at the checkpoint, batches that are split. */
   readonly log?: ((line: string) => void) | undefined;
 }
@@ -43,6 +47,8 @@ export interface RunOptions {
    * further. Without it, every step waits for the caller.
    */
   readonly pauseEvery?: number | undefined;
+  /** Ends the run after the step in which it is aborted; where several processes train, after that of the first one. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface TrainingProgress extends MetricsLine {
@@ -58,14 +64,14 @@ const ownNames = [
   "runDirectory",
   "saveEvery",
   "backend",
-  "reduceGradients",
+  "collective",
   "log",
 ] as const;
 
 /** The settings among a trainer's options. @throws one line, if an option does not exist or is out of its range */
 export function settingsOf<Model extends DiffusionModel>(options: TrainerOptions<Model>): TrainingSettings {
   checkNames("Trainer", options, [...ownNames, ...Object.keys(trainingSettings.shape)]);
-  const { saveEvery = 500, log, reduceGradients } = options;
+  const { saveEvery = 500, log, collective = alone } = options;
   if (!Number.isSafeInteger(saveEvery) || saveEvery < 1) {
     throw new Error(`Trainer: saveEvery must be a whole number of at least 1, got ${saveEvery}`);
   }
@@ -76,13 +82,17 @@ export function settingsOf<Model extends DiffusionModel>(options: TrainerOptions
       throw new Error(`Trainer: ${name} must be given, got ${given === null ? "null" : typeof given}`);
     }
   }
-  for (const [name, value] of Object.entries({ log, reduceGradients })) {
-    if (value !== undefined && typeof value !== "function") {
-      throw new Error(`Trainer: ${name} must be a function, got ${typeof value}`);
-    }
+  if (log !== undefined && typeof log !== "function") {
+    throw new Error(`Trainer: log must be a function, got ${typeof log}`);
   }
-  const settings = Object.entries(options).filter(([name]) => Object.hasOwn(trainingSettings.shape, name));
-  return check(trainingSettings, Object.fromEntries(settings), "Trainer");
+  const given = Object.entries(options).filter(([name]) => Object.hasOwn(trainingSettings.shape, name));
+  const settings = check(trainingSettings, Object.fromEntries(given), "Trainer");
+  if (settings.batchSize % collective.size !== 0) {
+    throw new Error(
+      `Trainer: batchSize must be divisible by the processes that share it, got ${settings.batchSize} and ${collective.size}`,
+    );
+  }
+  return settings;
 }
 
 /** The last step of a run. @param batchesPerEpoch of which `every` make a step */

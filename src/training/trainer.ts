@@ -1,6 +1,7 @@
 import type { Backend } from "../backend/backend.ts";
 import { defaultBackend } from "../backend/default.ts";
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
+import type { RunStore } from "../checkpoint/run-store.ts";
 import type { MetricsLine } from "../checkpoint/metrics.ts";
 import { configOf } from "../checkpoint/run-config.ts";
 import type { RunConfig } from "../checkpoint/run-config.ts";
@@ -12,6 +13,8 @@ import type { DiffusionModel } from "../models/model.ts";
 import { modelLike } from "../models/registry.ts";
 import { emaRateAt } from "../optim/ema.ts";
 import { learningRateAt } from "../optim/learning-rate.ts";
+import { alone } from "./collective/collective.ts";
+import { Ranks } from "./collective/ranks.ts";
 import { checkTrainable } from "./checks.ts";
 import { divergence } from "./divergence.ts";
 import { drawMicroBatches } from "./micro-batch.ts";
@@ -51,6 +54,8 @@ export class Trainer<Model extends DiffusionModel = DiffusionModel> {
   readonly settings: TrainingSettings;
   readonly #options: TrainerOptions<Model>;
   readonly #log: (line: string) => void;
+  readonly #ranks: Ranks;
+  readonly #store: RunStore | undefined;
   /** The images that steps see. */
   readonly #dataset: ImageDataset;
   readonly #heldOut: ImageDataset | undefined;
@@ -68,6 +73,9 @@ export class Trainer<Model extends DiffusionModel = DiffusionModel> {
   #step = 0;
   #savedStep = -1;
   #savedTo: string | undefined;
+  #signal: AbortSignal | undefined;
+  /** Whether the last step was the first after a signal to stop. */
+  #isStopping = false;
   #hasDiverged = false;
   #lastArrival = 0;
 
@@ -77,10 +85,13 @@ export class Trainer<Model extends DiffusionModel = DiffusionModel> {
     const { model, diffusion, dataset, log } = options;
     checkTrainable(model, diffusion, dataset, this.settings);
     const { batchSize, seed, emaDecay, validationSplit } = this.settings;
+    const { collective = alone } = options;
+    this.#ranks = new Ranks(collective);
+    this.#store = collective.rank === 0 ? options.runDirectory : undefined;
     const { training, heldOut } = splitDataset(dataset, validationSplit, seed);
     this.#dataset = training;
     this.#heldOut = heldOut;
-    this.#loader = new DataLoader({ dataset: training, batchSize, seed });
+    this.#loader = new DataLoader({ dataset: training, batchSize, seed, shard: collective });
     this.model = model;
     this.emaModel = emaDecay > 0 ? modelLike(model) : undefined;
     this.#options = options;
@@ -129,11 +140,11 @@ export class Trainer<Model extends DiffusionModel = DiffusionModel> {
    *
    * @throws Error when the loss is no finite number; checkpoints from before stay as they are
    */
-  async *run(length: RunLength, { pauseEvery }: RunOptions = {}): AsyncGenerator<TrainingProgress, void> {
+  async *run(length: RunLength, { pauseEvery, signal }: RunOptions = {}): AsyncGenerator<TrainingProgress, void> {
     const totalSteps = this.totalSteps(length);
     if (this.#isRunning) throw new Error("Trainer: run() has begun already and goes on; leave its loop first");
     this.#isRunning = true;
-    const { runDirectory: store, saveEvery = 500 } = this.#options;
+    const { saveEvery = 500 } = this.#options;
     const isDue = (step: number, every: number): boolean => step % every === 0 || step === totalSteps;
     // Whoever looks at the model after a step must find it there.
     const mayPass = (step: number): boolean =>
@@ -141,10 +152,13 @@ export class Trainer<Model extends DiffusionModel = DiffusionModel> {
     try {
       const { program } = await this.#ready();
       this.#lastStep = totalSteps;
-      await store?.begin(this.config(), this.#step);
+      this.#signal = signal;
+      this.#isStopping = false;
+      await this.#store?.begin(this.config(), this.#step);
       if (this.#step < totalSteps) await this.#compile(program);
-      const mayOverlap = this.#parts === 1 && this.settings.gradientAccumulateEvery === 1;
-      while (this.#pipeline.hasLine || this.#step < totalSteps) {
+      const { gradientAccumulateEvery } = this.settings;
+      const mayOverlap = this.#parts === 1 && gradientAccumulateEvery === 1 && !this.#ranks.areMany;
+      while (this.#pipeline.hasLine || (this.#step < totalSteps && !this.#isStopping)) {
         const line = await this.#pipeline.next(this.#step, mayOverlap && mayPass(this.#step + 1));
         if (isDue(this.#step, saveEvery)) await this.save();
         yield { ...line, totalSteps };
@@ -156,12 +170,20 @@ export class Trainer<Model extends DiffusionModel = DiffusionModel> {
     }
   }
 
-  /** Saves a checkpoint of the present step into the run directory, if there is one and it has none of this step. */
+  /**
+   * Saves a checkpoint of the present step into the run directory, if there is one and it has none of this step. All
+   * processes that train together call it at the same step.
+   *
+   * @throws Error of one line if not all of them have the same weights, bit for bit
+   */
   async save(): Promise<void> {
     await this.#pipeline.settle();
-    const { runDirectory: store } = this.#options;
-    if (store === undefined || this.#savedStep === this.#step) return;
-    this.#savedTo = await store.save(await this.checkpoint());
+    if (this.#savedStep === this.#step || (this.#store === undefined && !this.#ranks.areMany)) return;
+    if (this.#ranks.areMany) {
+      const { state } = await this.#ready();
+      await this.#ranks.checkValues(state.variables(), `the weights after step ${this.#step}`);
+    }
+    if (this.#store) this.#savedTo = await this.#store.save(await this.checkpoint());
     this.#savedStep = this.#step;
   }
 
@@ -215,12 +237,13 @@ export class Trainer<Model extends DiffusionModel = DiffusionModel> {
 
   async #prepare(): Promise<Prepared> {
     const { model, emaModel, settings } = this;
-    const { diffusion, dataset, runDirectory, initFrom, reduceGradients } = this.#options;
+    const { diffusion, dataset, initFrom } = this.#options;
+    const { collective } = this.#ranks;
     const { task = taskOf(model, diffusion, settings, conditionShapes(dataset)) } = this.#options;
     const backend: Backend = this.#options.backend ?? (await defaultBackend());
-    const found = await runDirectory?.latest();
+    const found = await this.#store?.latest();
     const [parameters, averages] = [model.parameters(), emaModel?.parameters()];
-    const program = new TrainingProgram({ backend, task, parameters, averages, settings, reduceGradients });
+    const program = new TrainingProgram({ backend, task, parameters, averages, settings, collective });
     const state = new RunState(model, emaModel, diffusion, program);
     try {
       if (found) {
@@ -228,6 +251,7 @@ export class Trainer<Model extends DiffusionModel = DiffusionModel> {
         this.#savedStep = found.checkpoint.step;
         this.#savedTo = found.path;
       } else await state.begin(initFrom && weightsOf(initFrom));
+      if (this.#ranks.areMany) await this.#join(state);
       if (this.#isDisposed) throw new Error("Trainer: was disposed of");
     } catch (error) {
       program.dispose();
@@ -235,6 +259,17 @@ export class Trainer<Model extends DiffusionModel = DiffusionModel> {
     }
     this.#prepared = { program, state };
     return this.#prepared;
+  }
+
+  /** Has all processes begin where rank 0 does. */
+  async #join(state: RunState): Promise<void> {
+    const { saveEvery, backend } = this.#options;
+    const facts = [this.config(), saveEvery, backend?.name, backend?.precision];
+    await this.#ranks.checkAlike(JSON.stringify(facts), "settings, images and device");
+    const own = { step: this.#step, savedStep: this.#savedStep, position: this.#loader.state() };
+    const { step, savedStep, position } = await this.#ranks.begin(own, state.variables());
+    [this.#step, this.#savedStep] = [step, savedStep];
+    this.#loader.restore(position);
   }
 
   async #restoreInto(state: RunState, checkpoint: Checkpoint, source: string): Promise<void> {
@@ -251,7 +286,7 @@ export class Trainer<Model extends DiffusionModel = DiffusionModel> {
   }
 
   async #compile(program: TrainingProgram): Promise<void> {
-    const { batchSize } = this.settings;
+    const batchSize = this.settings.batchSize / this.#ranks.collective.size;
     const { height, width, channels } = this.#dataset;
     const { parts } = await program.prepare([batchSize, height, width, channels]);
     if (parts > 1 && parts !== this.#parts) {
@@ -272,14 +307,19 @@ export class Trainer<Model extends DiffusionModel = DiffusionModel> {
     const emaRate = this.emaModel ? emaRateAt(step, this.settings) : 0;
     const { epoch } = this.#loader.state();
     const microBatches = drawMicroBatches(this.#loader, step, this.settings, drawn);
-    const loss = await program.run(microBatches, { learningRate, emaRate });
+    const own = await program.run(microBatches, { learningRate, emaRate });
+    const { loss, stop } = await this.#ranks.endStep(own, this.#signal?.aborted === true);
+    this.#isStopping = stop;
     const seconds = (performance.now() - Math.max(start, this.#lastArrival)) / 1000;
     this.#lastArrival = performance.now();
     const imagesPerSecond = this.#pace.add(this.imagesPerStep, seconds);
     const line = { step: step + 1, epoch: epoch + 1, loss, learningRate, imagesPerSecond };
     if (!this.#heldOut || !this.#validatesAt(step + 1) || !Number.isFinite(loss)) return line;
     const { batchSize, seed } = this.settings;
-    return { ...line, validationLoss: await validationLoss(program, this.#heldOut, batchSize, seed) };
+    return {
+      ...line,
+      validationLoss: await validationLoss(program, this.#heldOut, batchSize, seed, this.#ranks.collective),
+    };
   }
 
   #validatesAt(step: number): boolean {
@@ -289,7 +329,7 @@ export class Trainer<Model extends DiffusionModel = DiffusionModel> {
   async #account(line: MetricsLine): Promise<MetricsLine> {
     this.#step = line.step;
     if (!Number.isFinite(line.loss)) throw this.#diverged(`the loss is ${line.loss}`);
-    await this.#options.runDirectory?.record(line);
+    await this.#store?.record(line);
     return line;
   }
 

@@ -112,6 +112,25 @@ test("accumulating takes the steps of the mean loss over all micro-batches", asy
   }
 });
 
+test("gradients may be read and written between accumulating and applying", async () => {
+  const model = newModel();
+  const settings = check(trainingSettings, { batchSize: 2, learningRate: 0.1, emaDecay: 0 }, "settings");
+  const task = taskOf(model, diffusion, settings, {});
+  const parameters = model.parameters();
+  const program = new TrainingProgram({ backend: ReferenceBackend.create(), task, parameters, settings });
+  const before = await model.stateDict();
+  const loss = await program.accumulate({ images: images[0], seed: 5, counter: 0 });
+  expect(loss).toBeGreaterThan(0);
+  expect(program.gradients).toHaveLength(parameters.size);
+  for (const gradient of program.gradients) {
+    const values = await gradient.read();
+    expect(values.every(Number.isFinite), gradient.name).toBe(true);
+    await gradient.write(values.fill(0));
+  }
+  await program.apply({ learningRate: 0.1, emaRate: 0 });
+  expect(await model.stateDict()).toEqual(before);
+});
+
 describe("a micro-batch that does not fit into memory", () => {
   const batch = ndarray(
     Float32Array.from({ length: 6 * 16 }, (_, i) => (i * 29) % 256),

@@ -12,9 +12,12 @@ import type { Shape } from "../tensor/shape.ts";
 import { full, valueOf } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Variable } from "../tensor/variable.ts";
+import { alone } from "./collective/collective.ts";
+import type { Collective } from "./collective/collective.ts";
 import { moreParts, partsOf } from "./micro-batch.ts";
 import type { MicroBatch } from "./micro-batch.ts";
 import { ParameterUpdate } from "./parameter-update.ts";
+import { TaskRecords } from "./task-records.ts";
 import type { TrainingTask } from "./task.ts";
 import { trainingLoss } from "./training-loss.ts";
 
@@ -24,9 +27,6 @@ export interface StepRates {
   readonly emaRate: number;
 }
 
-/** Stands between the gradients of a step and its update, such as to average them with those of other machines. */
-export type ReduceGradients = (gradients: readonly Variable[]) => Promise<void>;
-
 export interface TrainingProgramOptions {
   readonly backend: Backend;
   readonly task: TrainingTask;
@@ -35,7 +35,8 @@ export interface TrainingProgramOptions {
   /** Averages of the parameters, by the same names. */
   readonly averages?: ReadonlyMap<string, Variable> | undefined;
   readonly settings: TrainingSettings;
-  readonly reduceGradients?: ReduceGradients | undefined;
+  /** The processes that each accumulate their share of every micro-batch; none without it. */
+  readonly collective?: Collective | undefined;
 }
 
 export interface PreparedStep {
@@ -45,9 +46,9 @@ export interface PreparedStep {
   readonly parts: number;
 }
 
-type Trace = Parameters<typeof compile<"loss">>[1];
+type Trace = Parameters<typeof compile<string>>[1];
 /** A program for each variant of the task. */
-type ByVariant = Readonly<Record<string, Compiled<"loss">>>;
+type ByVariant = Readonly<Record<string, Compiled<string>>>;
 
 /**
  * A training step as programs for a device: {@link accumulate} adds up gradients, and {@link apply} takes the step; where a
@@ -59,7 +60,9 @@ type ByVariant = Readonly<Record<string, Compiled<"loss">>>;
  */
 export class TrainingProgram {
   readonly #options: TrainingProgramOptions;
+  readonly #collective: Collective;
   readonly #update: ParameterUpdate;
+  readonly #records: TaskRecords;
   /** Sums of gradients over the parts of a step; zeros between steps. None where both programs are one. */
   #gradients: readonly Variable[] = [];
   #parts = 1;
@@ -69,26 +72,30 @@ export class TrainingProgram {
   readonly #measure: ByVariant;
 
   constructor(options: TrainingProgramOptions) {
-    const { backend, task, settings } = options;
+    const { backend, task, settings, collective = alone } = options;
     const parameters = trained(options.parameters, options.parameters);
     const averages = options.averages && trained(options.averages, options.parameters);
     this.#options = { ...options, parameters, averages };
+    this.#collective = collective;
     const update = new ParameterUpdate(parameters, averages, settings, backend.precision === "f16");
     this.#update = update;
-    if (settings.gradientAccumulateEvery > 1 || options.reduceGradients) this.#keepGradients();
+    this.#records = new TaskRecords(backend, task, collective);
+    if (settings.gradientAccumulateEvery > 1 || collective.size > 1) this.#keepGradients();
     const variants = (trace: (variant: string) => Trace): ByVariant =>
       Object.fromEntries(task.variants.map((variant) => [variant, compile(backend, trace(variant))]));
     const { randomHorizontalFlip } = settings;
     this.#step = variants((variant) => ({ images, key, learningRate, emaRate, ...inputs }) => {
       const options = { randomHorizontalFlip, variant, inputs };
-      const { loss, records = [] } = trainingLoss(task, images, key, options);
+      const { loss, observations } = trainingLoss(task, images, key, options);
+      const records = this.#records.traced(observations).updates;
       const updates = update.updates(update.gradients(loss), learningRate, emaRate);
       return { outputs: { loss }, updates: [...updates, ...records, ...this.#refresh(records)] };
     });
     this.#accumulate = variants((variant) => ({ images, key, firstImage, ...inputs }) => {
       const options = { randomHorizontalFlip, variant, firstImage, inputs };
-      const { loss, records = [] } = trainingLoss(task, images, key, options);
-      return { outputs: { loss }, updates: [...this.#additions(update.gradients(loss)), ...records] };
+      const { loss, observations } = trainingLoss(task, images, key, options);
+      const { outputs, updates } = this.#records.traced(observations);
+      return { outputs: { loss, ...outputs }, updates: [...this.#additions(update.gradients(loss)), ...updates] };
     });
     this.#apply = compile(backend, ({ learningRate, emaRate }) => {
       const updates = update.updates(this.#gradients.map(valueOf), learningRate, emaRate);
@@ -122,19 +129,32 @@ export class TrainingProgram {
   }
 
   /**
-   * Adds a micro-batch's share of the mean gradient of a step, which has `gradientAccumulateEvery` of them.
+   * Adds a micro-batch's share of the mean gradient of a step, which has `gradientAccumulateEvery` of them; of several
+   * processes each gives its own images.
    *
-   * @returns its mean loss
+   * @returns the mean loss of these images
    */
   async accumulate(microBatch: MicroBatch): Promise<number> {
     const { seed, counter, variant = this.#options.task.variantOf(seed, counter) } = microBatch;
     this.#keepGradients();
-    let sum = 0;
+    const outputs: Record<string, NdArray>[] = [];
     for (const { images, key, firstImage, inputs } of partsOf(microBatch, this.#parts)) {
-      const { loss } = await this.#accumulate[variant]({ ...this.#inputs(inputs), images, key, firstImage });
-      sum += loss.data[0];
+      outputs.push(await this.#accumulate[variant]({ ...this.#inputs(inputs), images, key, firstImage }));
     }
+    await this.#records.gather(outputs);
+    const sum = outputs.reduce((total, { loss }) => total + loss.data[0], 0);
     return sum / this.#parts;
+  }
+
+  /**
+   * Adds up the gradients of the processes that train together, which then have the same. To be called between
+   * {@link accumulate} and {@link apply}; nothing changes in a single process.
+   */
+  async reduce(): Promise<void> {
+    if (this.#collective.size === 1) return;
+    await this.#options.backend.exchange(this.gradients, async (blocks) => {
+      for (const block of blocks) await this.#collective.allReduce(block);
+    });
   }
 
   /** Takes the step that {@link gradients} ask for, and sets them to zero. */
@@ -156,7 +176,7 @@ export class TrainingProgram {
   }
 
   /**
-   * Takes one optimizer step.
+   * Takes one optimizer step, together with the other processes if there are some.
    *
    * @param microBatches gives the settings' `gradientAccumulateEvery` micro-batches, one after the other
    * @returns the mean loss of the micro-batches, before the step
@@ -178,7 +198,7 @@ export class TrainingProgram {
       sum += await (this.#isAccumulating ? this.accumulate(microBatch) : this.#stepOf(microBatch, rates));
     }
     if (this.#isAccumulating) {
-      await this.#options.reduceGradients?.(this.#gradients);
+      await this.reduce();
       await this.apply(rates);
     }
     return sum / this.#options.settings.gradientAccumulateEvery;
@@ -199,6 +219,8 @@ export class TrainingProgram {
    */
   async prepare(imagesShape: Shape): Promise<PreparedStep> {
     const [batch, ...image] = imagesShape;
+    // Where they come to the device together and alone, they can be reduced as one block.
+    if (this.#collective.size > 1) await this.#options.backend.exchange(this.gradients, async () => {});
     try {
       const { workspaceBytes } = await this.#compile([batch / this.#parts, ...image]);
       return { workspaceBytes, parts: this.#parts };
@@ -217,6 +239,7 @@ export class TrainingProgram {
       for (const program of Object.values(programs)) program.dispose();
     }
     this.#apply.dispose();
+    this.#records.dispose();
     for (const variable of [...this.#gradients, ...this.state().values()]) variable.dispose();
   }
 
@@ -261,7 +284,8 @@ export class TrainingProgram {
 
   /** Adds a part's share of the mean gradient. */
   #additions(gradients: readonly Tensor[]): Update[] {
-    const share = 1 / (this.#parts * this.#options.settings.gradientAccumulateEvery);
+    const { gradientAccumulateEvery } = this.#options.settings;
+    const share = 1 / (this.#parts * gradientAccumulateEvery * this.#collective.size);
     return this.#gradients.map((variable, i) => ({
       variable,
       value: valueOf(variable).add(gradients[i].multiply(share)),

@@ -2,6 +2,8 @@ import { subsetOf } from "../data/dataset.ts";
 import type { ImageDataset } from "../data/dataset.ts";
 import { DataLoader } from "../data/loader.ts";
 import { randomOrder } from "../data/random-order.ts";
+import { shareOf } from "../data/shard.ts";
+import type { Collective } from "./collective/collective.ts";
 import { microBatchOf } from "./micro-batch.ts";
 import type { TrainingProgram } from "./training-program.ts";
 
@@ -31,23 +33,28 @@ export function splitDataset(
  * The mean loss of images with the same random numbers every time, so that it can be compared from step to step.
  *
  * @param batchSize images that are looked at together
+ * @param collective the processes that share the images
  */
 export async function validationLoss(
   program: TrainingProgram,
   heldOut: ImageDataset,
   batchSize: number,
   seed: number,
+  collective: Collective,
 ): Promise<number> {
   const size = Math.min(batchSize, heldOut.length);
-  const loader = new DataLoader({ dataset: heldOut, batchSize: size, seed, shuffle: false });
-  let sum = 0;
+  const loader = new DataLoader({ dataset: heldOut, batchSize: size, seed, shuffle: false, shard: collective });
+  const [from, to] = shareOf(size, collective);
+  const sum = new Float64Array(1);
   try {
     for (let batch = 0; batch < loader.batchesPerEpoch; batch++) {
       // Counters of steps begin at 0; these are far away.
-      sum += await program.measure(microBatchOf(await loader.next(), heldOut, seed, 2 ** 31 + batch));
+      const microBatch = microBatchOf(await loader.next(), heldOut, seed, 2 ** 31 + batch);
+      if (to > from) sum[0] += (await program.measure(microBatch)) * ((to - from) / size);
     }
   } finally {
     loader.close();
   }
-  return sum / loader.batchesPerEpoch;
+  await collective.allReduce(sum);
+  return sum[0] / loader.batchesPerEpoch;
 }

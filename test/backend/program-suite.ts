@@ -244,7 +244,7 @@ function describeExchange({ backend }: Context, create: () => Promise<Backend> |
       await program.run([]);
       expect(seen).toEqual([2, 3, 4, 5, ...new Array<number>(40).fill(6)]);
       const values = await Promise.all(variables.map((each) => each.read()));
-      expect(values.map((data) => [...data])).toEqual([[21, 31, 41], [51], new Array<number>(40).fill(61)]);
+      expect(values.map((data) => Array.from(data))).toEqual([[21, 31, 41], [51], new Array<number>(40).fill(61)]);
     });
 
     test("brings variables of the host, and gives as few blocks as there can be", async () => {

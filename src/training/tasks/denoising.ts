@@ -61,6 +61,7 @@ export function denoising(model: Denoiser, diffusion: Diffusion, options: Denois
       return noising.lossOf(noised, losses(noised, told, variant === WITH_ESTIMATE));
     },
     state: () => noising.state(),
+    record: (observations) => noising.record(observations),
     refresh: (records) => noising.refresh(records),
   };
 }

@@ -36,7 +36,11 @@ export class Noising {
   /** The loss of a batch from those of its images, [batch]. */
   lossOf({ t, weights }: Noised, losses: Tensor): TaskLoss {
     const loss = (weights ? losses.multiply(weights) : losses).mean();
-    return { loss, records: this.#sampler?.record(t, losses) };
+    return { loss, observations: this.#sampler && { t, losses } };
+  }
+
+  record({ t, losses }: Readonly<Record<string, Tensor>>): Update[] {
+    return this.#sampler?.record(t, losses) ?? [];
   }
 
   state() {

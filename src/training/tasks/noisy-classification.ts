@@ -30,6 +30,7 @@ export function noisyClassification(
       return noising.lossOf(noised, logLikelihood(classifier, x, t, classes).negate());
     },
     state: () => noising.state(),
+    record: (observations) => noising.record(observations),
     refresh: (records) => noising.refresh(records),
   };
 }
