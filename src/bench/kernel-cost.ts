@@ -34,6 +34,7 @@ export function describeKernel(kernel: Kernel): string {
   switch (kernel.kind) {
     case "convolution":
     case "filterGradient":
+    case "transform":
       return describeConvolution(kernel.shape);
     case "reduce":
       return `${kernel.axes.slice(0, kernel.kept).join("x") || "1"} of ${kernel.axes.slice(kernel.kept).join("x") || "1"}`;

@@ -134,10 +134,12 @@ export interface ConvolutionKernel {
   readonly kind: "convolution";
   readonly shape: ConvolutionShape;
   readonly input: Expression;
-  /** HWIO, contiguous, unless there is a `tile`. */
+  /** HWIO, contiguous, unless filters are transformed ahead. */
   readonly weight: Buffer;
-  /** Set by a device that goes by Winograd's algorithm: results along a side of a tile. `weight` holds filters for it. */
+  /** Set by a device that goes by Winograd's algorithm: results along a side of a tile. */
   readonly tile?: 2 | 4;
+  /** What is transformed before: the filters, which `weight` then holds, or the images, which `input` then loads. */
+  readonly ahead?: "filters" | "images";
   readonly axes: readonly number[];
   /** Over axes [batch, row, column, out channel]; slot 0 is the convolution. */
   readonly stores: readonly Store[];
@@ -154,9 +156,26 @@ export interface FilterGradientKernel {
   readonly result: Buffer;
   /** Set by a device that goes by Winograd's algorithm: results along a side of a tile. */
   readonly tile?: 2 | 4;
+  /** Whether input and cotangent hold what is transformed before. */
+  readonly isAhead?: boolean;
 }
 
-export type Kernel = MapKernel | ReduceKernel | DotKernel | ConvolutionKernel | FilterGradientKernel;
+/**
+ * Images or filters in the form in which products by Winograd's algorithm take them. Only devices that compute so make such
+ * kernels, ahead of convolutions that would do it many times over.
+ */
+export interface TransformKernel {
+  readonly kind: "transform";
+  /** Of the convolution. */
+  readonly shape: ConvolutionShape;
+  readonly tile: 2 | 4;
+  readonly of: "windows" | "cotangents" | "filters";
+  /** Over the axes of the convolution's input, of its results or of its filters. */
+  readonly input: Expression;
+  readonly result: Buffer;
+}
+
+export type Kernel = MapKernel | ReduceKernel | DotKernel | ConvolutionKernel | FilterGradientKernel | TransformKernel;
 
 /** A compiled graph: kernels to run one after another. */
 export interface Program {
@@ -246,6 +265,7 @@ export function expressionsOf(kernel: Kernel): Expression[] {
     case "convolution":
       return [kernel.input, ...kernel.stores.map((store) => store.value)];
     case "filterGradient":
+    case "transform":
       return [kernel.input];
   }
 }
@@ -276,7 +296,7 @@ function findReads(kernel: Kernel): Set<Buffer> {
 }
 
 export function writesOf(kernel: Kernel): Buffer[] {
-  if (kernel.kind === "filterGradient") return [kernel.result];
+  if (kernel.kind === "filterGradient" || kernel.kind === "transform") return [kernel.result];
   const stores =
     kernel.kind === "reduce" ? [...kernel.stages.flatMap((stage) => stage.stores), ...kernel.stores] : kernel.stores;
   return stores.map((store) => store.buffer);

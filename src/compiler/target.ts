@@ -1,3 +1,5 @@
+import type { ConvolutionShape } from "./program.ts";
+
 /** What the passes know of the device that a program is for: a backend hands it over, and no pass asks which device it is. */
 export interface Target {
   readonly splitting: Splitting;
@@ -22,6 +24,8 @@ export interface Splitting {
    * image's other work does: for a device that runs kernels slice by slice of a batch.
    */
   readonly byImage: boolean;
+  /** Whether the gradient of a convolution's filters is not taken in parts, since its channels are enough to share out. */
+  readonly takesWhole: (shape: ConvolutionShape) => boolean;
 }
 
 /** What is computed within one kernel. */

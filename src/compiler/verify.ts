@@ -93,6 +93,9 @@ function checkIndices(kernel: Kernel, fail: Fail): void {
       break;
     case "filterGradient":
       checkImage(kernel, fail);
+      break;
+    case "transform":
+      throw new Error("internal: no pass of the compiler makes a transform");
   }
 }
 

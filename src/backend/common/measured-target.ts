@@ -5,7 +5,14 @@ import type { Target } from "../../compiler/target.ts";
  * measured yet, so its backend takes these numbers too, and splits contractions further where it knows its workgroups.
  */
 export const measuredTarget: Target = {
-  splitting: { longReduction: 16384, longContraction: 4096, fewResults: 4096, mostParts: 8, byImage: true },
+  splitting: {
+    longReduction: 16384,
+    longContraction: 4096,
+    fewResults: 4096,
+    mostParts: 8,
+    byImage: true,
+    takesWhole: () => false,
+  },
   fusion: {
     mostLeaves: 12,
     mostOperations: 400,

@@ -1,12 +1,13 @@
-import type { ConvolutionWindow, OpOf } from "../../tensor/op.ts";
+import type { OpOf } from "../../tensor/op.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { coalesce, permuteAxes } from "./axes.ts";
 import type { Loops } from "./axes.ts";
 import type { BufferTable } from "./buffers.ts";
+import { convolutionShape } from "../convolution-shape.ts";
 import { NeedsSplit, NeedsStorage, buildOver, spaceOf } from "../expression.ts";
 import type { Coordinates, ExpressionBuilder } from "../expression.ts";
 import { builderFor, loops, storesOf, withBuffers } from "./lowering.ts";
-import type { Buffer, ConvolutionShape, Expression, Kernel, View } from "../program.ts";
+import type { Buffer, Expression, Kernel, View } from "../program.ts";
 import type { ScheduledKernel } from "../passes/scheduled-kernel.ts";
 import { fitsLayout, lhsLayout, rhsLayout } from "../view.ts";
 import type { ViewLayout } from "../view.ts";
@@ -77,25 +78,6 @@ function viewOf(builder: ExpressionBuilder, operand: Tensor, coordinates: Coordi
   const view = builder.at(operand, coordinates);
   if (view.kind !== "load" || view.row) throw new NeedsStorage(operand);
   return { buffer: view.buffer, index: view.index };
-}
-
-function convolutionShape(
-  x: Tensor,
-  output: readonly number[],
-  kernel: readonly number[],
-  outChannels: number,
-  op: ConvolutionWindow,
-): ConvolutionShape {
-  return {
-    batch: x.shape[0],
-    input: [x.shape[1], x.shape[2]],
-    output: [output[1], output[2]],
-    kernel: [kernel[0], kernel[1]],
-    strides: op.strides,
-    padding: op.padding,
-    inChannels: x.shape[3],
-    outChannels,
-  };
 }
 
 /** An image as an expression over its own four axes; where that takes others, the image is stored first. */

@@ -3,6 +3,7 @@ import type { ConvolutionWindow, Op, OpKind, OpOf, SpatialPadding } from "../../
 import { identityOf } from "../../tensor/reduction.ts";
 import { range, sizeOf } from "../../tensor/shape.ts";
 import { Tensor, dotGeneral, full, iota } from "../../tensor/tensor.ts";
+import { convolutionShape } from "../convolution-shape.ts";
 import type { Splitting } from "../target.ts";
 import { HashConsing, rebuild } from "./simplify.ts";
 
@@ -97,7 +98,7 @@ const rewrites: { readonly [K in OpKind]?: Rewrite<K> } = {
     const product = x.reshape([1, batch * height * width, channels]).matmul(w.reshape([1, channels, w.shape[3]]));
     return product.reshape(shape);
   },
-  convolution_filter_gradient: (op, [x, dy], { byImage, mostParts }) => {
+  convolution_filter_gradient: (op, [x, dy], { byImage, mostParts, takesWhole }) => {
     const shape = new Tensor(op, [x, dy]).shape;
     if (x.size === 0 || dy.size === 0) return full(shape, 0);
     const plain = withoutDilation(op, x);
@@ -121,6 +122,8 @@ const rewrites: { readonly [K in OpKind]?: Rewrite<K> } = {
       return dotGeneral(x, dy, pixels).reshape(shape);
     }
     const images = x.shape[0];
+    if (takesWhole(convolutionShape(x, dy.shape, op.kernel, dy.shape[3], op)))
+      return new Tensor({ ...op, parts: 1 }, [x, dy]).reshape(shape);
     const isByImage = byImage && isSmallBeside(images * sizeOf(shape), [x, dy]);
     const parts = isByImage ? images : divisorUpTo(images, mostParts);
     return new Tensor({ ...op, parts }, [x, dy]).sum(0);

@@ -92,5 +92,7 @@ export function replaceBuffers(kernel: Kernel, replaced: ReadonlyMap<Buffer, Buf
       return { ...kernel, input: inside(kernel.input), weight: of(kernel.weight), stores: stores(kernel.stores) };
     case "filterGradient":
       return { ...kernel, input: inside(kernel.input), cotangent: of(kernel.cotangent), result: of(kernel.result) };
+    case "transform":
+      return { ...kernel, input: inside(kernel.input), result: of(kernel.result) };
   }
 }

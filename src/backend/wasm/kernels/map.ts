@@ -41,17 +41,22 @@ export interface ElementLoops {
   readonly sources: Sources;
   /** Leading axes that run over less than all; the first of several open ranges must be the outermost. */
   readonly ranges: readonly AxisRange[];
+  /** For axes that are a part of longer ones: where it starts; 0 unless given. */
+  readonly origin?: readonly Integer[];
 }
 
 /** A loop nest over axes, vectorised along the last one, that evaluates and stores. */
-export function emitElements(code: FunctionBuilder, { axes, stores, sources, ranges }: ElementLoops): void {
+export function emitElements(
+  code: FunctionBuilder,
+  { axes, stores, sources, ranges, origin = [] }: ElementLoops,
+): void {
   const baseOf = (store: ElementLoops["stores"][number]): Local<"i32"> =>
     "base" in store.buffer ? store.buffer.base : sources.baseOf(store.buffer);
   const roots = stores.map((store) => store.value);
   const variables = new InductionVariables(code);
   registerIndices(roots, variables, sources);
   for (const store of stores) variables.register(baseOf(store), store.index);
-  variables.start(axes.map((_, axis) => ranges[axis]?.start ?? 0));
+  variables.start(axes.map((_, axis) => ranges[axis]?.start ?? origin[axis] ?? 0));
   const context = { builder: code, variables, sources, uses: countUses(roots) };
 
   const last = axes.length - 1;

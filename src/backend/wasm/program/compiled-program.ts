@@ -14,12 +14,12 @@ import { wholeLines } from "../emit/addresses.ts";
 import { checkAddressable } from "./address-space.ts";
 import { CHAIN_LIMITS, chainKernels, kernelsOf } from "./chains.ts";
 import type { ChainLimits, Step } from "./chains.ts";
-import { measuredTarget } from "../../common/measured-target.ts";
+import { wasmTarget } from "./wasm-target.ts";
 import type { TableStep } from "./kernel-table.ts";
 import { emitModule } from "./module.ts";
 import type { Features, Operand } from "./module.ts";
 import { joinSmallKernels } from "./small-kernels.ts";
-import { useWinograd } from "./transformed-filters.ts";
+import { useWinograd } from "./winograd.ts";
 
 /** All that it takes to run a program; what it was compiled from is not needed any more. */
 export interface CompiledProgram {
@@ -86,7 +86,7 @@ export function programOf(
   graph: Graph,
   { keeps = true, strict = false }: Pick<CodegenOptions, "keeps" | "strict"> = {},
 ): StagedProgram {
-  const program = useWinograd(compileGraph(graph, measuredTarget), { strict });
+  const program = useWinograd(compileGraph(graph, wasmTarget), { strict });
   const staged = stagePrelude(program);
   return keeps && placeKept(staged.kept).bytes <= MOST_KEPT_BYTES ? staged : withoutPrelude(program);
 }

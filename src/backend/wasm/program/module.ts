@@ -10,6 +10,9 @@ import type { KernelCode, KernelOptions } from "../kernels/kernel-builder.ts";
 import { emitMap } from "../kernels/map.ts";
 import { MicroKernels } from "../kernels/micro-kernel.ts";
 import { emitReduce } from "../kernels/reduce/reduce.ts";
+import { emitTransformKernel } from "../kernels/winograd/transform-kernel.ts";
+import { emitWideWinograd } from "../kernels/winograd/wide-convolution.ts";
+import { emitWideFilterGradient } from "../kernels/winograd/wide-filter-gradient.ts";
 import { emitWinograd } from "../kernels/winograd/convolution.ts";
 import { emitWinogradFilterGradient } from "../kernels/winograd/filter-gradient.ts";
 import { barriersBefore } from "./barriers.ts";
@@ -66,11 +69,13 @@ function emitKernel(kernel: Kernel, options: KernelOptions): KernelCode {
     case "dot":
       return emitDot(kernel, options);
     case "convolution":
-      return kernel.tile ? emitWinograd(kernel, kernel.tile, options) : emitConvolution(kernel, options);
+      if (!kernel.tile) return emitConvolution(kernel, options);
+      return (kernel.ahead === "filters" ? emitWinograd : emitWideWinograd)(kernel, kernel.tile, options);
     case "filterGradient":
-      return kernel.tile
-        ? emitWinogradFilterGradient(kernel, kernel.tile, options)
-        : emitFilterGradient(kernel, options);
+      if (!kernel.tile) return emitFilterGradient(kernel, options);
+      return (kernel.isAhead ? emitWideFilterGradient : emitWinogradFilterGradient)(kernel, kernel.tile, options);
+    case "transform":
+      return emitTransformKernel(kernel, options);
   }
 }
 

@@ -65,6 +65,7 @@ function cutKernel(kernel: Kernel, slices: number): Kernel | undefined {
       return { ...kernel, axes: kernel.axes.with(axis, kernel.axes[axis] / slices) };
     }
     case "convolution": {
+      if (kernel.ahead === "images") return undefined;
       const batch = kernel.shape.batch / slices;
       if (!Number.isInteger(batch)) return undefined;
       return { ...kernel, shape: { ...kernel.shape, batch }, axes: kernel.axes.with(0, batch) };
@@ -74,6 +75,8 @@ function cutKernel(kernel: Kernel, slices: number): Kernel | undefined {
       if (!divides(parts)) return undefined;
       return { ...kernel, shape: { ...shape, batch: shape.batch / slices }, parts: parts / slices };
     }
+    case "transform":
+      return undefined;
   }
 }
 
@@ -107,6 +110,8 @@ function domainsOf(kernel: Kernel): Domain[] | undefined {
       const image = { axes: [batch, ...input, inChannels], axis: 0, values: [kernel.input], views: [] };
       return kernel.kind === "convolution" ? [image, storing(kernel.axes, 0, kernel.stores)] : [image];
     }
+    case "transform":
+      return undefined;
   }
 }
 

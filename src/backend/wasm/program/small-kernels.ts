@@ -72,6 +72,7 @@ function workOf(kernel: Kernel): number {
       return 2 * sizeOf(kernel.axes);
     case "convolution":
     case "filterGradient":
+    case "transform":
       return Infinity;
   }
 }

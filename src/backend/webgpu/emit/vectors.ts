@@ -64,6 +64,6 @@ export function storedAxis({ kind, axes }: MapKernel | DotKernel | ConvolutionKe
 
 /** Whether a kernel writes all its results four at a time. */
 export function storesFours(kernel: Kernel): boolean {
-  if (kernel.kind === "reduce" || kernel.kind === "filterGradient") return false;
+  if (!("stores" in kernel) || kernel.kind === "reduce") return false;
   return vectorBuffers([], kernel.stores, kernel.axes, storedAxis(kernel)) !== undefined;
 }

@@ -23,6 +23,7 @@ import type { Tile } from "./tile.ts";
 export function emitKernel(kernel: Kernel, storage: Storage, adapter: AdapterTraits, tile?: Tile): Dispatch {
   const buffers = buffersOf(kernel, storage, adapter);
   if (isProduct(kernel)) return emitTiled(kernel, buffers, tile ?? chooseTile(productSize(kernel), adapter));
+  if (kernel.kind === "transform") throw new Error("internal: webgpu: no kernel transforms images");
   return kernel.kind === "map" ? emitMap(kernel, buffers) : emitReduce(kernel, buffers);
 }
 

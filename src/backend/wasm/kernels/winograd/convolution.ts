@@ -1,28 +1,19 @@
 import type { ConvolutionKernel } from "../../../../compiler/program.ts";
 import type { Integer } from "../../assembly/instruction.ts";
 import { i32 } from "../../assembly/scalar-instructions.ts";
-import { addressAt, plus } from "../../emit/addresses.ts";
+import { plus } from "../../emit/addresses.ts";
 import { KernelBuilder } from "../kernel-builder.ts";
 import type { KernelCode, KernelOptions } from "../kernel-builder.ts";
-import { emitElements } from "../map.ts";
 import { paddedColumns, planPanels } from "../panels.ts";
-import { isPlainStore } from "../plain.ts";
 import { emitStrip } from "../strip.ts";
 import { blockLength, timesCount } from "../tasks.ts";
 import { emitProduct } from "../tiles.ts";
+import { emitResults } from "./results.ts";
 import { schemes } from "./scheme.ts";
 import type { TileSize } from "./scheme.ts";
-import {
-  filledToTiles,
-  paddedFilterColumns,
-  pixelSquares,
-  planTiles,
-  pointBytes,
-  pointLayout,
-  pointSquares,
-  tileRowsOf,
-} from "./tiles.ts";
+import { filledToTiles, pixelSquares, planTiles, pointBytes, pointLayout, pointSquares, tileRowsOf } from "./tiles.ts";
 import type { PointLayout } from "./tiles.ts";
+import { filterLayout } from "./transform-kernel.ts";
 import { emitTransform, transformsOf } from "./transform.ts";
 import type { Squares } from "./transform.ts";
 
@@ -39,7 +30,7 @@ const FEWEST_TASKS = 8;
 export function emitWinograd(kernel: ConvolutionKernel, tile: TileSize, options: KernelOptions): KernelCode {
   const target = new KernelBuilder(options);
   const { code, task } = target;
-  const { shape, stores, axes } = kernel;
+  const { shape } = kernel;
   const { inChannels, outChannels } = shape;
   const scheme = schemes[tile];
   const transforms = transformsOf(scheme);
@@ -77,7 +68,7 @@ export function emitWinograd(kernel: ConvolutionKernel, tile: TileSize, options:
     });
   });
 
-  const weightStep = 4 * paddedFilterColumns(outChannels);
+  const filters = filterLayout(inChannels, outChannels);
   code.countUp(0, scheme.points, 1, (point) => {
     emitProduct(target, {
       count: timesCount(tileRows, columns * images),
@@ -88,12 +79,12 @@ export function emitWinograd(kernel: ConvolutionKernel, tile: TileSize, options:
       },
       panels,
       accumulates: false,
-      rhs: plus(target.baseOf(kernel.weight), i32.mul(point, inChannels * weightStep)),
+      rhs: plus(target.baseOf(kernel.weight), i32.mul(point, filters.point)),
       out: plus(products, i32.mul(point, productLayout.point)),
       outStep: productLayout.step,
       inner: {
         lhsStep: 4,
-        rhsStep: weightStep,
+        rhsStep: filters.step,
         count: inChannels,
         segments: 1,
         lhsJump: 0,
@@ -101,26 +92,16 @@ export function emitWinograd(kernel: ConvolutionKernel, tile: TileSize, options:
     });
   });
 
-  const direct = isPlainStore(stores) && shape.output.every((n) => n % scheme.results === 0);
-  const pixel = 4 * (direct ? outChannels : padded);
-  const pitch = pixel * scheme.results * columns;
-  const results = direct ? undefined : code.local("i32", target.scratch(most * pitch));
-  code.countUp(0, images, 1, (i) => {
-    const image = code.local("i32", plus(firstImage, i));
-    const out = results ?? addressAt(target.baseOf(stores[0].buffer), stores[0].index, [image, first]);
-    emitTransform(code, transforms.result, {
-      rows: tileRows.value,
-      columns,
-      vectors: pixel / 16,
-      relaxed,
-      from: tilesAt(products, i, productLayout),
-      to: pixelSquares(out, pitch, pixel, scheme),
-    });
-    if (!results) return;
-    const base = code.keep(i32.sub(results, i32.mul(first, pitch)));
-    target.result = { base, index: { offset: 0, coefficients: [0, pitch / 4, padded, 1] } };
-    const end = code.keep(i32.add(first, rows.value));
-    emitElements(code, { axes, stores, sources: target, ranges: [{ start: image }, { start: first, end }] });
+  emitResults(target, kernel, {
+    scheme,
+    relaxed,
+    block,
+    firstImage,
+    first,
+    rows,
+    products,
+    layout: productLayout,
+    channels: { first: 0, count: outChannels, padded },
   });
   return target.finish((shape.batch / images) * block.blocks);
 }

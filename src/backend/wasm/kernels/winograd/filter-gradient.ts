@@ -1,4 +1,4 @@
-import type { ConvolutionShape, Expression, FilterGradientKernel } from "../../../../compiler/program.ts";
+import type { FilterGradientKernel } from "../../../../compiler/program.ts";
 import type { Integer } from "../../assembly/instruction.ts";
 import { i32, memory } from "../../assembly/scalar-instructions.ts";
 import { plus } from "../../emit/addresses.ts";
@@ -8,6 +8,7 @@ import { paddedColumns, planPanels } from "../panels.ts";
 import { emitStrip } from "../strip.ts";
 import { blockLength, timesCount } from "../tasks.ts";
 import { emitProduct } from "../tiles.ts";
+import { cotangentOf, cotangentShape } from "./transform-kernel.ts";
 import { schemes } from "./scheme.ts";
 import type { TileSize } from "./scheme.ts";
 import { filledToTiles, pixelSquares, planTiles, pointBytes, pointLayout, pointSquares, tileRowsOf } from "./tiles.ts";
@@ -120,17 +121,4 @@ export function emitWinogradFilterGradient(
     },
   });
   return target.finish(parts);
-}
-
-/** The cotangent as an image of its own, without a window around its pixels. */
-function cotangentShape(shape: ConvolutionShape): ConvolutionShape {
-  const none = [0, 0] as const;
-  return { ...shape, input: shape.output, inChannels: shape.outChannels, kernel: [1, 1], padding: [none, none] };
-}
-
-function cotangentOf({ shape, cotangent }: FilterGradientKernel): Expression {
-  const [height, width] = shape.output;
-  const channels = shape.outChannels;
-  const coefficients = [height * width * channels, width * channels, channels, 1];
-  return { kind: "load", dtype: "f32", buffer: cotangent, index: { offset: 0, coefficients } };
 }

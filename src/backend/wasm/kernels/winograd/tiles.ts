@@ -78,8 +78,3 @@ export function pointLayout(tiles: number, step: number): PointLayout {
 export function pointBytes(channels: number): number {
   return 32 * Math.ceil(channels / 8);
 }
-
-/** Columns of a row of transformed filters, so that each starts where a 256-bit load fits into a cache line. */
-export function paddedFilterColumns(outChannels: number): number {
-  return Math.ceil(outChannels / 8) * 8;
-}

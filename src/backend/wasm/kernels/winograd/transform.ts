@@ -18,10 +18,10 @@ class VectorArithmetic {
     this.#relaxed = relaxed;
   }
 
-  /** The sum of coefficients times vectors; undefined if all are 0. */
-  combine(coefficients: readonly number[], vectors: readonly Vector[]): Local<"v128"> | undefined {
+  /** The sum of coefficients times vectors. */
+  combine(coefficients: readonly number[], vectors: readonly Vector[]): Local<"v128"> {
     const used = range(vectors.length).filter((i) => coefficients[i] !== 0);
-    if (used.length === 0) return undefined;
+    if (used.length === 0) throw new Error("internal: a transform gives nothing");
     const first = used.find((i) => coefficients[i] === 1) ?? used[0];
     const start =
       coefficients[first] === 1 ? vectors[first] : f32x4.mul(vectors[first], this.#splat(coefficients[first]));
@@ -48,7 +48,7 @@ class VectorArithmetic {
   }
 }
 
-/** A linear map of short sequences, applied to the columns and then to the rows of a square. */
+/** A linear map of short sequences. */
 export interface Transform {
   /** How many it takes, and how many it gives. */
   readonly takes: number;
@@ -66,11 +66,7 @@ function atPoints(matrix: Matrix): Transform {
     takes: matrix[0].length,
     gives: matrix.length,
     apply: (arithmetic, sequence) => {
-      const given = (row: readonly number[]): Vector => {
-        const value = arithmetic.combine(row, sequence);
-        if (!value) throw new Error("internal: a transform gives nothing");
-        return value;
-      };
+      const given = (row: readonly number[]): Vector => arithmetic.combine(row, sequence);
       const pair = (row: readonly number[]): Vector[] => {
         const odd = ofParity(row, 1);
         const scale = odd[odd.findLastIndex((value) => value !== 0)];
@@ -82,6 +78,13 @@ function atPoints(matrix: Matrix): Transform {
     },
   };
 }
+
+/** By one row of a matrix. */
+function atPoint(row: readonly number[]): Transform {
+  return { takes: row.length, gives: 1, apply: (arithmetic, sequence) => [arithmetic.combine(row, sequence)] };
+}
+
+const ofSquares = (transform: Transform): SquareTransform => ({ columns: transform, rows: transform });
 
 /** By a matrix whose columns belong to points: those of p and -p differ in the sign of odd rows. */
 function fromPoints(matrix: Matrix): Transform {
@@ -95,9 +98,7 @@ function fromPoints(matrix: Matrix): Transform {
       return matrix.map((row, power) => {
         const vectors = [sequence[0], ...pairs.map((pair) => pair[power % 2]), sequence[takes - 1]];
         const coefficients = [row[0], ...firstOfPairs.map((i) => row[i]), row[takes - 1]];
-        const value = arithmetic.combine(coefficients, vectors);
-        if (!value) throw new Error("internal: a transform gives nothing");
-        return value;
+        return arithmetic.combine(coefficients, vectors);
       });
     },
   };
@@ -105,22 +106,25 @@ function fromPoints(matrix: Matrix): Transform {
 
 /** What a scheme does to windows of pixels, to filters and to products, and for gradients to results and to filters' points. */
 export interface Transforms {
-  readonly window: Transform;
-  readonly filter: Transform;
-  readonly result: Transform;
+  readonly window: SquareTransform;
+  readonly filter: SquareTransform;
+  /** The same, a row of points at a time. */
+  readonly filterRows: readonly SquareTransform[];
+  readonly result: SquareTransform;
   /** What the cotangents of a tile's results mean for its products. */
-  readonly cotangent: Transform;
+  readonly cotangent: SquareTransform;
   /** The gradient of taps from those of transformed filters. */
-  readonly tap: Transform;
+  readonly tap: SquareTransform;
 }
 
 export function transformsOf({ filters, windows, products }: Scheme): Transforms {
   return {
-    window: atPoints(windows),
-    filter: atPoints(filters),
-    result: fromPoints(products),
-    cotangent: atPoints(transposed(products)),
-    tap: fromPoints(transposed(filters)),
+    window: ofSquares(atPoints(windows)),
+    filter: ofSquares(atPoints(filters)),
+    filterRows: filters.map((row) => ({ columns: atPoint(row), rows: atPoints(filters) })),
+    result: ofSquares(fromPoints(products)),
+    cotangent: ofSquares(atPoints(transposed(products))),
+    tap: ofSquares(fromPoints(transposed(filters))),
   };
 }
 
@@ -145,8 +149,14 @@ export interface TransformLoops {
   readonly relaxed: boolean;
 }
 
+/** A transform for the columns of squares, and one for the rows of what that gives. */
+export interface SquareTransform {
+  readonly columns: Transform;
+  readonly rows: Transform;
+}
+
 /** Transforms squares of pixels, all channels of each, two vectors at a time where V8 merges pairs. */
-export function emitTransform(code: FunctionBuilder, transform: Transform, loops: TransformLoops): void {
+export function emitTransform(code: FunctionBuilder, transform: SquareTransform, loops: TransformLoops): void {
   const { rows, columns, vectors, from, to } = loops;
   const arithmetic = new VectorArithmetic(code, loops.relaxed);
   const source = code.local("i32", from.address);
@@ -157,27 +167,26 @@ export function emitTransform(code: FunctionBuilder, transform: Transform, loops
     code.increase(target, toBytes);
   };
   const square = (width: number): void => {
-    const taken = range(transform.takes);
     const load = (i: number, j: number, v: number): Vector =>
       code.local("v128", v128.load(source, i * from.row + j * from.column + 16 * v));
     // By column: for each vector, what the columns become.
-    const mixed = taken.map((j) => {
-      const loaded = taken.map((i) => range(width).map((v) => load(i, j, v)));
+    const mixed = range(transform.rows.takes).map((j) => {
+      const loaded = range(transform.columns.takes).map((i) => range(width).map((v) => load(i, j, v)));
       return range(width).map((v) =>
-        transform.apply(
+        transform.columns.apply(
           arithmetic,
           loaded.map((vectors) => vectors[v]),
         ),
       );
     });
-    for (const row of range(transform.gives)) {
+    for (const row of range(transform.columns.gives)) {
       const results = range(width).map((v) =>
-        transform.apply(
+        transform.rows.apply(
           arithmetic,
           mixed.map((column) => column[v][row]),
         ),
       );
-      for (const column of range(transform.gives)) {
+      for (const column of range(transform.rows.gives)) {
         results.forEach((values, v) => {
           code.emit(v128.store(target, values[column], row * to.row + column * to.column + 16 * v));
         });

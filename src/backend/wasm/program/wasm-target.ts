@@ -1,0 +1,9 @@
+import type { Target } from "../../../compiler/target.ts";
+import { measuredTarget } from "../../common/measured-target.ts";
+import { isWideGradient } from "../kernels/winograd/choice.ts";
+
+/** What the compiler knows of processors. */
+export const wasmTarget: Target = {
+  ...measuredTarget,
+  splitting: { ...measuredTarget.splitting, takesWhole: isWideGradient },
+};
