@@ -1,3 +1,4 @@
+import { readdir, writeFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { Workspace, expectOneLine } from "../../test/support/workspace.ts";
 
@@ -19,6 +20,15 @@ describe("unnoise", { timeout: 30_000 }, () => {
     const { stderr, code } = await workspace.unnoise("");
     expect(stderr).toMatch(/^Usage: unnoise/);
     expect(code).toBe(2);
+  });
+
+  test("keeps what Node makes of its code in the cache directory, and does without where it cannot", async () => {
+    const { stdout } = await workspace.unnoise("noise --help");
+    expect(await readdir(workspace.file("cache", "code"))).not.toEqual([]);
+    expect(await workspace.unnoise("noise --help")).toMatchObject({ code: 0, stdout, stderr: "" });
+    const unwritable = new Workspace("main-without-cache");
+    await writeFile(unwritable.file("cache"), "no directory");
+    expect(await unwritable.unnoise("noise --help")).toMatchObject({ code: 0, stdout, stderr: "" });
   });
 
   test("refuses a command that it does not know in one line", async () => {

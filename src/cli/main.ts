@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander";
+import { keepCode } from "./caches/code-cache.ts";
 import { commands } from "./commands.ts";
 import { report } from "./failure.ts";
 import { acceptAliases } from "./flags/aliases.ts";
@@ -35,6 +36,7 @@ async function buildProgram(argv: readonly string[]): Promise<{ program: Command
     .helpOption("-h, --help", "explain the command line")
     .addHelpText("after", EPILOGUE);
   let words = argv;
+  keepCode();
   const wanted = argv[0] === "help" ? argv[1] : argv[0];
   for (const { name, summary, load } of commands) {
     const command = name === wanted ? await load() : new Command(name);
