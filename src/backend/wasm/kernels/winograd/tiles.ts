@@ -15,11 +15,19 @@ export interface TileBlock {
   readonly blocks: number;
 }
 
-/** Blocks of about so many tiles, but not fewer blocks in a batch than `fewest`, if it has so many images. */
+/** Tiles of a row or two, for which a task reads the filters at least. */
+const FEWEST_TILES = 8;
+
+/**
+ * Blocks of about so many tiles, but not fewer blocks in a batch than `fewest`, if it has so many images. Where it has few,
+ * they are cut so that there are half as many blocks, if these do not become too small.
+ */
 export function planTiles(shape: ConvolutionShape, { results }: Scheme, tiles: number, fewest: number): TileBlock {
   const [rows, columns] = shape.output.map((n) => Math.ceil(n / results));
-  if (rows * columns > tiles) {
-    const blocks = Math.ceil(rows / Math.max(1, Math.floor(tiles / columns)));
+  const share = Math.max(Math.ceil((2 * rows * shape.batch) / fewest), Math.ceil(FEWEST_TILES / columns));
+  const most = Math.min(share, Math.max(1, Math.floor(tiles / columns)));
+  if (most < rows) {
+    const blocks = Math.ceil(rows / most);
     return { images: 1, rows: Math.ceil(rows / blocks), columns, blocks };
   }
   let images = Math.max(1, Math.min(Math.floor(tiles / (rows * columns)), Math.floor(shape.batch / fewest)));
