@@ -17,6 +17,8 @@ export interface ImageBatch<Data> {
 const unitOfByte = Float32Array.from({ length: 256 }, (_, byte) => Math.fround(byte / 255) * 2 - 1);
 
 /** Maps bytes to floats in [-1, 1]: 0 to -1, 255 to 1. */
+export function fromBytes(bytes: Uint8Array, out?: Float32Array<ArrayBuffer>): Float32Array<ArrayBuffer>;
+export function fromBytes(bytes: Uint8Array, out: Float32Array): Float32Array;
 export function fromBytes(bytes: Uint8Array, out: Float32Array = new Float32Array(bytes.length)): Float32Array {
   checkLength("fromBytes", bytes.length, out.length);
   bytes.forEach((byte, index) => (out[index] = unitOfByte[byte]));

@@ -221,6 +221,6 @@ async function writePicture(
 ): Promise<void> {
   if (flags.out === undefined) return;
   const { data, shape } = await neighbourImages(images, evaluation, reference.dataset);
-  await writeGrid(flags.out, ndarray(fromBytes(data) as Float32Array<ArrayBuffer>, shape), { columns: shape[0] / 3 });
+  await writeGrid(flags.out, ndarray(fromBytes(data), shape), { columns: shape[0] / 3 });
   say(`wrote ${flags.out}: samples, under each the image nearest to it by its features, and by its pixels`);
 }
