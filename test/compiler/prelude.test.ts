@@ -42,4 +42,19 @@ describe("a U-Net's kernels that depend on weights alone", () => {
     }
     for (const buffer of readBy(rest)) expect(staged.kept.has(buffer)).toBe(made.has(buffer));
   });
+
+  test.each([0, 2000, 6000, 1e6])("are kept up to %i bytes; the others stay where they were", (mostBytes) => {
+    const program = compileGraph({ inputs: [x, t], outputs: [y], updates: [] }, measuredTarget);
+    const all = stagePrelude(program);
+    const staged = stagePrelude(program, mostBytes);
+    checkProgram(staged);
+    expect(new Set(staged.kernels)).toEqual(new Set(program.kernels));
+    const bytes = (kept: Iterable<Buffer>): number => [...kept].reduce((sum, { length }) => sum + 4 * length, 0);
+    expect(bytes(staged.kept)).toBeLessThanOrEqual(mostBytes);
+    expect(staged.preludeLength > 0).toBe(mostBytes > 0);
+    expect(staged.preludeLength < all.preludeLength).toBe(bytes(all.kept) > mostBytes);
+    const [prelude, rest] = [staged.kernels.slice(0, staged.preludeLength), staged.kernels.slice(staged.preludeLength)];
+    const made = new Set(prelude.flatMap(writesOf));
+    for (const buffer of readBy(rest)) expect(staged.kept.has(buffer)).toBe(made.has(buffer));
+  });
 });

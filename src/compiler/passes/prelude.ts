@@ -12,8 +12,35 @@ export interface StagedProgram extends Program {
   readonly kept: ReadonlySet<Buffer>;
 }
 
-/** Puts the kernels first that make up the prelude. */
-export function stagePrelude(program: Program): StagedProgram {
+/**
+ * Puts the kernels first that make up the prelude.
+ *
+ * @param mostBytes what may be kept; the rest is computed in every run
+ */
+export function stagePrelude(program: Program, mostBytes = Infinity): StagedProgram {
+  const repeated = new Set<Kernel>();
+  let staged = stage(program, repeated);
+  for (let beyond = beyondLimit(staged, mostBytes); beyond.size > 0; beyond = beyondLimit(staged, mostBytes)) {
+    // What such a kernel reads may have to be kept in its stead.
+    for (const kernel of program.kernels) if (writesOf(kernel).some((x) => beyond.has(x))) repeated.add(kernel);
+    staged = stage(program, repeated);
+  }
+  return staged;
+}
+
+/** What is kept beyond so many bytes. */
+function beyondLimit({ kept }: StagedProgram, mostBytes: number): Set<Buffer> {
+  let bytes = 0;
+  const isBeyond = ({ length }: Buffer): boolean => {
+    if (bytes + 4 * length > mostBytes) return true;
+    bytes += 4 * length;
+    return false;
+  };
+  return new Set([...kept].filter(isBeyond));
+}
+
+/** @param repeated kernels that are no part of the prelude */
+function stage(program: Program, repeated: ReadonlySet<Kernel>): StagedProgram {
   const changing = new Set(program.kernels.flatMap(writesOf));
   const fixed = new Set(
     program.buffers.filter((buffer) => buffer.source.kind === "literal" || isOnlyRead(buffer, changing)),
@@ -21,7 +48,10 @@ export function stagePrelude(program: Program): StagedProgram {
   const [prelude, rest]: [Kernel[], Kernel[]] = [[], []];
   for (const kernel of program.kernels) {
     const writes = writesOf(kernel);
-    const isFixed = writes.every(isTemporary) && [...readsOf(kernel)].every((x) => fixed.has(x) || writes.includes(x));
+    const isFixed =
+      !repeated.has(kernel) &&
+      writes.every(isTemporary) &&
+      [...readsOf(kernel)].every((x) => fixed.has(x) || writes.includes(x));
     (isFixed ? prelude : rest).push(kernel);
     if (isFixed) for (const buffer of writes) fixed.add(buffer);
   }

@@ -78,8 +78,8 @@ export interface CodegenOptions {
   readonly dump?: ((module: ModuleBuilder) => void) | undefined;
 }
 
-/** More than this, in bytes, is computed in every run rather than kept: a quarter of what WebAssembly addresses. */
-const MOST_KEPT_BYTES = 2 ** 30;
+/** More than this, in bytes, is computed in every run rather than kept: transformed filters take several times their own. */
+const MOST_KEPT_BYTES = 2 ** 29;
 
 /** The kernels of a graph, as this backend runs them. */
 export function programOf(
@@ -87,8 +87,7 @@ export function programOf(
   { keeps = true, strict = false }: Pick<CodegenOptions, "keeps" | "strict"> = {},
 ): StagedProgram {
   const program = useWinograd(compileGraph(graph, wasmTarget), { strict });
-  const staged = stagePrelude(program);
-  return keeps && placeKept(staged.kept).bytes <= MOST_KEPT_BYTES ? staged : withoutPrelude(program);
+  return keeps ? stagePrelude(program, MOST_KEPT_BYTES) : withoutPrelude(program);
 }
 
 export function compileProgram(graph: Graph, options: CodegenOptions): CompiledProgram {
