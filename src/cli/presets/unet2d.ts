@@ -4,11 +4,12 @@ import type { Preset } from "./preset.ts";
  * Images of your own, 64 x 64 in colour, with a network that diffusers loads. After diffusers' train_unconditional.py
  * (1000 linear timesteps, noise, AdamW with 0.95 and 0.999 and a weight decay of 1e-6, batches of 16, 500 steps of warm-up,
  * then a cosine, gradients clipped to 1, averages), but with its first four resolutions of its six and half their
- * channels, a twelfth of the work of a step.
+ * channels, a quarter of the work of a step.
  */
 export const unet2dPreset: Preset = {
   name: "unet2d",
-  summary: "your own images with a UNet2DModel, which diffusers loads (docs/pretrained.md), in days on two cores",
+  summary:
+    "your own images with a UNet2DModel, which diffusers loads (docs/pretrained.md), in about a day on two cores",
   settings: {
     data: "photos",
     imageSize: 64,

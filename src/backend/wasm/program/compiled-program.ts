@@ -79,7 +79,7 @@ export interface CodegenOptions {
 }
 
 /** More than this, in bytes, is computed in every run rather than kept: transformed filters take several times their own. */
-const MOST_KEPT_BYTES = 2 ** 28;
+const MOST_KEPT_BYTES = 2 ** 29;
 
 /** The kernels of a graph, as this backend runs them. */
 export function programOf(
