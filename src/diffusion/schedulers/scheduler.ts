@@ -75,18 +75,20 @@ export function schedulerFromConfig(json: unknown, where: string, options: Sched
   const config = check(row.fields, json, where);
   return inFile(where, () => {
     row.check?.(config);
-    const alphasCumprod = trainedAlphasCumprod(
-      config,
-      options.precision === "float64" ? (value) => value : Math.fround,
-    );
-    if (row.keepsSignal && config.rescale_betas_zero_snr) alphasCumprod[alphasCumprod.length - 1] = 2 ** -24;
+    const round = options.precision === "float64" ? (value: number) => value : Math.fround;
+    const trained = trainedAlphasCumprod(config, round);
+    const last = trained.length - 1;
+    const isRescaled = row.keepsSignal && config.rescale_betas_zero_snr === true;
+    // A schedule falls at every timestep, which that signal may not do.
+    const alphasCumprod = isRescaled ? trained.with(last, Math.min(LEAST_SIGNAL, trained[last - 1] / 2)) : trained;
     const diffusion = new GaussianDiffusion({
       betas: betasOf(alphasCumprod),
       objective: objectives[config.prediction_type],
       clipDenoised: "clip_sample" in config && config.clip_sample === true,
       varianceType: row.varianceType?.(config) ?? "fixedSmall",
     });
-    const noise = { levels: diffusion.levels, sigmas: alphasCumprod.map(sigmaOf) };
+    const sigmas = (isRescaled ? trained.with(last, LEAST_SIGNAL) : trained).map(sigmaOf);
+    const noise = { levels: diffusion.levels, sigmas };
     return {
       className,
       config: { ...config },
@@ -123,6 +125,9 @@ export function schedulerConfig({ className, config }: Scheduler): Record<string
   const all = { _class_name: className, _diffusers_version: WRITTEN_AS, ...config };
   return Object.fromEntries(Object.entries(all).toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
+
+/** abar of the last timestep where `rescale_betas_zero_snr` takes its signal, and there must be some. */
+const LEAST_SIGNAL = 2 ** -24;
 
 /** The release of diffusers whose files these are like. */
 const WRITTEN_AS = "0.42.1";

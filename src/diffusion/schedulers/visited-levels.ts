@@ -83,12 +83,10 @@ export function interpolated(sigmas: Betas, timestep: number): number {
 
 /** The timestep at which there is this sigma, by linear interpolation of its logarithm. */
 export function timestepWithSigma(sigmas: Betas, sigma: number): number {
-  const last = sigmas.length - 1;
-  const above = sigmas.findIndex((value) => value > sigma);
-  if (above === 0) return 0;
-  if (above === -1) return last;
-  const [low, high] = [Math.log(sigmas[above - 1]), Math.log(sigmas[above])];
-  return above - 1 + (Math.log(sigma) - low) / (high - low);
+  if (sigmas.length === 1) return 0;
+  const below = Math.min(Math.max(0, sigmas.findLastIndex((value) => value <= sigma)), sigmas.length - 2);
+  const [low, high] = [Math.log(sigmas[below]), Math.log(sigmas[below + 1])];
+  return below + Math.min(1, Math.max(0, (Math.log(sigma) - low) / (high - low)));
 }
 
 /** Falling sigmas between two, both included. */
