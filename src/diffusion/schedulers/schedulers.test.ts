@@ -61,12 +61,18 @@ interface Sampling {
 function samplingOf(config: Json, { steps, step = {} }: Pick<Recorded["cases"][number], "steps" | "step">): Sampling {
   const { diffusion, settings } = schedulerFromConfig(config, "scheduler_config.json", { precision: "float64" });
   const { eta, use_clipped_model_output: useClippedModelOutput } = step;
-  const own = { ...(eta !== undefined && { eta }), ...(useClippedModelOutput !== undefined && { useClippedModelOutput }) };
+  const own = {
+    ...(eta !== undefined && { eta }),
+    ...(useClippedModelOutput !== undefined && { useClippedModelOutput }),
+  };
   return { diffusion, plan: diffusion.plan({ ...settings(steps), ...own }) };
 }
 
 /** What a config says, and what it makes of the recorded network and noise. */
-function walked(config: Json, recorded: Recorded["cases"][number]): { network: string; timesteps: number[]; x: number[][] } {
+function walked(
+  config: Json,
+  recorded: Recorded["cases"][number],
+): { network: string; timesteps: number[]; x: number[][] } {
   const { diffusion, plan } = samplingOf(config, recorded);
   const { prediction_type: predictionType } = recorded.config;
   let drawn = 0;
@@ -136,8 +142,13 @@ test.each(aliases)("%o says the same as %o", (other, meant) => {
 test.each(tables)("$config has diffusers' alphas_cumprod in float32", ({ config, alphasCumprod }) => {
   const theirs = new Float32Array(Uint8Array.from(Buffer.from(alphasCumprod, "base64")).buffer);
   const { diffusion } = schedulerFromConfig(config, "scheduler_config.json");
+  const last = theirs.length - 1;
+  // The schedule itself falls at every timestep: what scheduler.ts does about the last one is in the trajectories.
+  const count = theirs[last] === 2 ** -24 ? last : theirs.length;
   const ours = Float32Array.from(diffusion.schedule.alphasCumprod);
   expect(ours).toHaveLength(theirs.length);
-  const differences = [...ours].flatMap((value, t) => value !== theirs[t] ? [`${t}: ${value} ${theirs[t]}`] : []);
-  expect(differences).toEqual([]);
+  const differences = ours.subarray(0, count).map((value, t) => Math.abs(value - theirs[t]) / (theirs[t] || 1));
+  // PyTorch's vector code rounds roots and the logistic function otherwise in the last digit.
+  const isExact = config.rescale_betas_zero_snr !== true && config.beta_schedule !== "sigmoid";
+  expect(Math.max(...differences)).toBeLessThanOrEqual(isExact ? 0 : 6e-7);
 });

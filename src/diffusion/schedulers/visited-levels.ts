@@ -84,7 +84,13 @@ export function interpolated(sigmas: Betas, timestep: number): number {
 /** The timestep at which there is this sigma, by linear interpolation of its logarithm. */
 export function timestepWithSigma(sigmas: Betas, sigma: number): number {
   if (sigmas.length === 1) return 0;
-  const below = Math.min(Math.max(0, sigmas.findLastIndex((value) => value <= sigma)), sigmas.length - 2);
+  const below = Math.min(
+    Math.max(
+      0,
+      sigmas.findLastIndex((value) => value <= sigma),
+    ),
+    sigmas.length - 2,
+  );
   const [low, high] = [Math.log(sigmas[below]), Math.log(sigmas[below + 1])];
   return below + Math.min(1, Math.max(0, (Math.log(sigma) - low) / (high - low)));
 }
