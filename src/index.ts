@@ -107,6 +107,9 @@ export { noiseSchedule } from "./diffusion/process/noise-schedule.ts";
 export type { NoiseSchedule } from "./diffusion/process/noise-schedule.ts";
 export { terminalSignalWarning } from "./diffusion/process/terminal-signal.ts";
 export type { Samples, SamplingOptions, SamplingProgress } from "./diffusion/sampling/sampling.ts";
+export type { RandomnessOptions } from "./diffusion/randomness/noise-source.ts";
+export { TorchGenerator, torchGenerator } from "./diffusion/randomness/torch-generator.ts";
+export type { NoiseGenerator } from "./diffusion/randomness/torch-generator.ts";
 export {
   betaSchedule,
   betaScheduleNames,

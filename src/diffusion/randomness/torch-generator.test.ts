@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { TorchGenerator, torchGenerator } from "./torch-generator.ts";
+import { torchGenerator } from "./torch-generator.ts";
+import type { TorchGenerator } from "./torch-generator.ts";
 
 interface Kept {
   readonly count: number;

@@ -14,7 +14,7 @@ import type { Denoiser } from "../denoiser.ts";
 import type { Process } from "../process/process.ts";
 import type { NoiseLevels } from "../process/noise-level.ts";
 import { LOWRES_NOISE } from "./noise.ts";
-import type { ImageSeed } from "./noise.ts";
+import type { NoiseSource } from "../randomness/noise-source.ts";
 import { noisedImages } from "./starting-images.ts";
 
 /** What a stage of a cascade starts from: images of less resolution, such as those that the stage before has drawn. */
@@ -61,7 +61,7 @@ export async function givenLowres(
   { lowresCondImg, lowresSampleNoiseLevel: share = 0.2 }: LowresOptions,
   backend: Backend,
   shape: Shape,
-  seed: ImageSeed,
+  noise: NoiseSource,
 ): Promise<ConditionArrays> {
   const isStage = conditions?.lowresCondImg !== undefined;
   if (!isStage && !lowresCondImg) return {};
@@ -81,7 +81,7 @@ export async function givenLowres(
   const { scaled } = await scale({ images: lowresCondImg });
   scale.dispose();
   const level = levels.nearest(lowresRho(share));
-  const noisy = await noisedImages(backend, shape, seed, scaled, level, LOWRES_NOISE);
+  const noisy = await noisedImages(backend, shape, noise.draw(LOWRES_NOISE), scaled, level);
   const times = ndarray(
     Array.from({ length: batch }, () => level.timestep),
     [batch],

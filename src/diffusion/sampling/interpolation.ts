@@ -9,7 +9,7 @@ import type { SamplingPlan } from "../samplers/plan.ts";
 import type { InversionOptions, SampleOptions, SamplerSettings } from "./sample.ts";
 import type { Samples } from "./sampling.ts";
 import { checkImages } from "../process/checks.ts";
-import { checkedSeed } from "./noise.ts";
+import { START_NOISE, checkedSeed, noiseKey } from "./noise.ts";
 import { noisedImages } from "./starting-images.ts";
 
 /**
@@ -27,6 +27,7 @@ export interface InterpolationOptions extends Omit<
   | "batchSize"
   | "imageSize"
   | "firstIndex"
+  | "generator"
   | "start"
   | "init"
   | "image"
@@ -150,7 +151,7 @@ async function linearMixing(
   const way = { ...options, sampler, steps, strength, seed };
   const { start } = diffusion.plan(way);
   const noised = (images: NdArray) =>
-    noisedImages(options.backend, images.shape, { seed, firstIndex: 0 }, images, start);
+    noisedImages(options.backend, images.shape, noiseKey({ seed, firstIndex: 0 }, START_NOISE), images, start);
   const [from, to] = [await noised(ends.from), await noised(ends.to)];
   const classes = classesBetween(ends, lams);
   return diffusion.sample(model, { ...way, classes, start: between(from, to, lams, linear) });

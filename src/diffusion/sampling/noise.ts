@@ -21,6 +21,11 @@ export function noiseKey({ seed, firstIndex }: ImageSeed, counter: number): NdAr
   return ndarray([seed, counter, firstIndex], [3], "u32");
 }
 
+/** Standard normal numbers for a batch of images, drawn from a key unless they are given themselves. */
+export function noiseOf(keyOrNoise: Tensor, shape: Shape): Tensor {
+  return keyOrNoise.dtype === "f32" ? keyOrNoise : keyedNoise(keyOrNoise, shape);
+}
+
 /** Standard normal numbers for a batch of images. */
 export function keyedNoise(key: Tensor, shape: Shape): Tensor {
   const word = (i: number): Tensor => key.slice(0, i, i + 1).reshape([]);

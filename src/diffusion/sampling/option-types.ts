@@ -16,6 +16,7 @@ const types = {
   clipRange: "number",
   condScale: "number",
   firstIndex: "number",
+  generator: "object",
   image: "array",
   imageSize: "any",
   init: "array",

@@ -8,7 +8,7 @@ import type { LevelOptions, PlanOptions, SamplingPlan } from "../samplers/plan.t
 import { givenLowres, refuseLowres } from "./cascade.ts";
 import { conditioningOf } from "./conditioning.ts";
 import type { ConditioningOptions } from "./conditioning.ts";
-import { checkedImageSeed } from "./noise.ts";
+import { noiseSourceOf } from "../randomness/noise-source.ts";
 import { checkGiven, imagesShape, runPlan } from "./sampling.ts";
 import type { Samples, SamplingOptions } from "./sampling.ts";
 import { layoutOf } from "./step-program.ts";
@@ -48,12 +48,12 @@ export async function sample(
     throw new Error(`sample: strength below 1 leaves no noise to start from: give init, got strength ${strength}`);
   }
   const told = conditioningOf(model, shape, options);
-  const seed = checkedImageSeed(options, shape[0]);
+  const noise = noiseSourceOf(options, shape);
   const backend = options.backend ?? (await defaultBackend());
-  const lowres = await givenLowres(model, process.levels, options, backend, shape, seed);
+  const lowres = await givenLowres(model, process.levels, options, backend, shape, noise);
   const conditioning = { ...told, conditions: { ...told.conditions, ...lowres } };
   const layout = layoutOf(process, { model, backend, shape, ...conditioning }, plan);
-  return programs.lend(layout, (program) => runPlan("sample", program, plan, conditioning, { ...options, ...seed }));
+  return programs.lend(layout, (program) => runPlan("sample", program, plan, conditioning, noise, options));
 }
 
 /** See `Diffusion.invert`; `steps` are given here. */
@@ -72,6 +72,6 @@ export async function invert(
   const backend = options.backend ?? (await defaultBackend());
   const layout = layoutOf(process, { model, backend, shape: images.shape, ...conditioning }, plan);
   return programs.lend(layout, (program) =>
-    runPlan("invert", program, plan, conditioning, { ...options, start: images }),
+    runPlan("invert", program, plan, conditioning, noiseSourceOf({}, images.shape), { ...options, start: images }),
   );
 }

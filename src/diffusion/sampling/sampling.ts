@@ -6,9 +6,10 @@ import { checkImages } from "../process/checks.ts";
 import type { LowresOptions } from "./cascade.ts";
 import { countOf, givenConditions } from "./conditioning.ts";
 import type { Conditioning, ConditioningOptions } from "./conditioning.ts";
+import type { SamplerStep } from "../samplers/parts/sampler.ts";
 import type { SamplingPlan } from "../samplers/plan.ts";
-import { checkedImageSeed, noiseKey } from "./noise.ts";
-import type { ImageSeed } from "./noise.ts";
+import type { NoiseSource, RandomnessOptions } from "../randomness/noise-source.ts";
+import { START_NOISE } from "./noise.ts";
 import { drawNoise, noisedImages } from "./starting-images.ts";
 import type { StepProgram } from "./step-program.ts";
 
@@ -24,18 +25,11 @@ export interface SamplingProgress {
   readonly xStart: NdArray;
 }
 
-export interface SamplingOptions extends ConditioningOptions, LowresOptions {
+export interface SamplingOptions extends ConditioningOptions, LowresOptions, RandomnessOptions {
   /** Default 16, or as many as there are classes, vectors, contexts or images given. */
   readonly batchSize?: number;
   /** One side of square images, or [height, width], in pixels. Images that are given know it. */
   readonly imageSize?: number | readonly [number, number];
-  /** A whole number below 2^32; without one, other images each time. */
-  readonly seed?: number;
-  /**
-   * The number of the batch's first image among those of the seed, from 0 (the default). Image k of a seed follows from
-   * the seed and k alone: however many are drawn at a time, and those of no two seeds have noise in common.
-   */
-  readonly firstIndex?: number;
   /** Where to compute; without one, on the default backend. */
   readonly backend?: Backend;
   /** Images of the first noise level to start from instead of noise, [batchSize, height, width, channels]. */
@@ -73,16 +67,16 @@ export async function runPlan(
   program: StepProgram,
   plan: SamplingPlan,
   conditioning: Conditioning,
-  options: SamplingOptions,
+  noise: NoiseSource,
+  options: Omit<SamplingOptions, keyof RandomnessOptions>,
 ): Promise<Samples> {
   const { backend, shape } = program.layout;
-  const seed = checkedImageSeed(options, shape[0]);
   const steps = plan.steps.length;
   const wanted = wantedSteps(options.returnSteps, steps);
   const kept: { step: number; images: NdArray }[] = [];
 
   options.signal?.throwIfAborted();
-  const { start = await startOf(options, backend, shape, seed, plan) } = options;
+  const { start = await startOf(options, backend, shape, noise, plan) } = options;
   const { image, mask } = options;
   const known = image && mask && { images: repeated(image, shape), mask: repeated(mask, shape) };
   await program.begin({ x: start, known, ...conditioning });
@@ -90,7 +84,7 @@ export async function runPlan(
 
   for (const [index, next] of plan.steps.entries()) {
     options.signal?.throwIfAborted();
-    await program.step(next, noiseKey(seed, index));
+    await program.step(next, drawsNoise(next, plan) ? noise.draw(index) : noise.none);
     const step = index + 1;
     if (wanted.has(step)) kept.push({ step, images: await program.images() });
     if (!options.onStep) continue;
@@ -99,6 +93,10 @@ export async function runPlan(
   }
   await program.checkFinite(what);
   return { ...(await program.images()), steps: kept };
+}
+
+function drawsNoise({ x: { z = 0 }, known }: SamplerStep, { transform }: SamplingPlan): boolean {
+  return z !== 0 || known !== undefined || transform !== undefined;
 }
 
 /** The shape of the images that are asked for. */
@@ -135,13 +133,14 @@ export function checkGiven({ start, init, image, mask }: SamplingOptions, plan: 
 }
 
 async function startOf(
-  { init }: SamplingOptions,
+  { init }: Pick<SamplingOptions, "init">,
   backend: Backend,
   shape: Shape,
-  seed: ImageSeed,
+  noise: NoiseSource,
   { start, startDeviation }: SamplingPlan,
 ): Promise<NdArray> {
-  return init ? noisedImages(backend, shape, seed, init, start) : drawNoise(backend, shape, seed, startDeviation);
+  const ofStart = noise.draw(START_NOISE);
+  return init ? noisedImages(backend, shape, ofStart, init, start) : drawNoise(backend, shape, ofStart, startDeviation);
 }
 
 /** One image for each of a batch. */

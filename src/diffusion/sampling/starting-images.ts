@@ -4,18 +4,24 @@ import { ndarray } from "../../tensor/ndarray.ts";
 import type { NdArray } from "../../tensor/ndarray.ts";
 import type { Shape } from "../../tensor/shape.ts";
 import type { NoiseLevel } from "../process/noise-level.ts";
-import { START_NOISE, keyedNoise, noiseKey } from "./noise.ts";
-import type { ImageSeed } from "./noise.ts";
+import { noiseOf } from "./noise.ts";
 
 /**
- * Normal numbers for images of a level where hardly any signal is left. The same ones for an image on every call with a seed.
+ * Normal numbers for images of a level where hardly any signal is left.
+ *
+ * @param keyOrNoise a `noiseKey`, or standard normal numbers themselves
  */
-export async function drawNoise(backend: Backend, shape: Shape, seed: ImageSeed, deviation: number): Promise<NdArray> {
-  const draw = compile(backend, ({ key, deviation }) => ({
-    outputs: { noise: keyedNoise(key, shape).multiply(deviation) },
+export async function drawNoise(
+  backend: Backend,
+  shape: Shape,
+  keyOrNoise: NdArray,
+  deviation: number,
+): Promise<NdArray> {
+  const draw = compile(backend, ({ keyOrNoise, deviation }) => ({
+    outputs: { noise: noiseOf(keyOrNoise, shape).multiply(deviation) },
   }));
   const { noise } = await draw({
-    key: noiseKey(seed, START_NOISE),
+    keyOrNoise,
     deviation: ndarray([deviation], []),
   });
   draw.dispose();
@@ -23,24 +29,24 @@ export async function drawNoise(backend: Backend, shape: Shape, seed: ImageSeed,
 }
 
 /**
- * alpha images + sigma noise, with the numbers of {@link drawNoise} unless another counter is given.
+ * alpha images + sigma noise.
  *
+ * @param keyOrNoise a `noiseKey`, or standard normal numbers themselves
  * @param images clean ones of this shape, or one for all
  */
 export async function noisedImages(
   backend: Backend,
   shape: Shape,
-  seed: ImageSeed,
+  keyOrNoise: NdArray,
   images: NdArray,
   { alpha, sigma }: NoiseLevel,
-  counter = START_NOISE,
 ): Promise<NdArray> {
-  const add = compile(backend, ({ key, images, alpha, sigma }) => {
-    const noise = keyedNoise(key, shape).multiply(sigma);
+  const add = compile(backend, ({ keyOrNoise, images, alpha, sigma }) => {
+    const noise = noiseOf(keyOrNoise, shape).multiply(sigma);
     return { outputs: { noisy: images.multiply(alpha).broadcastTo(shape).add(noise) } };
   });
   const { noisy } = await add({
-    key: noiseKey(seed, counter),
+    keyOrNoise,
     images,
     alpha: ndarray([alpha], []),
     sigma: ndarray([sigma], []),

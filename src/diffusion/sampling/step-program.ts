@@ -18,7 +18,7 @@ import type { Process } from "../process/process.ts";
 import type { SamplingPlan } from "../samplers/plan.ts";
 import { NO_GUIDANCE, gradientFactor, guidanceKind, guidedPrediction } from "./guidance.ts";
 import type { Guidance } from "./guidance.ts";
-import { keyedNoise } from "./noise.ts";
+import { noiseOf } from "./noise.ts";
 import { UNBOUNDED, bounded, sameBounds } from "../samplers/parts/bounds.ts";
 import type { Bounds } from "../samplers/parts/bounds.ts";
 import { factors } from "../samplers/parts/combination.ts";
@@ -311,9 +311,4 @@ function variableLike(name: string, { shape, dtype }: NdArray): Variable {
 function sameShapes(a: ConditionArrays, b: ConditionArrays): boolean {
   const [names, others] = [Object.keys(a), Object.keys(b)];
   return names.length === others.length && names.every((name) => b[name] && sameShape(a[name].shape, b[name].shape));
-}
-
-function noiseOf(keyOrNoise: Tensor, shape: Shape): Tensor {
-  if (keyOrNoise.dtype === "f32") return keyOrNoise;
-  return keyedNoise(keyOrNoise, shape);
 }

@@ -75,6 +75,11 @@ export function schedulerFromConfig(json: unknown, where: string, options: Sched
   const config = check(row.fields, json, where);
   return inFile(where, () => {
     row.check?.(config);
+    if (!row.keepsSignal && config.rescale_betas_zero_snr && config.prediction_type === "epsilon") {
+      throw new Error(
+        "prediction_type must be another than epsilon where rescale_betas_zero_snr leaves no signal, got epsilon",
+      );
+    }
     const round = options.precision === "float64" ? (value: number) => value : Math.fround;
     const trained = trainedAlphasCumprod(config, round);
     const last = trained.length - 1;
@@ -104,16 +109,23 @@ export function schedulerFromConfig(json: unknown, where: string, options: Sched
   });
 }
 
-/** The first releases had the same classes under names of their own. */
-const named = z.looseObject({
-  _class_name: z.pipe(
-    z.pipe(
-      z.string({ error: () => "must be the name of a class" }),
-      z.transform((name: string) => name.replace(/^Flax/, "")),
+/** Those for JAX have the names of the others behind `Flax`. */
+const named = z.looseObject(
+  {
+    _class_name: z.pipe(
+      z.pipe(
+        z.string({ error: ({ input }) => `must be the name of a class, got ${shown(input)}` }),
+        z.transform((name: string) => name.replace(/^Flax/, "")),
+      ),
+      oneOf(schedulerNames),
     ),
-    oneOf(schedulerNames),
-  ),
-});
+  },
+  { error: ({ input }) => `must be an object, got ${shown(input)}` },
+);
+
+function shown(value: unknown): string {
+  return value === undefined ? "nothing" : (JSON.stringify(value)?.slice(0, 80) ?? typeof value);
+}
 
 function classNameOf(json: unknown, where: string): SchedulerName {
   const { _class_name: className } = check(named, json, where);

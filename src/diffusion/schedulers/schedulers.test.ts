@@ -2,11 +2,15 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { largestDifference } from "../../../test/support/evaluate.ts";
 import { walkOnHost } from "../../../test/support/host-walk.ts";
+import { ReferenceBackend } from "../../backend/reference/backend.ts";
+import { ndarray } from "../../tensor/ndarray.ts";
+import type { Denoiser } from "../denoiser.ts";
 import type { GaussianDiffusion } from "../gaussian-diffusion.ts";
 import type { Objective } from "../objectives/objective.ts";
 import type { NoiseLevel } from "../process/noise-level.ts";
 import type { SamplingPlan } from "../samplers/plan.ts";
 import type { SamplerStep } from "../samplers/parts/sampler.ts";
+import { torchGenerator } from "../randomness/torch-generator.ts";
 import { schedulerFromConfig, schedulerNames } from "./scheduler.ts";
 
 type Json = Readonly<Record<string, unknown>>;
@@ -25,9 +29,18 @@ interface Recorded {
   }[];
   readonly tables: readonly { readonly config: Json; readonly alphasCumprod: string }[];
   readonly aliases: readonly (readonly [other: Json, meant: Json])[];
+  /** Images [batch, channels, height, width] by `torch.Generator` in float32, and the part of them that `init` is. */
+  readonly pictures: readonly {
+    readonly config: Json;
+    readonly steps: number;
+    readonly step?: { readonly eta: number };
+    readonly seed: number;
+    readonly shape: readonly [number, number, number, number];
+    readonly images: readonly number[];
+  }[];
 }
 
-const { cases, tables, aliases } = JSON.parse(
+const { cases, tables, aliases, pictures } = JSON.parse(
   readFileSync(new URL("../../../test/fixtures/schedulers/schedulers.json", import.meta.url), "utf8"),
 ) as Recorded;
 
@@ -59,13 +72,14 @@ interface Sampling {
 }
 
 function samplingOf(config: Json, { steps, step = {} }: Pick<Recorded["cases"][number], "steps" | "step">): Sampling {
-  const { diffusion, settings } = schedulerFromConfig(config, "scheduler_config.json", { precision: "float64" });
+  const scheduler = schedulerFromConfig(config, "scheduler_config.json", { precision: "float64" });
   const { eta, use_clipped_model_output: useClippedModelOutput } = step;
   const own = {
     ...(eta !== undefined && { eta }),
     ...(useClippedModelOutput !== undefined && { useClippedModelOutput }),
   };
-  return { diffusion, plan: diffusion.plan({ ...settings(steps), ...own }) };
+  const { diffusion } = scheduler;
+  return { diffusion, plan: diffusion.plan({ ...scheduler.settings(steps), ...own }) };
 }
 
 /** What a config says, and what it makes of the recorded network and noise. */
@@ -109,9 +123,10 @@ describe("a scheduler_config.json is followed as diffusers follows it", () => {
 
   test("in at least 40 cases, several of every class", () => {
     expect(cases.length).toBeGreaterThanOrEqual(40);
-    const classes = Map.groupBy(cases, ({ config }) => String(config._class_name));
-    expect([...classes.keys()].toSorted()).toEqual([...schedulerNames].toSorted());
-    for (const of of classes.values()) expect(of.length).toBeGreaterThanOrEqual(3);
+    for (const name of schedulerNames) {
+      const ofClass = cases.filter(({ config: { _class_name: className } }) => className === name);
+      expect(ofClass.length).toBeGreaterThanOrEqual(3);
+    }
   });
 });
 
@@ -151,4 +166,137 @@ test.each(tables)("$config has diffusers' alphas_cumprod in float32", ({ config,
   // PyTorch's vector code rounds roots and the logistic function otherwise in the last digit.
   const isExact = config.rescale_betas_zero_snr !== true && config.beta_schedule !== "sigmoid";
   expect(Math.max(...differences)).toBeLessThanOrEqual(isExact ? 0 : 6e-7);
+});
+
+describe("with torch's generator a seed gives Python's picture", () => {
+  const backend = ReferenceBackend.create();
+  const model: Denoiser = {
+    channels: 3,
+    forward: (x, t) => {
+      const phase = t
+        .convert("f32")
+        .multiply(1 / 300)
+        .reshape([t.shape[0], 1, 1, 1]);
+      return x.multiply(0.6).add(x.multiply(2).add(phase).sin().multiply(0.4));
+    },
+  };
+
+  test.each(pictures)(
+    "$config in $steps steps with seed $seed",
+    async ({ config, steps, step, seed, shape, images }) => {
+      const scheduler = schedulerFromConfig(config, "scheduler_config.json");
+      const [batchSize, channels, height, width] = shape;
+      const { data } = await scheduler.diffusion.sample(model, {
+        ...scheduler.settings(steps),
+        ...step,
+        generator: torchGenerator(seed),
+        batchSize,
+        imageSize: [height, width],
+        backend,
+      });
+      const theirs = ndarray(images, shape);
+      const most = Math.max(...images.map(Math.abs));
+      const ours = images.map((_, i) => {
+        const [pixel, channel] = [i % (height * width), Math.floor(i / (height * width)) % channels];
+        const image = Math.floor(i / (height * width * channels));
+        return data[(image * height * width + pixel) * channels + channel];
+      });
+      expect(largestDifference(ours, theirs.data) / most).toBeLessThan(1e-5);
+    },
+  );
+
+  test("and is refused beside a seed", async () => {
+    const { diffusion } = schedulerFromConfig({ _class_name: "DDIMScheduler" }, "scheduler_config.json");
+    const generator = torchGenerator(0);
+    const sample = (options: object) => diffusion.sample(model, { ...options, generator, imageSize: 2, backend });
+    await expect(sample({ seed: 0 })).rejects.toThrow("sample: takes a seed or a generator, got both");
+    await expect(sample({ firstIndex: 1 })).rejects.toThrow("sample: takes a firstIndex or a generator, got both");
+  });
+});
+
+describe("what is no scheduler that we have is refused in one line with file, field and value:", () => {
+  test.each<readonly [json: unknown, message: string]>([
+    [5, "must be an object, got 5"],
+    [{}, "_class_name must be the name of a class, got nothing"],
+    [
+      { _class_name: "VQDiffusionScheduler" },
+      `_class_name must be one of ${schedulerNames.join(", ")}, got "VQDiffusionScheduler"`,
+    ],
+    [
+      { _class_name: "DDIMScheduler", prediction_type: "flow" },
+      'prediction_type must be one of epsilon, sample, v_prediction, got "flow"',
+    ],
+    [
+      { _class_name: "PNDMScheduler", prediction_type: "sample" },
+      'prediction_type must be one of epsilon, v_prediction, got "sample"',
+    ],
+    [
+      { _class_name: "DDIMScheduler", beta_schedule: "sigmoid" },
+      'beta_schedule must be one of linear, scaled_linear, squaredcos_cap_v2, got "sigmoid"',
+    ],
+    [
+      { _class_name: "DDIMScheduler", num_train_timesteps: 0 },
+      "num_train_timesteps must be a whole number of at least 1, got 0",
+    ],
+    [{ _class_name: "DDIMScheduler", steps_offset: -1 }, "steps_offset must be a whole number of at least 0, got -1"],
+    [{ _class_name: "DDIMScheduler", clip_sample: "yes" }, 'clip_sample must be true or false, got "yes"'],
+    [
+      { _class_name: "DDIMScheduler", trained_betas: [0.1] },
+      "trained_betas must be as many as num_train_timesteps, 1000, got 1",
+    ],
+    [{ _class_name: "DDIMScheduler", beta_end: 7 }, "betas: must lie between 0 and 1, both excluded"],
+    [{ _class_name: "DDIMScheduler", rescale_betas_zero_snr: true }, "prediction_type must be another than epsilon"],
+    [{ _class_name: "UniPCMultistepScheduler", solver_p: {} }, "solver_p must be null, got {}"],
+    [{ _class_name: "UniPCMultistepScheduler", use_flow_sigmas: true }, "use_flow_sigmas must be false, got true"],
+    [
+      { _class_name: "DPMSolverMultistepScheduler", algorithm_type: "dpmsolver" },
+      'algorithm_type must be one of dpmsolver++, sde-dpmsolver++, deis, got "dpmsolver"',
+    ],
+    [
+      { _class_name: "DPMSolverMultistepScheduler", algorithm_type: "deis" },
+      'final_sigmas_type must be "sigma_min" with algorithm_type deis, got "zero"',
+    ],
+    [
+      { _class_name: "DPMSolverMultistepScheduler", solver_order: 4 },
+      "solver_order must be a whole number from 1 to 3, got 4",
+    ],
+    [
+      { _class_name: "EulerDiscreteScheduler", use_karras_sigmas: true, use_beta_sigmas: true },
+      "use_beta_sigmas must be false beside use_karras_sigmas, got true",
+    ],
+    [
+      { _class_name: "LCMScheduler", num_train_timesteps: 40 },
+      "original_inference_steps must be at most num_train_timesteps, 40, got 50",
+    ],
+  ])("%o", (json, message) => {
+    const read = (): unknown => schedulerFromConfig(json, "scheduler/scheduler_config.json");
+    expect(read).toThrow(`scheduler/scheduler_config.json: ${message}`);
+    expect(read).not.toThrow("\n");
+  });
+
+  test.each<readonly [config: Json, steps: number, message: string]>([
+    [{ _class_name: "DDIMScheduler" }, 1001, "DDIMScheduler: steps must be a whole number from 1 to 1000, got 1001"],
+    [
+      { _class_name: "DDIMScheduler", steps_offset: 1 },
+      1000,
+      "steps_offset must leave the 1000 steps below timestep 1000, got 1",
+    ],
+    [{ _class_name: "LCMScheduler" }, 51, "original_inference_steps must be at least as many as steps, 51, got 50"],
+    [{ _class_name: "DEISMultistepScheduler" }, 1000, "steps must be few enough to visit no timestep twice, got 1000"],
+  ])("%o in %i steps", (config, steps, message) => {
+    const scheduler = schedulerFromConfig(config, "f.json");
+    expect(() => scheduler.settings(steps)).toThrow(message);
+  });
+});
+
+test("a file is read as another class by its own fields alone, as from_config does", () => {
+  const json = { _class_name: "PNDMScheduler", steps_offset: 1, skip_prk_steps: true, beta_schedule: "scaled_linear" };
+  const { className, config } = schedulerFromConfig(json, "f.json", { as: "DDIMScheduler" });
+  expect(className).toBe("DDIMScheduler");
+  expect(config).toMatchObject({ steps_offset: 1, beta_schedule: "scaled_linear", set_alpha_to_one: true });
+  expect(config).not.toHaveProperty("skip_prk_steps");
+});
+
+test("classes of JAX have the names of PyTorch's", () => {
+  expect(schedulerFromConfig({ _class_name: "FlaxDDIMScheduler" }, "f.json").className).toBe("DDIMScheduler");
 });

@@ -66,7 +66,11 @@ export const dpmSolverMultistep = schedulerClass({
   }),
   keepsSignal: true,
   varianceType: ({ variance_type: type }) => (type === null ? "fixedSmall" : "learnedRange"),
-  check: checkSpread,
+  check(config) {
+    checkSpread(config);
+    if (config.algorithm_type !== "deis" || config.final_sigmas_type === "sigma_min") return;
+    throw new Error('final_sigmas_type must be "sigma_min" with algorithm_type deis, got "zero"');
+  },
   settings: (config, steps, noise) => {
     const { solver_order: order, solver_type: type } = config;
     // lambda = -log(sigma) falls with the timestep.
