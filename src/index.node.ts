@@ -16,7 +16,6 @@ export type { ParquetDataset, ParquetDatasetOptions } from "./data/parquet/parqu
 export { hubDataset } from "./pretrained/hub-dataset.node.ts";
 export type { HubDatasetOptions } from "./pretrained/hub-dataset.node.ts";
 export type { HubOptions } from "./pretrained/hub/settings.node.ts";
-export type { PretrainedProgress } from "./pretrained/source/url-source.ts";
 
 // Runs
 export { RunDirectory, latestCheckpoint, openCheckpoint, readCheckpoint } from "./checkpoint/run-directory.node.ts";

@@ -199,6 +199,18 @@ export type { IdxArray, IdxDatasetOptions, IdxFile } from "./data/idx.ts";
 export { DataLoader } from "./data/loader.ts";
 export type { Batch, DataLoaderOptions, LoaderState } from "./data/loader.ts";
 
+// Models that others have trained
+export { DiffusionPipeline } from "./pretrained/pipeline/pipeline.ts";
+export type { FromPretrainedOptions, PipelineParts, PipelineSampleOptions } from "./pretrained/pipeline/pipeline.ts";
+export { modelFromPretrained } from "./pretrained/pipeline/model.ts";
+export type { ModelFromPretrainedOptions } from "./pretrained/pipeline/model.ts";
+export type { PipelineClass } from "./pretrained/pipeline/model-index.ts";
+export type { SaveOptions } from "./pretrained/pipeline/save.ts";
+export type { ModelCard } from "./pretrained/pipeline/model-card.ts";
+export type { PretrainedLocation, SourceOptions } from "./pretrained/source/open-source.ts";
+export type { Source, SourceFile } from "./pretrained/source/source.ts";
+export type { PretrainedProgress } from "./pretrained/source/url-source.ts";
+
 // Files and images as bytes
 export { parsePytorch } from "./io/pytorch/state-dict.ts";
 export type { PytorchFile } from "./io/pytorch/state-dict.ts";

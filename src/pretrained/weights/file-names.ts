@@ -20,7 +20,8 @@ export function weightsFiles(variant: string | undefined): WeightsFile[] {
         ? [`${STEM}.${ending}.index.json`]
         : // The second is of diffusers before 0.29.
           [`${STEM}.${ending}.index.${variant}.json`, `${STEM}.${ending}.${variant}.index.json`];
-    return [single, ...indices].map((name) => ({ name, format, isIndex: name !== single }));
+    // Where there are both, diffusers takes those of the index.
+    return [...indices, single].map((name) => ({ name, format, isIndex: name !== single }));
   });
 }
 
