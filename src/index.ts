@@ -92,6 +92,7 @@ export { samplingPlan } from "./diffusion/samplers/plan.ts";
 export type { LevelOptions, PlanOptions, SamplingPlan } from "./diffusion/samplers/plan.ts";
 export { registerSampler, samplerNames } from "./diffusion/samplers/registry.ts";
 export type { SamplerName, SamplerOptions } from "./diffusion/samplers/registry.ts";
+export { schedulerOf } from "./diffusion/schedulers/of-diffusion.ts";
 export { schedulerConfig, schedulerFromConfig, schedulerNames } from "./diffusion/schedulers/scheduler.ts";
 export type { Scheduler, SchedulerName, SchedulerOptions } from "./diffusion/schedulers/scheduler.ts";
 export { intervalsOf } from "./diffusion/samplers/parts/sampler.ts";

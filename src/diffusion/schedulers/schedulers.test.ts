@@ -2,16 +2,20 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { largestDifference } from "../../../test/support/evaluate.ts";
 import { walkOnHost } from "../../../test/support/host-walk.ts";
+import { formatPythonJson, parsePythonJson } from "../../io/python-json.ts";
 import { ReferenceBackend } from "../../backend/reference/backend.ts";
 import { ndarray } from "../../tensor/ndarray.ts";
 import type { Denoiser } from "../denoiser.ts";
-import type { GaussianDiffusion } from "../gaussian-diffusion.ts";
+import { GaussianDiffusion } from "../gaussian-diffusion.ts";
+import type { GaussianDiffusionOptions } from "../gaussian-diffusion.ts";
+import { laplaceBetaSchedule, linearBetaSchedule } from "../process/schedules.ts";
 import type { Objective } from "../objectives/objective.ts";
 import type { NoiseLevel } from "../process/noise-level.ts";
 import type { SamplingPlan } from "../samplers/plan.ts";
 import type { SamplerStep } from "../samplers/parts/sampler.ts";
 import { torchGenerator } from "../randomness/torch-generator.ts";
-import { schedulerFromConfig, schedulerNames } from "./scheduler.ts";
+import { schedulerOf } from "./of-diffusion.ts";
+import { schedulerConfig, schedulerFromConfig, schedulerNames } from "./scheduler.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -28,6 +32,8 @@ interface Recorded {
     readonly x: readonly (readonly number[])[];
   }[];
   readonly tables: readonly { readonly config: Json; readonly alphasCumprod: string }[];
+  /** What diffusers writes of each class's own defaults. */
+  readonly saved: readonly string[];
   readonly aliases: readonly (readonly [other: Json, meant: Json])[];
   /** Images [batch, channels, height, width] by `torch.Generator` in float32, and the part of them that `init` is. */
   readonly pictures: readonly {
@@ -40,7 +46,7 @@ interface Recorded {
   }[];
 }
 
-const { cases, tables, aliases, pictures } = JSON.parse(
+const { cases, tables, aliases, pictures, saved } = JSON.parse(
   readFileSync(new URL("../../../test/fixtures/schedulers/schedulers.json", import.meta.url), "utf8"),
 ) as Recorded;
 
@@ -295,6 +301,58 @@ test("a file is read as another class by its own fields alone, as from_config do
   expect(className).toBe("DDIMScheduler");
   expect(config).toMatchObject({ steps_offset: 1, beta_schedule: "scaled_linear", set_alpha_to_one: true });
   expect(config).not.toHaveProperty("skip_prk_steps");
+});
+
+test("what is saved is what diffusers saves", () => {
+  for (const text of saved) {
+    const theirs = parsePythonJson(text) as Json;
+    const ours = schedulerConfig(schedulerFromConfig({ _class_name: theirs["_class_name"] }, "f.json"));
+    expect(Object.keys(ours)).toEqual(Object.keys(theirs));
+    expect(parsePythonJson(formatPythonJson(ours))).toEqual(theirs);
+    // What it says is what it was read from.
+    expect(schedulerConfig(schedulerFromConfig(theirs, "f.json"))).toEqual(theirs);
+  }
+});
+
+describe("a diffusion that was trained here is saved", () => {
+  test.each<readonly [name: string, options: GaussianDiffusionOptions, config: Json]>([
+    [
+      "by name",
+      { betas: linearBetaSchedule(300, { betaEnd: 0.015 }), clipDenoised: false, varianceType: "fixedLarge" },
+      {
+        num_train_timesteps: 300,
+        beta_schedule: "linear",
+        beta_start: 0.0001,
+        beta_end: 0.015,
+        trained_betas: null,
+        prediction_type: "epsilon",
+        variance_type: "fixed_large",
+        clip_sample: false,
+      },
+    ],
+    [
+      "by the name of latent diffusion",
+      { timesteps: 1000, betaSchedule: "scaledLinear", objective: "predV" },
+      { beta_schedule: "scaled_linear", beta_start: 0.00085, beta_end: 0.012, prediction_type: "v_prediction" },
+    ],
+    [
+      "by the name of the cosine",
+      { timesteps: 200, betaSchedule: "squaredcosCapV2", varianceType: "learnedRange" },
+      { num_train_timesteps: 200, beta_schedule: "squaredcos_cap_v2", variance_type: "learned_range" },
+    ],
+    [
+      "beta by beta",
+      { timesteps: 40, betaSchedule: "laplace", objective: "predX0" },
+      { num_train_timesteps: 40, trained_betas: Array.from(laplaceBetaSchedule(40)), prediction_type: "sample" },
+    ],
+  ])("%s", (_, options, config) => {
+    const diffusion = new GaussianDiffusion(options);
+    const scheduler = schedulerOf(diffusion);
+    expect(schedulerConfig(scheduler)).toMatchObject(config);
+    const { alphasCumprod } = scheduler.diffusion.schedule;
+    expect(largestDifference(alphasCumprod, diffusion.schedule.alphasCumprod)).toBeLessThan(1e-6);
+    expect(schedulerOf(diffusion, "DDIMScheduler").className).toBe("DDIMScheduler");
+  });
 });
 
 test("classes of JAX have the names of PyTorch's", () => {
