@@ -11,12 +11,15 @@ import { Site } from "./site.ts";
 const MOST_BYTES = 140_000;
 const CORE = ["tensor", "compiler", "backend", "nn", "models", "diffusion", "optim", "training"];
 
+/** What only pages need which draw as Python does; a page without them must not have them. */
+const FOR_PRETRAINED = ["diffusion/schedulers/", "diffusion/randomness/torch-generator"];
+
 /** A module that keeps all that the package exports of the core's folders. */
 async function coreModule(): Promise<string> {
   const index = await readFile(new URL("../../src/index.ts", import.meta.url), "utf8");
-  const exports = [...index.matchAll(/^export \{([^}]*)\} from "\.\/(\w+)/gm)];
+  const exports = [...index.matchAll(/^export \{([^}]*)\} from "\.\/((\w+)[^"]*)/gm)];
   const names = exports
-    .filter(([, , folder]) => CORE.includes(folder))
+    .filter(([, , path, folder]) => CORE.includes(folder) && !FOR_PRETRAINED.some((part) => path.startsWith(part)))
     .flatMap(([, names]) => names.match(/\w+/g) ?? []);
   return `import { ${names.join(", ")} } from "unnoise"; Object.assign(globalThis, { core: [${names.join(", ")}] });`;
 }
@@ -54,6 +57,15 @@ describe("a Vite page with all of the core", () => {
     );
     expect(bytes).toBeLessThanOrEqual(MOST_BYTES);
     expect(bytes).toBeGreaterThan(MOST_BYTES / 2);
+  });
+
+  test("has nothing of what reads diffusers' schedulers or draws PyTorch's numbers", async () => {
+    const assets = join(site.folder, "assets");
+    const texts = await Promise.all(sizes.map(({ name }) => readFile(join(assets, name), "utf8")));
+    const found = texts.flatMap(
+      (text) => text.match(/DDPMScheduler|num_train_timesteps|1812433253|\.70376836292/g) ?? [],
+    );
+    expect(found).toEqual([]);
   });
 
   test("has no module of Node", () => {

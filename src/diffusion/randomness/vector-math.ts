@@ -6,16 +6,17 @@
 
 const round = Math.fround;
 
-const LOG = [
+const LOG = /* @__PURE__ */ [
   7.0376836292e-2, -1.151461031e-1, 1.167699874e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1,
   2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
 ].map(round);
-const SINE = [-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1].map(round);
-const COSINE = [2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2].map(round);
+const SINE = /* @__PURE__ */ [-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1].map(round);
+const COSINE = /* @__PURE__ */ [2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2].map(round);
 /** log(2) in two parts, the first of which has few digits. */
-const [LOG2_HIGH, LOG2_LOW] = [0.693359375, round(-2.1219444e-4)];
+const LOG2_HIGH = 0.693359375;
+const LOG2_LOW = /* @__PURE__ */ round(-2.1219444e-4);
 /** -pi / 4 in three parts. */
-const MINUS_QUARTER_PI = [-0.78515625, -2.4187564849853516e-4, -3.774894977445941e-8].map(round);
+const MINUS_QUARTER_PI = /* @__PURE__ */ [-0.78515625, -2.4187564849853516e-4, -3.774894977445941e-8].map(round);
 
 /** a b + c with one rounding: the product of two float32 is exact in float64. */
 function fused(a: number, b: number, c: number): number {
@@ -27,7 +28,7 @@ function polynomial(coefficients: readonly number[], x: number): number {
   return coefficients.reduce((value, coefficient) => fused(value, x, coefficient));
 }
 
-const bits = new DataView(new ArrayBuffer(4));
+const bits = /* @__PURE__ */ new DataView(/* @__PURE__ */ new ArrayBuffer(4));
 
 /** @param value a normal float32 above 0 */
 export function log32(value: number): number {

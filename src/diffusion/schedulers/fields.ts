@@ -1,9 +1,12 @@
 import * as z from "zod/mini";
 import { flag, listOf, numberWithin, oneOf, positiveNumber, wholeNumber, withDefault } from "../../config/rules.ts";
 
-/** What the fields of a scheduler_config.json must hold to; those that several classes have are here, by what they say. */
+// What the fields of a scheduler_config.json must hold to; those that several classes have are here, by what they say. They are made
+// when a file is read, so that bundlers leave them out of pages that read none.
 
-const anyNumber = numberWithin(-Number.MAX_VALUE, Number.MAX_VALUE);
+function anyNumber(): z.ZodMiniType<number, number> {
+  return numberWithin(-Number.MAX_VALUE, Number.MAX_VALUE);
+}
 
 /** A value that is not supported, where the others are of no consequence. */
 export function only<const Value extends string | boolean | null>(
@@ -35,10 +38,10 @@ export function trained<
 ) {
   return {
     num_train_timesteps: withDefault(wholeNumber(1), 1000),
-    beta_start: withDefault(anyNumber, start),
-    beta_end: withDefault(anyNumber, end),
+    beta_start: withDefault(anyNumber(), start),
+    beta_end: withDefault(anyNumber(), end),
     beta_schedule: withDefault(oneOf(schedules), schedule as never),
-    trained_betas: withDefault(z.nullable(listOf(anyNumber, 1)), null),
+    trained_betas: withDefault(z.nullable(listOf(anyNumber(), 1)), null),
     prediction_type: withDefault(oneOf(predictionTypes), "epsilon"),
   };
 }
@@ -63,34 +66,34 @@ export function clipped(usual: boolean) {
 }
 
 /** Dynamic thresholding. */
-export const thresholded = {
+export const thresholded = () => ({
   thresholding: withDefault(flag(), false),
   dynamic_thresholding_ratio: withDefault(numberWithin(0, 1), 0.995),
   sample_max_value: withDefault(positiveNumber(), 1),
-};
+});
 
 /** Noise levels that lie elsewhere than at timesteps at equal distances. */
-export const spreadSigmas = {
+export const spreadSigmas = () => ({
   use_karras_sigmas: optionalFlag(false),
   use_exponential_sigmas: optionalFlag(false),
   use_beta_sigmas: optionalFlag(false),
-};
+});
 
 /** The ends of such levels. diffusers looks for them in the files of classes that do not name them, too. */
-export const sigmaRange = {
+export const sigmaRange = () => ({
   sigma_min: z.optional(z.nullable(positiveNumber())),
   sigma_max: z.optional(z.nullable(positiveNumber())),
-};
+});
 
 /** Where sampling arrives. */
-export const finalSigmas = { final_sigmas_type: withDefault(oneOf(["zero", "sigma_min"]), "zero") };
+export const finalSigmas = () => ({ final_sigmas_type: withDefault(oneOf(["zero", "sigma_min"]), "zero") });
 
-export const zeroSnr = { rescale_betas_zero_snr: withDefault(flag(), false) };
+export const zeroSnr = () => ({ rescale_betas_zero_snr: withDefault(flag(), false) });
 
 /** Flows are another process. */
-export const noFlow = {
+export const noFlow = () => ({
   use_flow_sigmas: only(false),
   use_dynamic_shifting: only(false),
-  flow_shift: withDefault(anyNumber, 1),
+  flow_shift: withDefault(anyNumber(), 1),
   time_shift_type: withDefault(z.string(), "exponential"),
-};
+});

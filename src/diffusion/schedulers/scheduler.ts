@@ -23,7 +23,7 @@ const classes = {
   DPMSolverMultistepScheduler: dpmSolverMultistep,
   UniPCMultistepScheduler: uniPCMultistep,
   DEISMultistepScheduler: deisMultistep,
-} as const satisfies Readonly<Record<string, SchedulerClass<CommonConfig>>>;
+} as const satisfies Readonly<Record<string, () => SchedulerClass<CommonConfig>>>;
 
 /** A class of diffusers. */
 export type SchedulerName = keyof typeof classes;
@@ -71,7 +71,7 @@ export interface SchedulerOptions {
  */
 export function schedulerFromConfig(json: unknown, where: string, options: SchedulerOptions = {}): Scheduler {
   const className = options.as ?? classNameOf(json, where);
-  const row: SchedulerClass<CommonConfig> = classes[className];
+  const row = classes[className]();
   const config = check(row.fields, json, where);
   return inFile(where, () => {
     row.check?.(config);
@@ -110,25 +110,26 @@ export function schedulerFromConfig(json: unknown, where: string, options: Sched
 }
 
 /** Those for JAX have the names of the others behind `Flax`. */
-const named = z.looseObject(
-  {
-    _class_name: z.pipe(
-      z.pipe(
-        z.string({ error: ({ input }) => `must be the name of a class, got ${shown(input)}` }),
-        z.transform((name: string) => name.replace(/^Flax/, "")),
+const named = () =>
+  z.looseObject(
+    {
+      _class_name: z.pipe(
+        z.pipe(
+          z.string({ error: ({ input }) => `must be the name of a class, got ${shown(input)}` }),
+          z.transform((name: string) => name.replace(/^Flax/, "")),
+        ),
+        oneOf(schedulerNames),
       ),
-      oneOf(schedulerNames),
-    ),
-  },
-  { error: ({ input }) => `must be an object, got ${shown(input)}` },
-);
+    },
+    { error: ({ input }) => `must be an object, got ${shown(input)}` },
+  );
 
 function shown(value: unknown): string {
   return value === undefined ? "nothing" : (JSON.stringify(value)?.slice(0, 80) ?? typeof value);
 }
 
 function classNameOf(json: unknown, where: string): SchedulerName {
-  const { _class_name: className } = check(named, json, where);
+  const { _class_name: className } = check(named(), json, where);
   return className;
 }
 

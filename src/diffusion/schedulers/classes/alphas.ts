@@ -24,97 +24,101 @@ const variances = {
 
 type Variance = keyof typeof variances;
 
-export const ddpm = schedulerClass({
-  fields: z.object({
-    ...trained({ schedules: [...usualBetaSchedules, "sigmoid", "laplace"], predictionTypes }),
-    ...spaced("leading"),
-    ...clipped(true),
-    ...thresholded,
-    ...zeroSnr,
-    variance_type: withDefault(oneOf(Object.keys(variances) as [Variance, ...Variance[]]), "fixed_small"),
-  }),
-  keepsSignal: false,
-  varianceType: ({ variance_type: type }) => (type.startsWith("learned") ? "learnedRange" : "fixedSmall"),
-  settings: (config, steps, { levels }) => ({
-    sampler: "ddpm",
-    levels: [...timestepsOf(config, steps).map((t) => levels.at(t)), CLEAN],
-    varianceType: variances[config.variance_type],
-    finalNoise: true,
-    ...boundsOf(config),
-  }),
-});
+export const ddpm = () =>
+  schedulerClass({
+    fields: z.object({
+      ...trained({ schedules: [...usualBetaSchedules, "sigmoid", "laplace"], predictionTypes }),
+      ...spaced("leading"),
+      ...clipped(true),
+      ...thresholded(),
+      ...zeroSnr(),
+      variance_type: withDefault(oneOf(Object.keys(variances) as [Variance, ...Variance[]]), "fixed_small"),
+    }),
+    keepsSignal: false,
+    varianceType: ({ variance_type: type }) => (type.startsWith("learned") ? "learnedRange" : "fixedSmall"),
+    settings: (config, steps, { levels }) => ({
+      sampler: "ddpm",
+      levels: [...timestepsOf(config, steps).map((t) => levels.at(t)), CLEAN],
+      varianceType: variances[config.variance_type],
+      finalNoise: true,
+      ...boundsOf(config),
+    }),
+  });
 
 const alphaToOne = (usual: boolean) => ({ set_alpha_to_one: withDefault(flag(), usual) });
 
-export const ddim = schedulerClass({
-  fields: z.object({
-    ...trained({ schedules: usualBetaSchedules, predictionTypes }),
-    ...spaced("leading"),
-    ...clipped(true),
-    ...thresholded,
-    ...zeroSnr,
-    ...alphaToOne(true),
-  }),
-  keepsSignal: false,
-  settings: (config, steps, { levels }) => ({
-    sampler: "ddim",
-    ...strided(config, steps, levels),
-    useClippedModelOutput: false,
-    ...boundsOf(config),
-  }),
-});
-
-export const pndm = schedulerClass({
-  fields: z.object({
-    ...trained({ schedules: usualBetaSchedules, predictionTypes: ["epsilon", "v_prediction"] }),
-    ...spaced("leading"),
-    ...alphaToOne(false),
-    skip_prk_steps: withDefault(flag(), false),
-  }),
-  keepsSignal: false,
-  settings: (config, steps, { levels }) => ({
-    sampler: "pndm",
-    ...strided(config, steps, levels),
-    rungeKutta: !config.skip_prk_steps,
-    mixesVelocities: config.prediction_type === "v_prediction",
-    clipRange: Infinity,
-  }),
-});
-
-export const lcm = schedulerClass({
-  fields: z.object({
-    ...trained(
-      { schedules: usualBetaSchedules, predictionTypes },
-      { start: 0.00085, end: 0.012, schedule: "scaled_linear" },
-    ),
-    ...spaced("leading"),
-    ...clipped(false),
-    ...thresholded,
-    ...zeroSnr,
-    ...alphaToOne(true),
-    original_inference_steps: withDefault(wholeNumber(1), 50),
-    timestep_scaling: withDefault(positiveNumber(), 10),
-  }),
-  keepsSignal: false,
-  check: ({ original_inference_steps: steps, num_train_timesteps: timesteps }) => {
-    if (steps <= timesteps) return;
-    throw new Error(`original_inference_steps must be at most num_train_timesteps, ${timesteps}, got ${steps}`);
-  },
-  settings: (config, steps, { levels }) => {
-    const { original_inference_steps: most, num_train_timesteps: timesteps } = config;
-    if (steps > most)
-      throw new Error(`original_inference_steps must be at least as many as steps, ${steps}, got ${most}`);
-    const distance = Math.floor(timesteps / most);
-    const distilled = Array.from({ length: most }, (_, i) => (most - i) * distance - 1);
-    const visited = Array.from({ length: steps }, (_, i) => distilled[Math.floor(i * (most / steps))]);
-    return {
-      sampler: "lcm",
-      levels: [...visited.map((t) => levels.at(t)), CLEAN],
-      timestepScaling: config.timestep_scaling,
+export const ddim = () =>
+  schedulerClass({
+    fields: z.object({
+      ...trained({ schedules: usualBetaSchedules, predictionTypes }),
+      ...spaced("leading"),
+      ...clipped(true),
+      ...thresholded(),
+      ...zeroSnr(),
+      ...alphaToOne(true),
+    }),
+    keepsSignal: false,
+    settings: (config, steps, { levels }) => ({
+      sampler: "ddim",
+      ...strided(config, steps, levels),
+      useClippedModelOutput: false,
       ...boundsOf(config),
-    };
-  },
-});
+    }),
+  });
+
+export const pndm = () =>
+  schedulerClass({
+    fields: z.object({
+      ...trained({ schedules: usualBetaSchedules, predictionTypes: ["epsilon", "v_prediction"] }),
+      ...spaced("leading"),
+      ...alphaToOne(false),
+      skip_prk_steps: withDefault(flag(), false),
+    }),
+    keepsSignal: false,
+    settings: (config, steps, { levels }) => ({
+      sampler: "pndm",
+      ...strided(config, steps, levels),
+      rungeKutta: !config.skip_prk_steps,
+      mixesVelocities: config.prediction_type === "v_prediction",
+      clipRange: Infinity,
+    }),
+  });
+
+export const lcm = () =>
+  schedulerClass({
+    fields: z.object({
+      ...trained(
+        { schedules: usualBetaSchedules, predictionTypes },
+        { start: 0.00085, end: 0.012, schedule: "scaled_linear" },
+      ),
+      ...spaced("leading"),
+      ...clipped(false),
+      ...thresholded(),
+      ...zeroSnr(),
+      ...alphaToOne(true),
+      original_inference_steps: withDefault(wholeNumber(1), 50),
+      timestep_scaling: withDefault(positiveNumber(), 10),
+    }),
+    keepsSignal: false,
+    check: ({ original_inference_steps: steps, num_train_timesteps: timesteps }) => {
+      if (steps <= timesteps) return;
+      throw new Error(`original_inference_steps must be at most num_train_timesteps, ${timesteps}, got ${steps}`);
+    },
+    settings: (config, steps, { levels }) => {
+      const { original_inference_steps: most, num_train_timesteps: timesteps } = config;
+      if (steps > most)
+        throw new Error(`original_inference_steps must be at least as many as steps, ${steps}, got ${most}`);
+      const distance = Math.floor(timesteps / most);
+      const distilled = Array.from({ length: most }, (_, i) => (most - i) * distance - 1);
+      const visited = Array.from({ length: steps }, (_, i) => distilled[Math.floor(i * (most / steps))]);
+      return {
+        sampler: "lcm",
+        levels: [...visited.map((t) => levels.at(t)), CLEAN],
+        timestepScaling: config.timestep_scaling,
+        ...boundsOf(config),
+      };
+    },
+  });
 
 interface Spaced {
   readonly num_train_timesteps: number;

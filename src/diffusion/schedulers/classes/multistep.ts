@@ -32,15 +32,15 @@ import type { Spread, VisitedSigma } from "../visited-levels.ts";
 
 /** The multistep solvers, which count in log(alpha / sigma), and of which the network is told whole timesteps. */
 
-const shared = {
+const shared = () => ({
   ...trained({ schedules: usualBetaSchedules, predictionTypes: ["epsilon", "sample", "v_prediction"] }),
   ...spaced("linspace"),
-  ...spreadSigmas,
-  ...thresholded,
-  ...noFlow,
+  ...spreadSigmas(),
+  ...thresholded(),
+  ...noFlow(),
   solver_order: withDefault(wholeNumber(1, 3), 2),
   lower_order_final: withDefault(flag(), true),
-};
+});
 
 /** diffusers takes the solver types of its other solvers for its own usual one. */
 const solverTypes = ["midpoint", "heun", "logrho", "bh1", "bh2"] as const;
@@ -48,109 +48,118 @@ const solverTypes = ["midpoint", "heun", "logrho", "bh1", "bh2"] as const;
 /** What ends a walk of fewer than this many steps with lower orders. */
 const FEW_STEPS = 15;
 
-export const dpmSolverMultistep = schedulerClass({
-  fields: z.object({
-    ...shared,
-    ...sigmaRange,
-    ...finalSigmas,
-    ...zeroSnr,
-    algorithm_type: withDefault(oneOf(["dpmsolver++", "sde-dpmsolver++", "deis"]), "dpmsolver++"),
-    solver_type: withDefault(oneOf(solverTypes), "midpoint"),
-    euler_at_final: withDefault(flag(), false),
-    use_lu_lambdas: optionalFlag(false),
-    lambda_min_clipped: withDefault(
-      z.union([z.literal(-Infinity), numberWithin(-Number.MAX_VALUE, Number.MAX_VALUE)]),
-      -Infinity,
-    ),
-    variance_type: withDefault(z.nullable(oneOf(["learned", "learned_range"])), null),
-  }),
-  keepsSignal: true,
-  varianceType: ({ variance_type: type }) => (type === null ? "fixedSmall" : "learnedRange"),
-  check(config) {
-    checkSpread(config);
-    if (config.algorithm_type !== "deis" || config.final_sigmas_type === "sigma_min") return;
-    throw new Error('final_sigmas_type must be "sigma_min" with algorithm_type deis, got "zero"');
-  },
-  settings: (config, steps, noise) => {
-    const { solver_order: order, solver_type: type } = config;
-    // lambda = -log(sigma) falls with the timestep.
-    const usable = noise.sigmas.filter((sigma) => -Math.log(sigma) >= config.lambda_min_clipped).length;
-    const own = spreadOf(config) ?? (config.use_lu_lambdas ? "exponential" : undefined);
-    const isSmooth = own !== "karras" && !(own === "exponential" && !config.use_exponential_sigmas);
-    const rounds = !isSmooth && config.beta_schedule !== "squaredcos_cap_v2";
-    const visited = path(config, steps, noise, { usable, spread: own, rounds });
-    const end = config.final_sigmas_type === "zero" ? 0 : noise.sigmas[0];
-    const count = visited.length;
-    const isShort = config.lower_order_final && count < FEW_STEPS;
-    const endsWithEuler = config.final_sigmas_type === "zero" || config.euler_at_final;
-    const eta = config.algorithm_type === "sde-dpmsolver++" ? 1 : 0;
-    const common = { ...walk(visited, end), ...boundsOf(config) };
-    // Of order 1 they are DDIM, with the noise of DDPM or without.
-    if (order === 1) return { sampler: "ddim", ...common, eta };
-    return {
-      sampler: `dpmSolver++${order}M${eta === 1 ? "Sde" : ""}`,
-      ...common,
-      solverType: type === "heun" ? "heun" : "midpoint",
-      finalOrders: isShort ? [2, 1] : endsWithEuler ? [1] : [],
-      ...(order === 3 && { halfCurvature: true }),
-    };
-  },
-});
+export const dpmSolverMultistep = () =>
+  schedulerClass({
+    fields: z.object({
+      ...shared(),
+      ...sigmaRange(),
+      ...finalSigmas(),
+      ...zeroSnr(),
+      algorithm_type: withDefault(oneOf(["dpmsolver++", "sde-dpmsolver++", "deis"]), "dpmsolver++"),
+      solver_type: withDefault(oneOf(solverTypes), "midpoint"),
+      euler_at_final: withDefault(flag(), false),
+      use_lu_lambdas: optionalFlag(false),
+      lambda_min_clipped: withDefault(
+        z.union([z.literal(-Infinity), numberWithin(-Number.MAX_VALUE, Number.MAX_VALUE)]),
+        -Infinity,
+      ),
+      variance_type: withDefault(z.nullable(oneOf(["learned", "learned_range"])), null),
+    }),
+    keepsSignal: true,
+    varianceType: ({ variance_type: type }) => (type === null ? "fixedSmall" : "learnedRange"),
+    check(config) {
+      checkSpread(config);
+      if (config.algorithm_type !== "deis" || config.final_sigmas_type === "sigma_min") return;
+      throw new Error('final_sigmas_type must be "sigma_min" with algorithm_type deis, got "zero"');
+    },
+    settings: (config, steps, noise) => {
+      const { solver_order: order, solver_type: type } = config;
+      // lambda = -log(sigma) falls with the timestep.
+      const usable = noise.sigmas.filter((sigma) => -Math.log(sigma) >= config.lambda_min_clipped).length;
+      const own = spreadOf(config) ?? (config.use_lu_lambdas ? "exponential" : undefined);
+      const isSmooth = own !== "karras" && !(own === "exponential" && !config.use_exponential_sigmas);
+      const rounds = !isSmooth && config.beta_schedule !== "squaredcos_cap_v2";
+      const visited = path(config, steps, noise, { usable, spread: own, rounds });
+      const end = config.final_sigmas_type === "zero" ? 0 : noise.sigmas[0];
+      const count = visited.length;
+      const isShort = config.lower_order_final && count < FEW_STEPS;
+      const endsWithEuler = config.final_sigmas_type === "zero" || config.euler_at_final;
+      const eta = config.algorithm_type === "sde-dpmsolver++" ? 1 : 0;
+      const common = { ...walk(visited, end), ...boundsOf(config) };
+      // Of order 1 they are DDIM, with the noise of DDPM or without.
+      if (order === 1) return { sampler: "ddim", ...common, eta };
+      return {
+        sampler: `dpmSolver++${order}M${eta === 1 ? "Sde" : ""}`,
+        ...common,
+        solverType: type === "heun" ? "heun" : "midpoint",
+        finalOrders: isShort ? [2, 1] : endsWithEuler ? [1] : [],
+        ...(order === 3 && { halfCurvature: true }),
+      };
+    },
+  });
 
-export const uniPCMultistep = schedulerClass({
-  fields: z.object({
-    ...shared,
-    sigma_min: withDefault(sigmaRange.sigma_min, null),
-    sigma_max: withDefault(sigmaRange.sigma_max, null),
-    ...finalSigmas,
-    ...zeroSnr,
-    predict_x0: withDefault(flag(), true),
-    solver_type: withDefault(oneOf(solverTypes), "bh2"),
-    disable_corrector: withDefault(listOf(wholeNumber(0)), []),
-    solver_p: only(null),
-    shift_terminal: only(null),
-  }),
-  keepsSignal: true,
-  check: checkSpread,
-  settings: (config, steps, noise) => {
-    const visited = path(config, steps, noise, { spread: spreadOf(config), rounds: Boolean(config.use_karras_sigmas) });
-    const last = visited[visited.length - 1].sigma;
-    const end = config.final_sigmas_type === "zero" ? 0 : spreadOf(config) ? last : noise.sigmas[0];
-    return {
-      sampler: "uniPC",
-      ...walk(visited, end),
-      // It keeps no bounds where it predicts the noise.
-      ...boundsOf(config.predict_x0 ? config : {}),
-      order: config.solver_order,
-      bh: config.solver_type === "bh1" ? "bh1" : "bh2",
-      predictsX0: config.predict_x0,
-      uncorrected: config.disable_corrector,
-      finalOrders: config.lower_order_final ? [2, 1] : [],
-    };
-  },
-});
+export const uniPCMultistep = () =>
+  schedulerClass({
+    fields: z.object({
+      ...shared(),
+      sigma_min: withDefault(sigmaRange().sigma_min, null),
+      sigma_max: withDefault(sigmaRange().sigma_max, null),
+      ...finalSigmas(),
+      ...zeroSnr(),
+      predict_x0: withDefault(flag(), true),
+      solver_type: withDefault(oneOf(solverTypes), "bh2"),
+      disable_corrector: withDefault(listOf(wholeNumber(0)), []),
+      solver_p: only(null),
+      shift_terminal: only(null),
+    }),
+    keepsSignal: true,
+    check: checkSpread,
+    settings: (config, steps, noise) => {
+      const visited = path(config, steps, noise, {
+        spread: spreadOf(config),
+        rounds: Boolean(config.use_karras_sigmas),
+      });
+      const last = visited[visited.length - 1].sigma;
+      const end = config.final_sigmas_type === "zero" ? 0 : spreadOf(config) ? last : noise.sigmas[0];
+      return {
+        sampler: "uniPC",
+        ...walk(visited, end),
+        // It keeps no bounds where it predicts the noise.
+        ...boundsOf(config.predict_x0 ? config : {}),
+        order: config.solver_order,
+        bh: config.solver_type === "bh1" ? "bh1" : "bh2",
+        predictsX0: config.predict_x0,
+        uncorrected: config.disable_corrector,
+        finalOrders: config.lower_order_final ? [2, 1] : [],
+      };
+    },
+  });
 
-export const deisMultistep = schedulerClass({
-  fields: z.object({
-    ...shared,
-    ...sigmaRange,
-    algorithm_type: withDefault(oneOf(["deis", "dpmsolver", "dpmsolver++"]), "deis"),
-    solver_type: withDefault(oneOf(solverTypes), "logrho"),
-  }),
-  keepsSignal: false,
-  check: checkSpread,
-  settings: (config, steps, noise) => {
-    const visited = path(config, steps, noise, { spread: spreadOf(config), rounds: Boolean(config.use_karras_sigmas) });
-    const end = spreadOf(config) ? visited[visited.length - 1].sigma : noise.sigmas[0];
-    return {
-      sampler: "deis",
-      ...walk(visited, end),
-      ...boundsOf(config),
-      order: config.solver_order,
-      finalOrders: config.lower_order_final && visited.length < FEW_STEPS ? [2, 1] : [],
-    };
-  },
-});
+export const deisMultistep = () =>
+  schedulerClass({
+    fields: z.object({
+      ...shared(),
+      ...sigmaRange(),
+      algorithm_type: withDefault(oneOf(["deis", "dpmsolver", "dpmsolver++"]), "deis"),
+      solver_type: withDefault(oneOf(solverTypes), "logrho"),
+    }),
+    keepsSignal: false,
+    check: checkSpread,
+    settings: (config, steps, noise) => {
+      const visited = path(config, steps, noise, {
+        spread: spreadOf(config),
+        rounds: Boolean(config.use_karras_sigmas),
+      });
+      const end = spreadOf(config) ? visited[visited.length - 1].sigma : noise.sigmas[0];
+      return {
+        sampler: "deis",
+        ...walk(visited, end),
+        ...boundsOf(config),
+        order: config.solver_order,
+        finalOrders: config.lower_order_final && visited.length < FEW_STEPS ? [2, 1] : [],
+      };
+    },
+  });
 
 interface MultistepConfig extends SpreadConfig {
   readonly num_train_timesteps: number;

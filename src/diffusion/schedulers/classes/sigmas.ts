@@ -26,74 +26,78 @@ import type { VisitedSigma } from "../visited-levels.ts";
 
 const predictionTypes = ["epsilon", "v_prediction", "sample"] as const;
 
-export const euler = schedulerClass({
-  fields: z.object({
-    ...trained({ schedules: usualBetaSchedules, predictionTypes: [...predictionTypes, "original_sample"] }),
-    ...spaced("linspace"),
-    ...spreadSigmas,
-    sigma_min: withDefault(sigmaRange.sigma_min, null),
-    sigma_max: withDefault(sigmaRange.sigma_max, null),
-    ...finalSigmas,
-    ...zeroSnr,
-    interpolation_type: withDefault(oneOf(["linear", "log_linear"]), "linear"),
-    timestep_type: withDefault(oneOf(["discrete", "continuous"]), "discrete"),
-  }),
-  keepsSignal: true,
-  check: checkSpread,
-  settings: (config, steps, noise) => {
-    const { visited, end = config.final_sigmas_type === "zero" ? 0 : noise.sigmas[0] } =
-      config.interpolation_type === "log_linear"
-        ? logLinear(config, steps, noise)
-        : { visited: path(config, steps, noise) };
-    const isContinuous = config.timestep_type === "continuous" && config.prediction_type === "v_prediction";
-    const told = isContinuous ? visited.map(({ sigma }) => ({ timestep: Math.log(sigma) / 4, sigma })) : visited;
-    return { sampler: "euler", ...walk(config, told, unscaledEnd(end)) };
-  },
-});
+export const euler = () =>
+  schedulerClass({
+    fields: z.object({
+      ...trained({ schedules: usualBetaSchedules, predictionTypes: [...predictionTypes, "original_sample"] }),
+      ...spaced("linspace"),
+      ...spreadSigmas(),
+      sigma_min: withDefault(sigmaRange().sigma_min, null),
+      sigma_max: withDefault(sigmaRange().sigma_max, null),
+      ...finalSigmas(),
+      ...zeroSnr(),
+      interpolation_type: withDefault(oneOf(["linear", "log_linear"]), "linear"),
+      timestep_type: withDefault(oneOf(["discrete", "continuous"]), "discrete"),
+    }),
+    keepsSignal: true,
+    check: checkSpread,
+    settings: (config, steps, noise) => {
+      const { visited, end = config.final_sigmas_type === "zero" ? 0 : noise.sigmas[0] } =
+        config.interpolation_type === "log_linear"
+          ? logLinear(config, steps, noise)
+          : { visited: path(config, steps, noise) };
+      const isContinuous = config.timestep_type === "continuous" && config.prediction_type === "v_prediction";
+      const told = isContinuous ? visited.map(({ sigma }) => ({ timestep: Math.log(sigma) / 4, sigma })) : visited;
+      return { sampler: "euler", ...walk(config, told, unscaledEnd(end)) };
+    },
+  });
 
-export const eulerAncestral = schedulerClass({
-  fields: z.object({
-    ...trained({ schedules: usualBetaSchedules, predictionTypes: ["epsilon", "v_prediction"] }),
-    ...spaced("linspace"),
-    ...zeroSnr,
-  }),
-  keepsSignal: true,
-  settings: (config, steps, noise) => ({ sampler: "eulerAncestral", ...walk(config, path(config, steps, noise)) }),
-});
+export const eulerAncestral = () =>
+  schedulerClass({
+    fields: z.object({
+      ...trained({ schedules: usualBetaSchedules, predictionTypes: ["epsilon", "v_prediction"] }),
+      ...spaced("linspace"),
+      ...zeroSnr(),
+    }),
+    keepsSignal: true,
+    settings: (config, steps, noise) => ({ sampler: "eulerAncestral", ...walk(config, path(config, steps, noise)) }),
+  });
 
-export const heun = schedulerClass({
-  fields: z.object({
-    ...trained({ schedules: [...usualBetaSchedules, "exp"], predictionTypes }, { start: 0.00085, end: 0.012 }),
-    ...spaced("linspace"),
-    ...spreadSigmas,
-    ...sigmaRange,
-    ...clipped(false),
-  }),
-  keepsSignal: true,
-  check: checkSpread,
-  settings: (config, steps, noise) => ({
-    sampler: "heun",
-    ...walk(config, path(config, steps, noise)),
-    ...boundsOf(config),
-  }),
-});
+export const heun = () =>
+  schedulerClass({
+    fields: z.object({
+      ...trained({ schedules: [...usualBetaSchedules, "exp"], predictionTypes }, { start: 0.00085, end: 0.012 }),
+      ...spaced("linspace"),
+      ...spreadSigmas(),
+      ...sigmaRange(),
+      ...clipped(false),
+    }),
+    keepsSignal: true,
+    check: checkSpread,
+    settings: (config, steps, noise) => ({
+      sampler: "heun",
+      ...walk(config, path(config, steps, noise)),
+      ...boundsOf(config),
+    }),
+  });
 
-export const lms = schedulerClass({
-  fields: z.object({
-    ...trained({ schedules: usualBetaSchedules, predictionTypes }),
-    ...spaced("linspace"),
-    ...spreadSigmas,
-    ...sigmaRange,
-  }),
-  keepsSignal: true,
-  check: checkSpread,
-  settings: (config, steps, noise) => {
-    // Only its karras sigmas know no other ends than those of the timesteps.
-    const { sigma_min, sigma_max, ...others } = config;
-    const ends = config.use_karras_sigmas ? {} : { sigma_min, sigma_max };
-    return { sampler: "lms", ...walk(config, path({ ...others, ...ends }, steps, noise)) };
-  },
-});
+export const lms = () =>
+  schedulerClass({
+    fields: z.object({
+      ...trained({ schedules: usualBetaSchedules, predictionTypes }),
+      ...spaced("linspace"),
+      ...spreadSigmas(),
+      ...sigmaRange(),
+    }),
+    keepsSignal: true,
+    check: checkSpread,
+    settings: (config, steps, noise) => {
+      // Only its karras sigmas know no other ends than those of the timesteps.
+      const { sigma_min, sigma_max, ...others } = config;
+      const ends = config.use_karras_sigmas ? {} : { sigma_min, sigma_max };
+      return { sampler: "lms", ...walk(config, path({ ...others, ...ends }, steps, noise)) };
+    },
+  });
 
 interface SigmaConfig extends SpreadConfig {
   readonly num_train_timesteps: number;
