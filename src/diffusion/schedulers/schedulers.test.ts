@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
-import { describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { largestDifference } from "../../../test/support/evaluate.ts";
 import { walkOnHost } from "../../../test/support/host-walk.ts";
 import { formatPythonJson, parsePythonJson } from "../../io/python-json.ts";
-import { ReferenceBackend } from "../../backend/reference/backend.ts";
+import { createWasmBackend } from "../../backend/wasm/wasm-backend.node.ts";
 import { ndarray } from "../../tensor/ndarray.ts";
 import type { Denoiser } from "../denoiser.ts";
 import { GaussianDiffusion } from "../gaussian-diffusion.ts";
@@ -16,6 +16,9 @@ import type { SamplerStep } from "../samplers/parts/sampler.ts";
 import { torchGenerator } from "../randomness/torch-generator.ts";
 import { schedulerOf } from "./of-diffusion.ts";
 import { schedulerConfig, schedulerFromConfig, schedulerNames } from "./scheduler.ts";
+
+const backend = await createWasmBackend({ threads: 1 });
+afterAll(() => backend.close());
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -175,7 +178,6 @@ test.each(tables)("$config has diffusers' alphas_cumprod in float32", ({ config,
 });
 
 describe("with torch's generator a seed gives Python's picture", () => {
-  const backend = ReferenceBackend.create();
   const model: Denoiser = {
     channels: 3,
     forward: (x, t) => {
