@@ -32,6 +32,12 @@ export type VarianceType = "fixedSmall" | "fixedLarge" | "learnedRange";
 
 export const varianceTypes: readonly [VarianceType, ...VarianceType[]] = ["fixedSmall", "fixedLarge", "learnedRange"];
 
+/** @throws one line, if sampling asks for a learned variance of a model that has learned none */
+export function checkLearnedVariance(asked: string | undefined, own: VarianceType | "none"): void {
+  if (!asked?.startsWith("learned") || own === "learnedRange") return;
+  throw new Error(`varianceType: ${asked} needs a model that learned its variance, this one has ${own}`);
+}
+
 /** The parts of a network's output, each shaped as the images. */
 export interface ModelOutput {
   /** What the objective names. */

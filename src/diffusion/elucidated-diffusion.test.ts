@@ -162,6 +162,7 @@ test.each<[SamplerSettings, string]>([
   ],
   [{ timesteps: [3, 1] }, "where the model knows no timesteps, got timesteps"],
   [{ sampler: "ddpm", varianceType: "learnedRange" }, "needs a model that learned its variance, this one has none"],
+  [{ sampler: "ddpm", varianceType: "learned" }, "learned needs a model that learned its variance, this one has none"],
 ])("plans nothing with %o", (options, message) => {
   expect(() => diffusion.plan(options)).toThrow(message);
 });

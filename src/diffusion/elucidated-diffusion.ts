@@ -3,7 +3,7 @@ import type { Conditions } from "../models/conditions/declaration.ts";
 import type { RandomStream } from "../tensor/random.ts";
 import { full } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { checkedOutput } from "./denoiser.ts";
+import { checkLearnedVariance, checkedOutput } from "./denoiser.ts";
 import type { Denoiser, ModelOutput } from "./denoiser.ts";
 import { Diffusion } from "./diffusion.ts";
 import type { SamplerSettings } from "./sampling/sample.ts";
@@ -136,9 +136,7 @@ export class ElucidatedDiffusion extends Diffusion {
   plan(options: SamplerSettings = {}): SamplingPlan {
     const { sampler = options.resamples === undefined ? "heun" : "eulerAncestral" } = options;
     const { steps = this.samplingTimesteps, varianceType } = options;
-    if (varianceType === "learnedRange") {
-      throw new Error("varianceType: learnedRange needs a model that learned its variance, this one has none");
-    }
+    checkLearnedVariance(varianceType, "none");
     return samplingPlan(this.levels, { ...options, sampler, steps });
   }
 }

@@ -10,6 +10,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { refuseLowres } from "./sampling/cascade.ts";
 import { conditioningOf } from "./sampling/conditioning.ts";
 import type { ConditioningOptions } from "./sampling/conditioning.ts";
+import { checkLearnedVariance } from "./denoiser.ts";
 import type { Denoiser, ModelOutput } from "./denoiser.ts";
 import type { SampleOptions, SamplerSettings } from "./sampling/sample.ts";
 import { layoutOf } from "./sampling/step-program.ts";
@@ -215,11 +216,7 @@ export class GaussianDiffusion extends DiffusionProcess {
     const { eta = sampler === "ddim" ? this.ddimSamplingEta : undefined } = options;
     const usualVariance = isInpainting && this.varianceType === "learnedRange" ? "fixedSmall" : this.varianceType;
     const { varianceType = sampler === "ddpm" ? usualVariance : undefined } = options;
-    if (varianceType?.startsWith("learned") && this.varianceType !== "learnedRange") {
-      throw new Error(
-        `varianceType: ${varianceType} needs a model that learned its variance, this one has ${this.varianceType}`,
-      );
-    }
+    checkLearnedVariance(varianceType, this.varianceType);
     return samplingPlan(this.levels, { ...options, sampler, steps, eta, varianceType });
   }
 

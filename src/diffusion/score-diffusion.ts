@@ -2,7 +2,7 @@ import { checkNames } from "../config/rules.ts";
 import type { Conditions } from "../models/conditions/declaration.ts";
 import type { RandomStream } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { checkedOutput } from "./denoiser.ts";
+import { checkLearnedVariance, checkedOutput } from "./denoiser.ts";
 import type { Denoiser, ModelOutput } from "./denoiser.ts";
 import { Diffusion } from "./diffusion.ts";
 import { objectives } from "./objectives/objective.ts";
@@ -119,9 +119,7 @@ export class ScoreDiffusion extends Diffusion {
   plan(options: SamplerSettings = {}): SamplingPlan {
     const { sampler = options.resamples === undefined ? "predictorCorrector" : "ddpm", varianceType } = options;
     const { steps = sampler === "annealedLangevin" ? 10 : this.samplingTimesteps } = options;
-    if (varianceType === "learnedRange") {
-      throw new Error("varianceType: learnedRange needs a model that learned its variance, this one has none");
-    }
+    checkLearnedVariance(varianceType, "none");
     return samplingPlan(this.levels, { ...options, sampler, steps });
   }
 }

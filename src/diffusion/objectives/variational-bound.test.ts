@@ -136,6 +136,9 @@ describe("a learned variance", () => {
     expect(() => simple.plan({ sampler: "ddpm", varianceType: "learnedRange" })).toThrow(
       "varianceType: learnedRange needs a model that learned its variance, this one has fixedSmall",
     );
+    expect(() => simple.plan({ sampler: "ddpm", varianceType: "learned" })).toThrow(
+      "varianceType: learned needs a model that learned its variance, this one has fixedSmall",
+    );
     expect(() => hybrid.plan({ sampler: "ddim", varianceType: "learnedRange" })).toThrow("ddim: has no varianceType");
   });
 });

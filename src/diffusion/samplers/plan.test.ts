@@ -159,7 +159,15 @@ describe("a plan", () => {
       { sampler: "pndm", steps: 3, rungeKutta: true },
       "pndm: rungeKutta needs a model with timesteps and at least 4 steps, got 3 steps",
     ],
-    [{ sampler: "uniPC", finalOrders: [0] }, "uniPC: finalOrders must be whole numbers of at least 1, got 0"],
+    [{ sampler: "uniPC", finalOrders: [0] }, "uniPC: finalOrders must be a list of whole numbers of at least 1, got 0"],
+    [
+      { sampler: "deis", finalOrders: 2 },
+      "deis: finalOrders must be a list of whole numbers of at least 1, got 2, which is none",
+    ],
+    [
+      { sampler: "uniPC", uncorrected: [-1] },
+      "uniPC: uncorrected must be a list of whole numbers of at least 0, got -1",
+    ],
     [{ sampler: "uniPC", bh: "bh3" }, "uniPC: bh must be one of bh1, bh2, got bh3"],
     [
       { sampler: "dpmSolver++2M", solverType: "euler" },

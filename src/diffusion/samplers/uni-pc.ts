@@ -2,7 +2,7 @@ import { lambdaOf } from "../process/noise-level.ts";
 import type { NoiseLevel } from "../process/noise-level.ts";
 import { epsilon, memory, sum, x, x0 } from "./parts/combination.ts";
 import type { Combination } from "./parts/combination.ts";
-import { checkFinalOrders, checkOrder, ordersOf } from "./parts/sampler.ts";
+import { checkFinalOrders, checkOrder, checkWholeNumbers, ordersOf } from "./parts/sampler.ts";
 import type { FinalOrdersOptions, OrderOptions, SamplerStep } from "./parts/sampler.ts";
 
 export interface UniPCOptions extends OrderOptions, FinalOrdersOptions {
@@ -28,6 +28,7 @@ export function uniPC(levels: readonly NoiseLevel[], options: UniPCOptions): Sam
   const { order = 2, finalOrders, bh = "bh2", predictsX0 = true, uncorrected = [] } = options;
   checkOrder("uniPC", order, 3);
   checkFinalOrders("uniPC", finalOrders);
+  checkWholeNumbers("uniPC", "uncorrected", uncorrected, 0);
   if (bh !== "bh1" && bh !== "bh2") throw new Error(`uniPC: bh must be one of bh1, bh2, got ${String(bh)}`);
   const orders = ordersOf(levels, order, finalOrders);
   const lambdas = levels.map(lambdaOf);

@@ -156,9 +156,17 @@ export function checkEta(sampler: string, eta: number): void {
 
 /** @throws unless all are whole numbers of at least 1 */
 export function checkFinalOrders(sampler: string, finalOrders: readonly number[] = []): void {
-  const wrong = finalOrders.find((order) => !(Number.isSafeInteger(order) && order >= 1));
+  checkWholeNumbers(sampler, "finalOrders", finalOrders, 1);
+}
+
+/** @throws unless an option is a list of whole numbers of at least `least` */
+export function checkWholeNumbers(sampler: string, name: string, list: readonly number[], least: number): void {
+  const values: readonly (number | string)[] = Array.isArray(list)
+    ? (list as readonly number[])
+    : [`${String(list)}, which is none`];
+  const wrong = values.find((value) => !(Number.isSafeInteger(value) && Number(value) >= least));
   if (wrong === undefined) return;
-  throw new Error(`${sampler}: finalOrders must be whole numbers of at least 1, got ${wrong}`);
+  throw new Error(`${sampler}: ${name} must be a list of whole numbers of at least ${least}, got ${wrong}`);
 }
 
 /** @throws unless there is none, or timesteps that it is a whole number of */
