@@ -34,3 +34,6 @@ export type { DecodeOptions, LoadImageOptions } from "./io/images/images.node.ts
 export { saveChart } from "./io/charts/charts.node.ts";
 export { saveAnimation } from "./io/images/animation.node.ts";
 export type { AnimationOptions } from "./io/images/animation.node.ts";
+
+export { MpiCollective } from "./training/collective/mpi/mpi.node.ts";
+export type { MpiOptions } from "./training/collective/mpi/mpi.node.ts";

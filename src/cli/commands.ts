@@ -5,17 +5,21 @@ export interface CommandEntry {
   readonly name: string;
   readonly summary: string;
   readonly load: () => Promise<Command>;
+  /** Whether several processes that mpirun or srun has started share its work. */
+  readonly isShared?: boolean;
 }
 
 export const commands: readonly CommandEntry[] = [
   {
     name: "train",
     summary: "train a model on images",
+    isShared: true,
     load: async () => (await import("./commands/train/command.ts")).trainCommand(),
   },
   {
     name: "sample",
     summary: "draw images with a trained model",
+    isShared: true,
     load: async () => (await import("./commands/sample/command.ts")).sampleCommand(),
   },
   {
@@ -26,6 +30,7 @@ export const commands: readonly CommandEntry[] = [
   {
     name: "evaluate",
     summary: "measure how good samples are: FID, KID, precision, recall, copies",
+    isShared: true,
     load: async () => (await import("./commands/evaluate/command.ts")).evaluateCommand(),
   },
   {

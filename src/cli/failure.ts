@@ -1,17 +1,18 @@
 import { complain } from "./output/print.ts";
 
-const EXIT_FAILURE = 1;
+export const EXIT_FAILURE = 1;
 /** Characters of a line: more than these is the output of some other program. */
 const LONGEST = 4000;
 
 /**
  * Says on stderr in one line what went wrong; with UNNOISE_DEBUG=1 in full.
  *
+ * @param who fails, where there are several processes: `rank 3 on node7: `
  * @returns the exit code
  */
-export function report(error: unknown): number {
-  if (process.env.UNNOISE_DEBUG === "1") for (const line of inFull(error).split("\n")) complain(line);
-  else complain(`unnoise: ${inOneLine(error)}`);
+export function report(error: unknown, who = ""): number {
+  if (process.env.UNNOISE_DEBUG === "1") for (const line of inFull(error).split("\n")) complain(`${who}${line}`);
+  else complain(`unnoise: ${who}${inOneLine(error)}`);
   return EXIT_FAILURE;
 }
 

@@ -11,7 +11,14 @@ export interface Interrupt {
   release(): void;
 }
 
-/** A first Ctrl-C (or SIGTERM) only aborts the signal; a second one ends the process at once. */
+/** What asks to stop. Launchers of several processes pass on SIGUSR2, which Windows does not have. */
+const SIGNALS: readonly NodeJS.Signals[] = [
+  "SIGINT",
+  "SIGTERM",
+  ...(process.platform === "win32" ? [] : ["SIGUSR2" as const]),
+];
+
+/** A first Ctrl-C (or SIGTERM, or SIGUSR2) only aborts the signal; a second one ends the process at once. */
 export function catchInterrupt(onFirst: () => void): Interrupt {
   const controller = new AbortController();
   let firstTime = Number.NEGATIVE_INFINITY;
@@ -22,13 +29,11 @@ export function catchInterrupt(onFirst: () => void): Interrupt {
     controller.abort(new Error("interrupted"));
     onFirst();
   };
-  process.on("SIGINT", handle);
-  process.on("SIGTERM", handle);
+  for (const signal of SIGNALS) process.on(signal, handle);
   return {
     signal: controller.signal,
     release() {
-      process.off("SIGINT", handle);
-      process.off("SIGTERM", handle);
+      for (const signal of SIGNALS) process.off(signal, handle);
     },
   };
 }

@@ -2,9 +2,10 @@
 import { Command, CommanderError } from "commander";
 import { keepCode } from "./caches/code-cache.ts";
 import { commands } from "./commands.ts";
-import { report } from "./failure.ts";
+import { EXIT_FAILURE, report } from "./failure.ts";
 import { acceptAliases } from "./flags/aliases.ts";
 import { printable } from "./output/printable.ts";
+import { launcher, leaveRanks, speaks, turnToFail, whoFails } from "./ranks/ranks.ts";
 import { packageVersion } from "./package.ts";
 
 const EXIT_USAGE = 2;
@@ -20,11 +21,15 @@ async function run(argv: readonly string[]): Promise<number> {
   try {
     const { program, words } = await buildProgram(argv);
     await program.parseAsync(words, { from: "user" });
-    return Number(process.exitCode ?? 0);
+    const code = Number(process.exitCode ?? 0);
+    await leaveRanks(code, false);
+    return code;
   } catch (error) {
     // Commander has said on stderr what is wrong with the command line.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
-    return report(error);
+    const code = (await turnToFail()) ? report(error, whoFails()) : EXIT_FAILURE;
+    await leaveRanks(code, true);
+    return code;
   }
 }
 
@@ -38,7 +43,10 @@ async function buildProgram(argv: readonly string[]): Promise<{ program: Command
   let words = argv;
   keepCode();
   const wanted = argv[0] === "help" ? argv[1] : argv[0];
-  for (const { name, summary, load } of commands) {
+  for (const { name, summary, load, isShared = false } of commands) {
+    if (name === wanted && launcher !== undefined && !isShared) {
+      throw new Error(`${name} runs in one process: ${launcher.name} has started ${launcher.size}`);
+    }
     const command = name === wanted ? await load() : new Command(name);
     if (name === wanted) words = acceptAliases(command)(argv);
     configure(command).summary(summary).helpOption("-h, --help", "explain this command");
@@ -53,7 +61,9 @@ function configure(command: Command): Command {
     .showHelpAfterError(false)
     .configureHelp({ helpWidth: Math.min(process.stdout.columns ?? 100, 100) })
     .configureOutput({
+      writeOut: (text) => void (speaks && process.stdout.write(text)),
       outputError: (text, write) => {
+        if (!speaks) return;
         const line = text
           .replace(/^error: /, "")
           .trim()
@@ -68,6 +78,6 @@ function configure(command: Command): Command {
 
 // A reader that closes the pipe early, such as head, is no failure.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : report(error)));
-process.on("uncaughtException", (error) => process.exit(report(error)));
+process.on("uncaughtException", (error) => process.exit(report(error, whoFails())));
 
 process.exitCode = await run(process.argv.slice(2));

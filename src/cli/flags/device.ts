@@ -85,17 +85,18 @@ export async function withDevice<T>(flags: DeviceFlags, use: (backend: Backend) 
  * Does work that can be done again from where it was saved last: if the device is lost, once more on a fresh one.
  *
  * @param opened the device to begin with
+ * @param reopen opens a fresh one; without it the work is not done again
  */
 export async function withSpareDevice<T>(
   opened: Backend,
-  reopen: () => Promise<Backend>,
+  reopen: (() => Promise<Backend>) | undefined,
   say: (line: string) => void,
   use: (backend: Backend) => Promise<T>,
 ): Promise<T> {
   try {
     return await useAndClose(opened, use);
   } catch (error) {
-    if (!(error instanceof DeviceLost)) throw error;
+    if (!(error instanceof DeviceLost) || reopen === undefined) throw error;
     say(`${error.message}; trying once more with a fresh one, from the last checkpoint`);
     return useAndClose(await reopen(), use);
   }

@@ -1,7 +1,9 @@
+import { speaks } from "../ranks/ranks.ts";
 import { printable } from "./printable.ts";
 
-/** Writes lines to standard output, whatever names from files they have in them. */
+/** Writes lines to standard output, whatever names from files they have in them. Of several processes one does. */
 export function print(...lines: readonly string[]): void {
+  if (!speaks) return;
   process.stdout.write(lines.map((line) => `${printable(line)}\n`).join(""));
 }
 

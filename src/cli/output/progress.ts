@@ -1,4 +1,5 @@
 import type { MultiBar, SingleBar } from "cli-progress";
+import { speaks } from "../ranks/ranks.ts";
 import { formatDuration } from "./format.ts";
 import { print } from "./print.ts";
 import { printable } from "./printable.ts";
@@ -24,7 +25,7 @@ export interface ProgressDisplay {
 }
 
 export async function progressDisplay(totalSteps: number, startStep: number): Promise<ProgressDisplay> {
-  if (!process.stdout.isTTY) return new PlainProgress(totalSteps);
+  if (!process.stdout.isTTY || !speaks) return new PlainProgress(totalSteps);
   const { MultiBar } = await import("cli-progress");
   const bars = new MultiBar({
     format: "{bar} step {value}/{total} · {status}",
@@ -121,7 +122,7 @@ export interface ProgressBar {
 
 /** A bar of sampling steps, or of other things by name, on a terminal; nothing elsewhere. */
 export async function progressBar(steps: number, label = "step"): Promise<ProgressBar> {
-  if (!process.stdout.isTTY) return { show: () => {}, stop: () => {} };
+  if (!process.stdout.isTTY || !speaks) return { show: () => {}, stop: () => {} };
   const { SingleBar } = await import("cli-progress");
   const bar = new SingleBar({
     format: `{bar} ${label} {value}/{total}`,

@@ -16,6 +16,7 @@ import { describeDevice, withDevice } from "../../flags/device.ts";
 import type { EvaluateFlags } from "./flags.ts";
 import { formatCount } from "../../output/format.ts";
 import { EXIT_INTERRUPTED, catchInterrupt } from "../../interrupt.ts";
+import { launcher } from "../../ranks/ranks.ts";
 import { print, printText } from "../../output/print.ts";
 import { progressBar } from "../../output/progress.ts";
 import { openReferenceData } from "./reference-data.ts";
@@ -65,6 +66,8 @@ export async function likelihoodRun(flags: EvaluateFlags, count: number): Promis
   ] as const) {
     if (flags[name] !== undefined) throw new Error("--nll draws no samples: leave the flags for them away");
   }
+  if (launcher !== undefined)
+    throw new Error(`--nll: runs in one process, ${launcher.name} has started ${launcher.size}`);
   if (typeof flags.json === "string") await checkPlace(flags.json);
   const source = await SampleSource.open(flags, say);
   const { found } = source;

@@ -20,7 +20,10 @@ import { EvaluationTable } from "./table.ts";
 import { openFeatures } from "./feature-file.ts";
 import { formatCount } from "../../output/format.ts";
 import { givenImages } from "./given-images.ts";
-import { EXIT_INTERRUPTED, catchInterrupt } from "../../interrupt.ts";
+import { EXIT_INTERRUPTED } from "../../interrupt.ts";
+import { interruptOf, joinRanks } from "../../ranks/ranks.ts";
+import type { Ranks } from "../../ranks/ranks.ts";
+import { assist, callAssistants } from "./assistant.ts";
 import { writeGrid } from "../../output/pictures.ts";
 import { print, printText } from "../../output/print.ts";
 import { progressBar } from "../../output/progress.ts";
@@ -31,6 +34,11 @@ import { checkPlace, pictureTarget } from "../../output/targets.ts";
 
 /** @returns the exit code */
 export async function evaluateRun(flags: EvaluateFlags): Promise<number> {
+  const ranks = await joinRanks();
+  if (ranks.size > 1 && flags.images !== undefined) {
+    throw new Error(`--images: is evaluated in one process, there are ${ranks.size}`);
+  }
+  if (ranks.rank !== 0) return assist(flags, ranks);
   const say = flags.json === true ? (): void => {} : print;
   await checkFlags(flags);
   const source = flags.images === undefined ? await SampleSource.open(flags, say) : undefined;
@@ -45,9 +53,13 @@ export async function evaluateRun(flags: EvaluateFlags): Promise<number> {
     say(`compare ${extractor.network.featureCount} features of the ${extractor.network.name}`);
     const content = await datasetFingerprint(dataset);
     const reference = await openReference(dataset, content, extractor, flags, say);
-    const run: Run = { flags, reference, content, extractor, say };
+    const run: Run = { flags, reference, content, extractor, say, ranks };
     if (images && flags.images !== undefined) return evaluateImages(run, flags.images, images);
-    if (source) return evaluateModel(run, source, backend);
+    if (source) {
+      const code = await evaluateModel(run, source, backend);
+      await callAssistants(ranks, null);
+      return code;
+    }
     throw new Error("internal: nothing to evaluate");
   });
 }
@@ -60,6 +72,8 @@ interface Run {
   readonly content: string;
   readonly extractor: FeatureExtractor;
   readonly say: (line: string) => void;
+  /** The processes that share the drawing. */
+  readonly ranks: Ranks;
 }
 
 /** Refuses at once what cannot end well. */
@@ -102,7 +116,7 @@ async function evaluateModel(run: Run, source: SampleSource, backend: Backend): 
   const settings = await settingsOf(run, { path: weights, fingerprint: weights }, flags.number);
   const report = await EvaluationReport.open(settings, fileOf(flags));
   const table = new EvaluationTable(say);
-  const interrupt = catchInterrupt(() => say("Stopping after this step."));
+  const interrupt = interruptOf(run.ranks, () => say("Stopping after this step."));
   try {
     for (const way of ways) {
       const known = report.find(way.sampler, way.steps);
@@ -127,11 +141,14 @@ async function evaluateWay(
   backend: Backend,
   signal: AbortSignal,
 ): Promise<EvaluationRow> {
+  const { ranks } = run;
   const { number, seed, json } = run.flags;
   const classes = classesLike(run.reference.dataset, source.numClasses, number);
-  const bar = json === true ? undefined : await progressBar(source.evaluations(way, number), `${way.sampler} step`);
+  const bar =
+    json === true ? undefined : await progressBar(source.evaluations(way, number, ranks), `${way.sampler} step`);
+  await callAssistants(ranks, { way, options: { number, seed, classes } });
   const drawn = await source
-    .draw(way, { number, seed, classes, backend, signal, onStep: (done) => bar?.show(done) })
+    .draw(way, { number, seed, classes, backend, signal, onStep: (done) => bar?.show(done) }, ranks)
     .finally(() => bar?.stop());
   const evaluation = await evaluateSamples(drawn.images, run.reference, run.extractor);
   await writePicture(run, drawn.images, evaluation);

@@ -13,7 +13,9 @@ import type { ImageSize } from "../../../config/image-size.ts";
 import { diffusionFromCheckpoint, modelFromCheckpoint } from "../../../checkpoint/from-checkpoint.ts";
 import type { LatestCheckpoint } from "../../../checkpoint/run-directory.node.ts";
 import type { EvaluateFlags } from "./flags.ts";
-import { BATCH, drawBatches } from "../../output/draw-batches.ts";
+import { alone } from "../../../training/collective/collective.ts";
+import type { Collective } from "../../../training/collective/collective.ts";
+import { BATCH, drawBatches, roundsOf } from "../../output/draw-batches.ts";
 import { announcedCheckpoint } from "../../runs/runs.ts";
 
 /** One way from noise to images. */
@@ -87,14 +89,18 @@ export class SampleSource {
   }
 
   /** Evaluations of the network, each on a batch, for so many samples. */
-  evaluations({ evaluations }: SampleWay, number: number): number {
-    return evaluations * Math.ceil(number / BATCH);
+  evaluations({ evaluations }: SampleWay, number: number, ranks: Collective): number {
+    return evaluations * roundsOf(number, ranks);
   }
 
-  /** Draws the first samples of a seed, those that `unnoise sample` draws. */
+  /**
+   * Draws the first samples of a seed, those that `unnoise sample` draws. Several processes share them, and the first one
+   * gets them all.
+   */
   async draw(
     { settings }: SampleWay,
     { number, seed, classes, backend, signal, onStep }: DrawOptions,
+    ranks: Collective = alone,
   ): Promise<{ readonly images: ImageBatch<Uint8Array>; readonly secondsFor64: number }> {
     const imageSize = this.imageSize;
     const size = imageSize[0] * imageSize[1] * this.#model.channels;
@@ -102,7 +108,7 @@ export class SampleSource {
     const seconds: number[] = [];
     let [drawn, began] = [0, performance.now()];
     const options = { ...settings, number, seed, classes, imageSize, backend, signal, onStep };
-    for await (const samples of drawBatches(this.#diffusion, this.#model, options)) {
+    for await (const samples of drawBatches(this.#diffusion, this.#model, options, ranks)) {
       const [count] = samples.shape;
       seconds.push(((performance.now() - began) / 1000) * (BATCH / count));
       data.set(byteImages(samples).data, drawn * size);

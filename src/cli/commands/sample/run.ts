@@ -11,8 +11,10 @@ import { openEdits } from "../../flags/editing.ts";
 import type { EditingFlags } from "../../flags/editing.ts";
 import { wantedOf } from "../../flags/guiding.ts";
 import type { GuidingFlags } from "../../flags/guiding.ts";
-import { EXIT_INTERRUPTED, catchInterrupt } from "../../interrupt.ts";
-import { BATCH, drawBatches } from "../../output/draw-batches.ts";
+import { EXIT_INTERRUPTED } from "../../interrupt.ts";
+import { fromFirst } from "../../ranks/from-first.ts";
+import { interruptOf, joinRanks } from "../../ranks/ranks.ts";
+import { drawBatches, roundsOf } from "../../output/draw-batches.ts";
 import { formatCount } from "../../output/format.ts";
 import { animationSteps } from "../../output/pictures.ts";
 import { print } from "../../output/print.ts";
@@ -38,7 +40,8 @@ export interface SampleFlags extends DeviceFlags, EditingFlags, GuidingFlags, Ou
  * @returns the exit code
  */
 export async function sampleRun(flags: SampleFlags): Promise<number> {
-  const seed = flags.seed ?? Math.floor(Math.random() * 2 ** 32);
+  const ranks = await joinRanks();
+  const seed = await fromFirst(ranks, () => flags.seed ?? Math.floor(Math.random() * 2 ** 32));
   const output = await outputOf(flags, seed);
   const knowsClasses = flags.class !== undefined && flags.classifier === undefined;
   const { checkpoint } = await announcedCheckpoint(flags.checkpoint, { knowsClasses });
@@ -51,11 +54,11 @@ export async function sampleRun(flags: SampleFlags): Promise<number> {
   const way = { steps, sampler, eta, timestepSpacing, ...guidance, ...edits };
   const all = diffusion.plan(way).steps.length;
   const returnSteps = output.animates ? animationSteps(all) : [];
-  await output.prepare({ number, columns, ...size, frames: returnSteps.length }, print);
+  if (ranks.rank === 0) await output.prepare({ number, columns, ...size, frames: returnSteps.length }, print);
   const model = await modelFromCheckpoint(checkpoint, { ema: flags.ema });
 
-  const interrupt = catchInterrupt(() => print("Stopping after this step."));
-  const bar = await progressBar(all * Math.ceil(number / BATCH));
+  const interrupt = interruptOf(ranks, () => print("Stopping after this step."));
+  const bar = await progressBar(all * roundsOf(number, ranks));
   let drawn = 0;
   try {
     await withDevice(flags, async (backend) => {
@@ -63,7 +66,7 @@ export async function sampleRun(flags: SampleFlags): Promise<number> {
       const imageSize = [size.height, size.width] as const;
       const onStep = (done: number): void => bar.show(done);
       const options = { number, classes, seed, imageSize, ...way, backend, signal, returnSteps, onStep };
-      for await (const batch of drawBatches(diffusion, model, options)) {
+      for await (const batch of drawBatches(diffusion, model, options, ranks)) {
         await output.add(batch);
         drawn += countOf(batch);
       }
@@ -74,6 +77,7 @@ export async function sampleRun(flags: SampleFlags): Promise<number> {
     bar.stop();
     interrupt.release();
   }
+  if (ranks.rank !== 0) return 0;
   const written = await output.finish();
   if (drawn < number) print(`Stopped with ${formatCount(drawn)} of ${formatCount(number)} images drawn.`);
   for (const path of written) print(`wrote ${path}`);

@@ -1,15 +1,15 @@
 import { Command, Option } from "commander";
-import { openData } from "../../flags/dataset.ts";
 import type { Backend } from "../../../backend/backend.ts";
 import { addDeviceFlags, openDevice, withSpareDevice } from "../../flags/device.ts";
 import type { DeviceFlags } from "../../flags/device.ts";
 import { presets } from "../../presets/all.ts";
 import { print } from "../../output/print.ts";
 import { RUNS_DIRECTORY } from "../../runs/runs.ts";
-import { fitToData, sizeMultiple } from "./fit-to-data.ts";
+import { joinRanks } from "../../ranks/ranks.ts";
+import { sizeMultiple } from "./fit-to-data.ts";
 import { addSettingFlags } from "./flags.ts";
-import { planRun } from "./plan.ts";
 import type { PlanFlags } from "./plan.ts";
+import { sharedData, sharedPlan, sharedSettings } from "./shared-plan.ts";
 
 const EXAMPLES = `
 Examples:
@@ -22,7 +22,7 @@ Examples:
 A run goes on from its last checkpoint: give the same command again, or only --out. Flags that
 change a setting are listed then; --batch-size, --lr and how pictures are drawn may change, what
 the model is may not. Ctrl-C finishes the step, writes a checkpoint and stops; a second Ctrl-C
-stops at once.`;
+stops at once. mpirun and srun start several processes that train together, docs/cluster.md says how.`;
 
 type TrainFlags = PlanFlags & DeviceFlags;
 
@@ -46,16 +46,21 @@ export function trainCommand(): Command {
 }
 
 async function train(flags: TrainFlags): Promise<void> {
-  const plan = await planRun(flags);
+  const ranks = await joinRanks();
+  const plan = await sharedPlan(ranks, flags);
   const voice = { say: print };
   const say = (line: string): void => voice.say(line);
   const open = () => openDevice(flags, say);
   const data = { ...plan.settings, startedIn: plan.startedIn, sizeMultiple: sizeMultiple(plan.settings) };
   // None of the three waits for another, and data are unpacked on a thread of their own.
-  const [dataset, backend, { trainRun }] = await Promise.all([openData(data, say), open(), import("./run.ts")]);
-  // Of a network that has weights already nothing is left open.
-  const given = plan.initFrom === undefined ? flags : { ...flags, ...plan.settings.model };
-  const settings = plan.recorded === undefined ? fitToData(plan.settings, dataset, given, say) : plan.settings;
-  const trainOn = (device: Backend) => trainRun({ ...plan, settings }, dataset, device, voice);
-  process.exitCode = await withSpareDevice(backend, open, say, trainOn);
+  const [dataset, backend, { trainRun }] = await Promise.all([
+    sharedData(ranks, data, say),
+    open(),
+    import("./run.ts"),
+  ]);
+  const settings = await sharedSettings(ranks, plan, dataset, flags, say);
+  const trainOn = (device: Backend) => trainRun({ ...plan, settings }, dataset, device, voice, ranks);
+  // Where there are others, they do not wait for a process that begins anew.
+  const reopen = ranks.size === 1 ? open : undefined;
+  process.exitCode = await withSpareDevice(backend, reopen, say, trainOn);
 }

@@ -4,6 +4,7 @@ import { learningRateAt } from "../../../optim/learning-rate.ts";
 import { describeDevice } from "../../flags/device.ts";
 import { formatCount } from "../../output/format.ts";
 import { print } from "../../output/print.ts";
+import { describeRanks } from "../../ranks/ranks.ts";
 import { programName, shellWord } from "../../program-name.ts";
 import { animationPath, gridPath, lossPath } from "./pictures.ts";
 import type { TrainingRun } from "./training-run.ts";
@@ -20,6 +21,7 @@ export function introduce(run: TrainingRun, startStep: number): void {
   const { title } = architectureNamed(trainer.model.architecture);
   print(`model   ${title} of ${formatCount(trainer.model.parameterCount())} parameters`);
   print(`device  ${describeDevice(backend)}`);
+  if (run.ranks.size > 1) print(`ranks   ${describeRanks(run.ranks)}`);
   if (startStep === 0) for (const warning of run.diffusion.warnings) print(`warning ${warning}`);
   for (const fault of directory.faults) print(`passed over ${fault}`);
   if (startStep === 0) return;

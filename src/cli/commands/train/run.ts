@@ -7,6 +7,7 @@ import { print } from "../../output/print.ts";
 import { progressDisplay } from "../../output/progress.ts";
 import { classifierReport } from "./classifier-report.ts";
 import { checkFinalPictures, drawFinalPictures, drawLoss, drawPreview, hasFinalPictures } from "./pictures.ts";
+import type { Ranks } from "../../ranks/ranks.ts";
 import type { PlannedRun } from "./plan.ts";
 import { conclude, introduce } from "./report.ts";
 import { buildRun } from "./training-run.ts";
@@ -22,10 +23,11 @@ export async function trainRun(
   dataset: ImageDataset,
   backend: Backend,
   voice: Voice,
+  ranks: Ranks,
 ): Promise<number> {
-  const run = buildRun(plan, dataset, backend, voice);
+  const run = buildRun(plan, dataset, backend, voice, ranks);
   checkFinalPictures(run);
-  await run.directory.lock();
+  if (ranks.rank === 0) await run.directory.lock();
   try {
     return await trainToEnd(run);
   } finally {
@@ -40,6 +42,7 @@ async function trainToEnd(run: TrainingRun): Promise<number> {
   introduce(run, startStep);
   const totalSteps = run.trainer.totalSteps(settings.length);
   if (startStep < totalSteps && !(await trainSteps(run, startStep, totalSteps))) return EXIT_INTERRUPTED;
+  if (run.ranks.rank !== 0) return 0;
   const isNew = startStep < totalSteps;
   if (!isNew) print(`Finished: ${formatCount(startStep)} steps are done, ${formatCount(totalSteps)} were asked for.`);
   const { samplingModel } = run.trainer;
@@ -55,15 +58,18 @@ async function trainToEnd(run: TrainingRun): Promise<number> {
 
 /** @returns false if it was interrupted */
 async function trainSteps(run: TrainingRun, startStep: number, totalSteps: number): Promise<boolean> {
-  const { trainer, settings } = run;
+  const { trainer, settings, ranks } = run;
   const display = await progressDisplay(totalSteps, startStep);
-  const interrupt = catchInterrupt(() => display.say("Stopping after this step; Ctrl-C again stops at once."));
+  const interrupt = catchInterrupt(() => {
+    // A launcher sends such signals also where another process has failed.
+    if (ranks.size === 1) display.say("Stopping after this step; Ctrl-C again stops at once.");
+  });
   run.voice.say = (line) => display.say(line);
   display.note("compiling the training step");
   try {
     // Previews show the model of their own step.
     const pauseEvery = run.backend.name === "webgpu" ? settings.sampleEvery || Infinity : undefined;
-    for await (const progress of trainer.run(settings.length, { pauseEvery })) {
+    for await (const progress of trainer.run(settings.length, { pauseEvery, signal: interrupt.signal })) {
       const { step, imagesPerSecond } = progress;
       const secondsLeft = ((totalSteps - step) * trainer.imagesPerStep) / imagesPerSecond;
       // The first step runs code that the engine has yet to optimise.
@@ -74,17 +80,18 @@ async function trainSteps(run: TrainingRun, startStep: number, totalSteps: numbe
       const isDue = settings.sampleEvery > 0 && step % settings.sampleEvery === 0 && step < totalSteps;
       if (isDue) {
         display.note("drawing samples");
-        await drawPreview(run, interrupt.signal);
+        if (ranks.rank === 0) await drawPreview(run, interrupt.signal);
+        await ranks.meet();
       }
-      if (interrupt.signal.aborted) break;
     }
     await trainer.save();
-    await drawLoss(run);
-    if (!interrupt.signal.aborted) return true;
+    if (ranks.rank === 0) await drawLoss(run);
+    if (trainer.step === totalSteps) return true;
     display.say(`Stopped at step ${trainer.step} with a checkpoint in ${run.path}. The same command goes on from it.`);
     return false;
   } catch (error) {
-    if (trainer.step > startStep && !(error instanceof DeviceLost)) await saveAfterFailure(run);
+    const isAlone = ranks.size === 1;
+    if (isAlone && trainer.step > startStep && !(error instanceof DeviceLost)) await saveAfterFailure(run);
     throw error;
   } finally {
     display.stop();

@@ -4,6 +4,7 @@ import type { ImageDataset } from "../../../data/dataset.ts";
 import type { Diffusion } from "../../../diffusion/diffusion.ts";
 import { Trainer } from "../../../training/trainer.ts";
 import { diffusionOf, modelOf } from "../../runs/run-parts.ts";
+import type { Ranks } from "../../ranks/ranks.ts";
 import type { PlannedRun } from "./plan.ts";
 
 /** Everything that a run works with. */
@@ -14,6 +15,8 @@ export interface TrainingRun extends PlannedRun {
   readonly backend: Backend;
   readonly trainer: Trainer;
   readonly voice: Voice;
+  /** The processes that train together. */
+  readonly ranks: Ranks;
 }
 
 /** How a run and its device speak now: around the bar while there is one. */
@@ -22,7 +25,13 @@ export interface Voice {
 }
 
 /** @throws Error of one line if the parts do not fit each other */
-export function buildRun(plan: PlannedRun, dataset: ImageDataset, backend: Backend, voice: Voice): TrainingRun {
+export function buildRun(
+  plan: PlannedRun,
+  dataset: ImageDataset,
+  backend: Backend,
+  voice: Voice,
+  ranks: Ranks,
+): TrainingRun {
   const { path, settings, startedIn, initFrom } = plan;
   const model = modelOf(settings, dataset.channels);
   const diffusion = diffusionOf(settings);
@@ -38,7 +47,8 @@ export function buildRun(plan: PlannedRun, dataset: ImageDataset, backend: Backe
     runDirectory: directory,
     saveEvery,
     backend,
+    collective: ranks,
     log: (line) => voice.say(line),
   });
-  return { ...plan, directory, dataset, diffusion, backend, trainer, voice };
+  return { ...plan, directory, dataset, diffusion, backend, trainer, voice, ranks };
 }
