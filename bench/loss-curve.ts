@@ -18,11 +18,11 @@ import { idxPair } from "../src/data/idx.node.ts";
 import { writeFileAtomic } from "../src/io/atomic.node.ts";
 import { check, wholeNumber } from "../src/config/rules.ts";
 import { Trainer } from "../src/training/trainer.ts";
-import { ChildLines } from "./child-lines.ts";
+import { ChildLines } from "./contest/child-lines.ts";
 import { lineChart } from "../src/io/charts/line-chart.ts";
 import type { ChartLine } from "../src/io/charts/line-chart.ts";
-import { libraries } from "./libraries.ts";
-import { findLibrary } from "./packages.ts";
+import { libraries } from "./contest/libraries.ts";
+import { findLibrary } from "./contest/packages.ts";
 
 /** Steps whose losses are averaged into one point. */
 const WINDOW = 20;

@@ -9,12 +9,13 @@ import { report } from "../src/cli/failure.ts";
 import { numberFlag } from "../src/cli/flags/flags.ts";
 import { wholeNumber } from "../src/config/rules.ts";
 import { namesFlag } from "../src/cli/flags/name-list.ts";
-import { measurements } from "./measurements.ts";
-import type { Outcome, Plan } from "./measurements.ts";
-import { DEFAULT_PEERS, findPeers, librariesOf, peerNames } from "./contestants.ts";
-import { libraries } from "./libraries.ts";
-import { installLibraries } from "./packages.ts";
-import { Referee } from "./referee.ts";
+import { DEFAULT_PEERS, findPeers, librariesOf, peerNames } from "./contest/contestants.ts";
+import { libraries } from "./contest/libraries.ts";
+import { installLibraries } from "./contest/packages.ts";
+import { Referee } from "./contest/referee.ts";
+import { measurementNames, measurementsOf } from "./measurements/measurements.ts";
+import type { Outcome, Plan } from "./measurements/plan.ts";
+import { geometricMeans, sizeTable } from "./measurements/size-table.ts";
 
 const EXIT_USAGE = 2;
 
@@ -32,19 +33,21 @@ interface Flags {
 const HELP = `
 Measurements: train, forward and sampling take turns with the peers at the same step; narrow is the training step with
 128-bit SIMD; threads is all threads against one; process is peak memory and the time from the start of a process to
-its first training step. Every figure is a median with its range.
+its first training step, cold the same without programs that were compiled earlier. sizes is a table of the U-Net in the
+widths that people train, each row of which can be measured alone: dim64 has 64 channels, single is a batch of one.
+Every figure is a median with its range.
 
-Peers: eager, channels_last, bf16 and compile are PyTorch; pytorch is the first three, all is everybody. onnxruntime, tfjs
-and jax-js take part in forward and sampling alone. bf16 computes with less precision and is left out of the ratio;
-compile takes minutes to start; jax-js gets one image, whose seconds are multiplied by the batch. Everybody first computes
-from the same numbers: one whose answer is not ours is left out, as is one that is absent or fails, with a line that
-says so. --install-peers brings what those of --peers need.`;
+Peers: eager, channels_last, bf16 and compile are PyTorch; pytorch is the first three, all is everybody. openvino,
+onnxruntime, tfjs and jax-js take part in forward and sampling alone; jax, tfjs and jax-js know the article's U-Net alone.
+bf16 computes with less precision and is left out of the ratio and the table; compile takes minutes to start; jax-js gets
+one image, whose seconds are multiplied by the batch. Everybody first computes from the same numbers: one whose answer is
+not ours is left out, as is one that is absent or fails, with a line that says so. --install-peers brings what those of
+--peers need.`;
 
 function command(): Command {
-  const ids = measurements.map(({ id }) => id);
   return new Command("npm run bench --")
     .description("Measure training, prediction and sampling beside other libraries on this machine.")
-    .option("--only <names>", `measure only these: ${ids.join(",")}`, namesFlag(ids))
+    .option("--only <names>", `measure only these: ${measurementNames.join(",")}`, namesFlag(measurementNames))
     .option("--rounds <n>", "how often everybody takes a turn", numberFlag(wholeNumber(1, 1000)), 5)
     .addOption(
       new Option("--peers <names>", `whom to compare with: ${peerNames.join(",")}`)
@@ -59,7 +62,7 @@ function command(): Command {
     )
     .option(
       "--batch-size <n>",
-      "instead of 128 for training and prediction, 64 for sampling",
+      "instead of each measurement's own, such as 128 for train and forward, 64 for sampling",
       numberFlag(wholeNumber(1)),
     )
     .option("--json", "print one JSON object instead of tables")
@@ -79,41 +82,52 @@ async function run(flags: Flags): Promise<void> {
   const referee = await Referee.create();
   try {
     const { rounds, batchSize } = flags;
-    await measure(flags, { threads, peers, rounds, batchSize, referee, say: progress, warn });
+    const profilesSizes = flags.kernels !== undefined;
+    await measure(flags, { threads, peers, rounds, batchSize, profilesSizes, referee, say: progress, warn });
   } finally {
     await referee.dispose();
   }
 }
 
 async function measure(flags: Flags, plan: Plan): Promise<void> {
-  const chosen = measurements.filter(({ id }) => flags.only?.includes(id) ?? true);
+  const isTable = flags.json !== true;
   const kernelCount = flags.kernels === undefined ? 0 : flags.kernels === true ? 30 : flags.kernels;
-  const full: BenchReport = { results: [], profiles: [], environment: benchEnvironment() };
-  const results = [];
-  const profiles = [];
-  if (flags.json !== true) print(heading(full));
-  for (const measurement of chosen) {
+  const environment = benchEnvironment();
+  const outcomes: Outcome[] = [];
+  if (isTable) print(heading(environment));
+  for (const measurement of measurementsOf(flags.only)) {
     const outcome = await measurement.run(plan);
     clearProgress();
-    const profile = outcome.profile && profileReport(outcome.profile, kernelCount);
-    if (flags.json !== true) printOutcome(outcome, profile);
-    results.push(...outcome.results);
-    if (profile) profiles.push(profile);
+    if (isTable) printOutcome(outcome, profilesOf(outcome, kernelCount));
+    outcomes.push(outcome);
   }
-  if (flags.json === true) print(JSON.stringify({ ...full, results, profiles }, undefined, 2));
+  const rows = outcomes.flatMap(({ row }) => row ?? []);
+  if (isTable && rows.length > 1) print(`${sizeTable(rows)}\n`);
+  if (isTable) return;
+  const report: BenchReport = {
+    results: outcomes.flatMap(({ results }) => results),
+    profiles: outcomes.flatMap((outcome) => profilesOf(outcome, kernelCount)),
+    ...(rows.length > 0 ? { sizes: rows.map(({ size }) => size), geometricMeans: geometricMeans(rows) } : {}),
+    environment,
+  };
+  print(JSON.stringify(report, undefined, 2));
 }
 
-function heading({ environment }: BenchReport): string {
-  const { processor, threads, node } = environment;
-  return `${processor}, ${threads} threads; Node ${node}\n`;
+function profilesOf({ profiles }: Outcome, kernelCount: number): ProfileReport[] {
+  return profiles.map((profile) => profileReport(profile, kernelCount));
 }
 
-function printOutcome({ results, descriptions }: Outcome, profile: ProfileReport | undefined): void {
+function heading({ processor, processorFamily, threads, node }: BenchReport["environment"]): string {
+  return `${[processor, processorFamily].filter(Boolean).join(", ")}, ${threads} threads; Node ${node}\n`;
+}
+
+function printOutcome({ results, descriptions }: Outcome, profiles: readonly ProfileReport[]): void {
   for (const result of results) print(`${resultTable(result)}\n`);
   print(`  ${[...new Set(descriptions)].join("\n  ")}\n`);
-  if (!profile) return;
-  print(`${kindTable(profile)}\n`);
-  if (profile.kernels.length > 0) print(`${kernelTable(profile)}\n`);
+  for (const profile of profiles) {
+    print(`${kindTable(profile)}\n`);
+    if (profile.kernels.length > 0) print(`${kernelTable(profile)}\n`);
+  }
 }
 
 function print(text: string): void {

@@ -6,9 +6,14 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { ours } from "../bench/contestants.ts";
-import { expectedValues } from "../bench/expected-values.ts";
-import { Referee, largestDifference } from "../bench/referee.ts";
+import { ours } from "../bench/contest/contestants.ts";
+import { expectedValues } from "../bench/contest/expected-values.ts";
+import { sizeTable } from "../bench/measurements/size-table.ts";
+import type { Work } from "../bench/contest/participant.ts";
+import { benchResult } from "../src/bench/result.ts";
+import { DEFAULT_SIZE } from "../src/bench/sizes.ts";
+import type { WorkloadName } from "../src/bench/workload-names.ts";
+import { Referee, largestDifference } from "../bench/contest/referee.ts";
 
 const main = fileURLToPath(new URL("../bench/main.ts", import.meta.url));
 const cli = fileURLToPath(new URL("../src/cli/main.ts", import.meta.url));
@@ -45,6 +50,8 @@ const report = z.strictObject({
       kernels: z.array(z.strictObject({ ...work, index: z.number(), name: z.string(), work: z.string() })),
     }),
   ),
+  sizes: z.array(z.string()).optional(),
+  geometricMeans: z.strictObject({ train: rate, forward: rate, memory: rate }).optional(),
   environment: z.record(z.string(), z.union([z.string(), z.number()])),
 });
 
@@ -79,7 +86,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "unnoise-bench-"));
   const fakePython = join(folder, "python");
   const values = join(folder, "values.json");
-  const [forward, train] = [await expectedValues("forward", 1), await expectedValues("train", 1)];
+  const [forward, train] = [await expectedValues(article("forward", 1)), await expectedValues(article("train", 1))];
   await writeFile(values, JSON.stringify({ forward, train }));
   withFakePeers = { UNNOISE_PYTHON: fakePython, FAKE_PEER_VALUES: values };
   await writeFile(join(folder, "peer.cjs"), FAKE_PEER);
@@ -100,6 +107,11 @@ async function bench(script: string, args: readonly string[], environment: NodeJ
   const end = (error: unknown) => error as Outcome;
   const outcome = await promisify(execFile)(process.execPath, [script, ...args], { cwd: folder, env }).catch(end);
   return { code: "code" in outcome ? outcome.code : 0, stdout: outcome.stdout, stderr: outcome.stderr };
+}
+
+/** With the article's network. */
+function article(workload: WorkloadName, batchSize: number): Work {
+  return { workload, size: DEFAULT_SIZE, batchSize };
 }
 
 const short = ["--rounds", "1", "--batch-size", "1"];
@@ -141,11 +153,31 @@ describe("npm run bench", { timeout: 180_000 }, () => {
     },
   );
 
+  test.runIf(onPosix)("measures a row of the table of sizes beside those that are as precise", async () => {
+    const args = ["--only", "dim28-single", "--json", "--peers", "eager,bf16,openvino", "--rounds", "1"];
+    const { code, stdout, stderr } = await bench(main, args, withFakePeers);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    const { results, profiles, sizes, geometricMeans } = report.parse(JSON.parse(stdout));
+    const title = "28 channels, 28x28x1, batch 1";
+    expect(results.map(({ name, peers }) => ({ name, peers: Object.keys(peers) }))).toEqual([
+      { name: `train step, ${title}`, peers: ["pytorch eager"] },
+      { name: `peak memory of the process, train step, ${title}`, peers: ["pytorch eager"] },
+      { name: `forward, ${title}`, peers: ["pytorch eager", "openvino"] },
+    ]);
+    const [train, memory, forward] = results.map(({ ratio }) => ratio);
+    expect(geometricMeans).toEqual({
+      train: expect.closeTo(train ?? 0, 6) as number,
+      forward: expect.closeTo(forward ?? 0, 6) as number,
+      memory: expect.closeTo(memory ?? 0, 6) as number,
+    });
+    expect({ sizes, profiles }).toEqual({ sizes: ["dim28-single"], profiles: [] });
+  });
+
   test.runIf(onPosix)(
     "leaves out peers that are absent, fail or compute something else, each with a line",
     async () => {
       const values = join(folder, "wrong.json");
-      const forward = (await expectedValues("forward", 1)).with(700, 3);
+      const forward = (await expectedValues(article("forward", 1))).with(700, 3);
       await writeFile(values, JSON.stringify({ forward }));
       const environment = { ...withFakePeers, FAKE_PEER_MISSING: "optax" };
       const peersOf = async (peers: string, more: NodeJS.ProcessEnv) => {
@@ -176,7 +208,7 @@ describe("npm run bench", { timeout: 180_000 }, () => {
   test("refuses names that it does not know, and a Python that is none", async () => {
     const only = await bench(main, ["--only", "speed"]);
     expect(only.code).toBe(2);
-    expect(only.stderr).toContain('made of train, forward, sampling, narrow, threads, process, got "speed"');
+    expect(only.stderr).toMatch(/made of train, forward, .*, cold, dim28, .*, dim64-single, sizes, got "speed"/);
     const peers = await bench(main, ["--peers", "pytorch,caffe"]);
     expect(peers.code).toBe(2);
     expect(peers.stderr).toMatch(/made of pytorch, all, none, eager, .*, jax-js, got "caffe"/);
@@ -194,31 +226,66 @@ describe("the referee", { timeout: 60_000 }, () => {
   });
 
   test("compares the first images with one that gets fewer", async () => {
-    const expected = await expectedValues("forward", 2);
+    const expected = await expectedValues(article("forward", 2));
     const { values, contestant } = { values: expected.slice(0, 28 * 28), contestant: ours({ threads: 1 }) };
     const ask = async <Answer>(schema: z.ZodType<Answer>) => schema.parse({ values });
     const referee = await Referee.create();
     try {
-      await expect(referee.judge({ contestant, ask }, "forward", 2)).rejects.toThrow("got Infinity");
+      await expect(referee.judge({ contestant, ask }, article("forward", 2))).rejects.toThrow("got Infinity");
       const slow = { ...contestant, mostImages: 1 };
-      await expect(referee.judge({ contestant: slow, ask }, "forward", 2)).resolves.toBeUndefined();
+      await expect(referee.judge({ contestant: slow, ask }, article("forward", 2))).resolves.toBeUndefined();
       values[0] += 0.001;
       const other = { ...slow, name: "other" };
-      await expect(referee.judge({ contestant: other, ask }, "forward", 2)).rejects.toThrow(/within 0.0002, got 0.00/);
+      await expect(referee.judge({ contestant: other, ask }, article("forward", 2))).rejects.toThrow(
+        /within 0.0002, got 0.00/,
+      );
       const lessPrecise = { ...slow, name: "less precise", counts: false };
-      await expect(referee.judge({ contestant: lessPrecise, ask }, "forward", 2)).resolves.toBeUndefined();
+      await expect(referee.judge({ contestant: lessPrecise, ask }, article("forward", 2))).resolves.toBeUndefined();
     } finally {
       await referee.dispose();
     }
   });
 });
 
+describe("the table of sizes", () => {
+  const rowOf = (title: string, factor: number, peers: readonly number[]) => {
+    const spread = peers.map((value) => ({ name: `peer ${value}`, counts: true, samples: [value] }));
+    const times = (ours: number) => benchResult(title, "s", [ours], spread);
+    return { size: DEFAULT_SIZE, title, train: times(1), forward: times(factor), memory: times(2) };
+  };
+
+  test("shows the best peer of each, and the geometric mean of how far ahead of it we are", () => {
+    const lines = sizeTable([rowOf("small", 0.5, [3, 2]), rowOf("large", 4, [9, 8])]).split("\n");
+    expect(lines.map((line) => line.split(/ {2,}/).filter(Boolean))).toEqual([
+      ["size", "train", "best peer", "ratio", "forward", "best peer", "ratio", "memory", "best peer", "ratio"],
+      ["small", "1.00 s", "2.00 s", "2.00", "500 ms", "2.00 s", "4.00", "2.00 s", "2.00 s", "1.00"],
+      ["large", "1.00 s", "8.00 s", "8.00", "4.00 s", "8.00 s", "2.00", "2.00 s", "8.00 s", "4.00"],
+      ["geometric mean", "4.00", "2.83", "2.00"],
+    ]);
+  });
+
+  test("has no mean where a row has nobody to compare with", () => {
+    const last = sizeTable([rowOf("small", 1, [2]), rowOf("large", 1, [])])
+      .split("\n")
+      .at(-1);
+    expect(last?.trim()).toBe("geometric mean");
+  });
+});
+
 describe("unnoise bench", { timeout: 180_000 }, () => {
   test("prints the same kind of object", async () => {
-    const { code, stdout, stderr } = await bench(cli, ["bench", "--json", "--only", "sampling", ...short]);
+    const { code, stdout, stderr } = await bench(cli, [
+      "bench",
+      "--json",
+      "--only",
+      "sampling",
+      "--size",
+      "dim16",
+      ...short,
+    ]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     const { results, profiles, environment } = report.parse(JSON.parse(stdout));
-    expect(results.map(({ name }) => name)).toEqual(["sampling step, batch 1"]);
+    expect(results.map(({ name }) => name)).toEqual(["sampling step, 16 channels, 28x28x1, batch 1"]);
     expect(profiles.map(({ kernels }) => kernels)).toEqual([[]]);
     expect(environment["device"]).toMatch(/^WebAssembly, /);
   });

@@ -4,8 +4,8 @@ import argparse
 
 import torch
 
+from networks import make_network
 from peer import read_reference
-from unet import load_weights, make_unet
 
 
 def main():
@@ -15,12 +15,11 @@ def main():
     parser.add_argument("--out", required=True)
     arguments = parser.parse_args()
     reference = read_reference(arguments.reference)
-    unet = make_unet()
-    load_weights(unet, reference.weights)
+    network, _ = make_network(reference)
     x = torch.from_numpy(reference.images[: arguments.batch].copy())
     t = torch.from_numpy(reference.timesteps[: arguments.batch].copy()).long()
     names = {"input_names": ["x", "t"], "output_names": ["y"]}
-    torch.onnx.export(unet.eval(), (x, t), arguments.out, dynamo=True, external_data=False, verbose=False, **names)
+    torch.onnx.export(network.eval(), (x, t), arguments.out, dynamo=True, external_data=False, verbose=False, **names)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
 // jax-js's side of the benches, jitted on WebAssembly. It could train, but its convolutions are so slow on a CPU that
 // a step would take minutes.
-import { IMAGE_SIZE } from "../reference.ts";
 import { loadPackage, servePredictor } from "./predictor.ts";
-import type { Predictor, PredictorSettings, Weight } from "./predictor.ts";
+import type { Predictor, PredictorSettings, PredictorTask } from "./predictor.ts";
 
 const WIDTH = 28;
 const LEVELS = 3;
@@ -183,17 +182,19 @@ function halved(x: Tensor): Tensor {
   return squares.reshape([batch, 4 * channels, height / 2, width / 2]);
 }
 
-async function make({ npm, batch }: PredictorSettings, given: ReadonlyMap<string, Weight>): Promise<Predictor> {
+async function make({ npm, batch }: PredictorSettings, { shape, weights: given }: PredictorTask): Promise<Predictor> {
   const jax = (await loadPackage(npm, "@jax-js/jax")) as Jax;
   await jax.init("wasm");
   jax.defaultDevice("wasm");
-  const entries = [...given].map(([name, { data, shape }]) => [name, jax.numpy.array(data, { shape })] as const);
+  const entries = [...given].map(
+    ([name, weight]) => [name, jax.numpy.array(weight.data, { shape: weight.shape })] as const,
+  );
   const forward = jax.jit((weights: Weights, x: Tensor, t: Tensor) => new Unet(jax, weights).forward(x, t));
   return {
     description: "jax-js on WebAssembly, jit; in Node it has one thread",
     async predict(x, t) {
       const weights = Object.fromEntries(entries.map(([name, weight]) => [name, weight.ref]));
-      const images = jax.numpy.array(x, { shape: [batch, 1, IMAGE_SIZE, IMAGE_SIZE] });
+      const images = jax.numpy.array(x, { shape });
       return forward(weights, images, jax.numpy.array(Float32Array.from(t), { shape: [batch, 1] })).data();
     },
   };

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import torch
 
-from unet import Diffusion, make_unet
+from unet import Diffusion, Unet
 
 
 def parse_arguments():
@@ -69,7 +69,7 @@ def main():
     arguments = parse_arguments()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(arguments.seed)
-    unet = make_unet()
+    unet = Unet()
     diffusion = Diffusion()
     optimizer = torch.optim.Adam(unet.parameters(), lr=1e-3)
     images = read_images(arguments.images)

@@ -5,9 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { IMAGE_SIZE } from "../reference.ts";
 import { loadPackage, servePredictor } from "./predictor.ts";
-import type { Predictor, PredictorSettings } from "./predictor.ts";
+import type { Predictor, PredictorSettings, PredictorTask } from "./predictor.ts";
 
 type Tensor = object;
 
@@ -22,12 +21,11 @@ interface Session {
   run(inputs: { x: Tensor; t: Tensor }): Promise<{ y: { data: Float32Array } }>;
 }
 
-async function make(settings: PredictorSettings): Promise<Predictor> {
+async function make(settings: PredictorSettings, { shape }: PredictorTask): Promise<Predictor> {
   const { default: ort } = (await loadPackage(settings.npm, "onnxruntime-node")) as { default: OnnxRuntime };
   const session = await withGraph(settings, (path) => {
     return ort.InferenceSession.create(path, { intraOpNumThreads: settings.threads });
   });
-  const shape = [settings.batch, 1, IMAGE_SIZE, IMAGE_SIZE];
   return {
     description: `onnxruntime-node ${ort.env.versions.node}, ${settings.threads} threads`,
     async predict(x, t) {

@@ -33,6 +33,8 @@ class Side(NamedTuple):
 class Reference(NamedTuple):
     """Numbers that everybody computes with, in PyTorch's layouts, images NCHW."""
 
+    # The architecture and its options, as a checkpoint of ours has them.
+    network: dict
     # By the article's names.
     weights: dict
     images: np.ndarray
@@ -53,7 +55,8 @@ def read_reference(path):
 
     names = [name for name in header if name.startswith("model.")]
     weights = {name.removeprefix("model."): tensor(name) for name in names}
-    return Reference(weights, tensor("images"), tensor("noise"), tensor("timesteps"))
+    network = json.loads(header["__metadata__"]["network"])
+    return Reference(network, weights, tensor("images"), tensor("noise"), tensor("timesteps"))
 
 
 def parse_arguments(modes):

@@ -8,15 +8,16 @@ import { linearBetaSchedule } from "../../src/diffusion/process/schedules.ts";
 import { readSafetensors } from "../../src/io/safetensors/safetensors.node.ts";
 import type { Safetensors } from "../../src/io/safetensors/safetensors.ts";
 import { check, oneOf, wholeNumber } from "../../src/config/rules.ts";
-import { COMPARED_IMAGES, IMAGE_SIZE, TIMESTEPS } from "../reference.ts";
-import { serve } from "../serve.ts";
-import type { Service } from "../serve.ts";
+import { sizeOf } from "../../src/tensor/shape.ts";
+import { COMPARED_IMAGES, TIMESTEPS } from "../contest/reference.ts";
+import { serve } from "../contest/serve.ts";
+import type { Service } from "../contest/serve.ts";
 
 /** A U-Net in a library that runs in JavaScript and does not train. */
 export interface Predictor {
   /** The library and what it runs on. */
   readonly description: string;
-  /** @param x gray images, in a layout that is NCHW and NHWC at once */
+  /** @param x images as NCHW */
   predict(x: Float32Array, t: Int32Array): Promise<Float32Array>;
 }
 
@@ -39,16 +40,26 @@ export interface Weight {
   readonly data: Float32Array;
 }
 
+/** What a predictor is made for. */
+export interface PredictorTask {
+  /** Of the images: [batch, channels, height, width]. */
+  readonly shape: readonly number[];
+  /** By the article's names. */
+  readonly weights: ReadonlyMap<string, Weight>;
+}
+
 /** Does the work with the predictor that `make` gives; see Participant for the lines. */
 export async function servePredictor(
   name: string,
-  make: (settings: PredictorSettings, weights: ReadonlyMap<string, Weight>) => Promise<Predictor>,
+  make: (settings: PredictorSettings, task: PredictorTask) => Promise<Predictor>,
 ): Promise<never> {
   return serve(name, async () => {
     const flags = Object.fromEntries(Object.keys(settings.shape).map((flag) => [flag, { type: "string" as const }]));
     const given = check(settings, parseArgs({ options: flags }).values, name);
     const reference = await readSafetensors(given.reference);
-    return serviceOf(given, reference, await make(given, weightsOf(reference)));
+    const shape = [given.batch, ...(reference.tensors.get("images")?.shape.slice(1) ?? [])];
+    const predictor = await make(given, { shape, weights: weightsOf(reference) });
+    return serviceOf(given, shape, reference, predictor);
   });
 }
 
@@ -62,15 +73,16 @@ function weightsOf({ tensors }: Safetensors): Map<string, Weight> {
 
 async function serviceOf(
   { workload, batch }: PredictorSettings,
+  shape: readonly number[],
   { tensors }: Safetensors,
   predictor: Predictor,
 ): Promise<Service> {
-  const pixels = batch * IMAGE_SIZE ** 2;
+  const values = sizeOf(shape);
   const numbers = (name: string, count: number) => {
     return Float32Array.from(tensors.get(name)?.data ?? [], Number).subarray(0, count);
   };
-  const images = numbers("images", pixels);
-  const noise = numbers("noise", pixels);
+  const images = numbers("images", values);
+  const noise = numbers("noise", values);
   const timesteps = Int32Array.from(numbers("timesteps", batch));
   const middle = new Int32Array(batch).fill(TIMESTEPS / 2);
   const work = {
@@ -79,7 +91,7 @@ async function serviceOf(
   }[workload];
   const step = async (): Promise<{ seconds: number }> => {
     const start = performance.now();
-    const result = await work(workload === "sampling" ? standardNormal(pixels) : noise);
+    const result = await work(workload === "sampling" ? standardNormal(values) : noise);
     const seconds = (performance.now() - start) / 1000;
     const sum = result.reduce((sum, value) => sum + value, 0);
     if (!Number.isFinite(sum)) throw new Error(`the result must be finite, got ${sum}`);
@@ -90,7 +102,7 @@ async function serviceOf(
     description: predictor.description,
     answers: {
       step,
-      values: async () => ({ values: [...(await work(noise)).subarray(0, COMPARED_IMAGES * IMAGE_SIZE ** 2)] }),
+      values: async () => ({ values: [...(await work(noise)).subarray(0, (COMPARED_IMAGES / batch) * values)] }),
     },
   };
 }

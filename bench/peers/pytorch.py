@@ -9,22 +9,24 @@ from peer import COMPARED, LOSSES, Side, run
 
 def make(arguments, reference):
     import torch
-    from unet import Diffusion, load_weights, make_unet
+    from networks import make_network
+    from unet import Diffusion
 
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
     mode, batch = arguments.mode, arguments.batch
     layout = torch.channels_last if mode in ("channels_last", "bf16") else torch.contiguous_format
-    unet = make_unet().to(memory_format=layout)
+    network, load = make_network(reference)
+    network.to(memory_format=layout)
     optimizer = None
 
     def start():
         nonlocal optimizer
-        load_weights(unet, reference.weights)
-        optimizer = torch.optim.Adam(unet.parameters(), lr=1e-3)
+        load()
+        optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
 
     start()
-    model = torch.compile(unet) if mode == "compile" else unet
+    model = torch.compile(network) if mode == "compile" else network
     diffusion = Diffusion()
 
     def of(array):

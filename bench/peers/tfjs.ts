@@ -1,8 +1,7 @@
 // TensorFlow.js's side of the benches, on WebAssembly. It does not train there: the gradient of a convolution by its
 // filter (Conv2DBackpropFilter) has no kernel.
-import { IMAGE_SIZE } from "../reference.ts";
 import { loadPackage, servePredictor } from "./predictor.ts";
-import type { Predictor, PredictorSettings, Weight } from "./predictor.ts";
+import type { Predictor, PredictorSettings, PredictorTask, Weight } from "./predictor.ts";
 import type { Tensor, TensorFlow } from "./tensorflow.ts";
 
 const WIDTH = 28;
@@ -166,7 +165,10 @@ class Unet {
   }
 }
 
-async function make({ npm, batch }: PredictorSettings, weights: ReadonlyMap<string, Weight>): Promise<Predictor> {
+async function make({ npm, batch }: PredictorSettings, { shape, weights }: PredictorTask): Promise<Predictor> {
+  const [, channels, height, width] = shape;
+  // What is NCHW is NHWC too then.
+  if (channels !== 1) throw new Error(`its side is written for gray images, got ${channels} channels`);
   const { default: tf } = (await loadPackage(npm, "@tensorflow/tfjs")) as { default: TensorFlow };
   await loadPackage(npm, "@tensorflow/tfjs-backend-wasm");
   if (!(await tf.setBackend("wasm"))) throw new Error("TensorFlow.js's WebAssembly backend does not start");
@@ -175,7 +177,7 @@ async function make({ npm, batch }: PredictorSettings, weights: ReadonlyMap<stri
     description: `TensorFlow.js ${tf.version.tfjs} on WebAssembly with SIMD; in Node it has one thread`,
     async predict(x, t) {
       const y = tf.tidy(() => {
-        const images = tf.tensor(x, [batch, IMAGE_SIZE, IMAGE_SIZE, 1]);
+        const images = tf.tensor(x, [batch, height, width, channels]);
         return unet.forward(images, tf.tensor(Float32Array.from(t), [batch, 1]));
       });
       const values = await y.data();

@@ -12,7 +12,6 @@ from torch import nn
 HEADS = 4
 HEAD_WIDTH = 32
 GROUPS = 4
-PARAMETERS = 2_020_257
 
 
 class TimeEmbedding(nn.Module):
@@ -140,12 +139,9 @@ class Unet(nn.Module):
         return self.to_image(self.last(torch.cat((x, first), dim=1), embedding))
 
 
-def make_unet():
-    unet = Unet()
-    count = sum(parameter.numel() for parameter in unet.parameters())
-    if count != PARAMETERS:
-        raise RuntimeError(f"the U-Net must have {PARAMETERS} parameters, got {count}")
-    return unet
+def make_unet(options):
+    """Takes options as a checkpoint of ours has them: dim, dimMults and channels."""
+    return Unet(options["dim"], options["dimMults"], options["channels"])
 
 
 # Parts of the article's names for weights, and what they are called here.

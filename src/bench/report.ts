@@ -29,6 +29,10 @@ export interface ProfileReport {
 export interface BenchReport {
   readonly results: readonly BenchResult[];
   readonly profiles: readonly ProfileReport[];
+  /** The rows of the table of sizes, where it was measured. */
+  readonly sizes?: readonly string[];
+  /** Over these rows, how many times ours the best peer takes; null without a peer. */
+  readonly geometricMeans?: Readonly<Record<string, number | null>>;
   readonly environment: Readonly<Record<string, string | number>>;
 }
 

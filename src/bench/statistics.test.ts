@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { medianOf, spreadOf } from "./statistics.ts";
+import { geometricMean, medianOf, spreadOf } from "./statistics.ts";
 
 describe("the median", () => {
   test("is the middle sample, whatever their order", () => {
@@ -23,4 +23,9 @@ describe("a spread", () => {
     expect(() => spreadOf([])).toThrow("spreadOf: needs at least one sample, got none");
     expect(() => spreadOf([1, Number.NaN])).toThrow("spreadOf: samples must be finite, got NaN");
   });
+});
+
+test("the geometric mean of ratios is the ratio that, taken as often, has the same product", () => {
+  expect(geometricMean([2, 8])).toBeCloseTo(4, 12);
+  expect(geometricMean([0.5, 2, 1])).toBeCloseTo(1, 12);
 });

@@ -1,3 +1,3 @@
 export const workloadNames = ["train", "forward", "sampling"] as const;
-/** What is timed, all of it with the U-Net of "The Annotated Diffusion Model" on 28 x 28 gray images. */
+/** What is timed, with a network of one of the sizes. */
 export type WorkloadName = (typeof workloadNames)[number];

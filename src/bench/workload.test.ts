@@ -2,11 +2,13 @@ import { describe, expect, test } from "vitest";
 import { ReferenceBackend } from "../backend/reference/backend.ts";
 import { programOf } from "../backend/wasm/program/compiled-program.ts";
 import { Unet } from "../models/unet/unet.ts";
+import type { Module } from "../nn/module/module.ts";
 import { grad } from "../tensor/grad.ts";
 import { Tensor, valueOf } from "../tensor/tensor.ts";
 import { kindsOf } from "./profile.ts";
 import { workloadNames } from "./workload-names.ts";
-import { Workload, titleOf } from "./workload.ts";
+import { sizeNames, sizes, titleOf } from "./sizes.ts";
+import { Workload, networkOf } from "./workload.ts";
 
 describe("a workload", { timeout: 60_000 }, () => {
   test("is named by its work and its batch", () => {
@@ -16,11 +18,36 @@ describe("a workload", { timeout: 60_000 }, () => {
       "sampling step, batch 64",
     ]);
     expect(titleOf("train", 4)).toBe("train step, batch 4");
+    expect(titleOf("forward", undefined, "dim64")).toBe("forward, 64 channels, 64x64x3, batch 8");
+    expect(titleOf("sampling", undefined, "dim28-single")).toBe("sampling step, 28 channels, 28x28x1, batch 1");
+  });
+
+  test("has the network and the images that its size says", () => {
+    const backend = ReferenceBackend.create();
+    const parametersOf = (model: Module): number =>
+      [...model.parameters().values()].reduce((sum, { size }) => sum + size, 0);
+    // Counted by PyTorch of bench/peers/unet.py.
+    expect(Object.fromEntries(sizeNames.map((name) => [name, parametersOf(networkOf(name))]))).toEqual({
+      dim28: 2_020_257,
+      dim16: 714_753,
+      dim32: 9_191_683,
+      dim64: 35_705_347,
+      dim128: 28_521_731,
+      "dim28-single": 2_020_257,
+      "dim64-single": 35_705_347,
+    });
+    for (const name of sizeNames) {
+      const { batchSize, title } = sizes[name];
+      expect(new Workload(backend, "forward", { size: name })).toMatchObject({
+        batchSize,
+        title: name === "dim28" ? "forward, batch 128" : `forward, ${title}, batch ${batchSize}`,
+      });
+    }
   });
 
   test.each(["forward", "sampling"] as const)("of %s runs, and shows the one program that ran", async (name) => {
     const backend = ReferenceBackend.create();
-    const workload = new Workload(backend, name, 1);
+    const workload = new Workload(backend, name, { batchSize: 1 });
     const seconds = await workload.step();
     expect(seconds).toBeGreaterThan(0);
     expect(workload.lastRuns()).toHaveLength(1);
@@ -30,7 +57,7 @@ describe("a workload", { timeout: 60_000 }, () => {
 
   test("of prediction runs the network on its batch", async () => {
     const backend = ReferenceBackend.create();
-    const workload = new Workload(backend, "forward", 1);
+    const workload = new Workload(backend, "forward", { batchSize: 1 });
     await workload.step();
     const [{ executable, inputs }] = workload.lastRuns();
     // Inputs reach an executable in the order of their names: t, x.
@@ -48,7 +75,7 @@ describe("a workload", { timeout: 60_000 }, () => {
     const gradients = grad(model.forward(x, t).square().sum(), parameters.map(valueOf));
     const updates = parameters.map((variable, i) => ({ variable, value: valueOf(variable).subtract(gradients[i]) }));
     const { kernels } = programOf({ inputs: [x, t], outputs: [], updates });
-    const workload = new Workload(ReferenceBackend.create(), "train", 2);
+    const workload = new Workload(ReferenceBackend.create(), "train", { batchSize: 2 });
     const kinds = kindsOf(kernels, workload.forwardContractions());
     const count = (wanted: string): number => kinds.filter((kind) => kind === wanted).length;
     // Two 3x3 convolutions in each of 15 blocks, and four that change the width or the resolution.

@@ -21,7 +21,7 @@ function spreadRow(name: string, { median, min, max }: Spread, unit: Unit, note:
   return [`  ${name}`, ...[median, min, max].map((value) => formatUnit(value, unit)), note];
 }
 
-function formatUnit(value: number, unit: Unit): string {
+export function formatUnit(value: number, unit: Unit): string {
   return unit === "bytes" ? formatBytes(value) : formatSeconds(value);
 }
 

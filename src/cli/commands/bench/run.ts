@@ -9,6 +9,7 @@ import { profileReport } from "../../../bench/report.ts";
 import type { BenchReport, ProfileReport } from "../../../bench/report.ts";
 import { benchResult } from "../../../bench/result.ts";
 import type { BenchResult } from "../../../bench/result.ts";
+import type { SizeName } from "../../../bench/sizes.ts";
 import { measureWebGpuPeak } from "../../../bench/webgpu-peak.ts";
 import { Workload } from "../../../bench/workload.ts";
 import type { WorkloadName } from "../../../bench/workload-names.ts";
@@ -21,6 +22,7 @@ import { print, printText } from "../../output/print.ts";
 export interface BenchFlags extends DeviceFlags {
   readonly only: readonly WorkloadName[];
   readonly rounds: number;
+  readonly size: SizeName;
   readonly batchSize?: number;
   /** True leaves the number open. */
   readonly kernels?: number | true;
@@ -39,7 +41,7 @@ export async function benchRun(flags: BenchFlags): Promise<void> {
     const results: BenchResult[] = [];
     const profiles: ProfileReport[] = [];
     for (const name of flags.only) {
-      const workload = new Workload(backend, name, flags.batchSize);
+      const workload = new Workload(backend, name, flags);
       const result = await time(workload, flags.rounds);
       if (isTable) printText(`\n${speedTable(workload, result)}`);
       const profile = await profileOn(backend, workload, flags);

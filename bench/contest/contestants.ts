@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
-import { workloadNames } from "../src/bench/workload-names.ts";
+import { DEFAULT_SIZE } from "../../src/bench/sizes.ts";
+import { workloadNames } from "../../src/bench/workload-names.ts";
 import { libraries } from "./libraries.ts";
 import type { LibraryName } from "./libraries.ts";
 import { findLibrary } from "./packages.ts";
@@ -9,10 +10,12 @@ import type { Contestant, Task } from "./participant.ts";
 export interface OwnOptions {
   readonly threads: number;
   readonly simd?: 128 | 256;
+  /** Whether programs that were compiled earlier are used; true by default. */
+  readonly isCached?: boolean;
 }
 
 /** Our engine, on so many threads. */
-export function ours({ threads, simd = 256 }: OwnOptions): Contestant {
+export function ours({ threads, simd = 256, isCached = true }: OwnOptions): Contestant {
   const file = fileURLToPath(new URL("ours.ts", import.meta.url));
   return {
     name: "unnoise",
@@ -20,8 +23,9 @@ export function ours({ threads, simd = 256 }: OwnOptions): Contestant {
     workloads: workloadNames,
     counts: true,
     startsSlowly: false,
-    command: ({ workload, batchSize }) => {
-      return [process.execPath, file, ...flags({ workload, batch: batchSize, threads, simd })];
+    command: ({ workload, size, batchSize }) => {
+      const cache = isCached ? "kept" : "none";
+      return [process.execPath, file, ...flags({ workload, size, batch: batchSize, threads, simd, cache })];
     },
   };
 }
@@ -41,6 +45,9 @@ const torch = {
   startsSlowly: false,
 } as const;
 
+/** Those whose side is written for the article's network alone. */
+const articleOnly = { sizes: [DEFAULT_SIZE] } as const;
+
 /** One that does not train. */
 const predictor = { workloads: ["forward", "sampling"], counts: true, startsSlowly: false } as const;
 
@@ -54,14 +61,16 @@ const peers: Readonly<Record<string, Peer>> = {
     library: "jax",
     script: "jax_peer.py",
     name: "jax",
+    ...articleOnly,
     workloads: workloadNames,
     counts: true,
     startsSlowly: true,
   },
+  openvino: { ...predictor, library: "openvino", script: "openvino_peer.py", name: "openvino" },
   onnxruntime: { ...predictor, library: "onnxruntime", script: "onnxruntime.ts", name: "onnxruntime-node" },
-  tfjs: { ...predictor, library: "tfjs", script: "tfjs.ts", name: "tensorflow.js" },
+  tfjs: { ...predictor, ...articleOnly, library: "tfjs", script: "tfjs.ts", name: "tensorflow.js" },
   // A second and a half for an image.
-  "jax-js": { ...predictor, library: "jax-js", script: "jax-js.ts", name: "jax-js", mostImages: 1 },
+  "jax-js": { ...predictor, ...articleOnly, library: "jax-js", script: "jax-js.ts", name: "jax-js", mostImages: 1 },
 };
 
 /** Several at once. */
@@ -71,7 +80,8 @@ const groups: Readonly<Record<string, readonly string[]>> = {
   none: [],
 };
 
-export const DEFAULT_PEERS = groups.pytorch;
+/** The strongest at training, and at prediction. */
+export const DEFAULT_PEERS = ["pytorch", "openvino"];
 
 /** What --peers takes. */
 export const peerNames: readonly string[] = [...Object.keys(groups), ...Object.keys(peers)];
@@ -105,7 +115,7 @@ export async function findPeers(
 }
 
 function contestantOf({ script, mode, ...peer }: Peer, found: Found, threads: number): Contestant {
-  const file = fileURLToPath(new URL(`peers/${script}`, import.meta.url));
+  const file = fileURLToPath(new URL(`../peers/${script}`, import.meta.url));
   const command = ({ workload, batchSize, reference }: Task): [string, ...string[]] => {
     const task = flags({ workload, batch: batchSize, threads, reference, ...(mode === undefined ? {} : { mode }) });
     // -B: no __pycache__ in the repository

@@ -2,10 +2,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
-import type { WorkloadName } from "../src/bench/workload-names.ts";
+import { sizes } from "../../src/bench/sizes.ts";
 import { expectedValues } from "./expected-values.ts";
-import type { Participant } from "./participant.ts";
-import { IMAGE_SIZE, writeReference } from "./reference.ts";
+import type { Participant, Work } from "./participant.ts";
+import { writeReference } from "./reference.ts";
 
 /** Float32 in another order differs by 1e-5, and Adam makes more of it; bfloat16 has 8 bits. */
 const TOLERANCE = { exact: 2e-4, lessPrecise: 0.1 } as const;
@@ -15,7 +15,7 @@ const answer = z.object({ values: z.array(z.number()) });
 /** Sees to it that whoever takes part computes the same as we: a speed is only compared with that of the same work. */
 export class Referee {
   readonly #directory: string;
-  readonly #files = new Map<number, Promise<string>>();
+  readonly #files = new Map<string, Promise<string>>();
   readonly #expected = new Map<string, Promise<readonly number[]>>();
   /** Who has agreed in what. */
   readonly #agreed = new Set<string>();
@@ -29,32 +29,31 @@ export class Referee {
   }
 
   /** The file of the numbers that everybody starts from. */
-  reference(batchSize: number): Promise<string> {
-    return remembered(this.#files, batchSize, async () => {
-      const path = join(this.#directory, `${batchSize}.safetensors`);
-      await writeReference(path, batchSize);
+  reference({ size, batchSize }: Work): Promise<string> {
+    const name = `${size}-${batchSize}`;
+    return remembered(this.#files, name, async () => {
+      const path = join(this.#directory, `${name}.safetensors`);
+      await writeReference(path, size, batchSize);
       return path;
     });
   }
 
   /** What we compute from the file. */
-  expected(workload: WorkloadName, batchSize: number): Promise<readonly number[]> {
-    return remembered(this.#expected, `${workload} ${batchSize}`, () => expectedValues(workload, batchSize));
+  expected(work: Work): Promise<readonly number[]> {
+    return remembered(this.#expected, nameOf(work), () => expectedValues(work));
   }
 
   /** @throws Error of one line if a participant finds other values than we do */
-  async judge(
-    participant: Pick<Participant, "contestant" | "ask">,
-    workload: WorkloadName,
-    batchSize: number,
-  ): Promise<void> {
+  async judge(participant: Pick<Participant, "contestant" | "ask">, work: Work): Promise<void> {
+    const { workload, size, batchSize } = work;
     const { name, counts, mostImages = batchSize } = participant.contestant;
-    const claim = `${name} ${workload} ${batchSize}`;
+    const claim = `${name} ${nameOf(work)}`;
     if (this.#agreed.has(claim)) return;
     const { values } = await participant.ask(answer, { request: "values" });
     const tolerance = counts ? TOLERANCE.exact : TOLERANCE.lessPrecise;
     // A training step has losses, fewer than an image has pixels; it is done with all images or not at all.
-    const expected = (await this.expected(workload, batchSize)).slice(0, mostImages * IMAGE_SIZE ** 2);
+    const { imageSize, network } = sizes[size];
+    const expected = (await this.expected(work)).slice(0, mostImages * imageSize ** 2 * network.channels);
     const difference = largestDifference(values, expected);
     if (difference <= tolerance) this.#agreed.add(claim);
     else throw new Error(`${name}: ${workload} must agree with ours within ${tolerance}, got ${difference}`);
@@ -64,6 +63,10 @@ export class Referee {
   async dispose(): Promise<void> {
     await rm(this.#directory, { recursive: true, force: true });
   }
+}
+
+function nameOf({ workload, size, batchSize }: Work): string {
+  return `${workload} ${size} ${batchSize}`;
 }
 
 function remembered<Key, Value>(known: Map<Key, Promise<Value>>, key: Key, make: () => Promise<Value>): Promise<Value> {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { ProgramProfile } from "../src/bench/measure-profile.ts";
+import type { ProgramProfile } from "../../src/bench/measure-profile.ts";
 
 const positive = z.number().positive();
 const count = z.number().nonnegative();

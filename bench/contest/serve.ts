@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { z } from "zod";
-import { check } from "../src/config/rules.ts";
+import { check } from "../../src/config/rules.ts";
 
 /** What a process that takes part can be asked, by the name of the request. */
 export type Answers = Readonly<Record<string, (request: unknown) => Promise<unknown>>>;

@@ -1,12 +1,18 @@
 import { spawn } from "node:child_process";
 import { z } from "zod";
-import type { WorkloadName } from "../src/bench/workload-names.ts";
+import type { SizeName } from "../../src/bench/sizes.ts";
+import type { WorkloadName } from "../../src/bench/workload-names.ts";
 import { ChildLines } from "./child-lines.ts";
 
-/** What somebody is to do. */
-export interface Task {
+/** What is done: a workload with the network and images of a size. */
+export interface Work {
   readonly workload: WorkloadName;
+  readonly size: SizeName;
   readonly batchSize: number;
+}
+
+/** What somebody is to do. */
+export interface Task extends Work {
   /** The file of numbers that a peer starts from; see Referee. */
   readonly reference: string;
 }
@@ -16,6 +22,8 @@ export interface Contestant {
   readonly name: string;
   readonly isOurs: boolean;
   readonly workloads: readonly WorkloadName[];
+  /** Those of the one network that it was written for; all without it. */
+  readonly sizes?: readonly SizeName[];
   /** False for one that computes with less precision: it is shown but is no peer to be ahead of. */
   readonly counts: boolean;
   /** It compiles for long, so it is started once where others are several times. */
@@ -23,6 +31,11 @@ export interface Contestant {
   /** For one so slow that it gets fewer images, and its seconds are multiplied. */
   readonly mostImages?: number;
   command(task: Task): readonly [file: string, ...args: string[]];
+}
+
+/** Whether there is something to compare. */
+export function takesPart({ workloads, sizes }: Contestant, { workload, size }: Work): boolean {
+  return workloads.includes(workload) && (sizes?.includes(size) ?? true);
 }
 
 const ready = z.object({ ready: z.object({ description: z.string() }) });

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { cacheDirectory } from "../src/data/published/cache.node.ts";
+import { cacheDirectory } from "../../src/data/published/cache.node.ts";
 import type { Library } from "./libraries.ts";
 
 /** Where a library's packages are. */

@@ -12,6 +12,8 @@ const torch = { torch: "2.15.0", numpy: "2.4.6" };
 export const libraries = {
   pytorch: { name: "PyTorch", pip: torch, npm: {} },
   jax: { name: "JAX", pip: { jax: "0.10.2", optax: "0.2.8", numpy: torch.numpy }, npm: {} },
+  // The network is PyTorch's.
+  openvino: { name: "OpenVINO", pip: { ...torch, openvino: "2026.4.1" }, npm: {} },
   onnxruntime: {
     name: "ONNX Runtime",
     // The graph is PyTorch's.

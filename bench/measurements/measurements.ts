@@ -1,0 +1,33 @@
+import type { SizeName } from "../../src/bench/sizes.ts";
+import type { Measurement } from "./plan.ts";
+import { compareProcesses } from "./processes.ts";
+import { compareSize } from "./sizes.ts";
+import { compareSteps, compareThreads } from "./steps.ts";
+
+/** Rows of the table of sizes. */
+const tableRows = ["dim28", "dim16", "dim32", "dim64", "dim128", "dim28-single"] as const satisfies readonly SizeName[];
+
+export const measurements: readonly Measurement[] = [
+  { id: "train", run: (plan) => compareSteps("train", plan) },
+  { id: "forward", run: (plan) => compareSteps("forward", plan) },
+  { id: "sampling", run: (plan) => compareSteps("sampling", plan) },
+  { id: "narrow", run: (plan) => compareSteps("train", plan, { simd: 128, suffix: ", 128-bit SIMD" }) },
+  { id: "threads", run: compareThreads },
+  { id: "process", run: (plan) => compareProcesses(plan) },
+  { id: "cold", run: (plan) => compareProcesses(plan, { isCold: true }) },
+  ...tableRows.map((size): Measurement => ({ id: size, run: (plan) => compareSize(size, plan) })),
+  { id: "dim64-single", run: (plan) => compareSteps("forward", plan, { size: "dim64-single" }) },
+];
+
+/** Several at once. */
+const groups: Readonly<Record<string, readonly string[]>> = { sizes: tableRows };
+
+/** What --only takes. */
+export const measurementNames: readonly string[] = [...measurements.map(({ id }) => id), ...Object.keys(groups)];
+
+/** Those of these names, all without any. */
+export function measurementsOf(names: readonly string[] | undefined): readonly Measurement[] {
+  if (names === undefined) return measurements;
+  const wanted = new Set(names.flatMap((name) => groups[name] ?? [name]));
+  return measurements.filter(({ id }) => wanted.has(id));
+}

@@ -1,0 +1,46 @@
+import type { ProgramProfile } from "../../src/bench/measure-profile.ts";
+import type { BenchResult } from "../../src/bench/result.ts";
+import type { SizeName } from "../../src/bench/sizes.ts";
+import type { Contestant } from "../contest/participant.ts";
+import type { Referee } from "../contest/referee.ts";
+
+export interface Plan {
+  readonly threads: number;
+  readonly peers: readonly Contestant[];
+  readonly rounds: number;
+  /** Instead of each workload's own. */
+  readonly batchSize: number | undefined;
+  /** Whether programs of the table of sizes are profiled too. */
+  readonly profilesSizes: boolean;
+  readonly referee: Referee;
+  /** Told what happens, for people who wait. */
+  readonly say: (line: string) => void;
+  /** Told which peer is left out, and why. */
+  readonly warn: (line: string) => void;
+}
+
+export interface Outcome {
+  readonly results: readonly BenchResult[];
+  readonly profiles: readonly ProgramProfile[];
+  /** What everybody ran on. */
+  readonly descriptions: readonly string[];
+  /** Where this is a row of the table of sizes. */
+  readonly row?: SizeRow;
+}
+
+/** What a training step and a forward pass of a size take, beside others. */
+export interface SizeRow {
+  readonly size: SizeName;
+  /** "64 channels, 64x64x3, batch 8" */
+  readonly title: string;
+  readonly train: BenchResult;
+  readonly forward: BenchResult;
+  /** Of the processes that train. */
+  readonly memory: BenchResult;
+}
+
+export interface Measurement {
+  /** What --only calls it. */
+  readonly id: string;
+  run(plan: Plan): Promise<Outcome>;
+}
