@@ -35,6 +35,7 @@ Measurements: train, forward and sampling take turns with the peers at the same 
 128-bit SIMD; threads is all threads against one; process is peak memory and the time from the start of a process to
 its first training step, cold the same without programs that were compiled earlier. sizes is a table of the U-Net in the
 widths that people train, each row of which can be measured alone: dim64 has 64 channels, single is a batch of one.
+pretrained are google/ddpm-cifar10-32 and google/ddpm-church-256 beside diffusers, both with random weights.
 Every figure is a median with its range.
 
 Peers: eager, channels_last, bf16 and compile are PyTorch; pytorch is the first three, all is everybody. openvino,

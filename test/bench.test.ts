@@ -208,7 +208,9 @@ describe("npm run bench", { timeout: 180_000 }, () => {
   test("refuses names that it does not know, and a Python that is none", async () => {
     const only = await bench(main, ["--only", "speed"]);
     expect(only.code).toBe(2);
-    expect(only.stderr).toMatch(/made of train, forward, .*, cold, dim28, .*, dim64-single, sizes, got "speed"/);
+    expect(only.stderr).toMatch(
+      /made of train, forward, .*, cold, dim28, .*, dim64-single, ddpm-cifar10-32, ddpm-church-256, sizes, pretrained, got "speed"/,
+    );
     const peers = await bench(main, ["--peers", "pytorch,caffe"]);
     expect(peers.code).toBe(2);
     expect(peers.stderr).toMatch(/made of pytorch, all, none, eager, .*, jax-js, got "caffe"/);

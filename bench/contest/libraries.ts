@@ -7,7 +7,8 @@ export interface Library {
   readonly npm: Readonly<Record<string, string>>;
 }
 
-const torch = { torch: "2.15.0", numpy: "2.4.6" };
+/** diffusers has the published models. */
+const torch = { torch: "2.15.0", numpy: "2.4.6", diffusers: "0.42.1" };
 
 export const libraries = {
   pytorch: { name: "PyTorch", pip: torch, npm: {} },

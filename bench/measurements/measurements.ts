@@ -7,7 +7,13 @@ import { compareSteps, compareThreads } from "./steps.ts";
 /** Rows of the table of sizes. */
 const tableRows = ["dim28", "dim16", "dim32", "dim64", "dim128", "dim28-single"] as const satisfies readonly SizeName[];
 
-export const measurements: readonly Measurement[] = [
+/** Published models, with weights of a seed: what they take does not depend on the weights. */
+const pretrained: readonly Measurement[] = [
+  { id: "ddpm-cifar10-32", run: (plan) => compareSize("ddpm-cifar10-32", plan) },
+  { id: "ddpm-church-256", run: (plan) => compareSteps("forward", plan, { size: "ddpm-church-256" }) },
+];
+
+const measurements: readonly Measurement[] = [
   { id: "train", run: (plan) => compareSteps("train", plan) },
   { id: "forward", run: (plan) => compareSteps("forward", plan) },
   { id: "sampling", run: (plan) => compareSteps("sampling", plan) },
@@ -17,10 +23,14 @@ export const measurements: readonly Measurement[] = [
   { id: "cold", run: (plan) => compareProcesses(plan, { isCold: true }) },
   ...tableRows.map((size): Measurement => ({ id: size, run: (plan) => compareSize(size, plan) })),
   { id: "dim64-single", run: (plan) => compareSteps("forward", plan, { size: "dim64-single" }) },
+  ...pretrained,
 ];
 
 /** Several at once. */
-const groups: Readonly<Record<string, readonly string[]>> = { sizes: tableRows };
+const groups: Readonly<Record<string, readonly string[]>> = {
+  sizes: tableRows,
+  pretrained: pretrained.map(({ id }) => id),
+};
 
 /** What --only takes. */
 export const measurementNames: readonly string[] = [...measurements.map(({ id }) => id), ...Object.keys(groups)];

@@ -3,6 +3,7 @@
 from typing import Callable, NamedTuple
 
 import unet
+import unet_2d
 
 
 class Architecture(NamedTuple):
@@ -12,7 +13,10 @@ class Architecture(NamedTuple):
     load: Callable
 
 
-ARCHITECTURES = {"unet": Architecture(unet.make_unet, unet.load_weights)}
+ARCHITECTURES = {
+    "unet": Architecture(unet.make_unet, unet.load_weights),
+    "unet2d": Architecture(unet_2d.make_unet_2d, unet_2d.load_weights),
+}
 
 
 def make_network(reference):

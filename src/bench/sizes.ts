@@ -21,6 +21,18 @@ const article = { architecture: "unet", dim: 28, dimMults: [1, 2, 4], channels: 
 /** With the defaults of denoising-diffusion-pytorch. */
 const wide = { architecture: "unet", dim: 64, dimMults: [1, 2, 4, 8], channels: 3 } as const;
 
+/** What google/ddpm-* have in common. */
+const ddpm = {
+  architecture: "unet2d",
+  channels: 3,
+  layersPerBlock: 2,
+  attentionHeadDim: null,
+  downsamplePadding: 0,
+  flipSinToCos: false,
+  freqShift: 1,
+  normEps: 1e-6,
+} as const;
+
 const rows = {
   dim28: { title: "28 channels, 28x28x1", network: article, imageSize: 28, batchSize: 128 },
   dim16: { title: "16 channels, 28x28x1", network: { ...article, dim: 16 }, imageSize: 28, batchSize: 32 },
@@ -35,6 +47,28 @@ const rows = {
   },
   "dim28-single": { title: "28 channels, 28x28x1", network: article, imageSize: 28, batchSize: 1 },
   "dim64-single": { title: "64 channels, 64x64x3", network: wide, imageSize: 64, batchSize: 1 },
+  "ddpm-cifar10-32": {
+    title: "ddpm-cifar10-32",
+    network: {
+      ...ddpm,
+      blockOutChannels: [128, 256, 256, 256],
+      downBlockTypes: ["DownBlock2D", "AttnDownBlock2D", "DownBlock2D", "DownBlock2D"],
+      upBlockTypes: ["UpBlock2D", "UpBlock2D", "AttnUpBlock2D", "UpBlock2D"],
+    },
+    imageSize: 32,
+    batchSize: 16,
+  },
+  "ddpm-church-256": {
+    title: "ddpm-church-256",
+    network: {
+      ...ddpm,
+      blockOutChannels: [128, 128, 256, 256, 512, 512],
+      downBlockTypes: ["DownBlock2D", "DownBlock2D", "DownBlock2D", "DownBlock2D", "AttnDownBlock2D", "DownBlock2D"],
+      upBlockTypes: ["UpBlock2D", "AttnUpBlock2D", "UpBlock2D", "UpBlock2D", "UpBlock2D", "UpBlock2D"],
+    },
+    imageSize: 256,
+    batchSize: 1,
+  },
 } as const satisfies Readonly<Record<string, Size>>;
 
 export type SizeName = keyof typeof rows;
