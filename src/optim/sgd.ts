@@ -48,8 +48,7 @@ export class Sgd implements Optimizer {
     this.nesterov = nesterov;
     this.weightDecay = weightDecay;
     this.#parameters = parameters;
-    this.#buffers =
-      momentum > 0 ? parameters.map(({ name, shape }) => new Variable(`${name}.momentum_buffer`, shape)) : [];
+    this.#buffers = momentum > 0 ? parameters.map((parameter) => parameter.companion("momentum_buffer")) : [];
   }
 
   state(): Map<string, Variable> {

@@ -115,7 +115,10 @@ const rules: { readonly [K in OpKind]: Rule<K> } = {
     );
     return literal(op);
   },
-  variable: (op) => ({ shape: op.variable.shape, dtype: op.variable.dtype }),
+  variable: ({ variable: { shape, dtype, memoryOrder }, inMemory }) => ({
+    shape: inMemory && memoryOrder ? memoryOrder.map((axis) => shape[axis]) : shape,
+    dtype,
+  }),
   constant: (op) => ({ shape: [], dtype: op.dtype }),
   negate: unary,
   exponential: unary,

@@ -250,7 +250,7 @@ export class TrainingProgram {
   #keepGradients(): void {
     if (this.#isAccumulating) return;
     const { parameters } = this.#options;
-    this.#gradients = Array.from(parameters.values(), ({ name, shape }) => new Variable(`${name}.grad`, shape));
+    this.#gradients = Array.from(parameters.values(), (parameter) => parameter.companion("grad"));
   }
 
   /** Compiles the largest of the programs that take these images. */

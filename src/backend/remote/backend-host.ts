@@ -31,6 +31,7 @@ export interface VariableRecord {
   readonly name: string;
   readonly shape: Shape;
   readonly dtype: DType;
+  readonly memoryOrder: readonly number[] | undefined;
   readonly data: TypedArray;
 }
 
@@ -61,10 +62,10 @@ export function hostBackend(scope: WorkerScope, create: (options: BackendOptions
       programs.get(program)?.dispose();
       programs.delete(program);
     },
-    async place(variable, { name, shape, dtype, data }) {
+    async place(variable, { name, shape, dtype, memoryOrder, data }) {
       const before = variables.get(variable);
       if (before) await before.write(data);
-      else variables.set(variable, new Variable(name, shape, { dtype, data }));
+      else variables.set(variable, new Variable(name, shape, { dtype, data }).keepInOrder(memoryOrder));
     },
     async read(variable) {
       // Looked up before waiting: the next message may forget it.
