@@ -1,7 +1,7 @@
 import type { Update } from "../tensor/graph.ts";
 import { scalar, valueOf } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { Variable } from "../tensor/variable.ts";
+import type { Variable } from "../tensor/variable.ts";
 import { checkGradients, namedState, requireNotNegative } from "./optimizer.ts";
 import type { Optimizer } from "./optimizer.ts";
 import { checkOptions } from "../config/rules.ts";

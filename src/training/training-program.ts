@@ -11,7 +11,7 @@ import type { NdArray } from "../tensor/ndarray.ts";
 import type { Shape } from "../tensor/shape.ts";
 import { full, valueOf } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { Variable } from "../tensor/variable.ts";
+import type { Variable } from "../tensor/variable.ts";
 import { alone } from "./collective/collective.ts";
 import type { Collective } from "./collective/collective.ts";
 import { moreParts, partsOf } from "./micro-batch.ts";
