@@ -1,11 +1,16 @@
+import { execFile } from "node:child_process";
 import { mkdir, readFile, readdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { describe, expect, test } from "vitest";
+import { promisify } from "node:util";
+import { describe, expect, test, vi } from "vitest";
 import { readCheckpoint } from "../../src/checkpoint/run-directory.node.ts";
 import { commandEnvironment, commandPath } from "../support/command.ts";
 import { Workspace } from "../support/workspace.ts";
 import { mpirun, mpis } from "./installation.ts";
 import type { Ended, Mpi } from "./installation.ts";
+
+// Each starts processes of their own, which wait for each other.
+vi.setConfig({ testTimeout: 180_000 });
 
 const workspace = new Workspace("mpi");
 const program = fileURLToPath(new URL("./train-together.ts", import.meta.url));
@@ -21,16 +26,22 @@ async function mpiOr(skip: Skip, name: keyof typeof mpis): Promise<Mpi> {
 
 /** Trains to the end or to the fault. */
 const train = (mpi: Mpi, size: number, run: string, fault = "none"): Promise<Ended> =>
-  mpirun(mpi, size, script(program, workspace.file(run), fault));
+  mpirun(mpi, size, script(program, workspace.file(run), fault), commandEnvironment(workspace.path));
+
+const runs = new Map<string, Promise<string>>();
+/** What two processes say that train to their end; they do it once. */
+function undisturbed(mpi: Mpi, name: string): Promise<string> {
+  const run = runs.get(name) ?? train(mpi, 2, name).then(({ code, output }) => `code ${code}\n${output}`);
+  runs.set(name, run);
+  return run;
+}
 
 let single: Promise<unknown> | undefined;
 /** What one process trains. */
 async function reference() {
   single ??= (async () => {
-    const { execFile } = await import("node:child_process");
-    const { promisify } = await import("node:util");
     const [node, ...words] = script(program, workspace.file("one"), "alone");
-    await promisify(execFile)(node, words);
+    await promisify(execFile)(node, words, { env: commandEnvironment(workspace.path) });
   })();
   await single;
   return readCheckpoint(workspace.file("one", "checkpoints", "step-20.safetensors"));
@@ -52,13 +63,10 @@ async function distanceFromSingle(run: string): Promise<number> {
 }
 
 describe.each(Object.keys(mpis) as (keyof typeof mpis)[])("with %s", (name) => {
-  test("two processes train what one does, and the same bits again", async ({ skip }) => {
+  test("two processes train what one does", async ({ skip }) => {
     const mpi = await mpiOr(skip, name);
-    const runs = [`${name} a`, `${name} b`];
-    for (const run of runs)
-      expect(await train(mpi, 2, run)).toMatchObject({ code: 0, output: expect.stringContaining("done 20") });
-    expect(await bytesOf(runs[0])).toEqual(await bytesOf(runs[1]));
-    expect(await distanceFromSingle(runs[0])).toBeLessThan(1e-6);
+    expect(await undisturbed(mpi, name)).toMatch(/^done 20$/m);
+    expect(await distanceFromSingle(name)).toBeLessThan(1e-6);
   });
 });
 
@@ -89,8 +97,8 @@ describe("where one process fails, all end within seconds", () => {
       ]);
       if (fault !== "kill") return;
       await train(mpi, 2, fault);
-      await train(mpi, 2, "undisturbed");
-      expect(await bytesOf(fault)).toEqual(await bytesOf("undisturbed"));
+      await undisturbed(mpi, mpi.name);
+      expect(await bytesOf(fault)).toEqual(await bytesOf(mpi.name));
     },
   );
 });

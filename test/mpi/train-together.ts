@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { WasmBackend } from "../../src/backend/wasm/wasm-backend.ts";
 import * as platform from "../../src/backend/wasm/runtime/platform.node.ts";
 import { RunDirectory } from "../../src/checkpoint/run-directory.node.ts";
+import { programCache } from "../../src/cli/caches/program-cache.ts";
 import { memoryDataset } from "../../src/data/dataset.ts";
 import type { ImageDataset } from "../../src/data/dataset.ts";
 import { GaussianDiffusion } from "../../src/diffusion/gaussian-diffusion.ts";
@@ -27,12 +28,12 @@ const dataset: ImageDataset = {
   ...whole,
   read: (indices, out) => {
     reads++;
-    if (fault === "data" && collective.rank === 1 && reads === 2 * FAULTY) throw new Error("7.png: broken");
+    if (fault === "data" && collective.rank === 1 && reads === FAULTY) throw new Error("7.png: broken");
     return whole.read(indices, out);
   },
 };
 
-const backend = await WasmBackend.create(platform, { threads: 1 });
+const backend = await WasmBackend.create(platform, { threads: 1, cache: programCache() });
 const trainer = new Trainer({
   model: new Unet({
     dim: 8,
@@ -50,7 +51,6 @@ const trainer = new Trainer({
   maxGradNorm: 0.5,
   randomHorizontalFlip: true,
   condDropProb: 0.4,
-  gradientAccumulateEvery: 2,
   emaDecay: 0.9,
   emaUpdateEvery: 1,
   seed: 7,

@@ -60,7 +60,8 @@ export function launcherOf(environment: Environment): Launcher | undefined {
     if (size === undefined || rank === undefined) continue;
     if (size < 2 || rank >= size) return undefined;
     // Slurm writes 4(x2) for two machines of four each, and 4,3 where they differ.
-    const localSize = wholeNumber(environment[variables.localSize]?.replace(/\(x\d+\)$/, "")) || undefined;
+    const local = wholeNumber(environment[variables.localSize]?.replace(/\(x\d+\)$/, ""));
+    const localSize = local === 0 ? undefined : local;
     return { name, rank, size, localSize, localRank: wholeNumber(environment[variables.localRank]), libraries };
   }
   return undefined;

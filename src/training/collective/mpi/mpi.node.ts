@@ -176,7 +176,7 @@ class MpiThread {
       if (error === undefined) asked?.resolve(value);
       else asked?.reject(new Error(error));
     });
-    this.#worker.on("error", (error) => this.#waiting.splice(0).forEach(({ reject }) => reject(error)));
+    this.#worker.on("error", (error: Error) => this.#waiting.splice(0).forEach(({ reject }) => reject(error)));
   }
 
   call(command: MpiCommand): Promise<unknown> {
