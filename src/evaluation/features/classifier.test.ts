@@ -146,7 +146,7 @@ describe("the classifier of garments that comes with unnoise", { timeout: 60_000
     const { labels, probabilities } = await classifier.classify(bytes);
     expect(labels).toHaveLength(300);
     expect(probabilities.shape).toEqual([300, 10]);
-    const floats = ndarray(fromBytes(bytes.data) as Float32Array<ArrayBuffer>, bytes.shape);
+    const floats = ndarray(fromBytes(bytes.data), bytes.shape);
     expect((await classifier.classify(floats)).probabilities.data).toEqual(probabilities.data);
     // The last 44 come in a batch that is filled up.
     const last = sliceImages(bytes, 299, 300);
