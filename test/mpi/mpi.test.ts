@@ -112,7 +112,7 @@ describe("the command line", () => {
       ...environment,
     });
 
-  test("trains, evaluates and draws in two processes, of which one speaks", async ({ skip }) => {
+  test("trains and draws in two processes, of which one speaks", async ({ skip }) => {
     const mpi = await mpiOr(skip, "Open MPI 5");
     const out = workspace.file("cli");
     const line = `${tiny.replace("ramps-idx3-ubyte", workspace.file("ramps-idx3-ubyte"))} --steps 2 --out ${out}`;
