@@ -46,6 +46,16 @@ export function trained<
   };
 }
 
+/** Of DDPM's noise. */
+export const varianceNames = [
+  "fixed_small",
+  "fixed_small_log",
+  "fixed_large",
+  "fixed_large_log",
+  "learned",
+  "learned_range",
+] as const;
+
 export const spacings = ["linspace", "leading", "trailing"] as const;
 export type Spacing = (typeof spacings)[number];
 

@@ -37,6 +37,8 @@ interface Recorded {
   readonly tables: readonly { readonly config: Json; readonly alphasCumprod: string }[];
   /** What diffusers writes of each class's own defaults. */
   readonly saved: readonly string[];
+  /** Pairs of classes of which the second does not take what the first has saved. */
+  readonly refused: readonly (readonly [first: string, second: string])[];
   readonly aliases: readonly (readonly [other: Json, meant: Json])[];
   /** Images [batch, channels, height, width] by `torch.Generator` in float32, and the part of them that `init` is. */
   readonly pictures: readonly {
@@ -49,7 +51,7 @@ interface Recorded {
   }[];
 }
 
-const { cases, tables, aliases, pictures, saved } = JSON.parse(
+const { cases, tables, aliases, pictures, saved, refused } = JSON.parse(
   readFileSync(new URL("../../../test/fixtures/schedulers/schedulers.json", import.meta.url), "utf8"),
 ) as Recorded;
 
@@ -355,6 +357,22 @@ describe("a diffusion that was trained here is saved", () => {
     expect(largestDifference(alphasCumprod, diffusion.schedule.alphasCumprod)).toBeLessThan(1e-6);
     expect(schedulerOf(diffusion, "DDIMScheduler").className).toBe("DDIMScheduler");
   });
+});
+
+test("every class takes the files of the others that diffusers lets it take", () => {
+  const found: (readonly [string, string])[] = [];
+  for (const text of saved) {
+    const json = parsePythonJson(text) as Json;
+    for (const as of schedulerNames) {
+      try {
+        schedulerFromConfig(json, "f.json", { as });
+      } catch {
+        found.push([String(json["_class_name"]), as]);
+      }
+    }
+  }
+  const pairs = refused.map((pair) => pair.map((name) => `${name}Scheduler`));
+  expect(found.map(String).toSorted()).toEqual(pairs.map(String).toSorted());
 });
 
 test("classes of JAX have the names of PyTorch's", () => {

@@ -1,3 +1,4 @@
+import { formatPythonJson } from "../../io/python-json.ts";
 import { serializeSafetensors } from "../../io/safetensors/safetensors.ts";
 import { schedulerConfig } from "../../diffusion/schedulers/scheduler.ts";
 import type { Scheduler } from "../../diffusion/schedulers/scheduler.ts";
@@ -59,6 +60,5 @@ export function configOf(model: DiffusionModel): Readonly<Record<string, unknown
 
 /** As Python writes it: the keys in order, two blanks, a line's end. */
 function json(value: object): Uint8Array {
-  const sorted = Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1)));
-  return new TextEncoder().encode(`${JSON.stringify(sorted, null, 2)}\n`);
+  return new TextEncoder().encode(`${formatPythonJson(value)}\n`);
 }

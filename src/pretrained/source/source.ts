@@ -1,3 +1,5 @@
+import { parsePythonJson } from "../../io/python-json.ts";
+
 /** A file of a {@link Source} that is open to be read. */
 export interface SourceFile {
   /** For messages. */
@@ -37,7 +39,7 @@ export async function readJson(source: Source, path: string): Promise<{ readonly
     }
     const text = new TextDecoder().decode(await file.read(0, file.bytes));
     try {
-      return { value: JSON.parse(text) as unknown };
+      return { value: parsePythonJson(text) };
     } catch (error) {
       // The parser's own message quotes the text, line breaks and all.
       throw new Error(`${file.name}: not JSON`, { cause: error });

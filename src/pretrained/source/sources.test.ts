@@ -115,6 +115,8 @@ describe("a folder", () => {
     const source = new FolderSource(place);
     expect((await readJson(source, "linked.json"))?.value).toMatchObject({ _class_name: "DDPMPipeline" });
     await expect(readJson(source, "broken.json")).rejects.toThrow(`${join(place, "broken.json")}: not JSON`);
+    await writeFile(join(place, "python.json"), '{"lambda_min_clipped": -Infinity}');
+    expect((await readJson(source, "python.json"))?.value).toEqual({ lambda_min_clipped: -Infinity });
     await symlink(place, join(place, "directory"));
     await expect(readJson(source, "directory")).rejects.toThrow(/directory: cannot read: it is a directory/);
   });

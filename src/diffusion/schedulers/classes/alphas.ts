@@ -3,7 +3,7 @@ import { flag, oneOf, positiveNumber, wholeNumber, withDefault } from "../../../
 import { CLEAN } from "../../process/noise-level.ts";
 import type { NoiseLevel, NoiseLevels } from "../../process/noise-level.ts";
 import type { SamplerSettings } from "../../sampling/sample.ts";
-import { clipped, spaced, thresholded, trained, usualBetaSchedules, zeroSnr } from "../fields.ts";
+import { clipped, spaced, thresholded, trained, usualBetaSchedules, varianceNames, zeroSnr } from "../fields.ts";
 import type { Spacing } from "../fields.ts";
 import { boundsOf, schedulerClass } from "../scheduler-class.ts";
 import { visitedTimesteps } from "../visited-levels.ts";
@@ -20,9 +20,7 @@ const variances = {
   fixed_large_log: "fixedLarge",
   learned: "learned",
   learned_range: "learnedRange",
-} as const;
-
-type Variance = keyof typeof variances;
+} as const satisfies Readonly<Record<(typeof varianceNames)[number], string>>;
 
 export const ddpm = () =>
   schedulerClass({
@@ -32,14 +30,14 @@ export const ddpm = () =>
       ...clipped(true),
       ...thresholded(),
       ...zeroSnr(),
-      variance_type: withDefault(oneOf(Object.keys(variances) as [Variance, ...Variance[]]), "fixed_small"),
+      variance_type: withDefault(z.nullable(oneOf(varianceNames)), "fixed_small"),
     }),
     keepsSignal: false,
-    varianceType: ({ variance_type: type }) => (type.startsWith("learned") ? "learnedRange" : "fixedSmall"),
+    varianceType: ({ variance_type: type }) => (type?.startsWith("learned") ? "learnedRange" : "fixedSmall"),
     settings: (config, steps, { levels }) => ({
       sampler: "ddpm",
       levels: [...timestepsOf(config, steps).map((t) => levels.at(t)), CLEAN],
-      varianceType: variances[config.variance_type],
+      varianceType: variances[config.variance_type ?? "fixed_small"],
       finalNoise: true,
       ...boundsOf(config),
     }),

@@ -13,6 +13,7 @@ import {
   thresholded,
   trained,
   usualBetaSchedules,
+  varianceNames,
   zeroSnr,
 } from "../fields.ts";
 import type { Spacing } from "../fields.ts";
@@ -63,10 +64,11 @@ export const dpmSolverMultistep = () =>
         z.union([z.literal(-Infinity), numberWithin(-Number.MAX_VALUE, Number.MAX_VALUE)]),
         -Infinity,
       ),
-      variance_type: withDefault(z.nullable(oneOf(["learned", "learned_range"])), null),
+      // Of the fixed ones, which it has from other classes' files, it makes nothing.
+      variance_type: withDefault(z.nullable(oneOf(varianceNames)), null),
     }),
     keepsSignal: true,
-    varianceType: ({ variance_type: type }) => (type === null ? "fixedSmall" : "learnedRange"),
+    varianceType: ({ variance_type: type }) => (type?.startsWith("learned") ? "learnedRange" : "fixedSmall"),
     check(config) {
       checkSpread(config);
       if (config.algorithm_type !== "deis" || config.final_sigmas_type === "sigma_min") return;
