@@ -7,8 +7,8 @@ import type { ImageFolder } from "../../data/image-folder/image-folder.node.ts";
 import type { ImageDataset } from "../../data/dataset.ts";
 import { fileError } from "../../io/file-errors.node.ts";
 import type { PublishedOptions, Split } from "../../data/published/published.node.ts";
-import type { DownloadProgress } from "../../data/published/download.node.ts";
-import { formatBytes, formatCount } from "../output/format.ts";
+import { downloadNotes } from "../output/download-notes.ts";
+import { formatCount } from "../output/format.ts";
 import { folderReport } from "./folder-report.ts";
 
 export interface DataSettings {
@@ -162,15 +162,4 @@ async function findIdxPair(directory: string): Promise<{ images: string; labels:
   const labels = of("labels-idx1");
   const isPair = labels === images.replace("images-idx3", "labels-idx1");
   return { images, labels: isPair ? labels : undefined };
-}
-
-/** Says once for each file that it is being downloaded. */
-function downloadNotes(say: (line: string) => void): (progress: DownloadProgress) => void {
-  let file = "";
-  return (progress) => {
-    if (progress.file === file) return;
-    file = progress.file;
-    const size = progress.totalBytes === undefined ? "" : ` (${formatBytes(progress.totalBytes)})`;
-    say(`Downloading ${file}${size} ...`);
-  };
 }

@@ -4,7 +4,8 @@ import { torchGenerator } from "../../diffusion/randomness/torch-generator.ts";
 import type { NoiseGenerator } from "../../diffusion/randomness/torch-generator.ts";
 import type { GaussianDiffusion } from "../../diffusion/gaussian-diffusion.ts";
 import type { SamplerName } from "../../diffusion/samplers/registry.ts";
-import type { SampleOptions } from "../../diffusion/sampling/sample.ts";
+import type { SamplingPlan } from "../../diffusion/samplers/plan.ts";
+import type { SampleOptions, SamplerSettings } from "../../diffusion/sampling/sample.ts";
 import type { Samples } from "../../diffusion/sampling/sampling.ts";
 import { schedulerFromConfig } from "../../diffusion/schedulers/scheduler.ts";
 import type { Scheduler, SchedulerName } from "../../diffusion/schedulers/scheduler.ts";
@@ -114,27 +115,44 @@ export class DiffusionPipeline {
   }
 
   /**
+   * What {@link sample} will do with these options, before anything runs.
+   *
+   * @throws one line, if the options do not go together
+   */
+  plan(options: Pick<PipelineSampleOptions, "sampler" | Exclude<keyof SamplerSettings, "sampler">> = {}): SamplingPlan {
+    const { diffusion, settings } = this.#settingsFor(options);
+    return diffusion.plan({ ...settings, ...ownOptions(options) });
+  }
+
+  /**
    * Draws images as the pipeline in Python does: the same ones for the same seed, up to rounding.
    *
    * @returns f32 [batchSize, height, width, channels], about [-1, 1]
    */
   async sample(options: PipelineSampleOptions = {}): Promise<Samples> {
-    const { sampler, steps: given, generator = "torch", seed, imageSize = this.imageSize, ...rest } = options;
-    const scheduler = this.#schedulerFor(options);
-    const { timesteps } = this.diffusion;
-    const steps = given ?? Math.min(pipelineClasses[this.className].steps, timesteps);
-    const settings = scheduler ? scheduler.settings(steps) : { sampler: sampler as SamplerName, steps };
-    const { diffusion } = scheduler ?? this;
-    const random = randomness(generator, seed);
+    const { generator = "torch", seed, imageSize = this.imageSize, ...rest } = options;
+    const { diffusion, settings } = this.#settingsFor(options);
+    // Images that are given know their size.
     const size = (rest.start ?? rest.init ?? rest.image) ? {} : { imageSize };
-    return diffusion.sample(this.model, { batchSize: 1, ...size, ...settings, ...rest, ...random });
+    const random = randomness(generator, seed);
+    return diffusion.sample(this.model, { batchSize: 1, ...size, ...settings, ...ownOptions(rest), ...random });
   }
 
-  /** What draws; undefined where a sampler of ours does that diffusers has not, or as diffusers has it not. */
-  #schedulerFor({ sampler, timestepSpacing }: PipelineSampleOptions): Scheduler | undefined {
-    if (sampler === undefined && timestepSpacing === undefined) return this.scheduler;
-    if (timestepSpacing !== undefined) return undefined;
-    return sampler && converted(this.#json, this.#where, sampler);
+  /** How the scheduler samples, or a sampler of ours that diffusers has not, or not as it is asked for. */
+  #settingsFor({
+    sampler,
+    steps,
+    timestepSpacing,
+  }: Pick<PipelineSampleOptions, "sampler" | "steps" | "timestepSpacing">): {
+    readonly diffusion: GaussianDiffusion;
+    readonly settings: SamplerSettings;
+  } {
+    const count = steps ?? Math.min(pipelineClasses[this.className].steps, this.diffusion.timesteps);
+    const find = (): Scheduler | undefined =>
+      sampler === undefined ? this.scheduler : converted(this.#json, this.#where, sampler);
+    const scheduler = timestepSpacing === undefined ? find() : undefined;
+    if (scheduler) return { diffusion: scheduler.diffusion, settings: scheduler.settings(count) };
+    return { diffusion: this.diffusion, settings: { sampler, steps: count } };
   }
 
   /**
@@ -160,6 +178,14 @@ export class DiffusionPipeline {
     this.diffusion.dispose();
     this.model.dispose();
   }
+}
+
+/** What is left once the scheduler has its part; what is undefined is left out. */
+function ownOptions<Options extends Pick<PipelineSampleOptions, "sampler" | "steps">>(
+  options: Options,
+): Omit<Options, "sampler" | "steps"> {
+  const { sampler: _, steps: __, ...own } = options;
+  return Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined)) as typeof own;
 }
 
 function randomness(

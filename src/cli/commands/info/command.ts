@@ -1,6 +1,7 @@
 import { Command, Option } from "commander";
 import { wholeNumber } from "../../../config/rules.ts";
 import { addDeviceFlags } from "../../flags/device.ts";
+import { addPretrainedFlags } from "../../flags/pretrained.ts";
 import { numberFlag } from "../../flags/flags.ts";
 import type { InfoFlags } from "./report.ts";
 import { presets } from "../../presets/all.ts";
@@ -9,7 +10,8 @@ const EXAMPLES = `
 Examples:
   $ unnoise info                         the latest run
   $ unnoise info runs/fashion-mnist/checkpoints/step-500.safetensors
-  $ unnoise info --preset annotated --batch-size 32`;
+  $ unnoise info --preset annotated --batch-size 32
+  $ unnoise info --pretrained google/ddpm-church-256   its configs alone are fetched`;
 
 export function infoCommand(): Command {
   const names = presets.map(({ name }) => name);
@@ -27,6 +29,7 @@ export function infoCommand(): Command {
       "batch size to compute the memory of a training step for (default: as trained)",
       numberFlag(wholeNumber(1)),
     );
+  addPretrainedFlags(command, "describe");
   return addDeviceFlags(command)
     .addHelpText("after", EXAMPLES)
     .action(async (checkpoint: string | undefined, flags: InfoFlags) => {

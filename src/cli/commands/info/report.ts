@@ -11,6 +11,10 @@ import { architectureNamed, modelLike } from "../../../models/registry.ts";
 import { taskOf } from "../../../training/tasks/tasks.ts";
 import { TrainingProgram } from "../../../training/training-program.ts";
 import { optimizerTitle } from "../../../optim/optimizers.ts";
+import { describedPipeline } from "../../../pretrained/pipeline/describe.ts";
+import { trainingSettings } from "../../../checkpoint/training-settings.ts";
+import { checkPretrainedFlags, pretrainedOptions } from "../../flags/pretrained.ts";
+import type { PretrainedFlags } from "../../flags/pretrained.ts";
 import { withDevice } from "../../flags/device.ts";
 import type { DeviceFlags } from "../../flags/device.ts";
 import { formatBytes, formatCount, formatScaled } from "../../output/format.ts";
@@ -21,7 +25,7 @@ import { runSettings } from "../../runs/run-settings.ts";
 import type { RunSettings } from "../../runs/run-settings.ts";
 import { usualCheckpoint } from "../../runs/runs.ts";
 
-export interface InfoFlags extends DeviceFlags {
+export interface InfoFlags extends DeviceFlags, PretrainedFlags {
   readonly preset?: string;
   readonly batchSize?: number;
 }
@@ -44,12 +48,15 @@ const FLOAT = 4;
 
 /** Prints the description of a checkpoint or of a preset's model. */
 export async function describe(path: string | undefined, flags: InfoFlags): Promise<void> {
-  if (path !== undefined && flags.preset !== undefined)
-    throw new Error("give either a checkpoint or --preset, not both");
+  if ([path, flags.preset, flags.pretrained].filter((given) => given !== undefined).length > 1)
+    throw new Error("give only one of a checkpoint, --preset and --pretrained");
+  checkPretrainedFlags(flags);
   const subject =
-    flags.preset === undefined
-      ? await fromCheckpoint(path ?? (await usualCheckpoint({ withClassifiers: true })))
-      : fromPreset(flags.preset);
+    flags.pretrained !== undefined
+      ? await fromPretrained(flags.pretrained, flags)
+      : flags.preset === undefined
+        ? await fromCheckpoint(path ?? (await usualCheckpoint({ withClassifiers: true })))
+        : fromPreset(flags.preset);
   const { model, imageSize } = subject;
   const layers = summary(model, imageSize);
   const batchSize = flags.batchSize ?? subject.training.batchSize;
@@ -107,6 +114,25 @@ function fromPreset(name: string): Subject {
     diffusion,
     training,
     imageSize: heightAndWidth(imageSize),
+    conditionShapes: {},
+  };
+}
+
+/** Of a published pipeline the configs say all; its weights are not read. */
+async function fromPretrained(place: string, flags: PretrainedFlags): Promise<Subject> {
+  const { className, model, scheduler, imageSize } = await describedPipeline(place, pretrainedOptions(flags, print));
+  if (!imageSize) throw new Error(`${place}: its config does not say what size its images are`);
+  const { num_train_timesteps: timesteps, beta_schedule: schedule, prediction_type: predicts } = scheduler.config;
+  return {
+    title: `${className} ${place}`,
+    facts: [
+      `scheduler  ${scheduler.className}: ${String(timesteps)} timesteps, ${String(schedule)}, predicts ${String(predicts)}`,
+      `images     ${imageSize.toReversed().join(" x ")}, channels ${model.channels}`,
+    ],
+    model,
+    diffusion: scheduler.diffusion,
+    training: check(trainingSettings, { batchSize: 1, learningRate: 1e-4 }, "training"),
+    imageSize,
     conditionShapes: {},
   };
 }

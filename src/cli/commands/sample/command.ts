@@ -4,6 +4,7 @@ import { wholeNumber } from "../../../config/rules.ts";
 import { addDeviceFlags } from "../../flags/device.ts";
 import { addEditingFlags } from "../../flags/editing.ts";
 import { numberFlag } from "../../flags/flags.ts";
+import { addPretrainedFlags } from "../../flags/pretrained.ts";
 import {
   checkpointOption,
   emaOption,
@@ -14,7 +15,7 @@ import {
   timestepSpacingOption,
 } from "../../flags/sampling.ts";
 import { addGuidingFlags } from "../../flags/guiding.ts";
-import type { SampleFlags } from "./run.ts";
+import type { SampleFlags } from "./sample-flags.ts";
 
 const EXAMPLES = `
 Examples:
@@ -28,6 +29,7 @@ Examples:
   $ unnoise sample --sampler ddim --steps 100 --eta 0.5
   $ unnoise sample --init boot.png --strength 0.6      variations of an image
   $ unnoise sample --inpaint boot.png --mask sole.png  paint a part of it anew
+  $ unnoise sample --pretrained google/ddpm-cifar10-32 --sampler ddim --steps 50
   $ unnoise sample -n 100 --no-grid --out garments/    one file per image
 
 The same checkpoint, seed and device give the same images, and image 3 of a seed is the same
@@ -69,6 +71,7 @@ export function sampleCommand(): Command {
     .addOption(scaleOption())
     .option("--out <path>", "where to write: .png, .jpg or .webp (default: samples-<seed>.png)")
     .addOption(emaOption());
+  addPretrainedFlags(command, "draw with");
   addDeviceFlags(command, { precision: true });
   addGuidingFlags(command);
   addEditingFlags(command);

@@ -17,6 +17,7 @@ Examples:
   $ unnoise train --preset annotated
   $ unnoise train --data photos/                      your own images, small, in about ten minutes
   $ unnoise train --data photos/ --image-size 48x32 --no-classes --out runs/wide
+  $ unnoise train --from google/ddpm-cat-256 --data cats/    published weights, see docs/pretrained.md
   $ unnoise train --steps 5000 --batch-size 32 --lr 1e-3 --out runs/longer
 
 A run goes on from its last checkpoint: give the same command again, or only --out. Flags that
@@ -38,7 +39,12 @@ export function trainCommand(): Command {
     )
     .option("--out <directory>", `where the run goes (default: ${RUNS_DIRECTORY}/<preset>)`)
     .option("--no-resume", "start another run instead of going on from the checkpoint that is there")
-    .option("--init-from <path>", "start a new run from the weights of a checkpoint or a run directory (fine-tuning)")
+    .option(
+      "--from <what>",
+      "start a new run from the weights of a checkpoint, a run directory, a diffusers folder, or a model of the Hugging Face hub by its name (fine-tuning)",
+    )
+    .option("--revision <name>", "of a model of the hub: a branch, a tag or a commit (default: main)")
+    .option("--variant <name>", "of published weights: which of several sets, such as fp16")
     .option("--discard-ema", "let --ema-decay 0 throw away the averaged weights of the run that goes on");
   addDeviceFlags(command, { precision: true, tune: true });
   addSettingFlags(command);

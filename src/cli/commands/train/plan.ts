@@ -1,14 +1,17 @@
 import { join } from "node:path";
-import type { Checkpoint } from "../../../checkpoint/checkpoint.ts";
 import { checkNotLocked } from "../../../checkpoint/run-lock.node.ts";
 import { isImageCollection, isSameData } from "../../flags/dataset.ts";
+import { checkPretrainedFlags } from "../../flags/pretrained.ts";
+import type { PretrainedFlags } from "../../flags/pretrained.ts";
+import type { State } from "../../../optim/state.ts";
 import { checkDirectory } from "../../output/targets.ts";
 import { defaultPreset, presetNamed } from "../../presets/all.ts";
 import { photosPreset } from "../../presets/photos.ts";
+import { unet2dPreset } from "../../presets/unet2d.ts";
 import { RUNS_DIRECTORY, hasCheckpoints, recordedCommand, unusedRunDirectory } from "../../runs/runs.ts";
 import type { RunSettings } from "../../runs/run-settings.ts";
 import { changesOf, checkKeeps } from "./changes.ts";
-import { startedFrom } from "./init-from.ts";
+import { isPretrained, startedFrom } from "./started-from.ts";
 import { resolveSettings } from "./flags.ts";
 import type { FlagValues } from "./flags.ts";
 
@@ -21,18 +24,18 @@ export interface PlannedRun {
   /** What a run that goes on was begun with. */
   readonly recorded?: RunSettings;
   /** Whose weights a new run starts from. */
-  readonly initFrom?: Checkpoint | undefined;
+  readonly initFrom?: State | undefined;
   /** What flags have changed in that. */
   readonly changes: readonly string[];
 }
 
-export interface PlanFlags extends FlagValues {
+export interface PlanFlags extends FlagValues, PretrainedFlags {
   readonly preset?: string;
   readonly data?: string;
   readonly out?: string;
   readonly resume: boolean;
   readonly discardEma?: boolean;
-  readonly initFrom?: string;
+  readonly from?: string;
 }
 
 /** @throws Error of one line if what is there is another run than the flags ask for, or in use */
@@ -80,13 +83,17 @@ export async function planRun(flags: PlanFlags): Promise<PlannedRun> {
 async function begun(
   settings: RunSettings,
   flags: PlanFlags,
-): Promise<{ readonly settings: RunSettings; readonly initFrom?: Checkpoint }> {
-  return flags.initFrom === undefined ? { settings } : startedFrom(flags.initFrom, settings, flags);
+): Promise<{ readonly settings: RunSettings; readonly initFrom?: State }> {
+  return flags.from === undefined ? { settings } : startedFrom(flags.from, settings, flags);
 }
 
-/** Images of any size have a preset of their own. */
+/** Networks of diffusers have a preset of their own, and so have images of any size. */
 async function withPreset(flags: PlanFlags): Promise<PlanFlags> {
-  const { preset, data } = flags;
+  const { preset, data, from } = flags;
+  checkPretrainedFlags(flags, from);
+  if (preset === undefined && from !== undefined && (await isPretrained(from))) {
+    return { ...flags, preset: unet2dPreset.name };
+  }
   if (preset !== undefined || typeof data !== "string" || !(await isImageCollection(data))) return flags;
   return { ...flags, preset: photosPreset.name };
 }

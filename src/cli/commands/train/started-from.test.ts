@@ -4,15 +4,15 @@ import { describe, expect, test } from "vitest";
 import { Workspace, expectOneLine, tinyTraining } from "../../../../test/support/workspace.ts";
 import { encodePng } from "../../../io/images/images.node.ts";
 
-const workspace = new Workspace("init-from");
+const workspace = new Workspace("started-from");
 const withoutTimesteps = tinyTraining.replace("--timesteps 20 ", "");
 
-describe("unnoise train --init-from", () => {
+describe("unnoise train --from", () => {
   test("starts from the weights of another run, whose network it takes over", async () => {
     await workspace.unnoise("train", tinyTraining, "--steps 2 --objective predV --out first");
     const { code, stdout, stderr } = await workspace.unnoise(
       "train --data ramps-idx3-ubyte --batch-size 4 --steps 3 --samples 2 --device reference",
-      "--init-from first --validation-split 0.25 --optimizer adamw --weight-decay 0.1 --out second",
+      "--from first --validation-split 0.25 --optimizer adamw --weight-decay 0.1 --out second",
     );
     expect(stderr).toBe("");
     expect(code).toBe(0);
@@ -23,8 +23,8 @@ describe("unnoise train --init-from", () => {
     expect(networkOf(described.stdout)).toBe(networkOf(before.stdout));
     expect(described.stdout).toMatch(/predV/);
     expect(described.stdout).toMatch(/optimizer {2}AdamW/);
-    const other = await workspace.unnoise("train --init-from first --dim 8 --out third");
-    expect(other.stderr).toMatch(/--dim: the network is that of --init-from\n$/);
+    const other = await workspace.unnoise("train --from first --dim 8 --out third");
+    expect(other.stderr).toMatch(/--dim: the network is that of --from\n$/);
     expect(other.code).toBe(1);
   });
 
@@ -40,16 +40,16 @@ describe("unnoise train --init-from", () => {
     await workspace.unnoise("train", withoutTimesteps, `--steps 1 ${flags} --out learned-${kind}`);
     const { stderr } = await workspace.unnoise(
       "train --data shapes --batch-size 1 --steps 1 --samples 1 --device reference",
-      `--init-from learned-${kind} --out tuned-${kind}`,
+      `--from learned-${kind} --out tuned-${kind}`,
     );
     expect(stderr).toBe("");
     const recorded: unknown = JSON.parse(await readFile(workspace.file(`tuned-${kind}/config.json`), "utf8"));
     expect(recorded).toMatchObject({ command: { preset: "photos", diffusion } });
     const another = ["edm", "rectifiedFlow"].find((name) => name !== kind);
     await expectOneLine(workspace, [
-      `train --init-from learned-${kind} --diffusion ${another} --out tuned-otherwise`,
+      `train --from learned-${kind} --diffusion ${another} --out tuned-otherwise`,
       1,
-      new RegExp(`--diffusion: must be that of --init-from, ${kind}, got ${another}\n$`),
+      new RegExp(`--diffusion: must be that of --from, ${kind}, got ${another}\n$`),
     ]);
   });
 });
