@@ -5,13 +5,7 @@
 import { DiffusionPipeline, saveGrid } from "unnoise";
 
 const pipeline = await DiffusionPipeline.fromPretrained(process.argv[2] ?? "google/ddpm-cifar10-32");
+const images = await pipeline.sample({ batchSize: 16, steps: 20, sampler: "ddim", seed: 0 });
+await saveGrid("images.png", images);
+await pipeline.savePretrained("saved");
 console.log(`${pipeline.className}: ${pipeline.model.parameterCount().toLocaleString("en")} parameters`);
-const images = await pipeline.sample({
-  batchSize: 4,
-  steps: 20,
-  sampler: "dpmSolver++2M",
-  seed: 0,
-  onStep: ({ step, steps }) => console.log(`step ${step}/${steps}`),
-});
-await saveGrid("pretrained.png", images);
-await pipeline.savePretrained("pretrained");

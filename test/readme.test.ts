@@ -104,6 +104,16 @@ describe("an example, run in small", { timeout: 60_000 }, () => {
     expect([width, height]).toEqual([8 * 30 + 2, 2 * 30 + 2]);
   });
 
+  test("pretrained.ts draws with a folder of diffusers and saves it again", async () => {
+    const folder = join(root, "test", "fixtures", "pretrained", "ddpm");
+    expect(await run("pretrained.ts", { "batchSize: 16": "batchSize: 2", "steps: 20": "steps: 2" }, folder)).toBe(
+      "DDPMPipeline: 11,767 parameters\n",
+    );
+    expect(await readdir(join(project, "saved"))).toContain("model_index.json");
+    const { width } = await (await loadSharp())(join(project, "images.png")).metadata();
+    expect(width).toBeGreaterThan(16);
+  });
+
   test("edit-images.ts keeps the known half, and draws rows of eight", async () => {
     const model = "--dim 4 --dim-mults 1,2 --attention-heads 1 --timesteps 20 --sampling-timesteps 8";
     const length = "--steps 1 --batch-size 4 --samples 1 --sample-every 0 --out run --device reference";
