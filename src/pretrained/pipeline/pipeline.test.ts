@@ -64,6 +64,18 @@ describe("a pipeline that diffusers has saved", () => {
       await pipeline.sample({ steps: 3, sampler: "ddim", generator: "threefry", seed: 4, firstIndex: 1 }),
     ];
     expect(worst(one.data, two.data.slice(192))).toBeLessThan(1e-6);
+    for (const sampler of [
+      "dpmSolver++2MSde",
+      "uniPC",
+      "deis",
+      "euler",
+      "heun",
+      "lms",
+      "pndm",
+      "dpmSolver++3M",
+    ] as const) {
+      expect(pipeline.plan({ sampler, steps: 10 }).visited).toBeGreaterThanOrEqual(10);
+    }
     const way = { steps: 3, sampler: "dpmSolver++2M", timestepSpacing: "karras" } as const;
     const ours = await pipeline.sample({ ...way, generator: "threefry", seed: 4 });
     const same = await pipeline.diffusion.sample(pipeline.model, { ...way, seed: 4, batchSize: 1, imageSize: 8 });

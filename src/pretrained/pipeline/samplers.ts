@@ -35,11 +35,5 @@ const schedulers: Readonly<Partial<Record<SamplerName, Meant>>> = {
 export function converted(json: object, where: string, sampler: SamplerName | SchedulerName): Scheduler | undefined {
   const isClass = (name: string): name is SchedulerName => (schedulerNames as readonly string[]).includes(name);
   const meant = isClass(sampler) ? { as: sampler } : schedulers[sampler];
-  if (!meant) return undefined;
-  const given = Object.entries({ ...json, ...meant.fields });
-  // Only of the DDPM scheduler is a variance that is not learned a choice; diffusers' others pass it over.
-  const isPassedOver = ([name, value]: readonly [string, unknown]): boolean =>
-    name === "variance_type" && meant.as !== "DDPMScheduler" && !String(value).startsWith("learned");
-  const fields = Object.fromEntries(given.filter((field) => !isPassedOver(field)));
-  return schedulerFromConfig(fields, where, { as: meant.as });
+  return meant && schedulerFromConfig({ ...json, ...meant.fields }, where, { as: meant.as });
 }
