@@ -196,8 +196,10 @@ export class HubServer {
       await new Promise((resolve) => response.write(content.subarray(at, Math.min(end, at + 16_384)), resolve));
       if (this.delay > 0) await new Promise((resolve) => setTimeout(resolve, this.delay));
     }
-    if (end < content.length) response.destroy();
-    else response.end();
+    if (end === content.length) return void response.end();
+    // A client that learns of the break before it has read what came before would lose that.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    response.destroy();
   }
 }
 
