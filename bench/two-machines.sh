@@ -2,7 +2,7 @@
 # Two machines in one, for Open MPI 5: network namespaces `one` and `two`, joined by a virtual cable of a given rate, each
 # with a host name of its own. As root, on Linux with `ip` and `tc`:
 #
-#   bench/two-machines.sh 1gbit /path/of/mpirun node src/cli/main.ts train --steps 30 --batch-size 256 --out /tmp/run
+#   bench/two-machines.sh 1gbit /path/of/mpirun node src/cli/main.ts train --steps 30 --batch-size 256 --out runs/two-machines
 #
 # The rate `none` leaves the cable as fast as it is. Everything is taken down in the end.
 set -eu
