@@ -27,7 +27,7 @@ export interface Backend {
    * Lets the host change the values of f32 variables, after the programs that have begun; they move to this device if they
    * are elsewhere. Until it settles, no program may begin that updates them.
    *
-   * @param change is given the values in the order of the variables, those of each in its order of axes in memory, as few arrays as possible: those that lie side by
+   * @param change is given the values in the order of the variables, as few arrays as possible: those that lie side by
    * side in memory are one, maybe with numbers between them that mean nothing. The arrays are good until it settles.
    */
   exchange(variables: readonly Variable[], change: ExchangeValues): Promise<void>;

@@ -13,8 +13,6 @@ export interface Target {
 export interface Splitting {
   /** Reductions of so many terms or more are taken in parts, if the results alone are too few to run in parallel. */
   readonly longReduction: number;
-  /** The same for the elements of tensors of which only the last axis is kept: parts are then rows that lie together. */
-  readonly largeColumns: number;
   /** The same for the inner axis of a product. */
   readonly longContraction: number;
   /** Fewer results than these are too few, for each term of a contraction's inner axis. */

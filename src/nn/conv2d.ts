@@ -9,9 +9,6 @@ import { Module } from "./module/module.ts";
 import { requireImages, requireWhole } from "./validate.ts";
 import { checkNames } from "../config/rules.ts";
 
-/** From a weight's axes to those of filters, [height, width, in, out]. */
-const FILTER_ORDER = [2, 3, 1, 0];
-
 const conv2dOptionNames = ["stride", "padding", "bias", "weightInit", "biasInit", "random"] as const;
 
 export interface Conv2dLayerOptions {
@@ -49,7 +46,6 @@ export class Conv2d extends Module {
     const usual = fanInUniform(inChannels * kernelSize * kernelSize);
     const { weightInit = usual, biasInit = usual } = options;
     this.weight = weightInit("weight", [outChannels, inChannels, kernelSize, kernelSize], random);
-    this.weight.keepInOrder(FILTER_ORDER);
     this.bias = bias ? biasInit("bias", [outChannels], random) : undefined;
     this.stride = stride;
     this.padding = padding;
@@ -57,13 +53,13 @@ export class Conv2d extends Module {
 
   forward(x: Tensor): Tensor {
     requireImages("Conv2d", x, this.weight.shape[1]);
-    const y = conv2d(x, this.filters(), { stride: this.stride, padding: this.padding });
+    const y = conv2d(x, this.filters().transpose([2, 3, 1, 0]), { stride: this.stride, padding: this.padding });
     return this.bias ? y.add(valueOf(this.bias)) : y;
   }
 
-  /** The filters that the images meet, [height, width, in, out]. */
+  /** The filters that the images meet, [out, in, height, width]. */
   protected filters(): Tensor {
-    return valueOf(this.weight).transpose(FILTER_ORDER);
+    return valueOf(this.weight);
   }
 }
 
@@ -106,8 +102,8 @@ export class WeightStandardizedConv2d extends Conv2d {
   }
 
   protected override filters(): Tensor {
-    const weight = super.filters();
-    const perFilter = [0, 1, 2];
+    const weight = valueOf(this.weight);
+    const perFilter = [1, 2, 3];
     const centred = weight.subtract(weight.mean(perFilter, true));
     const variance = centred.square().mean(perFilter, true).add(EPSILON);
     return centred.multiply(this.weightStandardization === "printed" ? variance.sqrt() : variance.rsqrt());

@@ -48,8 +48,8 @@ export class Adam implements Optimizer {
     this.epsilon = epsilon;
     this.#moments = parameters.map((parameter) => ({
       parameter,
-      first: parameter.companion("exp_avg"),
-      second: parameter.companion("exp_avg_sq"),
+      first: new Variable(`${parameter.name}.exp_avg`, parameter.shape),
+      second: new Variable(`${parameter.name}.exp_avg_sq`, parameter.shape),
     }));
     this.#corrections = [new Variable("bias_correction1", []), new Variable("bias_correction2", [])];
   }

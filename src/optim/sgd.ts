@@ -1,7 +1,7 @@
 import type { Update } from "../tensor/graph.ts";
 import { scalar, valueOf } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { Variable } from "../tensor/variable.ts";
+import { Variable } from "../tensor/variable.ts";
 import { checkGradients, namedState, requireNotNegative } from "./optimizer.ts";
 import type { Optimizer } from "./optimizer.ts";
 import { checkOptions } from "../config/rules.ts";
@@ -48,7 +48,8 @@ export class Sgd implements Optimizer {
     this.nesterov = nesterov;
     this.weightDecay = weightDecay;
     this.#parameters = parameters;
-    this.#buffers = momentum > 0 ? parameters.map((parameter) => parameter.companion("momentum_buffer")) : [];
+    this.#buffers =
+      momentum > 0 ? parameters.map(({ name, shape }) => new Variable(`${name}.momentum_buffer`, shape)) : [];
   }
 
   state(): Map<string, Variable> {

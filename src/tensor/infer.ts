@@ -115,10 +115,7 @@ const rules: { readonly [K in OpKind]: Rule<K> } = {
     );
     return literal(op);
   },
-  variable: ({ variable: { shape, dtype, memoryOrder }, inMemory }) => ({
-    shape: inMemory && memoryOrder ? memoryOrder.map((axis) => shape[axis]) : shape,
-    dtype,
-  }),
+  variable: (op) => ({ shape: op.variable.shape, dtype: op.variable.dtype }),
   constant: (op) => ({ shape: [], dtype: op.dtype }),
   negate: unary,
   exponential: unary,

@@ -49,8 +49,7 @@ export type SpatialPair = readonly [number, number];
 export type Op =
   // Leaves
   | { readonly kind: "input"; readonly index: number; readonly shape: Shape; readonly dtype: DType }
-  // `inMemory`: with its axes in the order in which devices keep them
-  | { readonly kind: "variable"; readonly variable: Variable; readonly inMemory?: boolean }
+  | { readonly kind: "variable"; readonly variable: Variable }
   | { readonly kind: "constant"; readonly value: number; readonly dtype: DType } // a scalar
   | { readonly kind: "literal"; readonly data: TypedArray; readonly shape: Shape; readonly dtype: DType }
   | { readonly kind: "iota"; readonly shape: Shape; readonly axis: number; readonly dtype: DType } // counts along one axis

@@ -27,7 +27,6 @@ export class Variable {
   readonly dtype: DType;
   /** Whether training moves it; a parameter that is to stay as it is has false. */
   requiresGrad = true;
-  #memoryOrder: readonly number[] | undefined;
   #data: TypedArray | undefined;
   #storage: VariableStorage | undefined;
   /** Settles when the last move that began has ended; moves happen one after the other. */
@@ -44,29 +43,6 @@ export class Variable {
 
   get size(): number {
     return sizeOf(this.shape);
-  }
-
-  /** The axes from the one whose neighbours lie furthest apart in a device's memory; row-major unless given. */
-  get memoryOrder(): readonly number[] | undefined {
-    return this.#memoryOrder;
-  }
-
-  /**
-   * Has devices keep the value with its axes in another order, which saves programs from moving it. What is read and
-   * written stays row-major. To be called before a program names the variable.
-   */
-  keepInOrder(axes: readonly number[] | undefined): this {
-    const isOrder =
-      axes === undefined || (axes.length === this.shape.length && this.shape.every((_, i) => axes.includes(i)));
-    if (!isOrder || this.isOnDevice)
-      throw new Error(`internal: variable ${this.name} cannot be kept in order ${axes?.join()}`);
-    this.#memoryOrder = axes;
-    return this;
-  }
-
-  /** Zeros of the same shape and order in memory, such as for a gradient: "name.suffix". */
-  companion(suffix: string): Variable {
-    return new Variable(`${this.name}.${suffix}`, this.shape).keepInOrder(this.#memoryOrder);
   }
 
   /**

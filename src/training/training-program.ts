@@ -11,7 +11,7 @@ import type { NdArray } from "../tensor/ndarray.ts";
 import type { Shape } from "../tensor/shape.ts";
 import { full, valueOf } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { Variable } from "../tensor/variable.ts";
+import { Variable } from "../tensor/variable.ts";
 import { alone } from "./collective/collective.ts";
 import type { Collective } from "./collective/collective.ts";
 import { moreParts, partsOf } from "./micro-batch.ts";
@@ -250,7 +250,7 @@ export class TrainingProgram {
   #keepGradients(): void {
     if (this.#isAccumulating) return;
     const { parameters } = this.#options;
-    this.#gradients = Array.from(parameters.values(), (parameter) => parameter.companion("grad"));
+    this.#gradients = Array.from(parameters.values(), ({ name, shape }) => new Variable(`${name}.grad`, shape));
   }
 
   /** Compiles the largest of the programs that take these images. */

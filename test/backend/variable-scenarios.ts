@@ -26,13 +26,6 @@ const selfUpdate = (name: string, shape: Shape, next: (value: Tensor) => Tensor)
   build: (_, [v]) => ({ outputs: [], updates: [{ variable: v, value: next(valueOf(v)) }] }),
 });
 
-/** The same, its axes in another order in the device's memory. */
-const keptInOrder = (order: readonly number[], scenario: Scenario): Scenario => ({
-  ...scenario,
-  name: `${scenario.name}, kept in order ${order.join()}`,
-  variables: (random) => (scenario.variables?.(random) ?? []).map((variable) => variable.keepInOrder(order)),
-});
-
 interface AdamState {
   readonly parameter: Variable;
   readonly first: Variable;
@@ -64,18 +57,6 @@ export const variableScenarios: readonly Scenario[] = [
   selfUpdate("itself moved by one place", [9, 4], (v) => concatenate([v.slice(0, 1, 9), v.slice(0, 0, 1)], 0)),
   selfUpdate("its product with itself", [7, 7], (v) => v.matmul(v).multiply(0.1)),
   selfUpdate("its convolution with itself", [3, 3, 3, 3], (v) => conv2d(v, v, { padding: 1 }).multiply(0.2)),
-  keptInOrder(
-    [2, 3, 1, 0],
-    selfUpdate("itself less its filters' means", [5, 4, 3, 2], (v) => v.subtract(v.mean([1, 2, 3], true))),
-  ),
-  keptInOrder(
-    [1, 0],
-    selfUpdate("its transpose", [6, 6], (v) => v.transpose()),
-  ),
-  keptInOrder(
-    [1, 2, 0],
-    selfUpdate("itself plus one", [3, 4, 5], (v) => v.add(1)),
-  ),
   selfUpdate("its own rows in another order", [5, 3], (v) => v.gather(iota([5]).multiply(-1).add(4))),
   selfUpdate("the same elements in another shape", [4, 6], (v) => v.reshape([6, 4]).transpose().multiply(0.9)),
   selfUpdate("a constant", [3, 3], (v) => full(v.shape, 2)),

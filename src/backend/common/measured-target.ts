@@ -7,7 +7,6 @@ import type { Target } from "../../compiler/target.ts";
 export const measuredTarget: Target = {
   splitting: {
     longReduction: 16384,
-    largeColumns: 262144,
     longContraction: 4096,
     fewResults: 4096,
     mostParts: 8,

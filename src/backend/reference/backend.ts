@@ -7,7 +7,6 @@ import type { Backend, ExchangeValues, Executable } from "../backend.ts";
 import { checkSingles } from "../common/exchange.ts";
 import { checkGraph, checkInputs } from "../common/checks.ts";
 import { Lifetime } from "../common/lifetime.ts";
-import { fromMemory, toMemory } from "../common/memory-order.ts";
 import { Residency } from "../common/residency.ts";
 import { VariableStore } from "../common/variable-store.ts";
 import type { VariableMemory } from "../common/variable-store.ts";
@@ -59,12 +58,9 @@ export class ReferenceBackend implements Backend {
 
   async exchange(variables: readonly Variable[], change: ExchangeValues): Promise<void> {
     checkSingles(variables);
-    return this.#residency.begin(variables, async () => {
-      const places = variables.map((variable) => this.#variables.placeOf(variable));
-      const blocks = variables.map((variable, i) => toMemory(variable, places[i].data));
-      await change(blocks as Float32Array[]);
-      variables.forEach((variable, i) => (places[i].data = fromMemory(variable, blocks[i])));
-    });
+    return this.#residency.begin(variables, () =>
+      change(variables.map((variable) => this.#variables.placeOf(variable).data as Float32Array)),
+    );
   }
 
   close(): Promise<void> {

@@ -9,7 +9,7 @@ import { contraction } from "./contraction.ts";
 import { elementwise } from "./elementwise.ts";
 import { leaves } from "./leaves.ts";
 import type { Meaning, Meanings } from "./meaning.ts";
-import { movement, transpose } from "./movement.ts";
+import { movement } from "./movement.ts";
 import { rows } from "./rows.ts";
 
 const meanings: Meanings<Exclude<OpKind, "input" | "variable">> = {
@@ -81,11 +81,7 @@ export function interpret(graph: Graph, plan: Plan, bindings: Bindings): Results
 function evaluate(node: Tensor, inputs: readonly NdArray[], bindings: Bindings): TypedArray {
   const { op } = node;
   if (op.kind === "input") return bindings.inputs[op.index].data;
-  if (op.kind === "variable") {
-    const { shape, dtype, memoryOrder } = op.variable;
-    const data = bindings.valueOf(op.variable);
-    return op.inMemory && memoryOrder ? transpose({ shape, dtype, data }, memoryOrder).data : data;
-  }
+  if (op.kind === "variable") return bindings.valueOf(op.variable);
   const meaning = meanings[op.kind] as Meaning<OpKind>;
   return meaning(op, inputs, node);
 }

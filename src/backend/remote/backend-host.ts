@@ -31,7 +31,6 @@ export interface VariableRecord {
   readonly name: string;
   readonly shape: Shape;
   readonly dtype: DType;
-  readonly memoryOrder: readonly number[] | undefined;
   readonly data: TypedArray;
 }
 
@@ -62,10 +61,10 @@ export function hostBackend(scope: WorkerScope, create: (options: BackendOptions
       programs.get(program)?.dispose();
       programs.delete(program);
     },
-    async place(variable, { name, shape, dtype, memoryOrder, data }) {
+    async place(variable, { name, shape, dtype, data }) {
       const before = variables.get(variable);
       if (before) await before.write(data);
-      else variables.set(variable, new Variable(name, shape, { dtype, data }).keepInOrder(memoryOrder));
+      else variables.set(variable, new Variable(name, shape, { dtype, data }));
     },
     async read(variable) {
       // Looked up before waiting: the next message may forget it.

@@ -7,7 +7,6 @@ import { checkGraph, checkInputs } from "../common/checks.ts";
 import { checkSingles, exchangeCopies } from "../common/exchange.ts";
 import { releaseWith } from "../common/garbage.ts";
 import { Lifetime } from "../common/lifetime.ts";
-import { fromMemory, toMemory } from "../common/memory-order.ts";
 import { Residency } from "../common/residency.ts";
 import { VariableStore } from "../common/variable-store.ts";
 import type { BackendFacts, HostFunctions } from "./backend-host.ts";
@@ -93,12 +92,9 @@ export class RemoteBackend implements Backend {
 
   async exchange(variables: readonly Variable[], change: ExchangeValues): Promise<void> {
     checkSingles(variables);
-    const read = () =>
-      this.#residency.begin(variables, () =>
-        Promise.all(variables.map(async (each) => toMemory(each, await each.read()))),
-      );
+    const read = () => this.#residency.begin(variables, () => Promise.all(variables.map((each) => each.read())));
     const write = (values: readonly Float32Array<ArrayBuffer>[]) =>
-      Promise.all(variables.map((each, i) => each.write(fromMemory(each, values[i]))));
+      Promise.all(variables.map((each, i) => each.write(values[i])));
     return exchangeCopies(variables, read, write, change);
   }
 

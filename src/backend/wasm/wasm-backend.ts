@@ -7,7 +7,6 @@ import { JobQueue } from "../common/job-queue.ts";
 import { Lifetime } from "../common/lifetime.ts";
 import { OutOfMemory } from "../common/out-of-memory.ts";
 import { Residency } from "../common/residency.ts";
-import { inMemoryOrder } from "../common/memory-order.ts";
 import { VariableStore } from "../common/variable-store.ts";
 import { variablesOf } from "../../tensor/graph.ts";
 import type { ModuleBuilder } from "./assembly/module-builder.ts";
@@ -71,7 +70,7 @@ export class WasmBackend implements Backend {
   private constructor(heap: Heap, pool: ThreadPool, features: Features, platform: Platform, options: WasmOptions) {
     const queue = new JobQueue(this.#lifetime);
     this.#memory = new HeapVariables(heap, queue);
-    const variables = new VariableStore<VariableBlock>(inMemoryOrder<VariableBlock>(this.#memory), this.#lifetime);
+    const variables = new VariableStore<VariableBlock>(this.#memory, this.#lifetime);
     this.#context = {
       heap,
       pool,

@@ -8,7 +8,6 @@ import { checkSingles, exchangeCopies } from "../common/exchange.ts";
 import { JobQueue } from "../common/job-queue.ts";
 import { Lifetime } from "../common/lifetime.ts";
 import { Residency } from "../common/residency.ts";
-import { inMemoryOrder } from "../common/memory-order.ts";
 import { VariableStore } from "../common/variable-store.ts";
 import type { Precision } from "../common/precision.ts";
 import { variablesOf } from "../../tensor/graph.ts";
@@ -66,7 +65,7 @@ export class WebGpuBackend implements Backend {
   private constructor(device: Device, adapter: AdapterTraits, dumps: boolean, options: WebGpuOptions) {
     const queue = new JobQueue(this.#lifetime, () => device.check());
     const memory = new Memory(device);
-    const variables = new VariableStore(inMemoryOrder(new BufferVariables(memory, queue)), this.#lifetime);
+    const variables = new VariableStore(new BufferVariables(memory, queue), this.#lifetime);
     this.#context = {
       device,
       queue,

@@ -68,15 +68,13 @@ const rewrites: { readonly [K in OpKind]?: Rewrite<K> } = {
       .select(updates.broadcastTo(shape), full([], 0, updates.dtype))
       .sum(range(over.length).map((axis) => axis + 1));
   },
-  reduce: (op, [x], { longReduction, largeColumns, fewResults }) => {
+  reduce: (op, [x], { longReduction, fewResults }) => {
     const terms = sizeOf(op.axes.map((axis) => x.shape[axis]));
     const shape = x.shape.filter((_, axis) => !op.axes.includes(axis));
     if (terms === 1) return x.reshape(shape);
     if (terms === 0) return full(shape, identityOf(op.reduction, x.dtype), x.dtype);
-    if (sizeOf(shape) >= fewResults) return undefined;
-    if (terms >= longReduction) return splitReduction(op, x);
-    const isByColumn = shape.length === 1 && shape[0] > 1 && !op.axes.includes(x.rank - 1);
-    return isByColumn && x.size >= largeColumns ? splitColumns(op, x) : undefined;
+    if (terms < longReduction || sizeOf(shape) >= fewResults) return undefined;
+    return splitReduction(op, x);
   },
   dot_general: (op, [a, b], splitting) => {
     const inner = sizeOf(op.lhsContract.map((axis) => a.shape[axis]));
@@ -152,20 +150,6 @@ function splitReduction(op: OpOf<"reduce">, x: Tensor): Tensor | undefined {
   const partial = new Tensor({ ...op, axes: [outer + 1, ...op.axes.slice(1).map((axis) => axis + 1)] }, [split]);
   return new Tensor({ ...op, axes: [outer] }, [partial]);
 }
-
-/** Down the columns of a large matrix, whose rows are those of a part of the longest reduced axis. */
-function splitColumns(op: OpOf<"reduce">, x: Tensor): Tensor | undefined {
-  const longest = op.axes.reduce((a, b) => (x.shape[b] > x.shape[a] ? b : a));
-  const n = x.shape[longest];
-  const parts = divisorUpTo(n, MOST_COLUMN_PARTS);
-  if (parts === 1) return undefined;
-  const split = x.reshape([...x.shape.slice(0, longest), parts, n / parts, ...x.shape.slice(longest + 1)]);
-  const axes = op.axes.map((axis) => (axis < longest ? axis : axis + 1));
-  return new Tensor({ ...op, axes: [0] }, [new Tensor({ ...op, axes }, [split])]);
-}
-
-/** Enough to share out, few beside the rows of a part. */
-const MOST_COLUMN_PARTS = 16;
 
 function isCanonicalDot(op: OpOf<"dot_general">, a: Tensor, b: Tensor): boolean {
   const is = (axes: readonly number[], only: number): boolean => axes.length === 1 && axes[0] === only;

@@ -1,6 +1,6 @@
 import { castTo } from "../../tensor/dtype.ts";
 import { rootsOf, topologicalOrder } from "../../tensor/graph.ts";
-import type { Graph, Update } from "../../tensor/graph.ts";
+import type { Graph } from "../../tensor/graph.ts";
 import type { Op, OpKind, OpOf } from "../../tensor/op.ts";
 import { isMovement } from "../../tensor/op.ts";
 import { range, sameShape } from "../../tensor/shape.ts";
@@ -25,22 +25,9 @@ export function rebuild(graph: Graph, build: (op: Op, inputs: readonly Tensor[])
   };
 }
 
-/**
- * Equal subgraphs become one node, constants fold, and what changes nothing goes away. Variables and their next values are
- * from here on as they lie in a device's memory.
- */
+/** Equal subgraphs become one node, constants fold, and what changes nothing goes away. */
 export function simplify(graph: Graph): Graph {
-  const { build } = new Simplifier();
-  const simple = rebuild(graph, build);
-  const inMemory = ({ variable, value }: Update): Update => {
-    const { memoryOrder } = variable;
-    return { variable, value: memoryOrder ? build({ kind: "transpose", permutation: memoryOrder }, [value]) : value };
-  };
-  return { ...simple, updates: simple.updates.map(inMemory) };
-}
-
-function inverseOf(permutation: readonly number[]): number[] {
-  return permutation.map((_, axis) => permutation.indexOf(axis));
+  return rebuild(graph, new Simplifier().build);
 }
 
 /** Makes nodes so that no two are equal. */
@@ -59,7 +46,7 @@ export class HashConsing {
 
   #attributes(op: Op): string {
     if (op.kind === "literal") return `literal ${this.#identity(op.data)} ${op.shape.join()}`;
-    if (op.kind === "variable") return `variable ${this.#identity(op.variable)} ${op.inMemory ?? false}`;
+    if (op.kind === "variable") return `variable ${this.#identity(op.variable)}`;
     if (op.kind === "constant") return `constant ${op.dtype} ${Object.is(op.value, -0) ? "-0" : op.value}`;
     return JSON.stringify(op);
   }
@@ -86,15 +73,6 @@ const isUniform = (x: Tensor, value: number): boolean => uniformValue(x) === val
 /** Adding +0 keeps every x but -0, whose sign no user of a sum relies on. */
 const rules: { readonly [K in OpKind]?: readonly Rule<K>[] } = {
   stop_gradient: [(_, [x]) => x],
-  variable: [
-    // of a variable with an order in memory -> the transpose of what lies there
-    (op, _, build) =>
-      op.variable.memoryOrder && !op.inMemory
-        ? build({ kind: "transpose", permutation: inverseOf(op.variable.memoryOrder) }, [
-            build({ ...op, inMemory: true }, []),
-          ])
-        : undefined,
-  ],
   negate: [
     (_, [x]) => (x.op.kind === "negate" ? x.inputs[0] : undefined), // -(-x) -> x
   ],
