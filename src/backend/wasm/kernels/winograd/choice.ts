@@ -35,12 +35,9 @@ function balance({ inChannels, outChannels }: ConvolutionShape): number {
 /** Fewer out channels in a task do not fill the panels of a product. */
 const FEWEST_TASK_CHANNELS = 32;
 
-/** Fewer tasks than these leave threads without work. */
-const FEWEST_TASKS = 4;
-
 function canBeWide(shape: ConvolutionShape): boolean {
   const fills = [shape.inChannels, shape.outChannels].every((n) => channelsPerTask(n) >= FEWEST_TASK_CHANNELS);
-  return suitsWinograd(shape) && fills && shape.outChannels / channelsPerTask(shape.outChannels) >= FEWEST_TASKS;
+  return suitsWinograd(shape) && fills;
 }
 
 /** Multiples of `balance` up to which it is faster to transform images ahead than filters, or to add up a gradient whole. */
