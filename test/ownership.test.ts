@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { createWasmBackend } from "../src/backend/wasm/wasm-backend.node.ts";
 import type { WasmBackend } from "../src/backend/wasm/wasm-backend.ts";
 import { GaussianDiffusion } from "../src/diffusion/gaussian-diffusion.ts";
@@ -80,6 +80,35 @@ describe("the memory of a backend", () => {
     await kept.stateDict();
     expect(backend.allocatedBytes).toBe(before);
     await diffusion.sample(kept, { ...images, backend });
+  });
+
+  test("holds four idle programs of a diffusion, those that were used last, until it is disposed of", async () => {
+    const [backend, model, diffusion] = [await open(), unet(), diffusionOf(10)];
+    // The workspace that all programs share is as large as the largest needs.
+    await diffusion.sample(model, { ...images, batchSize: 5, backend });
+    diffusion.dispose();
+    const loads = vi.spyOn(backend, "load");
+    const settled = async (): Promise<number> => {
+      await model.stateDict();
+      return backend.allocatedBytes;
+    };
+    const draw = (batchSize: number) => diffusion.sample(model, { ...images, batchSize, steps: 2, backend });
+    const drawAll = async (...sizes: number[]): Promise<number> => {
+      const before = loads.mock.calls.length;
+      for (const batchSize of sizes) await draw(batchSize);
+      // Each has a program for its steps, and a small one for what it starts from.
+      return (loads.mock.calls.length - before) / 2;
+    };
+    const none = await settled();
+    expect(await drawAll(1, 2, 3, 4)).toBe(4);
+    expect(await drawAll(4, 3, 2, 1, 1, 2, 3, 4)).toBe(0);
+    const four = await settled();
+    expect(await drawAll(5)).toBe(1);
+    expect(await drawAll(2, 3, 4, 5)).toBe(0);
+    expect(await drawAll(1, 2, 3, 4)).toBe(4);
+    expect(await settled()).toBe(four);
+    diffusion.dispose();
+    expect(await settled()).toBe(none);
   });
 
   test("is given back by trainers that are disposed of, with the moments and averages that they made", async () => {

@@ -76,6 +76,8 @@ export interface BackendOptions {
 export interface Executable {
   /** Bytes of intermediate results that a run needs, by the memory plan. */
   readonly workspaceBytes: number;
+  /** Bytes of the device's memory that it has to itself from run to run: constants, and what it keeps of variables. */
+  readonly heldBytes: number;
   /** Runs once: variables are updated in place; the results are the graph's outputs, in order. */
   run(inputs: readonly NdArray[]): Promise<NdArray[]>;
   dispose(): void;

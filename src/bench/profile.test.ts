@@ -34,6 +34,7 @@ function clocked(...runs: (readonly number[])[]): Parameters<typeof profileKerne
   return {
     program: gradients,
     workspaceBytes: 0,
+    heldBytes: 0,
     run: () => Promise.resolve([]),
     dispose: () => {},
     profile: () => {

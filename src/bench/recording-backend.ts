@@ -38,6 +38,7 @@ export class RecordingBackend implements Backend {
     const executable = await this.#backend.load(graph);
     return {
       workspaceBytes: executable.workspaceBytes,
+      heldBytes: executable.heldBytes,
       run: (inputs) => {
         this.#runs.push({ executable, inputs });
         return executable.run(inputs);

@@ -109,7 +109,7 @@ export abstract class Diffusion implements Process {
     return interpolate(this, model, x1, x2, options);
   }
 
-  /** Frees the program that the last sampling call left compiled for the next one. */
+  /** Frees the programs, up to four, that sampling calls left compiled for the next ones. */
   dispose(): void {
     this.programs.dispose();
   }

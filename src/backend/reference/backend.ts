@@ -53,7 +53,7 @@ export class ReferenceBackend implements Backend {
     };
     const run = (inputs: readonly NdArray[]): Promise<NdArray[]> =>
       this.#residency.begin(variables, () => interpretOnce(inputs));
-    return { workspaceBytes: plan.peakBytes, run, dispose };
+    return { workspaceBytes: plan.peakBytes, heldBytes: 0, run, dispose };
   }
 
   async exchange(variables: readonly Variable[], change: ExchangeValues): Promise<void> {

@@ -11,10 +11,13 @@ import type { GraphRecord } from "../common/graph-record.ts";
 /** What a backend says of itself. */
 export type BackendFacts = Pick<Backend, "name" | "description" | "reason" | "precision">;
 
+/** What a program takes of a device's memory. */
+export type ProgramSizes = Pick<Executable, "workspaceBytes" | "heldBytes">;
+
 /** What a {@link RemoteBackend} asks of its worker. Programs and variables are numbers that it picked. */
 export interface HostFunctions {
   open(options: BackendOptions): Promise<BackendFacts>;
-  load(program: number, graph: GraphRecord): Promise<Pick<Executable, "workspaceBytes">>;
+  load(program: number, graph: GraphRecord): Promise<ProgramSizes>;
   run(program: number, inputs: readonly NdArray[]): Promise<NdArray[]>;
   dispose(program: number): Promise<void>;
   /** Gives a variable a value, and makes it if it is new here. */
@@ -50,7 +53,7 @@ export function hostBackend(scope: WorkerScope, create: (options: BackendOptions
     async load(program, graph) {
       const executable = await known(backend).load(graphOf(graph, (variable) => known(variables.get(variable))));
       programs.set(program, executable);
-      return { workspaceBytes: executable.workspaceBytes };
+      return { workspaceBytes: executable.workspaceBytes, heldBytes: executable.heldBytes };
     },
     run: (program, inputs) => {
       const outputs = known(programs.get(program)).run(inputs);

@@ -73,7 +73,7 @@ export class RemoteBackend implements Backend {
     const variables = variablesOf(graph);
     const program = this.#loaded++;
     const record = recordGraph(graph, (variable) => this.#numbers.of(variable));
-    const { workspaceBytes } = await this.#residency.begin(variables, () => this.#caller.call("load", program, record));
+    const sizes = await this.#residency.begin(variables, () => this.#caller.call("load", program, record));
     let disposed = false;
     const run = (inputs: readonly NdArray[]): Promise<NdArray[]> =>
       this.#residency.begin(variables, async () => {
@@ -85,7 +85,7 @@ export class RemoteBackend implements Backend {
       disposed = true;
       release();
     };
-    const executable = { workspaceBytes, run, dispose };
+    const executable = { ...sizes, run, dispose };
     const release = releaseWith(executable, disposing(this.#caller, program));
     return executable;
   }

@@ -92,7 +92,12 @@ export async function wantedOf(flags: GuidingFlags & EditingFlags, checkpoint: C
     return { number: number ?? FEW_IMAGES, guidance: {} };
   }
   if (guidance !== undefined && guidance !== 1) checkKnowsNoClass("--guidance", checkpoint);
-  return { ...imagesOf(flags, classNamesOf(checkpoint)), guidance: { condScale: guidance, rescaledPhi } };
+  return { ...imagesOf(flags, classNamesOf(checkpoint)), guidance: { condScale: condScaleOf(guidance), rescaledPhi } };
+}
+
+/** Nothing for 1, which as a scale would be a second evaluation of the network for the same images. */
+export function condScaleOf(guidance: number | undefined): number | undefined {
+  return guidance === 1 ? undefined : guidance;
 }
 
 /**

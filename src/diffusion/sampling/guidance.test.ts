@@ -21,12 +21,8 @@ const betas = linearBetaSchedule(1000);
 
 describe("a guided prediction", () => {
   const [conditional, unconditional] = [new Random(1).array([2, 2, 3, 1]), new Random(2).array([2, 2, 3, 1])];
-  const guided = (condScale: number, phi?: number) =>
-    evaluate(
-      (c, u) => guidedPrediction(c, u, scalar(condScale), phi === undefined ? undefined : scalar(phi)),
-      conditional,
-      unconditional,
-    );
+  const guided = (condScale: number, phi = 0) =>
+    evaluate((c, u) => guidedPrediction(c, u, scalar(condScale), scalar(phi)), conditional, unconditional);
   const expected = (condScale: number) =>
     unconditional.data.map((value, i) => value + condScale * (conditional.data[i] - value));
 
@@ -150,34 +146,42 @@ describe("guidance between normal distributions of one deviation", () => {
     diffusion.dispose();
   });
 
-  test.each(backends)("takes other scales and classes in the same program on the $name backend", async (backend) => {
-    let traced = 0;
-    const diffusion = process("predNoise");
-    const known = network(diffusion);
-    const counted: Denoiser = { ...known, forward: (...inputs) => (traced++, known.forward(...inputs)) };
-    const draw = (options: { classes: number[]; condScale?: number }) =>
-      diffusion.sample(counted, { ...options, sampler: "ddim", steps: 4, imageSize: 2, seed: 5, backend });
-    const [a, b] = [await draw({ classes: [0, 1], condScale: 2 }), await draw({ classes: [1, 1], condScale: 3 })];
-    expect(traced).toBe(2);
-    expect(b.data.slice(4)).not.toEqual(a.data.slice(4));
-    const fresh = process("predNoise");
-    const again = await fresh.sample(network(fresh), {
-      classes: [1, 1],
-      condScale: 3,
-      sampler: "ddim",
-      steps: 4,
-      imageSize: 2,
-      seed: 5,
-      backend,
-    });
-    expect(b.data).toEqual(again.data);
-    // Scale 1 asks once, and gives what no guidance gives.
-    const plain = await draw({ classes: [0, 1] });
-    expect(traced).toBe(3);
-    expect((await draw({ classes: [0, 1], condScale: 1 })).data).toEqual(plain.data);
-    diffusion.dispose();
-    fresh.dispose();
-  });
+  test.each(backends)(
+    "takes other scales, shares and classes in the same program on the $name backend",
+    async (backend) => {
+      let traced = 0;
+      const diffusion = process("predNoise");
+      const known = network(diffusion);
+      const counted: Denoiser = { ...known, forward: (...inputs) => (traced++, known.forward(...inputs)) };
+      const draw = (options: { classes: number[]; condScale?: number; rescaledPhi?: number }) =>
+        diffusion.sample(counted, { ...options, sampler: "ddim", steps: 4, imageSize: 2, seed: 5, backend });
+      const [a, b] = [await draw({ classes: [0, 1], condScale: 2 }), await draw({ classes: [1, 1], condScale: 3 })];
+      expect(traced).toBe(2);
+      expect(b.data.slice(4)).not.toEqual(a.data.slice(4));
+      const fresh = process("predNoise");
+      const again = await fresh.sample(network(fresh), {
+        classes: [1, 1],
+        condScale: 3,
+        sampler: "ddim",
+        steps: 4,
+        imageSize: 2,
+        seed: 5,
+        backend,
+      });
+      expect(b.data).toEqual(again.data);
+      const [one, rescaled] = [
+        await draw({ classes: [0, 1], condScale: 1 }),
+        await draw({ classes: [1, 1], condScale: 3, rescaledPhi: 0.5 }),
+      ];
+      expect(traced).toBe(2);
+      expect(rescaled.data).not.toEqual(again.data);
+      // Without guidance it asks once, and that gives what scale 1 gives.
+      expect((await draw({ classes: [0, 1] })).data).toEqual(one.data);
+      expect(traced).toBe(3);
+      diffusion.dispose();
+      fresh.dispose();
+    },
+  );
 
   test("says in one line what it cannot do", async () => {
     const diffusion = process("predNoise");

@@ -6,7 +6,8 @@ import type { NoiseLevel } from "../process/noise-level.ts";
 export interface GuidanceOptions {
   /**
    * Classifier-free guidance (Ho & Salimans 2022, 2207.12598): how far to go from the prediction without conditions, 0,
-   * through that with them, 1 (the default), beyond it. It is the paper's 1 + w, and costs a second evaluation.
+   * through that with them, 1, beyond it. It is the paper's 1 + w. Where it is given there is a second evaluation, also with
+   * 1, so that another scale needs no other program; without it there is none.
    */
   readonly condScale?: number | undefined;
   /**
@@ -25,21 +26,15 @@ export interface GuidanceOptions {
 
 /** The numbers of {@link GuidanceOptions}, checked. */
 export interface Guidance {
+  /** Whether the network is also asked without conditions; the numbers may change from call to call, this is a program's. */
+  readonly isGuided: boolean;
   readonly condScale: number;
   readonly rescaledPhi: number;
   readonly classifierScale: number;
 }
 
 /** The prediction as it is. */
-export const NO_GUIDANCE: Guidance = { condScale: 1, rescaledPhi: 0, classifierScale: 0 };
-
-/** What a program does about guidance; its numbers may change from call to call. */
-export type GuidanceKind = "none" | "scaled" | "rescaled";
-
-export function guidanceKind({ condScale, rescaledPhi }: Guidance): GuidanceKind {
-  if (condScale === 1) return "none";
-  return rescaledPhi === 0 ? "scaled" : "rescaled";
-}
+export const NO_GUIDANCE: Guidance = { isGuided: false, condScale: 1, rescaledPhi: 0, classifierScale: 0 };
 
 /** @throws one line if a number is out of its range, or there is nothing to guide towards */
 export function guidanceOf(options: GuidanceOptions, hasConditions: boolean): Guidance {
@@ -57,26 +52,26 @@ export function guidanceOf(options: GuidanceOptions, hasConditions: boolean): Gu
   if (!classifier && classifierScale !== 0) {
     throw new Error(`sample: classifierScale ${classifierScale} is for a classifier, but none is given`);
   }
-  return { condScale, rescaledPhi, classifierScale };
+  const isGuided = options.condScale !== undefined && hasConditions;
+  return { isGuided, condScale, rescaledPhi, classifierScale };
 }
 
 /**
  * What the network predicts under classifier-free guidance, equation 6 of Ho & Salimans (2022). It holds for every
- * objective, as each is linear in the noise.
+ * objective, as each is linear in the noise. With scale 1 and phi 0 it is exactly the conditional one.
  *
  * @param conditional what it predicts with the conditions, [batch, height, width, channels]
  * @param unconditional what it predicts without them
  * @param condScale f32 scalar
- * @param rescaledPhi f32 scalar; 0 without it
+ * @param rescaledPhi f32 scalar
  */
 export function guidedPrediction(
   conditional: Tensor,
   unconditional: Tensor,
   condScale: Tensor,
-  rescaledPhi?: Tensor,
+  rescaledPhi: Tensor,
 ): Tensor {
-  const guided = unconditional.add(conditional.subtract(unconditional).multiply(condScale));
-  if (!rescaledPhi) return guided;
+  const guided = conditional.add(conditional.subtract(unconditional).multiply(condScale.subtract(1)));
   const [wanted, has] = [deviation(conditional), deviation(guided)];
   // What is the same everywhere has no deviation to give back.
   const rescaled = guided.multiply(has.compare("gt", 0).select(wanted.divide(has), 1));

@@ -10,7 +10,7 @@ import type { SamplerStep } from "../samplers/parts/sampler.ts";
 import type { SamplingPlan } from "../samplers/plan.ts";
 import type { NoiseSource, RandomnessOptions } from "../randomness/noise-source.ts";
 import { START_NOISE } from "./noise.ts";
-import { drawNoise, noisedImages } from "./starting-images.ts";
+import type { StartingImages } from "./starting-images.ts";
 import type { StepProgram } from "./step-program.ts";
 
 export interface SamplingProgress {
@@ -70,13 +70,13 @@ export async function runPlan(
   noise: NoiseSource,
   options: Omit<SamplingOptions, keyof RandomnessOptions>,
 ): Promise<Samples> {
-  const { backend, shape } = program.layout;
+  const { shape } = program.layout;
   const steps = plan.steps.length;
   const wanted = wantedSteps(options.returnSteps, steps);
   const kept: { step: number; images: NdArray }[] = [];
 
   options.signal?.throwIfAborted();
-  const { start = await startOf(options, backend, shape, noise, plan) } = options;
+  const { start = await startOf(program.starting, options, noise, plan) } = options;
   const { image, mask } = options;
   const known = image && mask && { images: repeated(image, shape), mask: repeated(mask, shape) };
   await program.begin({ x: start, known, ...conditioning });
@@ -133,14 +133,13 @@ export function checkGiven({ start, init, image, mask }: SamplingOptions, plan: 
 }
 
 async function startOf(
+  starting: StartingImages,
   { init }: Pick<SamplingOptions, "init">,
-  backend: Backend,
-  shape: Shape,
   noise: NoiseSource,
   { start, startDeviation }: SamplingPlan,
 ): Promise<NdArray> {
   const ofStart = noise.draw(START_NOISE);
-  return init ? noisedImages(backend, shape, ofStart, init, start) : drawNoise(backend, shape, ofStart, startDeviation);
+  return init ? starting.noised(ofStart, init, start) : starting.noise(ofStart, startDeviation);
 }
 
 /** One image for each of a batch. */

@@ -16,9 +16,10 @@ import type { ConditionArrays, Conditioning } from "./conditioning.ts";
 import type { Denoiser, ModelOutput } from "../denoiser.ts";
 import type { Process } from "../process/process.ts";
 import type { SamplingPlan } from "../samplers/plan.ts";
-import { NO_GUIDANCE, gradientFactor, guidanceKind, guidedPrediction } from "./guidance.ts";
+import { NO_GUIDANCE, gradientFactor, guidedPrediction } from "./guidance.ts";
 import type { Guidance } from "./guidance.ts";
 import { noiseOf } from "./noise.ts";
+import { StartingImages } from "./starting-images.ts";
 import { UNBOUNDED, bounded, sameBounds } from "../samplers/parts/bounds.ts";
 import type { Bounds } from "../samplers/parts/bounds.ts";
 import { factors } from "../samplers/parts/combination.ts";
@@ -93,6 +94,8 @@ export interface StartOfSteps extends Partial<Conditioning> {
  */
 export class StepProgram {
   readonly layout: StepLayout;
+  /** What its walks start from. */
+  readonly starting: StartingImages;
   readonly #x: Variable;
   readonly #xStart: Variable;
   readonly #memory: readonly Variable[];
@@ -104,10 +107,13 @@ export class StepProgram {
   /** What inpainting knows of the images, and where: 0 in the mask, [batch, height, width, 1]. */
   readonly #known: { readonly images: Variable; readonly mask: Variable } | undefined;
   readonly #program: Compiled<never>;
+  /** What the device holds for the program, once it was compiled. */
+  #programBytes = 0;
   #guidance: Guidance = NO_GUIDANCE;
 
   constructor(layout: StepLayout) {
     this.layout = layout;
+    this.starting = new StartingImages(layout.backend, layout.shape);
     this.#x = new Variable("x", layout.shape);
     this.#xStart = new Variable("xStart", layout.shape);
     this.#memory = Array.from({ length: layout.memory }, (_, i) => new Variable(`memory ${i}`, layout.shape));
@@ -130,7 +136,7 @@ export class StepProgram {
       sameBounds(this.layout.bounds, bounds) &&
       sameShapes(this.layout.conditions, conditions) &&
       this.layout.classes?.shape.length === classes?.shape.length &&
-      guidanceKind(this.layout.guidance) === guidanceKind(guidance)
+      this.layout.guidance.isGuided === guidance.isGuided
     );
   }
 
@@ -167,7 +173,7 @@ export class StepProgram {
     const { alpha, sigma } = level;
     const ofGradient = gradientFactor(this.#guidance, level);
     const [ofKnown, ofKnownNoise] = known ? [known.alpha, known.sigma] : [0, 0];
-    await this.#program({
+    const inputs = {
       t: ndarray([level.timestep], [], this.layout.timestepType),
       numbers: NUMBERS.pack({
         alpha,
@@ -182,7 +188,14 @@ export class StepProgram {
       factors: ndarray(table.flat(), [table.length, table[0].length]),
       ...(given.length > 0 && { given: ndarray(given, [given.length]) }),
       keyOrNoise,
-    });
+    };
+    this.#programBytes = (await this.#program.prepare(inputs)).heldBytes;
+    await this.#program(inputs);
+  }
+
+  /** Bytes of the device's memory that it holds from call to call. */
+  get heldBytes(): number {
+    return this.#programBytes + this.#own.reduce((sum, { size }) => sum + 4 * size, 0);
   }
 
   /** The images now. */
@@ -215,11 +228,14 @@ export class StepProgram {
 
   dispose(): void {
     this.#program.dispose();
+    this.starting.dispose();
+    for (const variable of this.#own) variable.dispose();
+  }
+
+  get #own(): Variable[] {
     const known = this.#known ? [this.#known.images, this.#known.mask] : [];
     const told = [...this.#conditions.values(), ...(this.#classes ? [this.#classes] : [])];
-    for (const variable of [this.#x, this.#xStart, this.#magnitude, ...this.#memory, ...told, ...known]) {
-      variable.dispose();
-    }
+    return [this.#x, this.#xStart, this.#magnitude, ...this.#memory, ...told, ...known];
   }
 
   /** @param inputs those of `step`, by the same names */
@@ -273,17 +289,13 @@ export class StepProgram {
       ...Object.fromEntries(estimates.map((name) => [name, valueOf(this.#xStart)])),
     };
     const conditional = process.modelOutput(model, x, t, all);
-    const kind = guidanceKind(guidance);
-    if (kind === "none") return conditional;
+    if (!guidance.isGuided) return conditional;
     // Guidance leads away from images of any kind, but of the same in less resolution.
     const fixed = declaredWhere(declared, ({ nullable }) => !nullable);
     const always = Object.fromEntries(fixed.map((name) => [name, all[name]]));
     const unconditional = process.modelOutput(model, x, t, always);
-    const phi = kind === "rescaled" ? rescaledPhi : undefined;
-    return {
-      ...conditional,
-      prediction: guidedPrediction(conditional.prediction, unconditional.prediction, condScale, phi),
-    };
+    const [asked, plain] = [conditional.prediction, unconditional.prediction];
+    return { ...conditional, prediction: guidedPrediction(asked, plain, condScale, rescaledPhi) };
   }
 
   #classGradient(x: Tensor, t: Tensor): Tensor | undefined {

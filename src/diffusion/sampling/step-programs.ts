@@ -1,28 +1,47 @@
 import { StepProgram } from "./step-program.ts";
 import type { StepLayout } from "./step-program.ts";
 
+/** So many idle programs are kept, so that samplers, batches and guidance may change without compiling again. */
+const MOST_IDLE = 4;
+/** What they may hold of a device's memory together: more, and the last one is alone. */
+const MOST_IDLE_BYTES = 2 ** 29;
+
 /**
- * Lends programs, each of which holds the images of one call at a time. One that is idle is kept: enough for repeated
- * calls, and no more memory than one takes.
+ * Lends programs, each of which holds the images of one call at a time. Idle ones are kept for the next calls, and those that
+ * were not used for the longest are freed.
  */
 export class StepPrograms {
-  #idle: StepProgram | undefined;
+  /** The last one that was used last. */
+  #idle: StepProgram[] = [];
 
   async lend<T>(layout: StepLayout, use: (program: StepProgram) => Promise<T>): Promise<T> {
-    const known = this.#idle?.fits(layout) ? this.#idle : undefined;
-    if (known) this.#idle = undefined;
-    const program = known ?? new StepProgram(layout);
+    const program = this.#take(layout) ?? new StepProgram(layout);
     try {
       return await use(program);
     } finally {
-      this.dispose();
-      this.#idle = program;
+      this.#idle.push(program);
+      this.#trim();
     }
   }
 
-  /** Frees the program that is kept. */
+  /** Frees the programs that are kept. */
   dispose(): void {
-    this.#idle?.dispose();
-    this.#idle = undefined;
+    for (const program of this.#idle.splice(0)) program.dispose();
+  }
+
+  #take(layout: StepLayout): StepProgram | undefined {
+    const known = this.#idle.findLast((program) => program.fits(layout));
+    this.#idle = this.#idle.filter((program) => program !== known);
+    return known;
+  }
+
+  #trim(): void {
+    const bytes = (): number => this.#idle.reduce((sum, { heldBytes }) => sum + heldBytes, 0);
+    const free = (program: StepProgram | undefined): void => {
+      this.#idle = this.#idle.filter((other) => other !== program);
+      program?.dispose();
+    };
+    for (const program of this.#idle.filter(({ layout }) => layout.backend.isClosed)) free(program);
+    while (this.#idle.length > MOST_IDLE || (this.#idle.length > 1 && bytes() > MOST_IDLE_BYTES)) free(this.#idle[0]);
   }
 }

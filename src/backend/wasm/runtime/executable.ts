@@ -126,6 +126,10 @@ export class WasmExecutable implements Executable {
     return programOf(this.#loaded.graph, this.#loaded);
   }
 
+  get heldBytes(): number {
+    return this.#owned.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
   async run(inputs: readonly NdArray[]): Promise<NdArray[]> {
     const { pool } = this.#context;
     return (await this.#run(inputs, (args) => pool.run(this.#loaded.id, args))).outputs;

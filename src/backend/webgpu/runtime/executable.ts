@@ -114,6 +114,10 @@ export class WebGpuExecutable implements Executable {
     return this.#loaded.storage.isHalf(buffer) ? 2 : 4;
   }
 
+  get heldBytes(): number {
+    return [...this.#literals.values()].reduce((sum, { size }) => sum + size, 0);
+  }
+
   /** Runs once and times each kernel on the GPU's clock. */
   async profile(inputs: readonly NdArray[]): Promise<KernelProfile[]> {
     const { dispatches } = this.#loaded;

@@ -13,6 +13,7 @@ import type { ImageSize } from "../../../config/image-size.ts";
 import { diffusionFromCheckpoint, modelFromCheckpoint } from "../../../checkpoint/from-checkpoint.ts";
 import type { LatestCheckpoint } from "../../../checkpoint/run-directory.node.ts";
 import type { EvaluateFlags } from "./flags.ts";
+import { condScaleOf } from "../../flags/guiding.ts";
 import { alone } from "../../../training/collective/collective.ts";
 import type { Collective } from "../../../training/collective/collective.ts";
 import { BATCH, drawBatches, roundsOf } from "../../output/draw-batches.ts";
@@ -82,7 +83,7 @@ export class SampleSource {
     }
     const way = (sampler: SamplerName | undefined, steps: number | undefined): SampleWay => {
       const plan = this.#diffusion.plan({ sampler, steps, timestepSpacing, eta });
-      const settings = { sampler, steps, timestepSpacing, eta, condScale: guidance };
+      const settings = { sampler, steps, timestepSpacing, eta, condScale: condScaleOf(guidance) };
       return { sampler: plan.sampler, steps: plan.visited, evaluations: plan.steps.length, settings };
     };
     return (samplers ?? [undefined]).flatMap((sampler) => (steps ?? [undefined]).map((count) => way(sampler, count)));
