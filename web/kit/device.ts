@@ -1,0 +1,27 @@
+import { signal } from "@preact/signals";
+import { ReferenceBackend, createBackend } from "unnoise";
+import type { Backend } from "unnoise";
+
+export type Device = "wasm" | "webgpu";
+
+/** What figures compute on. WebAssembly works everywhere; a GPU is offered. */
+export const chosenDevice = signal<Device>("wasm");
+
+const opened = new Map<Device, Promise<Backend>>();
+
+/** The backend that all figures of the page share, opened when the first of them needs it. */
+export function pageBackend(): Promise<Backend> {
+  const device = chosenDevice.value;
+  const known = opened.get(device);
+  if (known !== undefined) return known;
+  const backend = createBackend({ device });
+  opened.set(device, backend);
+  backend.catch(() => opened.delete(device));
+  return backend;
+}
+
+/**
+ * Computes here and now, without a worker and without compiling: right for a few thousand numbers, as of one small picture.
+ * Blocks the page while it computes.
+ */
+export const instantBackend: Backend = new ReferenceBackend();

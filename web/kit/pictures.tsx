@@ -1,0 +1,20 @@
+import { useLayoutEffect, useRef } from "preact/hooks";
+import type { NdArray } from "unnoise";
+import { drawImages } from "./canvas.ts";
+import type { DrawOptions } from "./canvas.ts";
+
+export interface PicturesProps extends DrawOptions {
+  /** f32 [count, height, width, 1 or 3 channels] within [-1, 1]; nothing is drawn before there are some. */
+  readonly images: NdArray | undefined;
+  /** What is seen, for those who do not see it. */
+  readonly label: string;
+}
+
+/** A grid of images, each pixel a square. */
+export function Pictures({ images, label, columns, padding, background }: PicturesProps) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  useLayoutEffect(() => {
+    if (canvas.current && images) drawImages(canvas.current, images, { columns, padding, background });
+  }, [images, columns, padding, background]);
+  return <canvas class="pictures" ref={canvas} role="img" aria-label={label} />;
+}
