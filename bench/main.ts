@@ -13,6 +13,8 @@ import { DEFAULT_PEERS, findPeers, librariesOf, peerNames } from "./contest/cont
 import { libraries } from "./contest/libraries.ts";
 import { installLibraries } from "./contest/packages.ts";
 import { Referee } from "./contest/referee.ts";
+import { countTable } from "./measurements/gpu-counts.ts";
+import type { CountedRow } from "./measurements/gpu-counts.ts";
 import { measurementNames, measurementsOf } from "./measurements/measurements.ts";
 import type { Outcome, Plan } from "./measurements/plan.ts";
 import { geometricMeans, sizeTable } from "./measurements/size-table.ts";
@@ -36,6 +38,7 @@ Measurements: train, forward and sampling take turns with the peers at the same 
 its first training step, cold the same without programs that were compiled earlier. sizes is a table of the U-Net in the
 widths that people train, each row of which can be measured alone: dim64 has 64 channels, single is a batch of one.
 pretrained are google/ddpm-cifar10-32 and google/ddpm-church-256 beside diffusers, both with random weights.
+gpu-counts times nothing: it compiles programs as for a GPU and counts what they ask of one; no GPU is needed.
 Every figure is a median with its range.
 
 Peers: eager, channels_last, bf16 and compile are PyTorch; pytorch is the first three, all is everybody. openvino,
@@ -79,7 +82,8 @@ async function run(flags: Flags): Promise<void> {
     warn(`peers are installed in ${directory}`);
   }
   const threads = availableParallelism();
-  const peers = await findPeers(names, threads, warn);
+  const isTimed = measurementsOf(flags.only).some(({ isCount }) => isCount !== true);
+  const peers = isTimed ? await findPeers(names, threads, warn) : [];
   const referee = await Referee.create();
   try {
     const { rounds, batchSize } = flags;
@@ -105,9 +109,11 @@ async function measure(flags: Flags, plan: Plan): Promise<void> {
   const rows = outcomes.flatMap(({ row }) => row ?? []);
   if (isTable && rows.length > 1) print(`${sizeTable(rows)}\n`);
   if (isTable) return;
-  const report: BenchReport = {
+  const counts = outcomes.flatMap((outcome) => outcome.counts ?? []);
+  const report: BenchReport & { readonly counts?: readonly CountedRow[] } = {
     results: outcomes.flatMap(({ results }) => results),
     profiles: outcomes.flatMap((outcome) => profilesOf(outcome, kernelCount)),
+    ...(counts.length > 0 ? { counts } : {}),
     ...(rows.length > 0 ? { sizes: rows.map(({ size }) => size), geometricMeans: geometricMeans(rows) } : {}),
     environment,
   };
@@ -122,7 +128,8 @@ function heading({ processor, processorFamily, threads, node }: BenchReport["env
   return `${[processor, processorFamily].filter(Boolean).join(", ")}, ${threads} threads; Node ${node}\n`;
 }
 
-function printOutcome({ results, descriptions }: Outcome, profiles: readonly ProfileReport[]): void {
+function printOutcome({ results, descriptions, counts = [] }: Outcome, profiles: readonly ProfileReport[]): void {
+  for (const row of counts) print(`${countTable(row)}\n`);
   for (const result of results) print(`${resultTable(result)}\n`);
   print(`  ${[...new Set(descriptions)].join("\n  ")}\n`);
   for (const profile of profiles) {

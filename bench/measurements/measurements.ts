@@ -1,4 +1,5 @@
 import type { SizeName } from "../../src/bench/sizes.ts";
+import { countForGpu } from "./gpu-counts.ts";
 import type { Measurement } from "./plan.ts";
 import { compareProcesses } from "./processes.ts";
 import { compareSize } from "./sizes.ts";
@@ -24,6 +25,7 @@ const measurements: readonly Measurement[] = [
   ...tableRows.map((size): Measurement => ({ id: size, run: (plan) => compareSize(size, plan) })),
   { id: "dim64-single", run: (plan) => compareSteps("forward", plan, { size: "dim64-single" }) },
   ...pretrained,
+  { id: "gpu-counts", isCount: true, run: countForGpu },
 ];
 
 /** Several at once. */
@@ -35,9 +37,9 @@ const groups: Readonly<Record<string, readonly string[]>> = {
 /** What --only takes. */
 export const measurementNames: readonly string[] = [...measurements.map(({ id }) => id), ...Object.keys(groups)];
 
-/** Those of these names, all without any. */
+/** Those of these names, all that are timed without any. */
 export function measurementsOf(names: readonly string[] | undefined): readonly Measurement[] {
-  if (names === undefined) return measurements;
+  if (names === undefined) return measurements.filter(({ isCount }) => isCount !== true);
   const wanted = new Set(names.flatMap((name) => groups[name] ?? [name]));
   return measurements.filter(({ id }) => wanted.has(id));
 }

@@ -3,6 +3,7 @@ import type { BenchResult } from "../../src/bench/result.ts";
 import type { SizeName } from "../../src/bench/sizes.ts";
 import type { Contestant } from "../contest/participant.ts";
 import type { Referee } from "../contest/referee.ts";
+import type { CountedRow } from "./gpu-counts.ts";
 
 export interface Plan {
   readonly threads: number;
@@ -26,6 +27,8 @@ export interface Outcome {
   readonly descriptions: readonly string[];
   /** Where this is a row of the table of sizes. */
   readonly row?: SizeRow;
+  /** Where nothing was timed but counted. */
+  readonly counts?: readonly CountedRow[];
 }
 
 /** What a training step and a forward pass of a size take, beside others. */
@@ -42,5 +45,7 @@ export interface SizeRow {
 export interface Measurement {
   /** What --only calls it. */
   readonly id: string;
+  /** Whether it is ours alone, and done only where it is asked for. */
+  readonly isCount?: boolean;
   run(plan: Plan): Promise<Outcome>;
 }

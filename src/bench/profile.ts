@@ -1,7 +1,7 @@
 import type { Executable } from "../backend/backend.ts";
 import type { Buffer, Kernel, Program } from "../compiler/program.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
-import { bytesOf, describeKernel, flopsOf } from "./kernel-cost.ts";
+import { bytesOf, describeKernel, flopsOf } from "../backend/common/kernel-cost.ts";
 import { medianOf } from "./statistics.ts";
 
 /** An executable that can time its kernels one by one. */

@@ -1,5 +1,3 @@
-import { compileGraph } from "../../compiler/compiler.ts";
-import { writesOf } from "../../compiler/program.ts";
 import type { Graph } from "../../tensor/graph.ts";
 import type { Variable } from "../../tensor/variable.ts";
 import type { Backend, ByteCache, ExchangeValues } from "../backend.ts";
@@ -14,17 +12,13 @@ import { variablesOf } from "../../tensor/graph.ts";
 import { Device, identityOf, nameOf } from "./runtime/device.ts";
 import { WebGpuExecutable } from "./runtime/executable.ts";
 import type { ExecutionContext } from "./runtime/executable.ts";
-import { emitKernel } from "./kernels/kernels.ts";
 import { multipliesExactly } from "./matrix-unit-check.ts";
 import { chooseMatrixUnit, subgroupMatrixConfigs } from "./runtime/matrix-unit.ts";
 import { Memory } from "./runtime/memory.ts";
+import { emitProgram, scheduleProgram } from "./program/gpu-program.ts";
 import { Pipelines } from "./runtime/pipelines.ts";
 import type { AdapterTraits, MatrixUnit } from "./emit/adapter.ts";
-import { planSlots } from "./emit/slots.ts";
-import { splitContractions } from "./kernels/split.ts";
-import { storageOf } from "./emit/storage.ts";
 import { subgroupSizeOf } from "./runtime/subgroup-size.ts";
-import { measuredTarget } from "../common/measured-target.ts";
 import { TileChoices } from "./tuning/tile-choices.ts";
 import { Tuner } from "./tuning/tuner.ts";
 import { BufferVariables } from "./runtime/variable-memory.ts";
@@ -136,17 +130,13 @@ export class WebGpuBackend implements Backend {
     checkGraph(graph);
     const { device, pipelines, queue, residency } = this.#context;
     device.check();
-    const compiled = compileGraph(graph, measuredTarget);
-    const work = compiled.kernels.filter((kernel) => writesOf(kernel).some(({ length }) => length > 0));
-    const program = { ...compiled, kernels: splitContractions(work) };
-    const storage = storageOf(program, this.precision);
-    const tiles = await this.#tuner.tilesFor(program.kernels, storage);
-    const dispatches = program.kernels.map((kernel) => emitKernel(kernel, storage, this.#adapter, tiles.get(kernel)));
-    if (this.#dumps) for (const wgsl of new Set(dispatches.map((dispatch) => dispatch.wgsl))) console.error(wgsl);
-    const plan = planSlots(program, storage, dispatches);
-    const kernels = await pipelines.compile(dispatches);
+    const scheduled = scheduleProgram(graph, this.precision);
+    const tiles = await this.#tuner.tilesFor(scheduled.program.kernels, scheduled.storage);
+    const emitted = emitProgram(scheduled, this.#adapter, tiles);
+    if (this.#dumps) for (const wgsl of new Set(emitted.dispatches.map((each) => each.wgsl))) console.error(wgsl);
+    const kernels = await pipelines.compile(emitted.dispatches);
     const install = (): Promise<WebGpuExecutable> =>
-      WebGpuExecutable.create(this.#context, { graph, program, storage, dispatches, kernels, plan });
+      WebGpuExecutable.create(this.#context, { ...emitted, graph, kernels });
     return residency.begin(variablesOf(graph), () => queue.run(install));
   }
 

@@ -21,6 +21,10 @@ export interface Dispatch {
   readonly bindings: readonly Binding[];
   readonly pack?: Pack | undefined;
   readonly workgroups: number;
+  /** Of one workgroup. */
+  readonly invocations: number;
+  /** Of a reduction: how often an invocation loads terms, one load after the other. */
+  readonly serialSteps?: number | undefined;
 }
 
 /** Workgroups that one dimension of a dispatch takes; more go into a second one. */

@@ -180,6 +180,7 @@ ${this.#lines.join("\n")}
       bindings: this.#bindings.map((buffer) => ({ buffer, isWritten: this.#writes.has(buffer) })),
       pack: this.#pack && this.#bindings.includes(this.#pack.buffer) ? this.#pack : undefined,
       workgroups,
+      invocations: size,
     };
   }
 

@@ -75,7 +75,8 @@ class ReduceEmitter {
       if (conditions.length > 0) shader.block(`if (${conditions.join(" && ")})`, store);
       else store();
     }
-    return shader.finish("reduce", results * sharers, Math.ceil(count / results));
+    const serialSteps = stages.length * Math.ceil(sizeOf(axes.slice(kept)) / sharers);
+    return { ...shader.finish("reduce", results * sharers, Math.ceil(count / results)), serialSteps };
   }
 
   #evaluator(at: readonly Code[]): ExpressionEmitter {

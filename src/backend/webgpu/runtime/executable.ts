@@ -18,10 +18,8 @@ import type { Memory } from "./memory.ts";
 import type { KernelPipeline, Pipelines } from "./pipelines.ts";
 import { Profiler } from "./profiler.ts";
 import { gridOf } from "../emit/dispatch.ts";
-import type { Dispatch } from "../emit/dispatch.ts";
-import type { SlotPlan } from "../emit/slots.ts";
 import { WORD_BYTES } from "../emit/storage.ts";
-import type { Storage } from "../emit/storage.ts";
+import type { GpuProgram } from "../program/gpu-program.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** What programs of one backend share. */
@@ -35,13 +33,9 @@ export interface ExecutionContext {
   readonly workspace: Workspace;
 }
 
-export interface LoadedProgram {
+export interface LoadedProgram extends GpuProgram {
   readonly graph: Graph;
-  readonly program: Program;
-  readonly storage: Storage;
-  readonly dispatches: readonly Dispatch[];
   readonly kernels: readonly KernelPipeline[];
-  readonly plan: SlotPlan;
   /** A buffer for every slot of the plan. */
   readonly slots: readonly GPUBuffer[];
 }

@@ -1,6 +1,6 @@
-import { readsOf, writesOf } from "../compiler/program.ts";
-import type { Buffer, ConvolutionShape, Kernel } from "../compiler/program.ts";
-import { sizeOf } from "../tensor/shape.ts";
+import { readsOf, writesOf } from "../../compiler/program.ts";
+import type { Buffer, ConvolutionShape, Kernel } from "../../compiler/program.ts";
+import { sizeOf } from "../../tensor/shape.ts";
 
 /** Floating-point operations of a contraction: two per multiply-add, padding included; 0 for any other kernel. */
 export function flopsOf(kernel: Kernel): number {

@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { compileGraph } from "../compiler/compiler.ts";
-import { measuredTarget } from "../backend/common/measured-target.ts";
-import type { Kernel } from "../compiler/program.ts";
-import { Unet } from "../models/unet/unet.ts";
-import { conv2d } from "../tensor/functions/functions.ts";
-import { grad } from "../tensor/grad.ts";
-import { Tensor } from "../tensor/tensor.ts";
-import type { Shape } from "../tensor/shape.ts";
+import { compileGraph } from "../../compiler/compiler.ts";
+import { measuredTarget } from "../common/measured-target.ts";
+import type { Kernel } from "../../compiler/program.ts";
+import { Unet } from "../../models/unet/unet.ts";
+import { conv2d } from "../../tensor/functions/functions.ts";
+import { grad } from "../../tensor/grad.ts";
+import { Tensor } from "../../tensor/tensor.ts";
+import type { Shape } from "../../tensor/shape.ts";
 import { bytesOf, describeKernel, flopsOf } from "./kernel-cost.ts";
 
 function input(index: number, shape: Shape, dtype: "f32" | "i32" = "f32"): Tensor {

@@ -1,0 +1,44 @@
+import { compileGraph } from "../../../compiler/compiler.ts";
+import { writesOf } from "../../../compiler/program.ts";
+import type { Kernel, Program } from "../../../compiler/program.ts";
+import type { Graph } from "../../../tensor/graph.ts";
+import { measuredTarget } from "../../common/measured-target.ts";
+import type { Precision } from "../../common/precision.ts";
+import type { AdapterTraits } from "../emit/adapter.ts";
+import type { Dispatch } from "../emit/dispatch.ts";
+import { planSlots } from "../emit/slots.ts";
+import type { SlotPlan } from "../emit/slots.ts";
+import { storageOf } from "../emit/storage.ts";
+import type { Storage } from "../emit/storage.ts";
+import { emitKernel } from "../kernels/kernels.ts";
+import { splitContractions } from "../kernels/split.ts";
+import type { Tile } from "../kernels/tile.ts";
+
+/** A graph as kernels that a GPU runs one after another, and how their buffers lie in memory. */
+export interface ScheduledProgram {
+  readonly program: Program;
+  readonly storage: Storage;
+}
+
+/** The same as compute shaders: all that a device has to be given, found without one. */
+export interface GpuProgram extends ScheduledProgram {
+  readonly dispatches: readonly Dispatch[];
+  readonly plan: SlotPlan;
+}
+
+export function scheduleProgram(graph: Graph, precision: Precision): ScheduledProgram {
+  const compiled = compileGraph(graph, measuredTarget);
+  const work = compiled.kernels.filter((kernel) => writesOf(kernel).some(({ length }) => length > 0));
+  const program = { ...compiled, kernels: splitContractions(work) };
+  return { program, storage: storageOf(program, precision) };
+}
+
+/** @param tiles those of products for which others than the usual ones are known to be faster */
+export function emitProgram(
+  { program, storage }: ScheduledProgram,
+  adapter: AdapterTraits,
+  tiles: ReadonlyMap<Kernel, Tile> = new Map(),
+): GpuProgram {
+  const dispatches = program.kernels.map((kernel) => emitKernel(kernel, storage, adapter, tiles.get(kernel)));
+  return { program, storage, dispatches, plan: planSlots(program, storage, dispatches) };
+}
