@@ -59,7 +59,7 @@ class GraphKeeper implements Backend {
   load(graph: Graph): ReturnType<Backend["load"]> {
     this.#graph = graph;
     const run = (): Promise<never> => Promise.reject(new Error("internal: a graph that is kept does not run"));
-    return Promise.resolve({ workspaceBytes: 0, run, dispose: () => undefined });
+    return Promise.resolve({ workspaceBytes: 0, heldBytes: 0, run, dispose: () => undefined });
   }
 
   async exchange(): Promise<void> {}
