@@ -1,10 +1,11 @@
 // Writes dist/browser/: `unnoise/browser`, the library as one module for pages with the script of its worker inside, and
-// `unnoise/worker`, that script by itself.
-import { readFile } from "node:fs/promises";
+// `unnoise/worker`, that script by itself. In all of dist/ the library is told which compiler it has.
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, normalizePath } from "vite";
 import type { Plugin, Rolldown } from "vite";
+import { compilerVersionModule, withCompilerVersion } from "./compiler-version.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const backend = join(root, "src", "backend");
@@ -30,17 +31,17 @@ function replacing(modules: Readonly<Record<string, string>>): Plugin {
 }
 
 interface BundleOptions {
-  readonly plugins?: Plugin[];
+  readonly plugins?: readonly Plugin[];
   readonly output: Rolldown.OutputOptions;
 }
 
 /** Bundles a module of src/ and all that it needs into one file; returns its path. */
-async function bundle(entry: string, name: string, { plugins, output }: BundleOptions): Promise<string> {
+async function bundle(entry: string, name: string, { plugins = [], output }: BundleOptions): Promise<string> {
   await build({
     root,
     configFile: false,
     logLevel: "warn",
-    plugins,
+    plugins: [withCompilerVersion(), ...plugins],
     build: {
       outDir: folder,
       emptyOutDir: false,
@@ -52,6 +53,8 @@ async function bundle(entry: string, name: string, { plugins, output }: BundleOp
   return join(folder, name);
 }
 
+const version = join(root, "dist", "backend", "common", "kept", "compiler-version.js");
+await writeFile(version, await compilerVersionModule());
 const worker = await bundle("backend/worker-entry.browser.ts", "worker.js", { output: { minify: true } });
 // Classes keep their names, which summaries of models show.
 await bundle("index.ts", "unnoise.js", {

@@ -26,6 +26,10 @@ export { fashionMnistClassifier, readClassifier, writeClassifier } from "./evalu
 export { cachedReference } from "./evaluation/features/feature-cache.node.ts";
 export type { CachedReferenceOptions } from "./evaluation/features/feature-cache.node.ts";
 
+// Sites
+export { compileAhead } from "./backend/compile-ahead.node.ts";
+export type { CompileAheadOptions, PageKind } from "./backend/compile-ahead.node.ts";
+
 // Files
 export { readPytorch } from "./io/pytorch/pytorch.node.ts";
 export { readSafetensors, readSafetensorsHeader, writeSafetensors } from "./io/safetensors/safetensors.node.ts";

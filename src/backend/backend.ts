@@ -59,7 +59,12 @@ export interface BackendOptions {
    * be of another origin. Unless given, it is the one that the bundler found, or the one within `unnoise/browser`.
    */
   readonly workerUrl?: string | URL | undefined;
-  /** Where the wasm backend keeps compiled programs for the next process; nowhere unless given. */
+  /**
+   * In a page: the address of the folder with programs that `compileAhead` made when the site was built, which the wasm
+   * backend then need not compile.
+   */
+  readonly programs?: string | URL | undefined;
+  /** Where the wasm backend keeps compiled programs for the next process; nowhere unless given. In a page it is Cache Storage. */
   readonly cache?: ByteCache | undefined;
   /**
    * Whether the webgpu backend measures products and convolutions with several tiles when it compiles a program, which

@@ -3,12 +3,15 @@ import * as z from "zod/mini";
 import type { BackendOptions } from "./backend.ts";
 import { precisions } from "./common/precision.ts";
 
+const address = z.union([z.string(), z.instanceof(URL)], { error: "must be an address" });
+
 const backendOptions = options({
   device: z.optional(oneOf(["auto", "webgpu", "wasm"])),
   precision: z.optional(oneOf(precisions)),
   threads: z.optional(wholeNumber(1)),
   tune: z.optional(flag()),
-  workerUrl: z.optional(z.union([z.string(), z.instanceof(URL)], { error: "must be an address" })),
+  workerUrl: z.optional(address),
+  programs: z.optional(address),
   cache: z.optional(z.custom<object>(isObject, { error: "must have read and write" })),
   tileCache: z.optional(z.custom<object>(isObject, { error: "must have read and write" })),
   log: z.optional(z.custom<object>((value) => typeof value === "function", { error: "must be a function" })),

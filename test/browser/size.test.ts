@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import type { Plugin } from "vite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { withCompilerVersion } from "../../scripts/compiler-version.ts";
 import { Site } from "./site.ts";
 
 /** Of the core with all that it fetches, gzipped: what compiles programs is in it. */
@@ -41,7 +42,7 @@ describe("a Vite page with all of the core", () => {
   beforeAll(async () => {
     const code = await coreModule();
     const core: Plugin = { name: "core", transform: (_, id) => (id.endsWith("page/main.ts") ? code : undefined) };
-    const config = { plugins: [core, recorder()], worker: { plugins: () => [recorder()] } };
+    const config = { plugins: [core, recorder()], worker: { plugins: () => [recorder(), withCompilerVersion()] } };
     site = await Site.build(fileURLToPath(new URL("page", import.meta.url)), config);
     const assets = join(site.folder, "assets");
     const names = (await readdir(assets)).filter((name) => name.endsWith(".js"));

@@ -1,4 +1,4 @@
-import { digestOf } from "../../backend/common/digest.ts";
+import { digestOf } from "../../backend/common/kept/digest.ts";
 import type { LoaderState } from "../../data/loader.ts";
 import type { Variable } from "../../tensor/variable.ts";
 import type { Collective } from "./collective.ts";

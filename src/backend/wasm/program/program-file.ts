@@ -1,7 +1,7 @@
 import { allocate } from "../../../tensor/dtype.ts";
 import type { TypedArray } from "../../../tensor/dtype.ts";
 import type { Graph } from "../../../tensor/graph.ts";
-import { digestOf } from "../../common/digest.ts";
+import { digestOf } from "../../common/kept/digest.ts";
 import { variablesOf } from "../../../tensor/graph.ts";
 import { recordGraph } from "../../common/graph-record.ts";
 import type { BufferPlace, CompiledProgram, PlacedBuffer, CodegenOptions } from "./compiled-program.ts";

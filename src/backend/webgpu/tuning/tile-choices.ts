@@ -1,5 +1,5 @@
 import type { ByteCache } from "../../backend.ts";
-import { digestOf } from "../../common/digest.ts";
+import { digestOf } from "../../common/kept/digest.ts";
 
 /** Which tiles were the fastest on an adapter, kept in a cache from process to process. */
 export class TileChoices {

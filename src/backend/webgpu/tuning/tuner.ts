@@ -1,5 +1,5 @@
 import type { Kernel } from "../../../compiler/program.ts";
-import { digestOf } from "../../common/digest.ts";
+import { digestOf } from "../../common/kept/digest.ts";
 import { fastestTile } from "./fastest-tile.ts";
 import type { TrialContext } from "./fastest-tile.ts";
 import { emitKernel } from "../kernels/kernels.ts";
