@@ -1,0 +1,11 @@
+import "katex/dist/katex.min.css";
+import "@fontsource-variable/source-serif-4/wght.css";
+import "@fontsource-variable/source-serif-4/wght-italic.css";
+import "@fontsource-variable/source-code-pro/wght.css";
+import "../kit/kit.css";
+import "./style/page.css";
+import "./style/code.css";
+import { mountFigures } from "../kit/mount.ts";
+import { figures } from "./figures.ts";
+
+mountFigures(figures);
