@@ -6,6 +6,8 @@ import "../kit/kit.css";
 import "./style/page.css";
 import "./style/code.css";
 import { mountFigures } from "../kit/mount.ts";
+import { mountCells } from "./cells/mount.tsx";
 import { figures } from "./figures.ts";
 
+mountCells();
 mountFigures(figures);
