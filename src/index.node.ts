@@ -34,7 +34,7 @@ export type { CompileAheadOptions, PageKind } from "./backend/compile-ahead.node
 export { readPytorch } from "./io/pytorch/pytorch.node.ts";
 export { readSafetensors, readSafetensorsHeader, writeSafetensors } from "./io/safetensors/safetensors.node.ts";
 export { decodeImage, encodePng, loadImage, saveGrid, savePicture } from "./io/images/images.node.ts";
-export type { DecodeOptions, LoadImageOptions } from "./io/images/images.node.ts";
+export type { DecodeOptions } from "./io/images/images.node.ts";
 export { saveChart } from "./io/charts/charts.node.ts";
 export { saveAnimation } from "./io/images/animation.node.ts";
 export type { AnimationOptions } from "./io/images/animation.node.ts";

@@ -220,6 +220,8 @@ export type { SafeTensor, Safetensors } from "./io/safetensors/safetensors.ts";
 export type { SafeDtype, SafetensorsHeader } from "./io/safetensors/header.ts";
 export { lineChart } from "./io/charts/line-chart.ts";
 export type { ChartLine, ChartOptions } from "./io/charts/line-chart.ts";
+export { loadImage } from "./io/images/load-image.ts";
+export type { LoadImageOptions } from "./io/images/load-image.ts";
 export { layoutGrid } from "./io/images/grid.ts";
 export type { GridOptions } from "./io/images/grid.ts";
 export { fromBytes, toBytes } from "./io/images/pixels.ts";

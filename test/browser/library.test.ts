@@ -1,7 +1,9 @@
+import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as library from "../../src/index.ts";
+import { loadImage } from "../../src/io/images/images.node.ts";
 import { findChromium, launchChromium } from "./chromium.ts";
 import { ISOLATION, Site } from "./site.ts";
 
@@ -139,6 +141,26 @@ describe.skipIf(chromium === undefined)("the library in Chromium (skipped withou
     const options: library.BackendOptions = { device: "wasm", threads: 2 };
     const sampling = withPage(plain, (page) => page.evaluate(sample, options));
     await expect(sampling).rejects.toThrow("wasm: 2 threads need shared memory");
+  });
+
+  test("reads an image file as Node does", async () => {
+    const path = fileURLToPath(new URL("../fixtures/images/gray.png", import.meta.url));
+    const bytes = [...(await readFile(path))];
+    for (const channels of [1, 3]) {
+      const expected = await loadImage(path, { channels });
+      const found = await withPage(plain, (page) =>
+        page.evaluate(
+          async ({ bytes, channels }) => {
+            const { shape, data } = await unnoise.loadImage(new Blob([Uint8Array.from(bytes)]), { channels });
+            return { shape, data: [...data] };
+          },
+          { bytes, channels },
+        ),
+      );
+      expect(found).toEqual({ shape: expected.shape, data: [...expected.data] });
+    }
+    const wrong = withPage(plain, (page) => page.evaluate(() => unnoise.loadImage(new File(["no"], "no.png"))));
+    await expect(wrong).rejects.toThrow("no.png: not an image that this browser can read");
   });
 
   // Other programs can hold the page up too: what it does itself, it does in every try.

@@ -17,6 +17,6 @@ export function modelOf({ model, diffusion, training }: RunSettings, channels: n
 /** The diffusion of a run's settings. */
 export function diffusionOf({ diffusion }: RunSettings): Diffusion {
   if (diffusion.kind !== "gaussian") return diffusionOfConfig(diffusion);
-  const { kind: _, betaSchedule: schedule, timesteps, ...options } = diffusion;
-  return new GaussianDiffusion({ ...options, betas: betaSchedule(schedule, timesteps) });
+  const { kind: _, betaSchedule: schedule, scaleBetas: scale, timesteps, ...options } = diffusion;
+  return new GaussianDiffusion({ ...options, betas: betaSchedule(schedule, timesteps, { scale }) });
 }

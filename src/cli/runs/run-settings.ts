@@ -37,6 +37,8 @@ export const runSettings = options({
     options({
       ...gaussianSettings.shape,
       betaSchedule: oneOf([firstSchedule, ...otherSchedules]),
+      /** Whether its betas are those of a thousand timesteps, times 1000 / timesteps. */
+      scaleBetas: withDefault(flag(), false),
       /** Evaluations of the network per sample; all timesteps without it. */
       samplingTimesteps: z.optional(wholeNumber(1)),
       ddimSamplingEta: withDefault(gaussianSettings.shape.ddimSamplingEta, 0),

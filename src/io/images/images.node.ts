@@ -6,6 +6,8 @@ import { writeFileAtomic } from "../atomic.node.ts";
 import { butItIs, contentKind, isPicture, KIND_BYTES } from "../content-kind.ts";
 import { errorLine } from "../file-errors.node.ts";
 import { layoutGrid } from "./grid.ts";
+import { checkLoading } from "./load-image.ts";
+import type { LoadImageOptions } from "./load-image.ts";
 import type { GridOptions } from "./grid.ts";
 import { checkPictureSize } from "./picture-limits.ts";
 import { fromBytes, toBytes } from "./pixels.ts";
@@ -73,14 +75,6 @@ export async function decodeEncoded(
   }
 }
 
-export interface LoadImageOptions {
-  /** The image's own by default; both or none. */
-  readonly width?: number | undefined;
-  readonly height?: number | undefined;
-  /** 3 for RGB, the default, or 1 for gray. */
-  readonly channels?: number | undefined;
-}
-
 /**
  * Reads an image file as a model takes it, see {@link decodeImage}.
  *
@@ -90,12 +84,7 @@ export interface LoadImageOptions {
  * @throws Error of one line naming the file if it is missing, broken or no image
  */
 export async function loadImage(path: string, options: LoadImageOptions = {}): Promise<NdArray> {
-  checkOptions("loadImage", options, { width: "number", height: "number", channels: "number" });
-  const { channels = 3 } = options;
-  if ((options.width === undefined) !== (options.height === undefined))
-    throw new Error("loadImage: takes both width and height or none");
-  const { width, height } = options;
-  const size = width === undefined || height === undefined ? await imageSize(path) : { width, height };
+  const { channels, size = await imageSize(path) } = checkLoading(options);
   const bytes = await decodeImage(path, { ...size, channels });
   const data = new Float32Array(bytes.length);
   fromBytes(bytes, data);

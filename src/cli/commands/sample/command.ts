@@ -15,6 +15,7 @@ import {
   timestepSpacingOption,
 } from "../../flags/sampling.ts";
 import { addGuidingFlags } from "../../flags/guiding.ts";
+import { addSamplerOptions } from "../../flags/sampler-options.ts";
 import type { SampleFlags } from "./sample-flags.ts";
 
 const EXAMPLES = `
@@ -27,6 +28,7 @@ Examples:
   $ unnoise sample --class trouser,dress,bag -n 30     a column for each class
   $ unnoise sample --sampler dpmSolver++2M --steps 10  ten evaluations of the model
   $ unnoise sample --sampler ddim --steps 100 --eta 0.5
+  $ unnoise sample --sampler predictorCorrector --corrector-steps 2 --snr 0.1
   $ unnoise sample --init boot.png --strength 0.6      variations of an image
   $ unnoise sample --inpaint boot.png --mask sole.png  paint a part of it anew
   $ unnoise sample --pretrained google/ddpm-cifar10-32 --sampler ddim --steps 50
@@ -74,6 +76,7 @@ export function sampleCommand(): Command {
   addPretrainedFlags(command, "draw with");
   addDeviceFlags(command, { precision: true });
   addGuidingFlags(command);
+  addSamplerOptions(command);
   addEditingFlags(command);
   return command.addHelpText("after", EXAMPLES).action(async (flags: SampleFlags) => {
     const { sampleRun } = await import("./run.ts");

@@ -1,6 +1,8 @@
 import { Command } from "commander";
 import { describe, expect, test } from "vitest";
 import { ElucidatedDiffusion } from "../../../diffusion/elucidated-diffusion.ts";
+import { GaussianDiffusion } from "../../../diffusion/gaussian-diffusion.ts";
+import { linearBetaSchedule } from "../../../diffusion/process/schedules.ts";
 import { check } from "../../../config/rules.ts";
 import { presets } from "../../presets/all.ts";
 import { diffusionOf, modelOf } from "../../runs/run-parts.ts";
@@ -110,4 +112,14 @@ describe("flags", () => {
     expect(resolveSettings(flagsOf("--steps 200"), begun)).toEqual({ ...begun, length: { steps: 200 } });
     expect(begun.length).toEqual({ steps: 100 });
   });
+});
+
+test("--scale-betas keeps a schedule's noise with fewer timesteps", () => {
+  const betas = (line: string) => {
+    const diffusion = diffusionOf(resolveSettings(flagsOf(`--preset annotated --timesteps 100 ${line}`)));
+    return diffusion instanceof GaussianDiffusion ? [...diffusion.schedule.betas] : [];
+  };
+  expect(betas("--scale-betas")).toEqual([...linearBetaSchedule(100, { scale: true })]);
+  expect(betas("")).toEqual([...linearBetaSchedule(100)]);
+  expect(() => betas("--schedule cosine --scale-betas")).toThrow("can be scaled, got cosine");
 });

@@ -120,6 +120,11 @@ const groups: Readonly<Record<string, readonly SettingFlag[]>> = {
       diffusionKinds,
     ),
     word("--schedule <name>", "diffusion.betaSchedule", "how noise grows with time", betaScheduleNames),
+    word(
+      "--scale-betas",
+      "diffusion.scaleBetas",
+      "keep its noise with other timesteps than 1000: betas times 1000 / timesteps",
+    ),
     number("--timesteps <n>", "diffusion.timesteps", "timesteps of the schedule", count),
     word("--objective <name>", "diffusion.objective", "what the model predicts", objectiveNames),
     word(
@@ -310,7 +315,10 @@ function freshDiffusion(kind: unknown): unknown {
 
 function isFor(kind: DiffusionKind, path: string): boolean {
   const [section, name] = path.split(".");
-  const shape = { ...settingsOfKind(kind).shape, ...(kind === "gaussian" && { betaSchedule: undefined }) };
+  const shape = {
+    ...settingsOfKind(kind).shape,
+    ...(kind === "gaussian" && { betaSchedule: undefined, scaleBetas: undefined }),
+  };
   return section !== "diffusion" || Object.hasOwn(shape, name);
 }
 

@@ -118,7 +118,7 @@ function diffusionOf(
   if (diffusion.kind !== "gaussian") return diffusion;
   const learned = betaScheduleNames.find((name) => isSchedule(name, betas));
   const schedule = (flags.schedule as BetaSchedule | undefined) ?? learned;
-  if (schedule !== undefined) return { ...diffusion, betaSchedule: schedule };
+  if (schedule !== undefined) return { ...diffusion, betaSchedule: schedule, scaleBetas: false };
   throw new Error("--from: its network was trained with betas that no schedule has: say --schedule");
 }
 
