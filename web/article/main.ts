@@ -8,6 +8,8 @@ import "./style/code.css";
 import { mountFigures } from "../kit/mount.ts";
 import { mountCells } from "./cells/mount.tsx";
 import { figures } from "./figures.ts";
+import { isolate } from "./isolation.ts";
 
+void isolate();
 mountCells();
 mountFigures(figures);
