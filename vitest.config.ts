@@ -1,8 +1,11 @@
+import { defaultServerConditions } from "vite";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
+  // In this repository "unnoise" means the sources.
+  ssr: { resolve: { conditions: ["unnoise-source", ...defaultServerConditions] } },
   test: {
-    include: ["{scripts,src,test}/**/*.test.ts"],
+    include: ["{scripts,src,test,web}/**/*.test.ts"],
     pool: "forks",
     // Training and browsers on a busy machine.
     testTimeout: 60_000,

@@ -9,7 +9,9 @@ import { mountFigures } from "../kit/mount.ts";
 import { mountCells } from "./cells/mount.tsx";
 import { figures } from "./figures.ts";
 import { isolate } from "./isolation.ts";
+import { mountSettings } from "./settings.tsx";
 
 void isolate();
 mountCells();
+mountSettings();
 mountFigures(figures);

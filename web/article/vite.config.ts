@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { defaultClientConditions, defineConfig } from "vite";
+import { withCompilerVersion } from "../../scripts/compiler-version.ts";
 import { docs } from "./site/pages.ts";
 import { articlePages } from "./site/plugin.ts";
 
@@ -9,12 +10,12 @@ export default defineConfig({
   root: docs,
   base: "./",
   publicDir: fromHere("public"),
-  plugins: [articlePages()],
+  plugins: [articlePages(), withCompilerVersion()],
   // In this repository "unnoise" means the sources.
   resolve: { conditions: ["unnoise-source", ...defaultClientConditions] },
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   optimizeDeps: { include: ["zod/mini"] },
-  worker: { format: "es" },
+  worker: { format: "es", plugins: () => [withCompilerVersion()] },
   server: { fs: { allow: [fromHere("../..")] } },
   build: { outDir: fromHere("../../dist-article"), emptyOutDir: true, target: "es2023", assetsInlineLimit: 0 },
 });

@@ -1,11 +1,7 @@
-import { signal } from "@preact/signals";
 import { ReferenceBackend, createBackend } from "unnoise";
 import type { Backend } from "unnoise";
-
-export type Device = "wasm" | "webgpu";
-
-/** What figures compute on. WebAssembly works everywhere; a GPU is offered. */
-export const chosenDevice = signal<Device>("wasm");
+import { chosenDevice } from "./chosen-device.ts";
+import type { Device } from "./chosen-device.ts";
 
 const opened = new Map<Device, Promise<Backend>>();
 

@@ -19,13 +19,16 @@ export interface RenderedText {
 interface Environment {
   readonly page: TextPage;
   readonly addressOf: AddressOf;
-  readonly sizes: ReadonlyMap<string, Size>;
+  readonly stills: ReadonlyMap<string, Still>;
   cells: number;
 }
 
-interface Size {
+/** What is known of a picture before it is fetched. */
+interface Still {
   readonly width: number;
   readonly height: number;
+  /** Of an animation: the last frame, as the address of a PNG. */
+  readonly last?: string;
 }
 
 const markdown = new MarkdownIt({ html: true }).use(withMath);
@@ -112,11 +115,15 @@ rules.figure_close = (tokens, at) => {
 };
 
 rules.image = (tokens, at, _, env) => {
-  const { content } = tokens[at];
+  const alt = escapeHtml(tokens[at].content);
   const source = String(tokens[at].attrGet("src"));
-  const { width, height } = (env as unknown as Environment).sizes.get(source) ?? { width: 0, height: 0 };
+  const { width, height, last } = (env as unknown as Environment).stills.get(source) ?? { width: 0, height: 0 };
+  const size = `width="${width}" height="${height}" loading="lazy"`;
   const kind = source.endsWith(".svg") ? "still drawing" : "still";
-  return `<img class="${kind}" src="${source}" alt="${escapeHtml(content)}" width="${width}" height="${height}" loading="lazy">`;
+  if (last === undefined) return `<img class="${kind}" src="${source}" alt="${alt}" ${size}>`;
+  // Nothing moves unasked.
+  const motion = `<details class="motion"><summary>Play</summary><img src="${source}" alt="${alt}" ${size}></details>`;
+  return `<img class="still" src="${last}" alt="${alt}" ${size}>${motion}`;
 };
 
 rules.table_open = () => `<div class="table" tabindex="0" role="region" aria-label="Table"><table>\n`;
@@ -134,21 +141,27 @@ rules.link_open = (tokens, at, options, env, self) => {
   return self.renderToken(tokens, at, options);
 };
 
-/** Pictures that a text shows, and how large they are, so that it does not move when they arrive. */
-async function sizesOf(page: TextPage, text: string): Promise<Map<string, Size>> {
+/** The pictures that a text shows: how large they are, so that the text does not move when they arrive. */
+async function stillsOf(page: TextPage, text: string): Promise<Map<string, Still>> {
   const sources = Array.from(text.matchAll(/!\[[^\]]*\]\(([^)]+)\)/g), ([, source]) => source);
   const folder = posix.join(docs, posix.dirname(page.source));
-  const sizeOf = async (source: string): Promise<[string, Size]> => {
-    const { width, height, pageHeight = height } = await sharp(posix.join(folder, source)).metadata();
-    return [source, { width, height: pageHeight }];
-  };
-  return new Map(await Promise.all(sources.map(sizeOf)));
+  const rows = sources.map(async (source) => [source, await stillOf(posix.join(folder, source))] as const);
+  return new Map(await Promise.all(rows));
+}
+
+async function stillOf(path: string): Promise<Still> {
+  const { width, height, pageHeight, pages = 1 } = await sharp(path).metadata();
+  if (pages === 1) return { width, height };
+  const frame = await sharp(path, { page: pages - 1 })
+    .png({ palette: true })
+    .toBuffer();
+  return { width, height: pageHeight ?? height, last: `data:image/png;base64,${frame.toString("base64")}` };
 }
 
 /** @param addressOf where names that the package exports are explained, seen from this page */
 export async function renderText(page: TextPage, addressOf: AddressOf): Promise<RenderedText> {
   const text = await readFile(posix.join(docs, page.source), "utf8");
-  const env: Environment = { page, addressOf, sizes: await sizesOf(page, text), cells: 0 };
+  const env: Environment = { page, addressOf, stills: await stillsOf(page, text), cells: 0 };
   const tokens = markdown.parse(text, env as never);
   const headings = tokens.flatMap((token, at) =>
     token.type === "heading_open"
@@ -170,6 +183,6 @@ export async function renderText(page: TextPage, addressOf: AddressOf): Promise<
 
 /** A comment in the sources, which is Markdown without figures. */
 export function renderComment(text: string, page: TextPage, addressOf: AddressOf): string {
-  const env: Environment = { page, addressOf, sizes: new Map(), cells: 0 };
+  const env: Environment = { page, addressOf, stills: new Map(), cells: 0 };
   return comments.render(text, env as never);
 }
