@@ -3,7 +3,7 @@ import { transform } from "sucrase";
 /** What a program in a page may import from. */
 const LIBRARY = "unnoise";
 
-const IMPORT = /^import\s+(?:\{([^}]*)\}\s*from\s*)?(["'])(.*?)\2;?/gm;
+const IMPORT = /^import\s*([^"';]*?)\s*(?:from\s*)?(["'])(.*?)\2;?/gm;
 
 /**
  * TypeScript of a cell as JavaScript for `eval`, line by line: types are gone, and what is imported comes from a function
@@ -22,9 +22,12 @@ export function toScript(code: string): string {
   } catch (error) {
     throw syntaxError(error);
   }
-  return script.replaceAll(IMPORT, (whole, names: string | undefined, _, from: string) => {
+  return script.replaceAll(IMPORT, (whole, what: string, _, from: string) => {
+    const names = /^\{([^}]*)\}$/.exec(what)?.[1];
     if (names === undefined || from !== LIBRARY) {
-      throw new Error(`a cell imports names from "${LIBRARY}", as import { sample } from "${LIBRARY}", got ${whole}`);
+      throw new Error(
+        `a cell imports names, and from "${LIBRARY}" alone: import { Unet } from "${LIBRARY}", got ${whole}`,
+      );
     }
     return `const {${names.replaceAll(/(\w+)\s+as\s+(\w+)/g, "$1: $2")}} = $import("${from}");`;
   });
