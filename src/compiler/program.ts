@@ -175,7 +175,58 @@ export interface TransformKernel {
   readonly result: Buffer;
 }
 
-export type Kernel = MapKernel | ReduceKernel | DotKernel | ConvolutionKernel | FilterGradientKernel | TransformKernel;
+export interface AttentionShape {
+  readonly batch: number;
+  readonly heads: number;
+  readonly queries: number;
+  readonly keys: number;
+  /** Of a head: queries, keys and values have as many. */
+  readonly channels: number;
+}
+
+/** Queries, keys and values as views over axes [batch, token, head, channel], whose channels are adjacent in memory. */
+export interface AttentionOperands {
+  readonly shape: AttentionShape;
+  /** What similarities are multiplied by. */
+  readonly scale: number;
+  readonly query: View;
+  readonly key: View;
+  readonly value: View;
+}
+
+/** softmax(scale q k^T) v; no similarity goes to memory. */
+export interface AttentionKernel extends AttentionOperands {
+  readonly kind: "attention";
+  /** [batch, query, head, channel], contiguous. */
+  readonly result: Buffer;
+  /** Of each query's exponentials, [batch, query, head], where gradients want it. */
+  readonly logsumexp?: Buffer | undefined;
+}
+
+/** Gradients of attention, those that are wanted; similarities are computed again. */
+export interface AttentionGradientKernel extends AttentionOperands {
+  readonly kind: "attentionGradient";
+  /** Of the result. */
+  readonly cotangent: View;
+  /** [batch, query, head], contiguous. */
+  readonly logsumexp: Buffer;
+  /** The sum of the cotangent with the result, as contiguous. */
+  readonly delta: Buffer;
+  /** Contiguous [batch, token, head, channel]. */
+  readonly byQuery?: Buffer | undefined;
+  readonly byKey?: Buffer | undefined;
+  readonly byValue?: Buffer | undefined;
+}
+
+export type Kernel =
+  | MapKernel
+  | ReduceKernel
+  | DotKernel
+  | ConvolutionKernel
+  | FilterGradientKernel
+  | TransformKernel
+  | AttentionKernel
+  | AttentionGradientKernel;
 
 /** A compiled graph: kernels to run one after another. */
 export interface Program {
@@ -267,6 +318,9 @@ export function expressionsOf(kernel: Kernel): Expression[] {
     case "filterGradient":
     case "transform":
       return [kernel.input];
+    case "attention":
+    case "attentionGradient":
+      return [];
   }
 }
 
@@ -292,12 +346,25 @@ function findReads(kernel: Kernel): Set<Buffer> {
   if (kernel.kind === "dot") reads.add(kernel.lhs.buffer).add(kernel.rhs.buffer);
   if (kernel.kind === "convolution") reads.add(kernel.weight);
   if (kernel.kind === "filterGradient") reads.add(kernel.cotangent);
+  if (kernel.kind === "attention" || kernel.kind === "attentionGradient") {
+    for (const { buffer } of [kernel.query, kernel.key, kernel.value]) reads.add(buffer);
+    if (kernel.kind === "attentionGradient") reads.add(kernel.cotangent.buffer).add(kernel.logsumexp).add(kernel.delta);
+  }
   return reads;
 }
 
 export function writesOf(kernel: Kernel): Buffer[] {
-  if (kernel.kind === "filterGradient" || kernel.kind === "transform") return [kernel.result];
-  const stores =
-    kernel.kind === "reduce" ? [...kernel.stages.flatMap((stage) => stage.stores), ...kernel.stores] : kernel.stores;
-  return stores.map((store) => store.buffer);
+  switch (kernel.kind) {
+    case "filterGradient":
+    case "transform":
+      return [kernel.result];
+    case "attention":
+      return [kernel.result, kernel.logsumexp].filter((buffer) => buffer !== undefined);
+    case "attentionGradient":
+      return [kernel.byQuery, kernel.byKey, kernel.byValue].filter((buffer) => buffer !== undefined);
+    case "reduce":
+      return [...kernel.stages.flatMap((stage) => stage.stores), ...kernel.stores].map((store) => store.buffer);
+    default:
+      return kernel.stores.map((store) => store.buffer);
+  }
 }

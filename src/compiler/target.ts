@@ -1,9 +1,11 @@
-import type { ConvolutionShape } from "./program.ts";
+import type { AttentionShape, ConvolutionShape } from "./program.ts";
 
 /** What the passes know of the device that a program is for: a backend hands it over, and no pass asks which device it is. */
 export interface Target {
   readonly splitting: Splitting;
   readonly fusion: Fusion;
+  /** Whether attention is one kernel, which keeps no similarities in memory but computes them again for gradients. */
+  readonly fusesAttention: (shape: AttentionShape) => boolean;
 }
 
 /**

@@ -3,7 +3,16 @@ import type { Graph } from "../tensor/graph.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Affine } from "./affine.ts";
 import { readsOf, writesOf } from "./program.ts";
-import type { Buffer, Expression, Kernel, Program, Store } from "./program.ts";
+import type {
+  AttentionGradientKernel,
+  AttentionKernel,
+  Buffer,
+  Expression,
+  Kernel,
+  Program,
+  Store,
+  View,
+} from "./program.ts";
 import { beyond, boundsIn, narrow, rangesOf } from "./passes/ranges.ts";
 import type { KnownRanges, Ranges } from "./passes/ranges.ts";
 
@@ -94,6 +103,10 @@ function checkIndices(kernel: Kernel, fail: Fail): void {
     case "filterGradient":
       checkImage(kernel, fail);
       break;
+    case "attention":
+    case "attentionGradient":
+      checkAttention(kernel, fail);
+      break;
     case "transform":
       throw new Error("internal: no pass of the compiler makes a transform");
   }
@@ -104,6 +117,28 @@ function checkImage(
   fail: Fail,
 ): void {
   checkValue(input, rangesOf([shape.batch, ...shape.input, shape.inChannels]), new Set(), fail);
+}
+
+function checkAttention(kernel: AttentionKernel | AttentionGradientKernel, fail: Fail): void {
+  const { batch, queries, keys, heads, channels } = kernel.shape;
+  const check = ({ buffer, index }: View, tokens: number): void =>
+    checkBounds(buffer, index, rangesOf([batch, tokens, heads, channels]), fail);
+  const checkLength = (buffer: Buffer | undefined, elements: number): void => {
+    if (buffer && buffer.length !== elements)
+      fail(`uses ${elements} elements of buffer ${buffer.id} of ${buffer.length}`);
+  };
+  const [byQuery, byKey] = [queries, keys].map((tokens) => batch * tokens * heads);
+  check(kernel.query, queries);
+  for (const view of [kernel.key, kernel.value]) check(view, keys);
+  checkLength(kernel.logsumexp, byQuery);
+  if (kernel.kind === "attention") {
+    checkLength(kernel.result, byQuery * channels);
+    return;
+  }
+  check(kernel.cotangent, queries);
+  checkLength(kernel.delta, byQuery);
+  checkLength(kernel.byQuery, byQuery * channels);
+  for (const buffer of [kernel.byKey, kernel.byValue]) checkLength(buffer, byKey * channels);
 }
 
 function checkStores(

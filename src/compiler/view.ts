@@ -27,6 +27,8 @@ export interface ViewLayout {
 
 export const lhsLayout: ViewLayout = { stepped: [2] };
 export const rhsLayout: ViewLayout = { stepped: [1], adjacent: 2 };
+/** Of [batch, tokens, heads, channels]. */
+export const headsLayout: ViewLayout = { stepped: [0, 1, 2, 3], adjacent: 3 };
 
 /** Whether an index into memory steps through an operand's dimensions as a layout demands. */
 export function fitsLayout(
@@ -42,7 +44,7 @@ export function fitsLayout(
 }
 
 /** Step between neighbours along a dimension, where a single step serves the whole of it. */
-function stepAlong(axes: readonly number[], coordinate: Affine, index: Affine): number | undefined {
+export function stepAlong(axes: readonly number[], coordinate: Affine, index: Affine): number | undefined {
   const parts = coordinate.coefficients.flatMap((c, axis) => (c !== 0 && axes[axis] > 1 ? [axis] : []));
   if (parts.length === 0) return 0;
   for (let i = 0; i + 1 < parts.length; i++) {

@@ -330,7 +330,45 @@ const rules: { readonly [K in OpKind]: Rule<K> } = {
     const filter = [op.kernel[0], op.kernel[1], x.shape[3], dy.shape[3]];
     return { shape: op.parts === undefined ? filter : [op.parts, ...filter], dtype: "f32" };
   },
+  attention: (op, inputs) => {
+    const [q, , v] = inputs;
+    requireHeads(op, inputs, inputs);
+    return { shape: [...q.shape.slice(0, 3), v.shape[3]], dtype: "f32" };
+  },
+  attention_logsumexp: (op, inputs) => {
+    const [q, k] = inputs;
+    requireHeads(op, [q, k, k], inputs);
+    return { shape: q.shape.slice(0, 3), dtype: "f32" };
+  },
+  attention_gradient: (op, inputs) => {
+    const [q, k, v, cotangent, ...sums] = inputs;
+    requireHeads(op, [q, k, v], inputs);
+    const fits =
+      sameShape(cotangent.shape, [...q.shape.slice(0, 3), v.shape[3]]) &&
+      sums.length === 2 &&
+      sums.every((sum) => sameShape(sum.shape, q.shape.slice(0, 3))) &&
+      [cotangent, ...sums].every(({ dtype }) => dtype === "f32");
+    requireThat(fits, () => `${op.kind}: the cotangent and sums do not fit the operands, got ${describe(inputs)}`);
+    return { query: q, key: k, value: v }[op.of];
+  },
 };
+
+/** Queries, keys and values [batch, tokens, heads, channels]: keys and values have a number of tokens of their own. */
+function requireHeads(
+  op: { readonly kind: string; readonly scale: number },
+  [q, k, v]: readonly TensorType[],
+  all: readonly TensorType[],
+): void {
+  const fits =
+    [q, k, v].every((x) => x.shape.length === 4 && x.dtype === "f32") &&
+    sameShape(k.shape, [q.shape[0], k.shape[1], ...q.shape.slice(2)]) &&
+    sameShape(v.shape.slice(0, 3), k.shape.slice(0, 3));
+  requireThat(
+    fits,
+    () => `${op.kind}: needs f32 queries, keys and values [batch, tokens, heads, channels], got ${describe(all)}`,
+  );
+  requireThat(Number.isFinite(op.scale), () => `${op.kind}: scale must be a finite number, got ${op.scale}`);
+}
 
 /** Shape and dtype of an op's result. Throws one line that names op, requirement and value. */
 export function infer(op: Op, inputs: readonly TensorType[]): TensorType {

@@ -108,6 +108,14 @@ export type Op =
       readonly padding: SpatialPadding;
       readonly lhsDilation: SpatialPair;
       readonly rhsDilation: SpatialPair;
+    }
+  // Attention: composites, as StableHLO calls ops that are defined by a composition of others, which attention.ts gives
+  | { readonly kind: "attention"; readonly scale: number } // (q, k, v) -> softmax(scale q k^T) v
+  | { readonly kind: "attention_logsumexp"; readonly scale: number } // (q, k) -> log of the sum of exp(scale q k^T)
+  | {
+      readonly kind: "attention_gradient"; // (q, k, v, cotangent, logsumexp, sum of cotangent * result) -> that of one operand
+      readonly of: "query" | "key" | "value";
+      readonly scale: number;
     };
 
 export type OpKind = Op["kind"];

@@ -3,6 +3,7 @@ import { gradientError } from "../../test/support/gradients.ts";
 import { Random } from "../../test/support/random.ts";
 import { tensorOf, valuesOf } from "../../test/support/reference.ts";
 import { drawPad } from "../../test/backend/movement-cases.ts";
+import { attention, attentionGradients } from "./attention.ts";
 import { grad } from "./grad.ts";
 import { convolvedSize } from "./infer.ts";
 import type { NdArray } from "./ndarray.ts";
@@ -117,6 +118,30 @@ const dot: Draw = (random) => {
   ]);
 };
 
+/** Operands of attention: 1 to 3 of everything, with as many keys as there are or are not queries. */
+function drawHeads(random: Random): readonly [q: NdArray, k: NdArray, v: NdArray, cotangent: NdArray] {
+  const [batch, queries, keys, heads, channels, values] = Array.from({ length: 6 }, () => random.integer(1, 3));
+  const of = (tokens: number, width: number): NdArray => normal(random, [batch, tokens, heads, width]);
+  return [of(queries, channels), of(keys, channels), of(keys, values), of(queries, values)];
+}
+
+const attend: Draw = (random) => ({
+  inputs: drawHeads(random).slice(0, 3),
+  build: ([q, k, v]) => attention(q, k, v, 0.7),
+});
+
+const logSumExp: Draw = (random) => ({
+  inputs: drawHeads(random).slice(0, 2),
+  build: (inputs) => new Tensor({ kind: "attention_logsumexp", scale: 0.7 }, inputs),
+});
+
+const attentionGradient =
+  (of: 0 | 1 | 2): Draw =>
+  (random) => ({
+    inputs: drawHeads(random),
+    build: ([q, k, v, g]) => attentionGradients(attention(q, k, v, 0.7), g, 0.7)[of],
+  });
+
 const moved =
   (shape: Shape, build: GradientCase["build"]): Draw =>
   (random) => ({ inputs: [normal(random, shape)], build });
@@ -221,6 +246,9 @@ const cases: { readonly [K in OpKind]: readonly Draw[] | "leaf" | "constant" } =
   dot_general: [dot],
   convolution: [convolution],
   convolution_filter_gradient: [filterGradient],
+  attention: [attend],
+  attention_logsumexp: [logSumExp],
+  attention_gradient: [attentionGradient(0), attentionGradient(1), attentionGradient(2)],
 };
 
 const SEEDS = [1, 2, 3, 4, 5, 6];
@@ -248,7 +276,8 @@ describe("the vector-Jacobian product agrees with central differences:", () => {
     "slice",
     "broadcast_in_dim",
   ] as const;
-  test.for([...squared, ...linear])("%s, twice", async (kind) => {
+  const attending = ["attention", "attention_logsumexp", "attention_gradient"] as const;
+  test.for([...squared, ...linear, ...attending])("%s, twice", async (kind) => {
     const draws = cases[kind];
     for (const draw of draws === "leaf" || draws === "constant" ? [] : draws) {
       for (const seed of SEEDS.slice(0, 3)) {

@@ -1,4 +1,6 @@
 import type { ConvolutionWindow, OpKind, OpOf, SpatialPadding } from "./op.ts";
+import { attentionGradients, composeAttention, logsumexpGradients } from "./attention.ts";
+import { pullBack } from "./pull-back.ts";
 import { range } from "./shape.ts";
 import type { Shape } from "./shape.ts";
 import { Tensor, dotGeneral, scatterAdd } from "./tensor.ts";
@@ -150,6 +152,13 @@ const table: { readonly [K in OpKind]: Vjp<K> } = {
     if (op.parts !== undefined)
       throw new Error("internal: a filter gradient is split into parts after differentiation");
     return [inputGradient(x.shape, g, dy, op), new Tensor({ ...windowOf(op), kind: "convolution" }, [x, g])];
+  },
+  attention: (y, g, op) => attentionGradients(y, g, op.scale),
+  attention_logsumexp: (y, g, op) => logsumexpGradients(y, g, op.scale),
+  attention_gradient: ({ inputs }, g, op) => {
+    const cotangents = pullBack(composeAttention(op, inputs), g, inputs, vectorJacobianProduct, inputs);
+    // An operand in two places has one, that of both together.
+    return cotangents.map((cotangent, i) => (inputs.indexOf(inputs[i]) === i ? cotangent : undefined));
   },
 };
 

@@ -2,6 +2,7 @@ import type { NdArray } from "../../src/tensor/ndarray.ts";
 import type { OpKind } from "../../src/tensor/op.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
 import type { Random } from "../support/random.ts";
+import { attentionCases } from "./attention-cases.ts";
 import { contractionCases } from "./contraction-cases.ts";
 import { elementwiseCases } from "./elementwise-cases.ts";
 import { movementCases } from "./movement-cases.ts";
@@ -37,4 +38,5 @@ export const opCases: { readonly [K in OpKind]: OpCases } = {
   ...elementwiseCases,
   ...movementCases,
   ...contractionCases,
+  ...attentionCases,
 };

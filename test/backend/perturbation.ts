@@ -34,6 +34,10 @@ function termsOf({ op, inputs, size }: Tensor): number | undefined {
       return sizeOf(b.shape.slice(0, 3));
     case "convolution_filter_gradient":
       return sizeOf(b.shape.slice(0, 3));
+    case "attention":
+    case "attention_logsumexp":
+    case "attention_gradient":
+      return Math.max(a.shape[1], b.shape[1]);
     case "scatter_add":
       return a.size;
     default:

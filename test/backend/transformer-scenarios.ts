@@ -1,6 +1,7 @@
 import { mergeHeads, scaledDotProduct } from "../../src/nn/attention/scaled-dot-product.ts";
 import { averagePool, conv2d, geluTanh, silu } from "../../src/tensor/functions/functions.ts";
 import { layerNorm } from "../../src/tensor/functions/norm.ts";
+import type { Tensor } from "../../src/tensor/tensor.ts";
 import { floats } from "./composition-scenarios.ts";
 import { withGradients } from "./layer-scenarios.ts";
 import type { Scenario } from "./scenario.ts";
@@ -9,6 +10,23 @@ const normalised = (shape: readonly number[]): Scenario => ({
   name: `layer norm with gradients, [${shape.join(",")}]`,
   inputs: floats(shape, shape.slice(-1), shape.slice(-1)),
   build: ([x, weight, bias]) => withGradients(layerNorm(x, { weight, bias }), [x, weight, bias]),
+});
+
+/** Attention to other tokens, of which there are more or fewer; with many, devices keep no similarities. */
+const attendOver = ({ batch, queries, keys, heads, width }: Readonly<Record<string, number>>): Scenario => ({
+  name: `attention of ${queries} tokens to ${keys} others, ${heads} heads of ${width}, with gradients`,
+  inputs: floats([batch, queries, heads * width], [batch, keys, heads * width], [heads * width, heads * width]),
+  build: ([x, context, weight]) => {
+    const byHead = (y: Tensor): Tensor => y.reshape([batch, -1, heads, width]);
+    const q = byHead(
+      x
+        .reshape([batch * queries, heads * width])
+        .matmul(weight)
+        .multiply(0.4),
+    );
+    const y = mergeHeads(scaledDotProduct(q, byHead(context), byHead(context.tanh())));
+    return withGradients(y.add(x), [x, context, weight]);
+  },
 });
 
 /** Layers of transformers, and of ADM's U-Net. */
@@ -40,6 +58,11 @@ export const transformerScenarios: readonly Scenario[] = [
       return withGradients(mergeHeads(scaledDotProduct(q, k, v)).add(x), [x, weight]);
     },
   },
+  ...[
+    { batch: 2, queries: 9, keys: 9, heads: 3, width: 5 },
+    { batch: 1, queries: 37, keys: 1030, heads: 2, width: 12 },
+    { batch: 2, queries: 101, keys: 1025, heads: 1, width: 7 },
+  ].map(attendOver),
   {
     name: "patches to tokens and back, with gradients",
     inputs: floats([2, 6, 9, 2], [3, 3, 2, 8], [6, 8], [8, 18]),

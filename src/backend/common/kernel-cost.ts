@@ -1,5 +1,5 @@
 import { readsOf, writesOf } from "../../compiler/program.ts";
-import type { Buffer, ConvolutionShape, Kernel } from "../../compiler/program.ts";
+import type { AttentionShape, Buffer, ConvolutionShape, Kernel } from "../../compiler/program.ts";
 import { sizeOf } from "../../tensor/shape.ts";
 
 /** Floating-point operations of a contraction: two per multiply-add, padding included; 0 for any other kernel. */
@@ -10,6 +10,13 @@ export function flopsOf(kernel: Kernel): number {
       return convolutionFlops(kernel.shape);
     case "dot":
       return 2 * sizeOf(kernel.axes);
+    case "attention":
+      return 2 * attentionFlops(kernel.shape);
+    case "attentionGradient": {
+      // Similarities again, and of the cotangents with the values; then a sum for each gradient.
+      const ofSimilarity = [kernel.byQuery, kernel.byKey].filter((buffer) => buffer !== undefined).length;
+      return (1 + Math.min(1, ofSimilarity) + ofSimilarity + (kernel.byValue ? 1 : 0)) * attentionFlops(kernel.shape);
+    }
     default:
       return 0;
   }
@@ -17,6 +24,11 @@ export function flopsOf(kernel: Kernel): number {
 
 function convolutionFlops({ batch, output, kernel, inChannels, outChannels }: ConvolutionShape): number {
   return 2 * sizeOf([batch, ...output, ...kernel, inChannels, outChannels]);
+}
+
+/** Of one product of queries with keys, or of weights with values. */
+function attentionFlops({ batch, heads, queries, keys, channels }: AttentionShape): number {
+  return 2 * sizeOf([batch, heads, queries, keys, channels]);
 }
 
 /**
@@ -38,6 +50,11 @@ export function describeKernel(kernel: Kernel): string {
       return describeConvolution(kernel.shape);
     case "reduce":
       return `${kernel.axes.slice(0, kernel.kept).join("x") || "1"} of ${kernel.axes.slice(kernel.kept).join("x") || "1"}`;
+    case "attention":
+    case "attentionGradient": {
+      const { batch, heads, queries, keys, channels } = kernel.shape;
+      return `${batch}x${heads} x ${queries} of ${keys}, ${channels}`;
+    }
     default:
       return kernel.axes.join("x") || "1";
   }

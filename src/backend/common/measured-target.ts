@@ -22,4 +22,5 @@ export const measuredTarget: Target = {
     longestRow: 2048,
     fewestRows: 64,
   },
+  fusesAttention: () => false,
 };

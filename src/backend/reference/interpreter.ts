@@ -5,6 +5,7 @@ import type { NdArray } from "../../tensor/ndarray.ts";
 import type { OpKind } from "../../tensor/op.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Variable } from "../../tensor/variable.ts";
+import { attention } from "./attention.ts";
 import { contraction } from "./contraction.ts";
 import { elementwise } from "./elementwise.ts";
 import { leaves } from "./leaves.ts";
@@ -18,6 +19,7 @@ const meanings: Meanings<Exclude<OpKind, "input" | "variable">> = {
   ...movement,
   ...rows,
   ...contraction,
+  ...attention,
 };
 
 /** Values from outside the graph. */

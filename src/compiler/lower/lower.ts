@@ -3,6 +3,7 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { coalesce } from "./axes.ts";
 import type { BufferTable } from "./buffers.ts";
 import { NeedsStorage, buildOver } from "../expression.ts";
+import { lowerAttention, lowerAttentionGradient } from "./attention.ts";
 import { lowerConvolution, lowerDot, lowerFilterGradient } from "./contraction.ts";
 import { NeedsOwnKernels, lowerReduce } from "./reduce.ts";
 import { builderFor, loops, storesOf, withBuffers } from "./lowering.ts";
@@ -17,6 +18,8 @@ const lowerings: { readonly [K in ScheduledKernel["kind"]]: Lowering } = {
   dot_general: lowerDot,
   convolution: lowerConvolution,
   convolution_filter_gradient: lowerFilterGradient,
+  attention: lowerAttention,
+  attention_gradient: lowerAttentionGradient,
 };
 
 export interface Lowered {

@@ -1,4 +1,5 @@
 import { formatShape, sameShape, sizeOf } from "../../tensor/shape.ts";
+import type { AttentionOp } from "../../tensor/attention.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Fusion } from "../target.ts";
 import { reductionKey } from "./scheduled-kernel.ts";
@@ -6,7 +7,7 @@ import type { ScheduledKernel } from "./scheduled-kernel.ts";
 
 /** Joins kernels that read the same memory: side by side, then one after the other. */
 export function mergeKernels(kernels: readonly ScheduledKernel[], fusion: Fusion): ScheduledKernel[] {
-  return merge(merge(kernels, sideBySide(fusion)), stacked(fusion));
+  return merge(merge(merge(kernels, attentionTogether), sideBySide(fusion)), stacked(fusion));
 }
 
 /** Gives the joined kernel, or nothing. `kernel` comes after `into` and everything else that it reads is ready before. */
@@ -68,6 +69,28 @@ const sideBySide = ({ mostStores }: Fusion): Joining => ({
     };
   },
 });
+
+/** Attention and the sums of its exponentials, and its gradients, are by-products of each other. */
+const attentionTogether: Joining = {
+  keyOf({ kind, results: [result] }) {
+    if (kind !== "attention" && kind !== "attention_gradient") return undefined;
+    const { op, inputs } = result;
+    const shared = kind === "attention" ? inputs.slice(0, 2) : inputs;
+    return `${kind} ${(op as AttentionOp).scale} ${shared.map(({ id }) => id).join()}`;
+  },
+  mayFeed: false,
+  join(into, kernel) {
+    const [{ op }] = kernel.results;
+    const isThere = into.results.some((other) => JSON.stringify(other.op) === JSON.stringify(op));
+    if (isThere) return undefined;
+    return {
+      kind: into.kind,
+      results: [...into.results, ...kernel.results],
+      stores: [...into.stores, ...kernel.stores],
+      reads: union(into.reads, kernel.reads),
+    };
+  },
+};
 
 function sharesLarge(a: ScheduledKernel, b: ScheduledKernel): boolean {
   const space = a.results[0]?.inputs[0] ?? a.stores[0];

@@ -5,10 +5,10 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import type { Fusion } from "../target.ts";
 import { coneOf } from "./cone.ts";
 import type { Cone } from "./cone.ts";
-import { isStoredLeaf, reductionKey } from "./scheduled-kernel.ts";
+import { isStoredLeaf, kernelKind, reductionKey } from "./scheduled-kernel.ts";
 import type { ScheduledKernel } from "./scheduled-kernel.ts";
 import { Tails } from "./tails.ts";
-import { baseOf, basesOf, isGatherable, isStridedView, lhsLayout, rhsLayout } from "../view.ts";
+import { baseOf, basesOf, headsLayout, isGatherable, isStridedView, lhsLayout, rhsLayout } from "../view.ts";
 import type { ViewLayout } from "../view.ts";
 
 /**
@@ -93,6 +93,14 @@ class Scheduler {
         case "convolution_filter_gradient":
           this.#storeImage(a);
           this.#store(b);
+          break;
+        case "attention":
+        case "attention_logsumexp":
+        case "attention_gradient":
+          for (const operand of node.inputs) {
+            if (operand.rank === 4) this.#storeView(operand, headsLayout);
+            else this.#store(operand);
+          }
           break;
         default:
       }
@@ -211,7 +219,7 @@ class Scheduler {
       if (!this.#stored.has(node)) continue;
       const result = this.#tails.endingIn(node);
       const reads = this.#readsOf(node);
-      const kind = result ? (result.op.kind as ScheduledKernel["kind"]) : "map";
+      const kind = result ? kernelKind(result) : "map";
       kernels.push({ kind, results: result ? [result] : [], stores: [node], reads });
     }
     return kernels;

@@ -3,8 +3,15 @@ import type { Tensor } from "../../tensor/tensor.ts";
 
 /** Which tensors are computed by one kernel, before index arithmetic. */
 export interface ScheduledKernel {
-  readonly kind: "map" | "reduce" | "dot_general" | "convolution" | "convolution_filter_gradient";
-  /** What the kernel reduces or contracts: one tensor, or several reductions of one shape. */
+  readonly kind:
+    | "map"
+    | "reduce"
+    | "dot_general"
+    | "convolution"
+    | "convolution_filter_gradient"
+    | "attention"
+    | "attention_gradient";
+  /** What the kernel reduces or contracts: one tensor, or several reductions of one shape, or results of attention. */
   readonly results: readonly Tensor[];
   /** What it writes: the results, or what follows from them elementwise. */
   readonly stores: readonly Tensor[];
@@ -19,6 +26,11 @@ export interface ScheduledKernel {
 /** Tensors that exist in memory without being computed. */
 export function isStoredLeaf(tensor: Tensor): boolean {
   return tensor.op.kind === "input" || tensor.op.kind === "variable" || tensor.op.kind === "literal";
+}
+
+/** The kind of kernel that forms around a tensor that is reduced or contracted. */
+export function kernelKind({ op }: Tensor): ScheduledKernel["kind"] {
+  return op.kind === "attention_logsumexp" ? "attention" : (op.kind as ScheduledKernel["kind"]);
 }
 
 /** Reductions with equal keys run over the same terms. */

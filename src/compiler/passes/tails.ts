@@ -1,3 +1,4 @@
+import { isAttention } from "./attention.ts";
 import { isElementwise } from "../../tensor/op.ts";
 import { sameShape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -32,7 +33,7 @@ export class Tails {
         if (user === undefined || others.length > 0 || user.size !== result.size || this.#members.has(user)) break;
         const reshapes = user.op.kind === "reshape" && mayReshape(result, node, user);
         if (!reshapes && !isElementwise(user.op) && !movesRows(result, user)) break;
-        if (result.op.kind === "convolution_filter_gradient") break;
+        if (!takesTail(result)) break;
         node = user;
         tail.push(node);
         if (!reshapes || isRoot(node)) end = node;
@@ -63,10 +64,19 @@ export class Tails {
 }
 
 /** Whether a tensor is reduced or contracted, so that a kernel forms around it. */
-export function isResult({ op: { kind } }: Tensor): boolean {
+export function isResult({ op }: Tensor): boolean {
+  const { kind } = op;
   return (
-    kind === "reduce" || kind === "dot_general" || kind === "convolution" || kind === "convolution_filter_gradient"
+    kind === "reduce" ||
+    kind === "dot_general" ||
+    kind === "convolution" ||
+    kind === "convolution_filter_gradient" ||
+    isAttention(op)
   );
+}
+
+function takesTail({ op }: Tensor): boolean {
+  return op.kind !== "convolution_filter_gradient" && !isAttention(op);
 }
 
 /** Products find their rows and columns in any shape, reductions their results if only axes of 1 come or go. */

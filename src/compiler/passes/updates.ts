@@ -67,6 +67,7 @@ export function replaceBuffers(kernel: Kernel, replaced: ReadonlyMap<Buffer, Buf
     return { ...node, buffer: of(node.buffer), row };
   };
   const inside = (root: Expression): Expression => mapExpression(root, moved, memo);
+  const view = (operand: View): View => ({ buffer: of(operand.buffer), index: operand.index });
   const stores = <T extends { buffer: Buffer; value: Expression }>(list: readonly T[]): T[] =>
     list.map((store) => ({ ...store, buffer: of(store.buffer), value: inside(store.value) }));
   switch (kernel.kind) {
@@ -84,15 +85,30 @@ export function replaceBuffers(kernel: Kernel, replaced: ReadonlyMap<Buffer, Buf
       }));
       return { ...kernel, stages, stores: stores(kernel.stores) };
     }
-    case "dot": {
-      const view = (operand: View): View => ({ buffer: of(operand.buffer), index: operand.index });
+    case "dot":
       return { ...kernel, lhs: view(kernel.lhs), rhs: view(kernel.rhs), stores: stores(kernel.stores) };
-    }
     case "convolution":
       return { ...kernel, input: inside(kernel.input), weight: of(kernel.weight), stores: stores(kernel.stores) };
     case "filterGradient":
       return { ...kernel, input: inside(kernel.input), cotangent: of(kernel.cotangent), result: of(kernel.result) };
     case "transform":
       return { ...kernel, input: inside(kernel.input), result: of(kernel.result) };
+    case "attention":
+    case "attentionGradient": {
+      const operands = { query: view(kernel.query), key: view(kernel.key), value: view(kernel.value) };
+      const ofWanted = (buffer: Buffer | undefined): Buffer | undefined => buffer && of(buffer);
+      if (kernel.kind === "attention")
+        return { ...kernel, ...operands, result: of(kernel.result), logsumexp: ofWanted(kernel.logsumexp) };
+      return {
+        ...kernel,
+        ...operands,
+        cotangent: view(kernel.cotangent),
+        logsumexp: of(kernel.logsumexp),
+        delta: of(kernel.delta),
+        byQuery: ofWanted(kernel.byQuery),
+        byKey: ofWanted(kernel.byKey),
+        byValue: ofWanted(kernel.byValue),
+      };
+    }
   }
 }

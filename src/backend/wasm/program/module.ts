@@ -3,6 +3,8 @@ import type { Buffer, Kernel } from "../../../compiler/program.ts";
 import { ModuleBuilder } from "../assembly/module-builder.ts";
 import { wholeLines } from "../emit/addresses.ts";
 import { ARRIVALS, POW, SCRATCH, TICK } from "../emit/module-interface.ts";
+import { emitAttentionGradient } from "../kernels/attention/backward.ts";
+import { emitAttention } from "../kernels/attention/forward.ts";
 import { emitConvolution } from "../kernels/convolution.ts";
 import { emitDot } from "../kernels/dot.ts";
 import { emitFilterGradient } from "../kernels/filter-gradient.ts";
@@ -76,6 +78,10 @@ function emitKernel(kernel: Kernel, options: KernelOptions): KernelCode {
       return (kernel.isAhead ? emitWideFilterGradient : emitWinogradFilterGradient)(kernel, kernel.tile, options);
     case "transform":
       return emitTransformKernel(kernel, options);
+    case "attention":
+      return emitAttention(kernel, options);
+    case "attentionGradient":
+      return emitAttentionGradient(kernel, options);
   }
 }
 

@@ -76,6 +76,8 @@ function cutKernel(kernel: Kernel, slices: number): Kernel | undefined {
       return { ...kernel, shape: { ...shape, batch: shape.batch / slices }, parts: parts / slices };
     }
     case "transform":
+    case "attention":
+    case "attentionGradient":
       return undefined;
   }
 }
@@ -111,6 +113,8 @@ function domainsOf(kernel: Kernel): Domain[] | undefined {
       return kernel.kind === "convolution" ? [image, storing(kernel.axes, 0, kernel.stores)] : [image];
     }
     case "transform":
+    case "attention":
+    case "attentionGradient":
       return undefined;
   }
 }

@@ -73,6 +73,8 @@ function workOf(kernel: Kernel): number {
     case "convolution":
     case "filterGradient":
     case "transform":
+    case "attention":
+    case "attentionGradient":
       return Infinity;
   }
 }

@@ -1,9 +1,11 @@
 import type { Target } from "../../../compiler/target.ts";
 import { measuredTarget } from "../../common/measured-target.ts";
+import { paysAsAWhole } from "../kernels/attention/heads.ts";
 import { isWideGradient } from "../kernels/winograd/choice.ts";
 
 /** What the compiler knows of processors. */
 export const wasmTarget: Target = {
   ...measuredTarget,
   splitting: { ...measuredTarget.splitting, takesWhole: isWideGradient },
+  fusesAttention: paysAsAWhole,
 };

@@ -26,7 +26,7 @@ export class Storage {
 }
 
 /**
- * Under `f16`, as in Micikevicius et al. (2018, 1710.03740), the results of matrix products and convolutions and what
+ * Under `f16`, as in Micikevicius et al. (2018, 1710.03740), the results of matrix products, convolutions and attention and what
  * others of them read are stored as halves: those are rounded to halves for the product anyhow. All else that a program
  * keeps stays f32: variables, inputs and outputs, reductions, filters' gradients, and what only elementwise work uses.
  */
@@ -52,6 +52,12 @@ function factorsOf(kernel: Kernel): Buffer[] {
       return [...loadsOf(kernel.input), kernel.weight, ...writesOf(kernel)];
     case "filterGradient":
       return [...loadsOf(kernel.input), kernel.cotangent];
+    case "attention":
+      return [kernel.query, kernel.key, kernel.value].map(({ buffer }) => buffer).concat(kernel.result);
+    case "attentionGradient": {
+      const views = [kernel.query, kernel.key, kernel.value, kernel.cotangent];
+      return [...views.map(({ buffer }) => buffer), ...writesOf(kernel)];
+    }
     default:
       return [];
   }

@@ -64,6 +64,7 @@ export function storedAxis({ kind, axes }: MapKernel | DotKernel | ConvolutionKe
 
 /** Whether a kernel writes all its results four at a time. */
 export function storesFours(kernel: Kernel): boolean {
+  if (kernel.kind === "attention" || kernel.kind === "attentionGradient") return kernel.shape.channels % 4 === 0;
   if (!("stores" in kernel) || kernel.kind === "reduce") return false;
   return vectorBuffers([], kernel.stores, kernel.axes, storedAxis(kernel)) !== undefined;
 }

@@ -1,5 +1,6 @@
 import { readsOf, writesOf } from "../../../compiler/program.ts";
 import type { Buffer, Kernel } from "../../../compiler/program.ts";
+import { emitAttention, emitAttentionGradient } from "./attention/attention.ts";
 import { emitConvolution } from "./convolution.ts";
 import { emitDot } from "./dot.ts";
 import { emitFilterGradient } from "./filter-gradient.ts";
@@ -23,8 +24,18 @@ import type { Tile } from "./tile.ts";
 export function emitKernel(kernel: Kernel, storage: Storage, adapter: AdapterTraits, tile?: Tile): Dispatch {
   const buffers = buffersOf(kernel, storage, adapter);
   if (isProduct(kernel)) return emitTiled(kernel, buffers, tile ?? chooseTile(productSize(kernel), adapter));
-  if (kernel.kind === "transform") throw new Error("internal: webgpu: no kernel transforms images");
-  return kernel.kind === "map" ? emitMap(kernel, buffers) : emitReduce(kernel, buffers);
+  switch (kernel.kind) {
+    case "map":
+      return emitMap(kernel, buffers);
+    case "reduce":
+      return emitReduce(kernel, buffers);
+    case "attention":
+      return emitAttention(kernel, buffers);
+    case "attentionGradient":
+      return emitAttentionGradient(kernel, buffers);
+    default:
+      throw new Error(`internal: webgpu: there is no kernel for ${kernel.kind}`);
+  }
 }
 
 function emitTiled(kernel: ProductKernel, buffers: ShaderBuffers, tile: Tile): Dispatch {

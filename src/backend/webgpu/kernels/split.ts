@@ -1,6 +1,7 @@
 import { axisAffine, flatten } from "../../../compiler/affine.ts";
 import { divisorUpTo } from "../../../compiler/passes/legalize.ts";
 import type {
+  AttentionGradientKernel,
   Buffer,
   DotKernel,
   Expression,
@@ -23,8 +24,19 @@ const FEWEST_TERMS = 128;
 export function splitContractions(kernels: readonly Kernel[]): Kernel[] {
   return kernels.flatMap((kernel) => {
     if (kernel.kind === "dot") return splitDot(kernel);
+    if (kernel.kind === "attentionGradient") return splitAttentionGradient(kernel);
     return kernel.kind === "filterGradient" ? splitFilterGradient(kernel) : [kernel];
   });
+}
+
+/** The gradient by the queries has those as rows, the others have the keys: each workgroup sums up rows of its own. */
+function splitAttentionGradient(kernel: AttentionGradientKernel): Kernel[] {
+  const { byQuery, byKey, byValue } = kernel;
+  if (!byQuery || !(byKey ?? byValue)) return [kernel];
+  return [
+    { ...kernel, byKey: undefined, byValue: undefined },
+    { ...kernel, byQuery: undefined },
+  ];
 }
 
 function splitDot(kernel: DotKernel): Kernel[] {

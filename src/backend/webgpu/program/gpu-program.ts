@@ -2,7 +2,7 @@ import { compileGraph } from "../../../compiler/compiler.ts";
 import { writesOf } from "../../../compiler/program.ts";
 import type { Kernel, Program } from "../../../compiler/program.ts";
 import type { Graph } from "../../../tensor/graph.ts";
-import { measuredTarget } from "../../common/measured-target.ts";
+import { webgpuTarget } from "./webgpu-target.ts";
 import type { Precision } from "../../common/precision.ts";
 import type { AdapterTraits } from "../emit/adapter.ts";
 import type { Dispatch } from "../emit/dispatch.ts";
@@ -27,7 +27,7 @@ export interface GpuProgram extends ScheduledProgram {
 }
 
 export function scheduleProgram(graph: Graph, precision: Precision): ScheduledProgram {
-  const compiled = compileGraph(graph, measuredTarget);
+  const compiled = compileGraph(graph, webgpuTarget);
   const work = compiled.kernels.filter((kernel) => writesOf(kernel).some(({ length }) => length > 0));
   const program = { ...compiled, kernels: splitContractions(work) };
   return { program, storage: storageOf(program, precision) };

@@ -1,0 +1,31 @@
+import { composeAttention } from "../../tensor/attention.ts";
+import type { AttentionOp } from "../../tensor/attention.ts";
+import type { Graph } from "../../tensor/graph.ts";
+import type { Op } from "../../tensor/op.ts";
+import { Tensor } from "../../tensor/tensor.ts";
+import type { AttentionShape } from "../program.ts";
+import type { Target } from "../target.ts";
+import { rebuild } from "./simplify.ts";
+
+export function isAttention(op: Op): op is AttentionOp {
+  return op.kind === "attention" || op.kind === "attention_logsumexp" || op.kind === "attention_gradient";
+}
+
+/** @param inputs of attention or its like: first the queries and the keys */
+export function attentionShape([{ shape: q }, { shape: k }]: readonly Tensor[]): AttentionShape {
+  return { batch: q[0], heads: q[2], queries: q[1], keys: k[1], channels: q[3] };
+}
+
+/** Puts what attention is composed of in its place, unless the device has a kernel for it. */
+export function decomposeAttention(graph: Graph, fuses: Target["fusesAttention"]): Graph {
+  return rebuild(graph, (op, inputs) => {
+    if (!isAttention(op)) return new Tensor(op, inputs);
+    const isWhole = inputs.every(({ size }) => size > 0) && haveOneWidth(inputs);
+    return isWhole && fuses(attentionShape(inputs)) ? new Tensor(op, inputs) : composeAttention(op, inputs);
+  });
+}
+
+/** Whether queries, keys and values have as many channels. */
+function haveOneWidth([q, , v]: readonly Tensor[]): boolean {
+  return v === undefined || v.shape[3] === q.shape[3];
+}
