@@ -29,8 +29,8 @@ const drawSizes = (random: Random): Sizes => ({
 const WHOLE: readonly Sizes[] = [
   { batch: 1, queries: 1, keys: 1024, heads: 1, channels: 1 },
   { batch: 2, queries: 7, keys: 1025, heads: 2, channels: 5 },
-  { batch: 1, queries: 130, keys: 1031, heads: 1, channels: 12 },
-  { batch: 1, queries: 100, keys: 1100, heads: 1, channels: 40 },
+  { batch: 1, queries: 70, keys: 1031, heads: 1, channels: 12 },
+  { batch: 1, queries: 100, keys: 1100, heads: 1, channels: 24 },
   { batch: 1, queries: 33, keys: 1024, heads: 2, channels: 33 },
 ];
 

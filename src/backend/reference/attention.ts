@@ -2,97 +2,93 @@ import type { NdArray } from "../../tensor/ndarray.ts";
 import { sizeOf } from "../../tensor/shape.ts";
 import type { Meanings } from "./meaning.ts";
 
-/** Rows of [batch, tokens, heads, channels] as [batch, heads, tokens]. */
-class Heads {
-  readonly batch: number;
+/** [batch, tokens, heads, channels], or without channels one number for each. */
+interface Heads {
   readonly tokens: number;
-  readonly heads: number;
   readonly channels: number;
   readonly data: ArrayLike<number>;
+  /** Where a token's first channel is. */
+  readonly at: (batch: number, token: number, head: number) => number;
+}
 
-  constructor({ shape, data }: Pick<NdArray, "shape"> & { readonly data: ArrayLike<number> }) {
-    [this.batch, this.tokens, this.heads] = shape;
-    this.channels = shape[3] ?? 1;
-    this.data = data;
-  }
+function headsOf({ shape, data }: Pick<NdArray, "shape"> & { readonly data: ArrayLike<number> }): Heads {
+  const [, tokens, heads, channels = 1] = shape;
+  const at = (batch: number, token: number, head: number): number =>
+    ((batch * tokens + token) * heads + head) * channels;
+  return { tokens, channels, data, at };
+}
 
-  /** Where a row starts. */
-  at(batch: number, token: number, head: number): number {
-    return ((batch * this.tokens + token) * this.heads + head) * this.channels;
-  }
-
-  value(batch: number, token: number, head: number, channel = 0): number {
-    return this.data[this.at(batch, token, head) + channel];
-  }
-
-  dot(other: Heads, batch: number, head: number, token: number, otherToken: number): number {
+/** Products of one token with every token of another: a number for each of those. */
+function products(a: Heads, b: Heads, batch: number, head: number, token: number, factor = 1): Float64Array {
+  const from = a.at(batch, token, head);
+  const results = new Float64Array(b.tokens);
+  for (let other = 0; other < b.tokens; other++) {
+    const to = b.at(batch, other, head);
     let sum = 0;
-    for (let c = 0; c < this.channels; c++)
-      sum += this.value(batch, token, head, c) * other.value(batch, otherToken, head, c);
-    return sum;
+    for (let c = 0; c < a.channels; c++) sum += a.data[from + c] * b.data[to + c];
+    results[other] = factor * sum;
   }
+  return results;
 }
 
-/** Visits every query of every head. */
-function forEachQuery(q: Heads, visit: (batch: number, head: number, token: number) => void): void {
-  for (let batch = 0; batch < q.batch; batch++)
-    for (let head = 0; head < q.heads; head++) for (let token = 0; token < q.tokens; token++) visit(batch, head, token);
-}
-
-/** scale q k^T of one query. */
-function similarities(q: Heads, k: Heads, scale: number, batch: number, head: number, token: number): number[] {
-  return Array.from({ length: k.tokens }, (_, key) => scale * q.dot(k, batch, head, token, key));
-}
-
-function logSumExp(values: readonly number[]): number {
+function logSumExp(values: Float64Array): number {
   const most = values.reduce((a, b) => Math.max(a, b), -Infinity);
   return most + Math.log(values.reduce((sum, value) => sum + Math.exp(value - most), 0));
 }
 
-/** What attention.ts of the language composes of other ops, in one pass over the keys of each query. */
+/** Adds a token's channels, times a weight. */
+function addToken(sums: Float64Array, to: number, weight: number, { channels, data }: Heads, from: number): void {
+  for (let c = 0; c < channels; c++) sums[to + c] += weight * data[from + c];
+}
+
+/** Visits every query of every head. */
+function forEachQuery(
+  [batches, queries, heads]: readonly number[],
+  visit: (batch: number, head: number, query: number) => void,
+): void {
+  for (let batch = 0; batch < batches; batch++)
+    for (let head = 0; head < heads; head++) for (let query = 0; query < queries; query++) visit(batch, head, query);
+}
+
+/** What the language's attention.ts composes of other ops, query by query. */
 export const attention: Meanings<"attention" | "attention_logsumexp" | "attention_gradient"> = {
-  attention: (op, inputs, { shape }) => {
-    const [q, k, v] = inputs.map((x) => new Heads(x));
+  attention: ({ scale }, inputs, { shape }) => {
+    const [q, k, v] = inputs.map(headsOf);
     const sums = new Float64Array(sizeOf(shape));
-    const out = new Heads({ shape, data: sums });
-    forEachQuery(q, (batch, head, token) => {
-      const similarity = similarities(q, k, op.scale, batch, head, token);
-      const total = logSumExp(similarity);
-      const to = out.at(batch, token, head);
-      similarity.forEach((value, key) => {
-        const weight = Math.exp(value - total);
-        for (let c = 0; c < v.channels; c++) sums[to + c] += weight * v.value(batch, key, head, c);
-      });
+    const out = headsOf({ shape, data: sums });
+    forEachQuery(inputs[0].shape, (batch, head, query) => {
+      const similarities = products(q, k, batch, head, query, scale);
+      const total = logSumExp(similarities);
+      const to = out.at(batch, query, head);
+      similarities.forEach((similarity, key) =>
+        addToken(sums, to, Math.exp(similarity - total), v, v.at(batch, key, head)),
+      );
     });
     return new Float32Array(sums);
   },
-  attention_logsumexp: (op, inputs, { shape }) => {
-    const [q, k] = inputs.map((x) => new Heads(x));
-    const values = new Float64Array(sizeOf(shape));
-    const out = new Heads({ shape, data: values });
-    forEachQuery(q, (batch, head, token) => {
-      values[out.at(batch, token, head)] = logSumExp(similarities(q, k, op.scale, batch, head, token));
+  attention_logsumexp: ({ scale }, inputs, { shape }) => {
+    const [q, k] = inputs.map(headsOf);
+    const values = new Float32Array(sizeOf(shape));
+    const out = headsOf({ shape, data: values });
+    forEachQuery(shape, (batch, head, query) => {
+      values[out.at(batch, query, head)] = logSumExp(products(q, k, batch, head, query, scale));
     });
-    return new Float32Array(values);
+    return values;
   },
-  attention_gradient: (op, inputs, { shape }) => {
-    const [q, k, v, g, logsumexp, delta] = inputs.map((x) => new Heads(x));
+  attention_gradient: ({ scale, of }, inputs, { shape }) => {
+    const [q, k, v, cotangent, logsumexp, delta] = inputs.map(headsOf);
     const sums = new Float64Array(sizeOf(shape));
-    const out = new Heads({ shape, data: sums });
-    const add = (to: number, weight: number, x: Heads, from: number): void => {
-      for (let c = 0; c < x.channels; c++) sums[to + c] += weight * x.data[from + c];
-    };
-    forEachQuery(q, (batch, head, token) => {
-      const total = logsumexp.value(batch, token, head);
-      similarities(q, k, op.scale, batch, head, token).forEach((value, key) => {
-        const weight = Math.exp(value - total);
-        if (op.of === "value") {
-          add(out.at(batch, key, head), weight, g, g.at(batch, token, head));
-          return;
-        }
-        const bySimilarity = weight * (g.dot(v, batch, head, token, key) - delta.value(batch, token, head)) * op.scale;
-        if (op.of === "query") add(out.at(batch, token, head), bySimilarity, k, k.at(batch, key, head));
-        else add(out.at(batch, key, head), bySimilarity, q, q.at(batch, token, head));
+    const out = headsOf({ shape, data: sums });
+    forEachQuery(inputs[0].shape, (batch, head, query) => {
+      const ofQuery = logsumexp.at(batch, query, head);
+      const byWeights = products(cotangent, v, batch, head, query);
+      products(q, k, batch, head, query, scale).forEach((similarity, key) => {
+        const weight = Math.exp(similarity - logsumexp.data[ofQuery]);
+        const bySimilarity = scale * weight * (byWeights[key] - delta.data[ofQuery]);
+        const [atQuery, atKey] = [q.at(batch, query, head), k.at(batch, key, head)];
+        if (of === "query") addToken(sums, atQuery, bySimilarity, k, atKey);
+        else if (of === "key") addToken(sums, atKey, bySimilarity, q, atQuery);
+        else addToken(sums, out.at(batch, key, head), weight, cotangent, cotangent.at(batch, query, head));
       });
     });
     return new Float32Array(sums);

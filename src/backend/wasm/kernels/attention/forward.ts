@@ -43,8 +43,9 @@ export function emitAttention(kernel: AttentionKernel, options: KernelOptions): 
   const [query, key, value] = [kernel.query, kernel.key, kernel.value].map((view) => rowsOf(target, view, at));
   const factors = scratchAt(target, channels * width);
   const weights = scratchAt(target, KEYS * width);
-  const sums = scratchAt(target, channels * width);
-  const [most, total] = [scratchAt(target, width), scratchAt(target, width)];
+  const [sums, blockSums] = [scratchAt(target, channels * width), scratchAt(target, channels * width)];
+  const [most, total, shrunk] = [scratchAt(target, width), scratchAt(target, width), scratchAt(target, width)];
+  const tile = { sums, blockSums, channels, most, total, shrunk, width };
   if (count.values.some((n) => n !== width)) clear(target, factors, channels * width);
   moveRows(target, inRows(rowAt(query, start), query.step), inColumns(factors, width), {
     rows: count.value,
@@ -67,19 +68,20 @@ export function emitAttention(kernel: AttentionKernel, options: KernelOptions): 
       out: weights,
       accumulates: false,
     });
-    emitWeights(target, { weights, keys: length.value, sums, channels, most, total, width });
+    emitWeights(target, tile, weights, length.value);
     emitTileProduct(target, {
       rows: { value: channels, values: [channels] },
       inner: length.value,
       left: { address: rowAt(value, from), rowStep: 4, numberStep: value.step },
       right: weights,
       panels,
-      out: sums,
-      accumulates: true,
+      out: blockSums,
+      accumulates: false,
     });
+    emitSums(target, tile);
   });
 
-  emitMeans(target, { sums, channels, most, total, width });
+  emitMeans(target, tile);
   const result = rowsIn(target, kernel.result, queries, kernel, channels, at);
   const [rows, length] = [count.value, channels];
   moveRows(target, inColumns(sums, width), inRows(rowAt(result, start), result.step), { rows, length });
@@ -92,59 +94,72 @@ export function emitAttention(kernel: AttentionKernel, options: KernelOptions): 
 
 /** What is known of a tile's queries. */
 interface Tile {
-  /** [channels, width] */
+  /** [channels, width], of all blocks so far and of one: no long sum is added up one by one. */
   readonly sums: Local<"i32">;
+  readonly blockSums: Local<"i32">;
   readonly channels: number;
-  /** Of each query. */
+  /** Of each query: the largest similarity, the sum of exponentials, and what a block makes of what was there. */
   readonly most: Local<"i32">;
   readonly total: Local<"i32">;
+  readonly shrunk: Local<"i32">;
   readonly width: number;
 }
 
 /** Vectors of queries that are worked on at a time: V8 merges pairs. */
 const PAIR = [0, 16];
 
-/** Makes weights of the similarities to a block of keys, [keys, width], and brings what is known up to date. */
-function emitWeights(
-  target: KernelBuilder,
-  { weights, keys, ...tile }: Tile & { readonly weights: Local<"i32">; readonly keys: Integer },
-): void {
-  const { code } = target;
-  const { sums, channels, most, total, width } = tile;
+/** Makes weights of the similarities to a block of keys, [keys, width]. */
+function emitWeights({ code }: KernelBuilder, tile: Tile, weights: Local<"i32">, keys: Integer): void {
+  const { most, total, shrunk, width } = tile;
   const lanes = new Lanes(code, 4);
   const row = code.local("i32");
-  const [largest, sum, shrunk] = [PAIR, PAIR, PAIR].map((pair) => pair.map(() => code.local("v128")));
-  /** Goes over rows of so many, with the address of a pair of vectors. */
-  const down = (first: Integer, rows: Integer, visit: (pair: Local<"i32">) => void): void => {
-    code.set(row, first);
-    code.countUp(0, rows, 1, () => {
-      visit(row);
+  const [largest, sum] = [PAIR, PAIR].map((pair) => pair.map(() => code.local("v128")));
+  /** Goes down the rows of a pair of columns. */
+  const down = (offset: Local<"i32">, visit: () => void): void => {
+    code.set(row, i32.add(weights, offset));
+    code.countUp(0, keys, 1, () => {
+      visit();
       code.increase(row, 4 * width);
     });
   };
   code.countUp(0, 4 * width, 32, (offset) => {
     const at = (place: Local<"i32">): Local<"i32"> => code.keep(i32.add(place, offset));
-    const [mostAt, totalAt, weightsAt] = [at(most), at(total), at(weights)];
-    PAIR.forEach((bytes, i) => code.set(largest[i], v128.load(mostAt, bytes)));
-    down(weightsAt, keys, (pair) =>
-      PAIR.forEach((bytes, i) => code.set(largest[i], f32x4.pmax(largest[i], v128.load(pair, bytes)))),
-    );
+    const [mostAt, totalAt, shrunkAt] = [at(most), at(total), at(shrunk)];
     const before = PAIR.map((bytes) => code.keep(v128.load(mostAt, bytes)));
-    PAIR.forEach((_, i) => code.set(shrunk[i], exponential(lanes, f32x4.sub(before[i], largest[i]))));
-    PAIR.forEach((bytes, i) => code.emit(v128.store(mostAt, largest[i], bytes)));
-    PAIR.forEach((bytes, i) => code.set(sum[i], f32x4.mul(v128.load(totalAt, bytes), shrunk[i])));
-    down(weightsAt, keys, (pair) => {
-      const similarities = PAIR.map((bytes) => code.keep(v128.load(pair, bytes)));
+    PAIR.forEach((_, i) => code.set(largest[i], before[i]));
+    down(offset, () => PAIR.forEach((bytes, i) => code.set(largest[i], f32x4.pmax(largest[i], v128.load(row, bytes)))));
+    PAIR.forEach((_, i) => code.set(sum[i], v128.const("f32x4", [0, 0, 0, 0])));
+    down(offset, () => {
+      const similarities = PAIR.map((bytes) => code.keep(v128.load(row, bytes)));
       const powers = PAIR.map((_, i) =>
         code.keep(exponential(lanes, f32x4.sub(similarities[i], largest[i])) as Vector),
       );
-      PAIR.forEach((bytes, i) => code.emit(v128.store(pair, powers[i], bytes)));
+      PAIR.forEach((bytes, i) => code.emit(v128.store(row, powers[i], bytes)));
       PAIR.forEach((_, i) => code.set(sum[i], f32x4.add(sum[i], powers[i])));
     });
-    PAIR.forEach((bytes, i) => code.emit(v128.store(totalAt, sum[i], bytes)));
-    down(at(sums), channels, (pair) => {
-      const scaled = PAIR.map((bytes, i) => code.keep(f32x4.mul(v128.load(pair, bytes), shrunk[i])));
-      PAIR.forEach((bytes, i) => code.emit(v128.store(pair, scaled[i], bytes)));
+    PAIR.forEach((bytes, i) => {
+      const kept = code.keep(exponential(lanes, f32x4.sub(before[i], largest[i])) as Vector);
+      code.emit(v128.store(mostAt, largest[i], bytes));
+      code.emit(v128.store(shrunkAt, kept, bytes));
+      code.emit(v128.store(totalAt, f32x4.add(f32x4.mul(v128.load(totalAt, bytes), kept), sum[i]), bytes));
+    });
+  });
+}
+
+/** Adds a block's sums to what there is. */
+function emitSums({ code }: KernelBuilder, { sums, blockSums, channels, shrunk, width }: Tile): void {
+  const [row, blockRow] = [code.local("i32"), code.local("i32")];
+  code.countUp(0, 4 * width, 32, (offset) => {
+    const kept = PAIR.map((bytes) => code.keep(v128.load(i32.add(shrunk, offset), bytes)));
+    code.set(row, i32.add(sums, offset));
+    code.set(blockRow, i32.add(blockSums, offset));
+    code.countUp(0, channels, 1, () => {
+      const added = PAIR.map((bytes, i) =>
+        code.keep(f32x4.add(f32x4.mul(v128.load(row, bytes), kept[i]), v128.load(blockRow, bytes))),
+      );
+      PAIR.forEach((bytes, i) => code.emit(v128.store(row, added[i], bytes)));
+      code.increase(row, 4 * width);
+      code.increase(blockRow, 4 * width);
     });
   });
 }

@@ -98,7 +98,7 @@ export class AttentionWriter {
 
   /** Whether each of the invocation's columns is there. */
   get isColumn(): Code {
-    const all = INDICES.map((j) => `from + column + ${j * this.across}`);
+    const all = INDICES.map((j) => `block + column + ${j * this.across}`);
     return `(vec4<i32>(${all.join(", ")}) < vec4<i32>(${this.#columns}))`;
   }
 
@@ -108,7 +108,7 @@ export class AttentionWriter {
   }
 
   ofColumns(buffer: Buffer): Code {
-    const all = INDICES.map((j) => this.#ofToken(buffer, `from + column + ${j * this.across}`, this.#columns));
+    const all = INDICES.map((j) => this.#ofToken(buffer, `block + column + ${j * this.across}`, this.#columns));
     return `vec4(${all.join(", ")})`;
   }
 
@@ -126,7 +126,7 @@ export class AttentionWriter {
 
   /** Goes over the columns, a block at a time. */
   eachBlock(body: () => void): void {
-    this.shader.block(`for (var from = 0; from < ${this.#columns}; from += ${this.tile.columns})`, body);
+    this.shader.block(`for (var block = 0; block < ${this.#columns}; block += ${this.tile.columns})`, body);
   }
 
   /** Products of each row with each column: four vectors `name`, of the columns. */
@@ -135,7 +135,7 @@ export class AttentionWriter {
     for (const i of INDICES) shader.line(`var ${name}${i} = vec4<f32>();`);
     shader.block(`for (var start = 0; start < ${shape.channels}; start += ${4 * CHUNK})`, () => {
       this.#stage(rows, { first: "first", count: tile.rows, fours: CHUNK, pitch: PITCH, at: 0 });
-      this.#stage(columns, { first: "from", count: tile.columns, fours: CHUNK, pitch: PITCH, at: PITCH * tile.rows });
+      this.#stage(columns, { first: "block", count: tile.columns, fours: CHUNK, pitch: PITCH, at: PITCH * tile.rows });
       this.barrier();
       shader.block(`for (var k = 0; k < ${CHUNK}; k++)`, () => {
         for (const j of INDICES)
@@ -150,24 +150,31 @@ export class AttentionWriter {
     });
   }
 
-  /** Adds up tokens of the columns, times what `factors` give for each row. */
-  add(sum: Sums, factors: (i: number) => Code): void {
+  /**
+   * Adds up tokens of a block of columns, times what `factors` give for each row, and those sums to what there is of each row,
+   * times what is kept of it: so no long sum is added up one by one.
+   */
+  add(sum: Sums, factors: (i: number) => Code, kept?: (i: number) => Code): void {
     const { shader, tile, across } = this;
     for (const i of INDICES) shader.line(`weights[${this.rowOf(i)} * ${across} + column] = ${factors(i)};`);
     const names = this.#names(sum);
     for (const n of this.#fours) {
       shader.block("", () => {
         shader.line(`let start = ${4 * n * across};`);
-        this.#stage(sum.of, { first: "from", count: tile.columns, fours: across, pitch: across, at: 0 });
+        this.#stage(sum.of, { first: "block", count: tile.columns, fours: across, pitch: across, at: 0 });
         this.barrier();
+        for (const i of INDICES) shader.line(`var sum${i} = vec4<f32>();`);
         shader.block(`for (var k = 0; k < ${across}; k++)`, () => {
           for (const j of INDICES) shader.line(`let b${j} = tile[(k + ${j * across}) * ${across} + column];`);
           for (const i of INDICES) {
             shader.line(`let a${i} = weights[${this.rowOf(i)} * ${across} + k];`);
-            for (const j of INDICES)
-              shader.line(`${names[i][n]} = fma(vec4(a${i}.${COMPONENTS[j]}), b${j}, ${names[i][n]});`);
+            for (const j of INDICES) shader.line(`sum${i} = fma(vec4(a${i}.${COMPONENTS[j]}), b${j}, sum${i});`);
           }
         });
+        for (const i of INDICES) {
+          const before = kept ? `${names[i][n]} * ${kept(i)}` : names[i][n];
+          shader.line(`${names[i][n]} = ${before} + sum${i};`);
+        }
         this.barrier();
       });
     }

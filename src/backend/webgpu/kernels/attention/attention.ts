@@ -14,7 +14,7 @@ export function emitAttention(kernel: AttentionKernel, buffers: ShaderBuffers): 
   const { queries, keys } = shape;
   const query = { view: kernel.query, count: queries };
   const [key, value] = [kernel.key, kernel.value].map((view) => ({ view, count: keys }));
-  const sum: Sums = { name: "sum", of: value, result };
+  const sum: Sums = { name: "mean", of: value, result };
   const writer = new AttentionWriter(buffers, shape, { rows: queries, columns: keys }, [query, key, value], [sum]);
   const { shader } = writer;
   const scale = literal(shader, "f32", kernel.scale);
@@ -33,8 +33,11 @@ export function emitAttention(kernel: AttentionKernel, buffers: ShaderBuffers): 
       shader.line(`s${i} = select(vec4<f32>(), ${exponentials(shader, `s${i} - largest[${i}]`)}, is_key);`);
     const added = INDICES.map((i) => `dot(s${i}, vec4<f32>(1f))`);
     shader.line(`total = total * shrunk + vec4(${added.join(", ")});`);
-    writer.multiply(sum, (i) => `shrunk[${i}]`);
-    writer.add(sum, (i) => `s${i}`);
+    writer.add(
+      sum,
+      (i) => `s${i}`,
+      (i) => `shrunk[${i}]`,
+    );
   });
   writer.join("total", (a, b) => `${a} + ${b}`);
   writer.multiply(sum, (i) => `1f / total[${i}]`);
