@@ -7,7 +7,7 @@ import { wasmTarget } from "../../src/backend/wasm/program/wasm-target.ts";
 import { createWasmBackend } from "../../src/backend/wasm/wasm-backend.node.ts";
 import { createWebGpuBackend } from "../../src/backend/webgpu/webgpu-backend.node.ts";
 import { WebGpuBackend } from "../../src/backend/webgpu/webgpu-backend.ts";
-import { webgpuTarget } from "../../src/backend/webgpu/webgpu-target.ts";
+import { webgpuTarget } from "../../src/backend/webgpu/program/webgpu-target.ts";
 import { compileGraph } from "../../src/compiler/compiler.ts";
 import { planMemory } from "../../src/compiler/memory.ts";
 import type { Target } from "../../src/compiler/target.ts";
