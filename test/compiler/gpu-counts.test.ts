@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { countGraph } from "../../src/bench/gpu/counts.ts";
+import { stableDiffusionGraph } from "../../src/bench/gpu/stable-diffusion.ts";
 import { predictionGraph, trainingGraph } from "../../src/bench/gpu/step-graph.ts";
 
 // What a GPU is asked to do, counted without one. Bounds are what it is today: where a change counts less, they follow.
@@ -26,4 +27,13 @@ test("a prediction of one image asks no more of a GPU than it did", () => {
   expect(counts.shaders).toBeLessThanOrEqual(167);
   expect(counts.longestSerialLoop).toBeLessThanOrEqual(196);
   expect(counts.smallReductions).toBeLessThanOrEqual(12);
+});
+
+test("a prediction of Stable Diffusion's size moves 22 GB, since attention stores no similarities", () => {
+  // Of two latents of 64 x 64: the similarities of one layer would be 2 x 8 x 4096 x 4096 numbers.
+  const counts = countGraph(stableDiffusionGraph({ batchSize: 2, latent: 64 }), "f32");
+  expect(counts.kinds.find(({ kind }) => kind === "attention")).toMatchObject({ dispatches: 10, small: 0 });
+  expect(counts.bytes).toBeLessThanOrEqual(22.1e9);
+  expect(counts.largestBytes).toBeLessThan(2 ** 27);
+  expect(counts.workspaceBytes).toBeLessThanOrEqual(245 * 2 ** 20);
 });

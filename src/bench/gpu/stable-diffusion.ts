@@ -1,5 +1,6 @@
+import { mergeHeads, scaledDotProduct } from "../../nn/attention/scaled-dot-product.ts";
 import { Tensor, concatenate, dotGeneral, valueOf } from "../../tensor/tensor.ts";
-import { conv2d, gelu, silu, softmax, upsampleNearest } from "../../tensor/functions/functions.ts";
+import { conv2d, gelu, silu, upsampleNearest } from "../../tensor/functions/functions.ts";
 import { groupNorm } from "../../tensor/functions/norm.ts";
 import type { DType } from "../../tensor/dtype.ts";
 import type { Graph } from "../../tensor/graph.ts";
@@ -132,10 +133,7 @@ class Network {
     const size = channels / HEADS;
     const headsOf = (from: Tensor): Tensor =>
       this.#linear(from, channels, false).reshape([batch, from.shape[1], HEADS, size]);
-    const [q, k, v] = [headsOf(x).multiply(size ** -0.5), headsOf(context), headsOf(context)];
-    const similarity = dotGeneral(q, k, { lhsBatch: [0, 2], rhsBatch: [0, 2], lhsContract: [3], rhsContract: [3] });
-    const axes = { lhsBatch: [0, 1], rhsBatch: [0, 2], lhsContract: [3], rhsContract: [1] };
-    const out = dotGeneral(softmax(similarity), v, axes).transpose([0, 2, 1, 3]).reshape(x.shape);
+    const out = mergeHeads(scaledDotProduct(headsOf(x), headsOf(context), headsOf(context)));
     return this.#linear(out, channels);
   }
 }
