@@ -4,8 +4,8 @@ import type { AttentionShape, ConvolutionShape } from "./program.ts";
 export interface Target {
   readonly splitting: Splitting;
   readonly fusion: Fusion;
-  /** Whether attention is one kernel, which keeps no similarities in memory but computes them again for gradients. */
-  readonly fusesAttention: (shape: AttentionShape) => boolean;
+  /** Whether attention is one kernel, or its gradients are, which keeps no similarities in memory but computes them again. */
+  readonly fusesAttention: (shape: AttentionShape, pass: "forward" | "backward") => boolean;
 }
 
 /**

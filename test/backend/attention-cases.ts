@@ -25,13 +25,14 @@ const drawSizes = (random: Random): Sizes => ({
   values: random.pick([1, 4, 7, 8]),
 });
 
-/** As many keys as devices take whole, around the sizes of tiles. */
+/** As many keys, and mostly heads, as devices take whole, around the sizes of tiles. */
 const WHOLE: readonly Sizes[] = [
-  { batch: 1, queries: 1, keys: 1024, heads: 1, channels: 1 },
+  { batch: 4, queries: 1, keys: 1024, heads: 1, channels: 1 },
   { batch: 2, queries: 7, keys: 1025, heads: 2, channels: 5 },
-  { batch: 1, queries: 70, keys: 1031, heads: 1, channels: 12 },
+  { batch: 1, queries: 70, keys: 1031, heads: 4, channels: 12 },
   { batch: 1, queries: 100, keys: 1100, heads: 1, channels: 24 },
-  { batch: 1, queries: 33, keys: 1024, heads: 2, channels: 33 },
+  { batch: 2, queries: 33, keys: 1024, heads: 2, channels: 33 },
+  { batch: 1, queries: 103, keys: 261, heads: 4, channels: 8 },
 ];
 
 function operands(random: Random, { batch, queries, keys, heads, channels, values = channels }: Sizes) {

@@ -21,7 +21,8 @@ export function decomposeAttention(graph: Graph, fuses: Target["fusesAttention"]
   return rebuild(graph, (op, inputs) => {
     if (!isAttention(op)) return new Tensor(op, inputs);
     const isWhole = inputs.every(({ size }) => size > 0) && haveOneWidth(inputs);
-    return isWhole && fuses(attentionShape(inputs)) ? new Tensor(op, inputs) : composeAttention(op, inputs);
+    const pass = op.kind === "attention_gradient" ? "backward" : "forward";
+    return isWhole && fuses(attentionShape(inputs), pass) ? new Tensor(op, inputs) : composeAttention(op, inputs);
   });
 }
 

@@ -20,10 +20,13 @@ const COLUMN_UNIT = 8;
 /** With fewer keys, all similarities stay in the caches; with more channels, tiles do not. */
 const FEWEST_KEYS = 256;
 const MOST_CHANNELS = 128;
+/** Threads share out the gradients of attention by heads. */
+const FEWEST_HEADS = 4;
 
 /** Whether attention as one kernel is faster than its products and softmax one after the other. */
-export function paysAsAWhole({ keys, channels }: AttentionShape): boolean {
-  return keys >= FEWEST_KEYS && channels <= MOST_CHANNELS;
+export function paysAsAWhole(shape: AttentionShape, pass: "forward" | "backward"): boolean {
+  const { batch, heads, keys, channels } = shape;
+  return keys >= FEWEST_KEYS && channels <= MOST_CHANNELS && (pass === "forward" || batch * heads >= FEWEST_HEADS);
 }
 
 /** How the queries of a head are cut into tiles. */
