@@ -68,9 +68,11 @@ const webGpu = (precision: "f32" | "f16") => ({
 /** A driver in software that clears workgroup memory, which takes little of it. */
 async function openAsInPage(): Promise<Backend> {
   const { create } = await import("webgpu");
-  const platform = { gpu: create([]), clearsWorkgroupMemory: true, environment: () => undefined };
-  return WebGpuBackend.create(platform);
+  dawn = create([]);
+  return WebGpuBackend.create({ gpu: dawn, clearsWorkgroupMemory: true, environment: () => undefined });
 }
+/** It crashes if it is collected while one of its devices is in use. */
+let dawn: GPU | undefined;
 
 describe("attention to a thousand tokens, and its gradients, are PyTorch's", () => {
   test.for<[string, { open: () => Promise<Backend>; fault?: string | undefined }, number]>([
@@ -97,7 +99,7 @@ describe("attention to a thousand tokens, and its gradients, are PyTorch's", () 
     const results: NdArray[][] = [];
     for (const threads of [1, 2]) {
       const backend = await createWasmBackend({ threads });
-      results.push(await attend(backend, cases["cross"]));
+      results.push(await attend(backend, cases["few"]));
       await backend.close();
     }
     expect(results[0].map(({ data }) => data)).toEqual(results[1].map(({ data }) => data));
