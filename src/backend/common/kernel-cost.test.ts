@@ -3,6 +3,7 @@ import { compileGraph } from "../../compiler/compiler.ts";
 import { measuredTarget } from "../common/measured-target.ts";
 import type { Kernel } from "../../compiler/program.ts";
 import { Unet } from "../../models/unet/unet.ts";
+import { attention } from "../../tensor/attention.ts";
 import { conv2d } from "../../tensor/functions/functions.ts";
 import { grad } from "../../tensor/grad.ts";
 import { Tensor } from "../../tensor/tensor.ts";
@@ -32,6 +33,21 @@ describe("floating-point operations", () => {
     expect(total(kernelsOf([x, w], y))).toBe(forward);
     const gradients = grad(y.multiply(y).sum(), [x, w]);
     expect(total(kernelsOf([x, w], ...gradients))).toBe(3 * forward);
+  });
+
+  test("of attention are those of two products, and of its gradients those of five, as similarities are computed again", () => {
+    const inputs = [input(0, [2, 6, 3, 4]), input(1, [2, 9, 3, 4]), input(2, [2, 9, 3, 4])];
+    const [q, k, v] = inputs;
+    const target = { ...measuredTarget, fusesAttention: () => true };
+    const flops = (...outputs: Tensor[]): number =>
+      total(compileGraph({ inputs, outputs, updates: [] }, target).kernels);
+    const y = attention(q, k, v, 0.5);
+    const product = 2 * 2 * 3 * (6 * 9) * 4;
+    expect(flops(y)).toBe(2 * product);
+    const gradients = grad(y.sum(), inputs);
+    expect(flops(...gradients)).toBe((2 + 5) * product);
+    expect(flops(gradients[0])).toBe((2 + 3) * product);
+    expect(flops(gradients[2])).toBe((2 + 2) * product);
   });
 
   test("of elementwise work and of sums are not counted", () => {
