@@ -20,6 +20,8 @@ export interface Dispatch {
   readonly wgsl: string;
   readonly bindings: readonly Binding[];
   readonly pack?: Pack | undefined;
+  /** The words of a uniform that is bound behind the buffers; none without one. */
+  readonly sizes: readonly number[];
   readonly workgroups: number;
   /** Of one workgroup. */
   readonly invocations: number;

@@ -23,12 +23,16 @@ const COMPONENTS = ["x", "y", "z", "w"];
 const VECTOR_OPS: ReadonlySet<string> = new Set(["add", "subtract", "multiply", "divide", "negate", "stop_gradient"]);
 
 /** An affine value as i32. */
-export function affineCode({ offset, coefficients }: Affine, at: readonly Code[]): Code {
+export function affineCode(
+  { offset, coefficients }: Affine,
+  at: readonly Code[],
+  size: (value: number) => Code = String,
+): Code {
   const terms = coefficients.flatMap((c, axis) => {
     if (c === 0 || at[axis] === "0") return [];
-    return [c === 1 ? at[axis] : `${at[axis]} * ${c}`];
+    return [c === 1 ? at[axis] : `${at[axis]} * ${size(c)}`];
   });
-  if (offset !== 0 || terms.length === 0) terms.push(String(offset));
+  if (offset !== 0 || terms.length === 0) terms.push(size(offset));
   return terms.join(" + ").replaceAll("+ -", "- ");
 }
 
@@ -70,10 +74,12 @@ export class ExpressionEmitter {
 
   /** An affine value at this point, kept for further uses. */
   index(affine: Affine): Code {
-    const code = affineCode(affine, this.#point.at);
-    if (/^\w+$/.test(code)) return code;
     const key = affineKey(affine);
-    const known = this.#known.get(key) ?? this.#shader.bind("at", code);
+    const before = this.#known.get(key);
+    if (before !== undefined) return before;
+    const code = affineCode(affine, this.#point.at, (value) => this.#shader.size(value));
+    if (/^\w+$/.test(code)) return code;
+    const known = this.#shader.bind("at", code);
     this.#known.set(key, known);
     return known;
   }
@@ -118,8 +124,8 @@ export class ExpressionEmitter {
     const { vectorAxis } = this.#point;
     const first = this.index(index);
     if (vectorAxis === undefined) return dtype === "bool" ? `(${first} != 0)` : `${dtype}(${first})`;
-    const step = index.coefficients[vectorAxis];
-    const four = `vec4<i32>(${first}) + vec4<i32>(0, ${step}, ${2 * step}, ${3 * step})`;
+    const step = this.#shader.size(index.coefficients[vectorAxis]);
+    const four = `vec4<i32>(${first}) + vec4<i32>(0, 1, 2, 3) * ${step}`;
     return dtype === "bool" ? `((${four}) != vec4<i32>())` : `${this.#typeOf(dtype)}(${four})`;
   }
 
@@ -138,9 +144,9 @@ export class ExpressionEmitter {
     }
     if (!node.row) return this.#shader.load(node.buffer, index);
     const { row, stride, rows } = node.row;
-    const last = `${rows - 1}${row.dtype === "u32" ? "u" : "i"}`;
+    const last = `${row.dtype}(${this.#shader.size(rows - 1)})`;
     const number = this.#shader.bind("row", `i32(clamp(${this.value(row)}, ${row.dtype}(0), ${last}))`);
-    return this.#shader.load(node.buffer, `${index} + ${number} * ${stride}`);
+    return this.#shader.load(node.buffer, `${index} + ${number} * ${this.#shader.size(stride)}`);
   }
 
   /** Only the chosen side is evaluated: the other may lie outside of its buffer. */
@@ -149,7 +155,8 @@ export class ExpressionEmitter {
     const index = this.index(node.index);
     const name = shader.name("v");
     shader.line(`var ${name}: ${this.#typeOf(node.dtype)};`);
-    shader.block(`if (${index} >= ${node.low} && ${index} < ${node.high})`, () => this.#branch(name, node.inside));
+    const [low, high] = [shader.size(node.low), shader.size(node.high)];
+    shader.block(`if (${index} >= ${low} && ${index} < ${high})`, () => this.#branch(name, node.inside));
     shader.block("else", () => this.#branch(name, node.outside));
     return name;
   }

@@ -34,6 +34,13 @@ fn infinity() -> f32 { return bitcast<f32>(infinity_bits); }`,
   not_a_number: `fn not_a_number() -> f32 { return bitcast<f32>(infinity_bits | 0x400000u); }`,
   is_nan: `fn is_nan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }`,
 
+  // Of numbers that are not negative: the float is off by less than one, as long as the quotient is below 2^21.
+  quotient: `fn quotient(a: i32, n: i32, reciprocal: f32) -> i32 {
+  let near = i32(f32(a) * reciprocal);
+  let rest = a - near * n;
+  return near + select(select(0, 1, rest >= n), -1, rest < 0);
+}`,
+
   // IEEE 754's maximum and minimum: NaN wins.
   maximum: `fn maximum(a: f32, b: f32) -> f32 { return select(select(b, a, a > b), a, is_nan(a)); }`,
   minimum: `fn minimum(a: f32, b: f32) -> f32 { return select(select(b, a, a < b), a, is_nan(a)); }`,

@@ -6,6 +6,7 @@ import { MOST_PER_DIMENSION } from "./dispatch.ts";
 import type { Dispatch, Pack } from "./dispatch.ts";
 import { functionText } from "./functions.ts";
 import type { FunctionName } from "./functions.ts";
+import type { Sizes } from "./sizes.ts";
 import type { Storage } from "./storage.ts";
 
 /** A WGSL expression. */
@@ -28,6 +29,7 @@ export class ShaderWriter {
   readonly #storage: Storage;
   readonly #bindings: Buffer[] = [];
   readonly #vectors = new Set<Buffer>();
+  readonly #sizes: Sizes | undefined;
   readonly #shared: string[] = [];
   readonly #library = new Set<FunctionName>();
   readonly #functions: string[] = [];
@@ -36,8 +38,16 @@ export class ShaderWriter {
   #depth = 1;
   #names = 0;
 
-  /** @param vectors buffers that are read and written four words at a time; those that share a binding cannot be */
-  constructor({ writes, pack, storage }: ShaderBuffers, vectors: Iterable<Buffer> = []) {
+  /**
+   * @param vectors buffers that are read and written four words at a time; those that share a binding cannot be
+   * @param sizes where the kernel's sizes stand: in its text, or in a uniform, so that kernels of one text share a pipeline
+   */
+  constructor(
+    { writes, pack, storage }: ShaderBuffers,
+    vectors: Iterable<Buffer> = [],
+    sizes: Sizes | undefined = undefined,
+  ) {
+    this.#sizes = sizes;
     this.#writes = writes;
     this.#pack = pack;
     this.#storage = storage;
@@ -47,6 +57,21 @@ export class ShaderWriter {
   /** What products are computed in. */
   get precision(): Precision {
     return this.#storage.precision;
+  }
+
+  /** Whether sizes are not known when the shader is compiled. */
+  get hasOpenSizes(): boolean {
+    return this.#sizes !== undefined;
+  }
+
+  /** A whole number that follows from the kernel's sizes. */
+  size(value: number): Code {
+    return value === 0 || value === 1 || !this.#sizes ? String(value) : this.#sizes.whole(value);
+  }
+
+  /** One over a size, as f32. */
+  reciprocal(size: number): Code {
+    return this.#sizes ? this.#sizes.reciprocal(size) : `${Math.fround(1 / size)}f`;
   }
 
   line(code: Code): void {
@@ -169,6 +194,7 @@ ${this.#lines.join("\n")}
     const wgsl = [
       ...this.#directives,
       ...declarations,
+      this.#sizes?.declaration(this.#bindings.length) ?? "",
       ...this.#shared,
       functionText(this.#library),
       ...this.#functions,
@@ -179,6 +205,7 @@ ${this.#lines.join("\n")}
       wgsl: wgsl.filter((part) => part !== "").join("\n"),
       bindings: this.#bindings.map((buffer) => ({ buffer, isWritten: this.#writes.has(buffer) })),
       pack: this.#pack && this.#bindings.includes(this.#pack.buffer) ? this.#pack : undefined,
+      sizes: this.#sizes?.words() ?? [],
       workgroups,
       invocations: size,
     };
@@ -192,8 +219,9 @@ ${this.#lines.join("\n")}
       return this.#vectors.has(buffer) ? `${name}[(${index}) / 4][(${index}) % 4]` : `${name}[${index}]`;
     }
     const words = this.#nameOf(this.#pack.buffer);
-    if (this.#storage.isHalf(buffer)) return halfAt(index, (at) => `${words}[${offset} + ${at} / 2]`);
-    const word = `${words}[${offset} + ${index}]`;
+    const start = this.size(offset);
+    if (this.#storage.isHalf(buffer)) return halfAt(index, (at) => `${words}[${start} + ${at} / 2]`);
+    const word = `${words}[${start} + ${index}]`;
     const type = WORD_TYPES[buffer.dtype];
     return type === "u32" ? word : `bitcast<${type}>(${word})`;
   }
@@ -202,11 +230,6 @@ ${this.#lines.join("\n")}
     if (this.#storage.isHalf(buffer)) return "vec2<u32>";
     const word = WORD_TYPES[buffer.dtype];
     return this.#vectors.has(buffer) ? `vec4<${word}>` : word;
-  }
-
-  /** How many elements a buffer has, rounded up to whole vectors. */
-  lengthOf(buffer: Buffer): Code {
-    return `i32(arrayLength(&${this.#nameOf(buffer)}))`;
   }
 
   #nameOf(buffer: Buffer): string {

@@ -5,7 +5,7 @@ import { emitConvolution } from "./convolution.ts";
 import { emitDot } from "./dot.ts";
 import { emitFilterGradient } from "./filter-gradient.ts";
 import { emitMap } from "./map.ts";
-import { emitReduce } from "./reduce.ts";
+import { emitReduce } from "./reduce/reduce.ts";
 import { isProduct, productSize } from "./product-size.ts";
 import type { ProductKernel } from "./product-size.ts";
 import type { AdapterTraits } from "../emit/adapter.ts";

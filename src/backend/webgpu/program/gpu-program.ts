@@ -11,6 +11,7 @@ import type { SlotPlan } from "../emit/slots.ts";
 import { storageOf } from "../emit/storage.ts";
 import type { Storage } from "../emit/storage.ts";
 import { emitKernel } from "../kernels/kernels.ts";
+import { splitReductions } from "../kernels/reduce/parts.ts";
 import { splitContractions } from "../kernels/split.ts";
 import type { Tile } from "../kernels/tile.ts";
 
@@ -29,7 +30,7 @@ export interface GpuProgram extends ScheduledProgram {
 export function scheduleProgram(graph: Graph, precision: Precision): ScheduledProgram {
   const compiled = compileGraph(graph, webgpuTarget);
   const work = compiled.kernels.filter((kernel) => writesOf(kernel).some(({ length }) => length > 0));
-  const program = { ...compiled, kernels: splitContractions(work) };
+  const program = { ...compiled, kernels: splitReductions(splitContractions(work)) };
   return { program, storage: storageOf(program, precision) };
 }
 

@@ -1,7 +1,14 @@
 import { DeviceLost } from "../../common/device-lost.ts";
 
 /** GPUBufferUsage and GPUMapMode, which Node has no globals for. */
-export const USAGE = { mapRead: 0x1, copySource: 0x4, copyTarget: 0x8, storage: 0x80, queryResolve: 0x200 } as const;
+export const USAGE = {
+  mapRead: 0x1,
+  copySource: 0x4,
+  copyTarget: 0x8,
+  uniform: 0x40,
+  storage: 0x80,
+  queryResolve: 0x200,
+} as const;
 export const MAP_READ = 1;
 
 /** Not in WebGPU's specification: an experiment of Dawn's. */

@@ -20,6 +20,7 @@ import { Profiler } from "./profiler.ts";
 import { gridOf } from "../emit/dispatch.ts";
 import { WORD_BYTES } from "../emit/storage.ts";
 import type { GpuProgram } from "../program/gpu-program.ts";
+import { SizesBuffer } from "./sizes.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** What programs of one backend share. */
@@ -38,15 +39,17 @@ export interface LoadedProgram extends GpuProgram {
   readonly kernels: readonly KernelPipeline[];
   /** A buffer for every slot of the plan. */
   readonly slots: readonly GPUBuffer[];
+  readonly sizes: SizesBuffer;
 }
 
 /** What frees a program's memory. It stands apart from the class so that it cannot keep a program alive. */
 function freeing(
   { queue, memory, workspace }: ExecutionContext,
   literals: ReadonlyMap<unknown, GPUBuffer>,
-  slots: readonly GPUBuffer[],
+  { slots, sizes }: LoadedProgram,
 ): () => void {
   const free = (): void => {
+    if (sizes.buffer) memory.free(sizes.buffer);
     for (const buffer of literals.values()) memory.free(buffer);
     workspace.release(slots);
   };
@@ -69,8 +72,8 @@ export class WebGpuExecutable implements Executable {
   #disposed = false;
 
   private constructor(context: ExecutionContext, loaded: LoadedProgram) {
-    const { graph, program, plan, slots } = loaded;
-    this.#release = releaseWith(this, freeing(context, this.#literals, slots));
+    const { graph, program, plan } = loaded;
+    this.#release = releaseWith(this, freeing(context, this.#literals, loaded));
     this.program = program;
     this.workspaceBytes = plan.sizes.reduce((sum, size) => sum + size, 0);
     this.#context = context;
@@ -85,9 +88,17 @@ export class WebGpuExecutable implements Executable {
   }
 
   /** @throws OutOfMemory where its buffers do not fit; then it has none */
-  static async create(context: ExecutionContext, program: Omit<LoadedProgram, "slots">): Promise<WebGpuExecutable> {
-    const slots = await context.workspace.take(program.plan.sizes);
-    const executable = new WebGpuExecutable(context, { ...program, slots });
+  static async create(
+    context: ExecutionContext,
+    program: Omit<LoadedProgram, "slots" | "sizes">,
+  ): Promise<WebGpuExecutable> {
+    const { workspace, memory, device } = context;
+    const sizes = await SizesBuffer.create(memory, device.gpu.limits, program.dispatches);
+    const slots = await workspace.take(program.plan.sizes).catch((error: unknown) => {
+      if (sizes.buffer) memory.free(sizes.buffer);
+      throw error;
+    });
+    const executable = new WebGpuExecutable(context, { ...program, slots, sizes });
     try {
       await executable.#writeLiterals();
       return executable;
@@ -203,13 +214,16 @@ export class WebGpuExecutable implements Executable {
       this.#bound.set(buffer, place);
       moved.add(buffer);
     }
-    this.#loaded.dispatches.forEach(({ bindings }, i) => {
+    const { dispatches, kernels, sizes, storage } = this.#loaded;
+    dispatches.forEach((dispatch, i) => {
+      const { bindings } = dispatch;
       if (this.#groups[i] && !bindings.some(({ buffer }) => moved.has(buffer))) return;
-      const entries = bindings.map(({ buffer }, binding) => ({
+      const entries: GPUBindGroupEntry[] = bindings.map(({ buffer }, binding) => ({
         binding,
-        resource: { buffer: this.#gpuBufferOf(buffer), size: this.#loaded.storage.bytesOf(buffer) },
+        resource: { buffer: this.#gpuBufferOf(buffer), size: storage.bytesOf(buffer) },
       }));
-      this.#groups[i] = this.#context.device.gpu.createBindGroup({ layout: this.#loaded.kernels[i].layout, entries });
+      entries.push(...sizes.entriesOf(dispatch));
+      this.#groups[i] = this.#context.device.gpu.createBindGroup({ layout: kernels[i].layout, entries });
     });
   }
 

@@ -48,14 +48,18 @@ export class Memory {
    *
    * @throws OutOfMemory if one is larger than the adapter binds, or the device has not enough memory
    */
-  async allocate(sizes: readonly number[], what: string): Promise<GPUBuffer[]> {
+  async allocate(
+    sizes: readonly number[],
+    what: string,
+    usage: number = USAGE.storage | USAGE.copySource | USAGE.copyTarget,
+  ): Promise<GPUBuffer[]> {
     const largest = Math.max(0, ...sizes);
     if (largest > this.mostBytes) {
       const share = Math.floor((this.mostBytes / largest) * 100);
       const message = `webgpu: ${what} needs a buffer of ${inMib(largest)}, and this adapter binds ${inMib(this.mostBytes)} at most; a batch of ${share} % of this size would fit`;
       throw new OutOfMemory(message, largest);
     }
-    return this.#reserve(sizes, USAGE.storage | USAGE.copySource | USAGE.copyTarget, what);
+    return this.#reserve(sizes, usage, what);
   }
 
   async #reserve(sizes: readonly number[], usage: number, what: string): Promise<GPUBuffer[]> {

@@ -30,9 +30,10 @@ export class Pipelines {
     return kernel;
   }
 
-  async #build({ name, wgsl, bindings }: Dispatch): Promise<KernelPipeline> {
+  async #build(dispatch: Dispatch): Promise<KernelPipeline> {
     const { gpu } = this.#device;
-    const layout = this.#layout(bindings);
+    const { name, wgsl } = dispatch;
+    const layout = this.#layout(dispatch);
     // What is wrong with a shader is told by its pipeline; its own complaint would come unasked.
     gpu.pushErrorScope("validation");
     const module = gpu.createShaderModule({ label: name, code: wgsl });
@@ -51,15 +52,17 @@ export class Pipelines {
     }
   }
 
-  #layout(bindings: Dispatch["bindings"]): GPUBindGroupLayout {
-    const key = bindings.map(({ isWritten }) => (isWritten ? "w" : "r")).join("");
+  #layout({ bindings, sizes }: Dispatch): GPUBindGroupLayout {
+    const types = bindings.map(({ isWritten }): GPUBufferBindingType => (isWritten ? "storage" : "read-only-storage"));
+    if (sizes.length > 0) types.push("uniform");
+    const key = types.join();
     const layout =
       this.#layouts.get(key) ??
       this.#device.gpu.createBindGroupLayout({
-        entries: bindings.map(({ isWritten }, binding) => ({
+        entries: types.map((type, binding) => ({
           binding,
           visibility: 4, // GPUShaderStage.COMPUTE
-          buffer: { type: isWritten ? "storage" : "read-only-storage" },
+          buffer: { type },
         })),
       });
     this.#layouts.set(key, layout);

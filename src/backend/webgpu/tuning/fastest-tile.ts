@@ -10,6 +10,7 @@ import type { ProductKernel } from "../kernels/product-size.ts";
 import type { AdapterTraits } from "../emit/adapter.ts";
 import type { Dispatch } from "../emit/dispatch.ts";
 import type { Storage } from "../emit/storage.ts";
+import { SizesBuffer } from "../runtime/sizes.ts";
 import { timeRuns } from "../runtime/stopwatch.ts";
 import type { Tile } from "../kernels/tile.ts";
 
@@ -74,14 +75,25 @@ async function timeTrials(
     throw error;
   });
   if (!places) return undefined;
+  const uniforms = await SizesBuffer.create(
+    memory,
+    device.gpu.limits,
+    trials.map(({ dispatch }) => dispatch),
+  );
   const placeOf = (buffer: Buffer): GPUBuffer => places[buffers.indexOf(buffer)];
   try {
-    const runs = trials.map(({ pipeline, layout, dispatch: { bindings, workgroups } }) => {
-      const entries = bindings.map(({ buffer }, binding) => ({ binding, resource: { buffer: placeOf(buffer) } }));
+    const runs = trials.map(({ pipeline, layout, dispatch }) => {
+      const { bindings, workgroups } = dispatch;
+      const entries: GPUBindGroupEntry[] = bindings.map(({ buffer }, binding) => ({
+        binding,
+        resource: { buffer: placeOf(buffer) },
+      }));
+      entries.push(...uniforms.entriesOf(dispatch));
       return { pipeline, group: device.gpu.createBindGroup({ layout, entries }), workgroups };
     });
     return await timeRuns(device, runs);
   } finally {
     for (const place of places) memory.free(place);
+    if (uniforms.buffer) memory.free(uniforms.buffer);
   }
 }

@@ -67,8 +67,8 @@ export class Tuner {
   async #subjectOf(kernel: ProductKernel, storage: Storage): Promise<Subject> {
     const { adapter } = this.#context;
     const tiles = candidateTiles(productSize(kernel), adapter);
-    const { wgsl, workgroups } = emitKernel(kernel, storage, adapter, tiles[0]);
-    const text = [...tiles.map(nameOfTile), workgroups, wgsl].join("\n");
+    const { wgsl, workgroups, sizes } = emitKernel(kernel, storage, adapter, tiles[0]);
+    const text = [...tiles.map(nameOfTile), workgroups, sizes.join(), wgsl].join("\n");
     return { key: (await digestOf(new TextEncoder().encode(text))).slice(0, 32), kernel, tiles };
   }
 

@@ -1,0 +1,124 @@
+import { visitExpression, valuesOf } from "../../../../compiler/program.ts";
+import type { Buffer, ReduceKernel } from "../../../../compiler/program.ts";
+import { sizeOf } from "../../../../tensor/shape.ts";
+import { vectorBuffers } from "../../emit/vectors.ts";
+
+const WORKGROUP = 256;
+/** Fewer invocations leave a part of many GPUs' cores idle. */
+const SMALLEST_WORKGROUP = 64;
+/** Workgroups that keep a large GPU busy. */
+export const ENOUGH_WORKGROUPS = 256;
+/** Invocations that keep a large GPU busy, and so many that none need share a result. */
+const ENOUGH_INVOCATIONS = 2 ** 18;
+/** Loads that one invocation should do, at least, before others share a result with it. */
+const FEWEST_LOADS = 4;
+/** Neighbouring results of a workgroup, so that it reads whole lines of a cache: 64 bytes. */
+const NEIGHBOURS = 16;
+/** From so many loads on, several are under way at a time. */
+const FEWEST_UNROLLED = 8;
+/** Loads that are under way at a time, and registers that their sums may take. */
+const UNROLLED = 4;
+const MOST_SUMS = 32;
+
+/** How a workgroup's invocations share results and their terms out. */
+export interface Layout {
+  /** Whether neighbouring invocations take neighbouring terms of one result, rather than neighbouring results. */
+  readonly alongTerms: boolean;
+  /** Neighbours that an invocation takes at once, as a vector, and the buffers that it reads and writes so. */
+  readonly width: 1 | 4;
+  readonly vectors: ReadonlySet<Buffer>;
+  /** Results of one workgroup, in vectors where those are neighbours. */
+  readonly results: number;
+  /** Invocations for each result. */
+  readonly sharers: number;
+  readonly workgroups: number;
+}
+
+export function layoutOf(kernel: ReduceKernel): Layout {
+  const { axes, kept } = kernel;
+  const alongTerms = adjacentLoads(kernel, axes.length - 1) >= adjacentLoads(kernel, kept - 1);
+  const vectors = vectorsOf(kernel, alongTerms);
+  const width = vectors ? 4 : 1;
+  const count = sizeOf(axes.slice(0, kept)) / (alongTerms ? 1 : width);
+  const terms = sizeOf(axes.slice(kept)) / (alongTerms ? width : 1);
+  const { results, sharers } = alongTerms ? shareTerms(count, terms) : shareNeighbours(kernel, count, terms, width);
+  return { alongTerms, width, vectors: vectors ?? new Set(), results, sharers, workgroups: Math.ceil(count / results) };
+}
+
+type Shares = Pick<Layout, "results" | "sharers">;
+
+/** Few results have more sharers, until all workgroups together are enough. */
+function shareTerms(count: number, terms: number): Shares {
+  const isEnough = (results: number): boolean => count / results >= ENOUGH_WORKGROUPS;
+  let sharers = powerOfTwoUpTo(terms / FEWEST_LOADS, WORKGROUP);
+  let results = Math.min(WORKGROUP / sharers, powerOfTwoUpTo(2 * count - 1, WORKGROUP));
+  while (results > 1 && !isEnough(results) && results * sharers > SMALLEST_WORKGROUP) results /= 2;
+  while (results > 1 && !isEnough(results) && 2 * sharers <= terms) [results, sharers] = [results / 2, 2 * sharers];
+  while (!isEnough(results) && 2 * sharers <= Math.min(terms, WORKGROUP / results)) sharers *= 2;
+  return { results, sharers };
+}
+
+/** A workgroup reads whole lines; only where its kernel cannot be taken in parts, and is small, narrower ones. */
+function shareNeighbours(kernel: ReduceKernel, count: number, terms: number, width: number): Shares {
+  const fewest = NEIGHBOURS / width;
+  let sharers = powerOfTwoUpTo(terms / FEWEST_LOADS, WORKGROUP / fewest);
+  while (sharers > 1 && count * sharers > ENOUGH_INVOCATIONS) sharers /= 2;
+  let results = Math.min(WORKGROUP / sharers, powerOfTwoUpTo(2 * count - 1, WORKGROUP));
+  const isEnough = (): boolean => count / results >= ENOUGH_WORKGROUPS;
+  while (results > fewest && !isEnough() && results * sharers > SMALLEST_WORKGROUP) results /= 2;
+  while (results > 1 && !isEnough() && kernel.stages.length > 1 && 2 * sharers <= terms)
+    [results, sharers] = [results / 2, 2 * sharers];
+  return { results, sharers };
+}
+
+/** How many of a stage's loads an invocation has under way at a time. */
+export function unrolledOf({ width }: Layout, accumulators: number, loads: number): number {
+  if (loads < FEWEST_UNROLLED) return 1;
+  return powerOfTwoUpTo(MOST_SUMS / Math.max(1, accumulators * width), UNROLLED);
+}
+
+/** Loads that an invocation does one after the other in all of a kernel's stages. */
+export function serialStepsOf(kernel: ReduceKernel, layout: Layout): number {
+  const loads = loadsOf(kernel, layout);
+  const stepsOf = (unrolled: number): number => Math.floor(loads / unrolled) + (loads % unrolled);
+  return kernel.stages.reduce(
+    (steps, { accumulators }) => steps + stepsOf(unrolledOf(layout, accumulators.length, loads)),
+    0,
+  );
+}
+
+/** Loads of each stage that one invocation does. */
+export function loadsOf({ axes, kept }: ReduceKernel, { alongTerms, width, sharers }: Layout): number {
+  const terms = sizeOf(axes.slice(kept)) / (alongTerms ? width : 1);
+  return Math.ceil(terms / sharers);
+}
+
+/** The buffers to be read and written four neighbours at a time; undefined where that cannot be. */
+function vectorsOf({ axes, kept, stages, stores }: ReduceKernel, alongTerms: boolean): Set<Buffer> | undefined {
+  const axis = alongTerms ? axes.length - 1 : kept - 1;
+  if (axis < 0) return undefined;
+  const values = stages.flatMap(({ accumulators }) => accumulators.map(({ value }) => value));
+  const ofTerms = stages.flatMap((stage) => stage.stores);
+  const vectors = vectorBuffers(values, alongTerms ? ofTerms : [...ofTerms, ...stores], axes, axis);
+  // What is stored for each result is then stored alone.
+  return alongTerms && stores.some(({ buffer }) => vectors?.has(buffer)) ? undefined : vectors;
+}
+
+/** Loads whose neighbours in memory are neighbours along an axis. */
+function adjacentLoads({ axes, stages }: ReduceKernel, axis: number): number {
+  if (axis < 0 || axes[axis] === 1) return -1;
+  let count = 0;
+  const seen = new Set<unknown>();
+  for (const root of stages.flatMap(valuesOf))
+    visitExpression(root, (node) => {
+      if (node.kind === "load" && !seen.has(node) && node.index.coefficients[axis] === 1) count++;
+      seen.add(node);
+    });
+  return count;
+}
+
+function powerOfTwoUpTo(n: number, most: number): number {
+  let power = 1;
+  while (2 * power <= n && 2 * power <= most) power *= 2;
+  return power;
+}
