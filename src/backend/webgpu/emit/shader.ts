@@ -42,11 +42,7 @@ export class ShaderWriter {
    * @param vectors buffers that are read and written four words at a time; those that share a binding cannot be
    * @param sizes where the kernel's sizes stand: in its text, or in a uniform, so that kernels of one text share a pipeline
    */
-  constructor(
-    { writes, pack, storage }: ShaderBuffers,
-    vectors: Iterable<Buffer> = [],
-    sizes: Sizes | undefined = undefined,
-  ) {
+  constructor({ writes, pack, storage }: ShaderBuffers, vectors: Iterable<Buffer> = [], sizes?: Sizes) {
     this.#sizes = sizes;
     this.#writes = writes;
     this.#pack = pack;

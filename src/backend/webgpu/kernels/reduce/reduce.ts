@@ -152,7 +152,7 @@ class ReduceEmitter {
   /** Axes with their last one in vectors, where it is that which they are along. */
   #units(axes: readonly number[], isAlong: boolean): readonly number[] {
     const { width } = this.#layout;
-    return isAlong && width > 1 ? axes.with(-1, axes[axes.length - 1] / width) : axes;
+    return isAlong && width > 1 ? axes.with(axes.length - 1, axes[axes.length - 1] / width) : axes;
   }
 
   #decode(units: readonly number[], flat: Code, prefix: string, isAlong: boolean): Code[] {
