@@ -55,6 +55,6 @@ export function countTable(row: CountedRow): string {
       [0],
     ),
     formatTable([["  kind", "dispatches", "shaders", "GFLOP", "bytes", "under 128 workgroups"], ...kinds]),
-    `  by the model: ${modelled.join(", ")}`,
+    `  by the model: ${modelled.join(", ")}; on the last in ${row.submissions} submissions of at most ${formatSeconds(row.longestSubmission)}`,
   ].join("\n");
 }

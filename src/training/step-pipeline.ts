@@ -9,60 +9,65 @@ export interface StepWork<Line> {
 }
 
 /**
- * Takes steps one after the other. The next one may begin before the caller has taken the line of the one before: a GPU
- * then does not wait for the host.
+ * Takes steps one after the other. Some may begin before the caller has taken the line of the one before: a GPU then does
+ * not wait for the host, and losses are read some steps later.
  */
 export class StepPipeline<Line> {
   readonly #work: StepWork<Line>;
   /** Settles when the batches of the step that was begun last are drawn. */
   #drawn: Promise<void> = Promise.resolve();
-  /** A step that has begun ahead of the caller. */
-  #ahead: Promise<Line> | undefined;
-  /** The line of such a step that has ended since, for someone else's sake. */
-  #arrived: Line | undefined;
+  /** Steps that have begun ahead of the caller. */
+  readonly #ahead: Promise<Line>[] = [];
+  /** The lines of such steps that have ended since, for someone else's sake. */
+  readonly #arrived: Line[] = [];
+  #settled: Promise<void> = Promise.resolve();
 
   constructor(work: StepWork<Line>) {
     this.#work = work;
   }
 
-  /** Whether a step's line is still to be taken by {@link next}. */
+  /** Whether the line of a step that has begun is still to be taken by {@link next}. */
   get hasLine(): boolean {
-    return this.#arrived !== undefined;
+    return this.#arrived.length + this.#ahead.length > 0;
   }
 
   /**
    * The line of the step after `step`.
    *
-   * @param mayGoOn whether the one after that may begin at once
+   * @param mayGoOn whether after a step, of which so many would then be ahead, the next one may begin at once
    */
-  async next(step: number, mayGoOn: boolean): Promise<Line> {
-    const arrived = this.#arrived;
-    this.#arrived = undefined;
+  async next(step: number, mayGoOn: (step: number, ahead: number) => boolean): Promise<Line> {
+    const arrived = this.#arrived.shift();
     if (arrived !== undefined) return arrived;
-    const line = this.#ahead ?? this.#begin(step);
-    this.#ahead = undefined;
-    if (mayGoOn) {
+    const line = this.#ahead.shift() ?? this.#begin(step);
+    for (let last = step + 1 + this.#ahead.length; mayGoOn(last, this.#ahead.length + 1); last++) {
       await Promise.race([this.#drawn, line]);
-      this.#ahead = this.#begin(step + 1);
+      const next = this.#begin(last);
+      this.#ahead.push(next);
       // It is told to whoever waits for it later.
-      this.#ahead.catch(() => undefined);
+      next.catch(() => undefined);
     }
     return this.#work.end(await line);
   }
 
-  /** Waits for a step that has begun ahead of the caller; {@link next} gives its line. */
-  async settle(): Promise<void> {
-    if (!this.#ahead) return;
-    const line = this.#ahead;
-    this.#ahead = undefined;
-    // After a failure nothing is known of the step; whoever goes on is told of it by the next one.
-    const ended = await line.catch(() => undefined);
-    if (ended !== undefined && !this.#work.isOver()) this.#arrived = await this.#work.end(ended);
+  /** Waits for steps that have begun ahead of the caller; {@link next} gives their lines. */
+  settle(): Promise<void> {
+    const settled = this.#settled.then(() => this.#settle());
+    this.#settled = settled.catch(() => undefined);
+    return settled;
   }
 
-  /** Forgets a line that no one has taken. */
+  async #settle(): Promise<void> {
+    for (let line = this.#ahead.shift(); line; line = this.#ahead.shift()) {
+      // After a failure nothing is known of the step; whoever goes on is told of it by the next one.
+      const ended = await line.catch(() => undefined);
+      if (ended !== undefined && !this.#work.isOver()) this.#arrived.push(await this.#work.end(ended));
+    }
+  }
+
+  /** Forgets lines that no one has taken. */
   forget(): void {
-    this.#arrived = undefined;
+    this.#arrived.length = 0;
   }
 
   #begin(step: number): Promise<Line> {

@@ -42,9 +42,9 @@ export type RunLength = { readonly steps: number } | { readonly epochs: number }
 
 export interface RunOptions {
   /**
-   * Lets a step begin before the caller has taken the line of the one before, but for the steps after multiples of
-   * this: a GPU then does not wait for losses to be read. Whoever looks at the model between them may find it a step
-   * further. Without it, every step waits for the caller.
+   * Lets steps begin before the caller has taken the lines of those before, but for the steps after multiples of this:
+   * a GPU then does not wait for losses to be read. Whoever looks at the model between them may find it up to seven short
+   * steps further. Without it, every step waits for the caller.
    */
   readonly pauseEvery?: number | undefined;
   /** Ends the run after the step in which it is aborted; where several processes train, after that of the first one. */

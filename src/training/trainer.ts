@@ -28,6 +28,10 @@ import { TrainingProgram } from "./training-program.ts";
 import { splitDataset, validationLoss } from "./validation.ts";
 import { changesSince, wholeBatchFrom } from "./whole-batch.ts";
 
+/** Steps that begin ahead of the caller, at most: as many as take so long. */
+const MOST_AHEAD = 7;
+const SECONDS_AHEAD = 0.2;
+
 /** What a trainer has once it knows its device. */
 interface Prepared {
   readonly program: TrainingProgram;
@@ -159,7 +163,10 @@ export class Trainer<Model extends DiffusionModel = DiffusionModel> {
       const { gradientAccumulateEvery } = this.settings;
       const mayOverlap = this.#parts === 1 && gradientAccumulateEvery === 1 && !this.#ranks.areMany;
       while (this.#pipeline.hasLine || (this.#step < totalSteps && !this.#isStopping)) {
-        const line = await this.#pipeline.next(this.#step, mayOverlap && mayPass(this.#step + 1));
+        const line = await this.#pipeline.next(
+          this.#step,
+          (step, ahead) => mayOverlap && mayPass(step) && ahead <= this.#mostAhead(),
+        );
         if (isDue(this.#step, saveEvery)) await this.save();
         yield { ...line, totalSteps };
       }
@@ -320,6 +327,12 @@ export class Trainer<Model extends DiffusionModel = DiffusionModel> {
       ...line,
       validationLoss: await validationLoss(program, this.#heldOut, batchSize, seed, this.#ranks.collective),
     };
+  }
+
+  /** Steps that may begin ahead of the caller: more of short ones, so that none waits long for the run to end. */
+  #mostAhead(): number {
+    if (this.#signal?.aborted === true) return 0;
+    return Math.max(1, Math.min(MOST_AHEAD, Math.floor((SECONDS_AHEAD * this.#pace.last) / this.imagesPerStep)));
   }
 
   #validatesAt(step: number): boolean {

@@ -13,6 +13,7 @@ test("the article's training step asks no more of a GPU than it did", async () =
   expect(single.smallReductions).toBeLessThanOrEqual(19);
   expect(single.smallProducts).toBeLessThanOrEqual(24);
   expect(single.packs).toBeLessThanOrEqual(39);
+  expect(single.longestSubmission).toBeLessThanOrEqual(0.05);
   expect(single.flops).toBeCloseTo(183.9e9, -8);
   const half = countGraph(await trainingGraph("dim28", 128, "f16"), "f16");
   expect(half.dispatches).toBeLessThanOrEqual(1987);

@@ -21,6 +21,7 @@ import type { AdapterTraits, MatrixUnit } from "./emit/adapter.ts";
 import { subgroupSizeOf } from "./runtime/subgroup-size.ts";
 import { TileChoices } from "./tuning/tile-choices.ts";
 import { Tuner } from "./tuning/tuner.ts";
+import { Submissions } from "./runtime/submissions.ts";
 import { BufferVariables } from "./runtime/variable-memory.ts";
 import { Workspace } from "./runtime/workspace.ts";
 
@@ -68,6 +69,7 @@ export class WebGpuBackend implements Backend {
       variables,
       residency: new Residency(variables, this.#lifetime),
       workspace: new Workspace(memory),
+      submissions: new Submissions(device),
     };
     this.#adapter = adapter;
     const { precision = "f32", tune: measures = false, tileCache, log = () => {} } = options;

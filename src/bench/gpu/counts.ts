@@ -3,9 +3,11 @@ import type { Precision } from "../../backend/common/precision.ts";
 import type { AdapterTraits } from "../../backend/webgpu/emit/adapter.ts";
 import type { Dispatch } from "../../backend/webgpu/emit/dispatch.ts";
 import { isProduct, productSize } from "../../backend/webgpu/kernels/product-size.ts";
+import { chunksOf } from "../../backend/webgpu/program/chunks.ts";
 import { emitProgram, scheduleProgram } from "../../backend/webgpu/program/gpu-program.ts";
 import type { GpuProgram } from "../../backend/webgpu/program/gpu-program.ts";
 import { secondsOf } from "../../backend/webgpu/program/time-model.ts";
+import { LONGEST_SUBMISSION } from "../../backend/webgpu/runtime/submissions.ts";
 import type { Buffer, Kernel } from "../../compiler/program.ts";
 import type { Graph } from "../../tensor/graph.ts";
 import { sizeOf } from "../../tensor/shape.ts";
@@ -30,7 +32,7 @@ export interface KindCounts {
   readonly small: number;
 }
 
-/** What can be said of a program without a GPU. All but `seconds` is exact. */
+/** What can be said of a program without a GPU. All but times is exact. */
 export interface GpuCounts {
   readonly dispatches: number;
   /** Different ones. */
@@ -52,6 +54,9 @@ export interface GpuCounts {
   /** Products and convolutions under 128 workgroups though their sums could be shared out. */
   readonly smallProducts: number;
   readonly kinds: readonly KindCounts[];
+  /** Seconds of the longest submission on an integrated GPU, by the model, and how many there are. */
+  readonly longestSubmission: number;
+  readonly submissions: number;
   /** What the model of time says. */
   readonly seconds: Readonly<Record<GpuName, number>>;
 }
@@ -73,6 +78,7 @@ export function countProgram(gpuProgram: GpuProgram, adapter: AdapterTraits): Gp
   const { program, dispatches, storage, plan } = gpuProgram;
   const elementBytes = (buffer: Buffer): number => (storage.isHalf(buffer) ? 2 : 4);
   const works = program.kernels.map((kernel, i) => ({ kernel, dispatch: dispatches[i] }));
+  const chunks = chunksOf(gpuProgram.seconds, LONGEST_SUBMISSION);
   const packs = dispatches.flatMap(({ pack }) => pack ?? []);
   const secondsOn = (name: GpuName): number =>
     sum(works, ({ kernel, dispatch }) => secondsOf(kernel, dispatch, storage, adapter, gpus[name]));
@@ -89,6 +95,8 @@ export function countProgram(gpuProgram: GpuProgram, adapter: AdapterTraits): Gp
     smallReductions: works.filter(isSmallReduction).length,
     smallProducts: works.filter(isSmallProduct).length,
     kinds: kindsOf(works, elementBytes),
+    longestSubmission: Math.max(...chunks.map((chunk) => chunk.seconds)),
+    submissions: chunks.length,
     seconds: {
       H100: secondsOn("H100"),
       M2: secondsOn("M2"),

@@ -14,6 +14,7 @@ import { emitKernel } from "../kernels/kernels.ts";
 import { splitReductions } from "../kernels/reduce/parts.ts";
 import { splitContractions } from "../kernels/split.ts";
 import type { Tile } from "../kernels/tile.ts";
+import { RADEON_680M, secondsOf } from "./time-model.ts";
 
 /** A graph as kernels that a GPU runs one after another, and how their buffers lie in memory. */
 export interface ScheduledProgram {
@@ -24,6 +25,8 @@ export interface ScheduledProgram {
 /** The same as compute shaders: all that a device has to be given, found without one. */
 export interface GpuProgram extends ScheduledProgram {
   readonly dispatches: readonly Dispatch[];
+  /** What each dispatch takes on an integrated GPU, by the model of time. */
+  readonly seconds: readonly number[];
   readonly plan: SlotPlan;
 }
 
@@ -41,5 +44,6 @@ export function emitProgram(
   tiles: ReadonlyMap<Kernel, Tile> = new Map(),
 ): GpuProgram {
   const dispatches = program.kernels.map((kernel) => emitKernel(kernel, storage, adapter, tiles.get(kernel)));
-  return { program, storage, dispatches, plan: planSlots(program, storage, dispatches) };
+  const seconds = program.kernels.map((kernel, i) => secondsOf(kernel, dispatches[i], storage, adapter, RADEON_680M));
+  return { program, storage, dispatches, seconds, plan: planSlots(program, storage, dispatches) };
 }

@@ -19,8 +19,11 @@ import type { KernelPipeline, Pipelines } from "./pipelines.ts";
 import { Profiler } from "./profiler.ts";
 import { gridOf } from "../emit/dispatch.ts";
 import { WORD_BYTES } from "../emit/storage.ts";
+import { chunksOf } from "../program/chunks.ts";
+import type { Chunk } from "../program/chunks.ts";
 import type { GpuProgram } from "../program/gpu-program.ts";
 import { SizesBuffer } from "./sizes.ts";
+import type { Submissions } from "./submissions.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** What programs of one backend share. */
@@ -32,6 +35,7 @@ export interface ExecutionContext {
   readonly variables: VariableStore<GPUBuffer>;
   readonly residency: Residency;
   readonly workspace: Workspace;
+  readonly submissions: Submissions;
 }
 
 export interface LoadedProgram extends GpuProgram {
@@ -148,20 +152,28 @@ export class WebGpuExecutable implements Executable {
     });
   }
 
-  /** Encodes and submits everything at once; what is returned waits for the outputs. */
+  /** Encodes and submits everything, chunk by chunk; what is returned waits for the outputs. */
   async #submit(
     inputs: readonly NdArray[],
     places: ReadonlyMap<Variable, GPUBuffer>,
     profiler: Profiler | undefined,
   ): Promise<() => Promise<TypedArray[]>> {
-    const { program } = this.#loaded;
-    const { device, memory } = this.#context;
+    const { program, seconds } = this.#loaded;
+    const { device, memory, submissions } = this.#context;
     this.#bind(places);
     this.#inputs.forEach((buffer, i) => {
       if (buffer) memory.write(this.#gpuBufferOf(buffer), inputs[i].data);
     });
+    const chunks = chunksOf(seconds, submissions.longest);
+    const last = chunks.pop();
+    if (!last) throw new Error("internal: a program has no chunk");
+    for (const chunk of chunks) {
+      const encoder = device.gpu.createCommandEncoder();
+      this.#encode(encoder, chunk, profiler);
+      await submissions.submit(encoder.finish(), chunk.seconds);
+    }
     const encoder = device.gpu.createCommandEncoder();
-    this.#encode(encoder, profiler);
+    this.#encode(encoder, last, profiler);
     profiler?.resolve(encoder);
     const arrived = await memory.read(
       encoder,
@@ -171,14 +183,15 @@ export class WebGpuExecutable implements Executable {
         length: buffer.length,
       })),
     );
-    device.gpu.queue.submit([encoder.finish()]);
+    await submissions.submit(encoder.finish(), last.seconds);
     return arrived;
   }
 
-  #encode(encoder: GPUCommandEncoder, profiler?: Profiler): void {
+  #encode(encoder: GPUCommandEncoder, { first, end }: Chunk, profiler?: Profiler): void {
     const { dispatches, kernels, storage } = this.#loaded;
     let pass: GPUComputePassEncoder | undefined;
-    dispatches.forEach(({ workgroups, pack }, i) => {
+    for (let i = first; i < end; i++) {
+      const { workgroups, pack } = dispatches[i];
       if (pack) {
         // Copies stand between passes.
         pass?.end();
@@ -201,7 +214,7 @@ export class WebGpuExecutable implements Executable {
       pass.setPipeline(kernels[i].pipeline);
       pass.setBindGroup(0, this.#groups[i]);
       pass.dispatchWorkgroups(...gridOf(workgroups));
-    });
+    }
     pass?.end();
   }
 
