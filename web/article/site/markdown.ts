@@ -123,7 +123,7 @@ rules.image = (tokens, at, _, env) => {
   if (last === undefined) return `<img class="${kind}" src="${source}" alt="${alt}" ${size}>`;
   // Nothing moves unasked.
   const motion = `<details class="motion"><summary>Play</summary><img src="${source}" alt="${alt}" ${size}></details>`;
-  return `<img class="still" src="${last}" alt="${alt}" ${size}>${motion}`;
+  return `<div class="animated"><img class="still" src="${last}" alt="${alt}" ${size}>${motion}</div>`;
 };
 
 rules.table_open = () => `<div class="table" tabindex="0" role="region" aria-label="Table"><table>\n`;
