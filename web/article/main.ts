@@ -10,8 +10,10 @@ import { mountCells } from "./cells/mount.tsx";
 import { figures } from "./figures.ts";
 import { isolate } from "./isolation.ts";
 import { mountSettings } from "./settings.tsx";
+import { reachOverflowing } from "./overflow.ts";
 
 void isolate();
 mountCells();
 mountSettings();
+reachOverflowing(".formula");
 mountFigures(figures);

@@ -5,20 +5,29 @@ import type { MarkdownIt, StateBlock, StateInline } from "markdown-it";
 export function withMath(markdown: MarkdownIt): void {
   markdown.inline.ruler.before("escape", "math", inlineMath);
   markdown.block.ruler.before("paragraph", "display_math", displayMath, { alt: ["paragraph", "blockquote", "list"] });
-  markdown.renderer.rules.math = (tokens, at) => render(tokens[at].content, false);
+  markdown.renderer.rules.math = (tokens, at) => {
+    const { content, info: after } = tokens[at];
+    const formula = render(content, false) + after;
+    return content.length > SHORT ? formula : `<span class="whole">${formula}</span>`;
+  };
   markdown.renderer.rules.display_math = (tokens, at) =>
     `<div class="formula">${render(tokens[at].content, true)}</div>\n`;
 }
+
+/** Characters of a formula that fits into a line of the narrowest window, and is not broken. */
+const SHORT = 32;
 
 function render(formula: string, displayMode: boolean): string {
   return renderToString(formula, { displayMode, output: "htmlAndMathml", throwOnError: true, strict: "error" });
 }
 
-/** `$a + b$`: no space inside the dollars, no digit after them, so that prices stay prices. */
+/** `$a + b$`: no space inside the dollars, no digit after them, so that prices stay prices. Punctuation stays with it. */
 function inlineMath(state: StateInline, silent: boolean): boolean {
-  const match = /^\$(?![\s$])((?:\\.|[^\\$])+?)(?<!\s)\$(?!\d)/.exec(state.src.slice(state.pos, state.posMax));
+  const match = /^\$(?![\s$])((?:\\.|[^\\$])+?)(?<!\s)\$(?!\d)([,.;:)]*)/.exec(
+    state.src.slice(state.pos, state.posMax),
+  );
   if (match === null) return false;
-  if (!silent) state.push("math", "math", 0).content = match[1];
+  if (!silent) Object.assign(state.push("math", "math", 0), { content: match[1], info: match[2] });
   state.pos += match[0].length;
   return true;
 }
