@@ -188,7 +188,7 @@ describe.skipIf(chromium === undefined)("the article's page (skipped without Chr
     const { page, complaints } = await open("tutorial/1-noise.html");
     const first = cellOf(page, 1);
     const write = async (code: string): Promise<void> => {
-      await first.locator(".code").first().click();
+      await first.locator(".code:visible").click();
       await page.waitForSelector(".cm-content:focus");
       await page.keyboard.press("Control+A");
       await page.keyboard.type(code);

@@ -76,7 +76,7 @@ function Code({ cell, notebook, html, editor }: CodeProps) {
   const place = useRef<HTMLDivElement>(null);
   const isEditing = useSignal(false);
   const label = `Code of cell ${cell.number}`;
-  const edit = async (at?: { readonly x: number; readonly y: number }): Promise<void> => {
+  const edit = async (): Promise<void> => {
     const { createEditor } = await import("./editor.ts");
     if (place.current === null || editor.current !== undefined) return;
     editor.current = createEditor(place.current, {
@@ -86,10 +86,12 @@ function Code({ cell, notebook, html, editor }: CodeProps) {
       onRun: () => void notebook.run(cell.number),
     });
     isEditing.value = true;
-    editor.current.focus(at);
   };
   const pressed = useRef<{ readonly x: number; readonly y: number }>(undefined);
-  useEffect(() => () => void (editor.current = undefined), []);
+  // Once the editor is in sight, which it must be to have the focus.
+  useEffect(() => {
+    if (isEditing.value) editor.current?.focus(pressed.current);
+  }, [isEditing.value]);
   return (
     <>
       <div ref={place} class="code editor" hidden={!isEditing.value} />
@@ -101,7 +103,7 @@ function Code({ cell, notebook, html, editor }: CodeProps) {
           aria-multiline
           aria-label={label}
           onPointerDown={({ clientX, clientY }) => (pressed.current = { x: clientX, y: clientY })}
-          onFocus={() => void edit(pressed.current)}
+          onFocus={() => void edit()}
           dangerouslySetInnerHTML={{ __html: html }}
         />
       )}
