@@ -30,7 +30,9 @@ export interface Declaration {
 /** All names that the package exports, as its two index files group them. */
 export async function readExports(): Promise<Export[]> {
   const [everywhere, inNode] = await Promise.all([exportsOf("index.ts", false), exportsOf("index.node.ts", true)]);
-  return [...everywhere, ...inNode];
+  // What both have, Node has in a version of its own.
+  const names = new Set(everywhere.map(({ name }) => name));
+  return [...everywhere, ...inNode.filter(({ name }) => !names.has(name))];
 }
 
 async function exportsOf(index: string, isForNode: boolean): Promise<Export[]> {
