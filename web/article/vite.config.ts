@@ -6,6 +6,29 @@ import { articlePages } from "./site/plugin.ts";
 
 const fromHere = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
+/** What the development server would find only when a reader comes to it, and then load the page again. */
+const FOUND_LATE = [
+  "@codemirror/commands",
+  "@codemirror/lang-javascript",
+  "@codemirror/language",
+  "@codemirror/state",
+  "@codemirror/view",
+  "@lezer/highlight",
+  "@preact/signals",
+  "preact",
+  "preact/hooks",
+  "preact/jsx-runtime",
+  "preact/jsx-dev-runtime",
+  "sucrase",
+  "zod/mini",
+];
+
+/** The host of the built site may not send these: then a service worker adds them (isolation.ts). */
+const ISOLATION = {
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+};
+
 export default defineConfig({
   root: docs,
   base: "./",
@@ -14,8 +37,8 @@ export default defineConfig({
   // In this repository "unnoise" means the sources.
   resolve: { conditions: ["unnoise-source", ...defaultClientConditions] },
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
-  optimizeDeps: { include: ["zod/mini"] },
+  optimizeDeps: { include: FOUND_LATE },
   worker: { format: "es", plugins: () => [withCompilerVersion()] },
-  server: { fs: { allow: [fromHere("../..")] } },
+  server: { fs: { allow: [fromHere("../..")] }, headers: ISOLATION },
   build: { outDir: fromHere("../../dist-article"), emptyOutDir: true, target: "es2023", assetsInlineLimit: 0 },
 });
