@@ -1,0 +1,27 @@
+import { signal } from "@preact/signals";
+import type { BetaSchedule } from "unnoise";
+import type { PictureSource } from "../common/code.ts";
+
+const FIRST = { schedule: "linear" as BetaSchedule, timesteps: 300, t: 100, source: { garment: 18 } as PictureSource };
+
+/** What the noise slider and the schedules share: moving one moves the other. */
+export const schedule = signal(FIRST.schedule);
+export const timesteps = signal(FIRST.timesteps);
+export const t = signal(FIRST.t);
+export const source = signal(FIRST.source);
+
+export function resetTime(): void {
+  schedule.value = FIRST.schedule;
+  timesteps.value = FIRST.timesteps;
+  t.value = FIRST.t;
+}
+
+export function resetSource(): void {
+  source.value = FIRST.source;
+}
+
+/** Takes another number of timesteps at the same share of the way. */
+export function setTimesteps(count: number): void {
+  t.value = Math.round((t.value / (timesteps.value - 1)) * (count - 1));
+  timesteps.value = count;
+}
