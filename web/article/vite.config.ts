@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { defaultClientConditions, defineConfig } from "vite";
 import { withCompilerVersion } from "../../scripts/compiler-version.ts";
+import { garmentsPlugin } from "./garments-plugin.node.ts";
 import { docs } from "./site/pages.ts";
 import { articlePages } from "./site/plugin.ts";
 
@@ -33,7 +34,7 @@ export default defineConfig({
   root: docs,
   base: "./",
   publicDir: fromHere("public"),
-  plugins: [articlePages(), withCompilerVersion()],
+  plugins: [articlePages(), garmentsPlugin(), withCompilerVersion()],
   // In this repository "unnoise" means the sources.
   resolve: { conditions: ["unnoise-source", ...defaultClientConditions] },
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },

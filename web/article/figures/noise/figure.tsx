@@ -7,11 +7,11 @@ import { instantBackend } from "../../../kit/device.ts";
 import type { BodyProps, LiveFigure } from "../../../kit/figure.ts";
 import { garmentBytes } from "../common/page-data.ts";
 import { pictureOf } from "../common/picture-of.ts";
+import { SourceChooser } from "../parts/source-chooser.tsx";
 import { Tile } from "../parts/tile.tsx";
 import { sharesOf } from "../schedules/model.ts";
 import { noiseCode } from "./code.ts";
 import { Noising } from "./model.ts";
-import { SourceChooser } from "./source-chooser.tsx";
 import { resetSource, resetTime, schedule, source, t, timesteps } from "./state.ts";
 
 const noising = new Noising(instantBackend);
@@ -69,7 +69,7 @@ function Body({ context }: BodyProps) {
         max={timesteps.value - 1}
         text={(value) => `${value} of ${timesteps.value}`}
       />
-      <SourceChooser source={source} />
+      <SourceChooser source={source} own={{ side: 96, channels: 3 }} />
     </>
   );
 }

@@ -3,12 +3,19 @@ import type { Signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type { PictureSource } from "../common/code.ts";
 import { SIDE } from "../common/garment-sizes.ts";
-import { DrawingPad } from "../parts/drawing-pad.tsx";
-import { GarmentPicker } from "../parts/garment-picker.tsx";
+import { DrawingPad } from "./drawing-pad.tsx";
+import { GarmentPicker } from "./garment-picker.tsx";
 import { ownPicture } from "./own-picture.ts";
+import type { OwnFormat } from "./own-picture.ts";
+
+export interface SourceChooserProps {
+  readonly source: Signal<PictureSource>;
+  /** Of the reader's own pictures. */
+  readonly own: OwnFormat;
+}
 
 /** A garment, a drawing of the reader's, or a picture of theirs. */
-export function SourceChooser({ source }: { readonly source: Signal<PictureSource> }) {
+export function SourceChooser({ source, own }: SourceChooserProps) {
   const garment = useSignal("garment" in source.value ? source.value.garment : -1);
   const isDrawing = useSignal(false);
   const drawing = useRef(new Uint8Array(SIDE ** 2));
@@ -18,19 +25,19 @@ export function SourceChooser({ source }: { readonly source: Signal<PictureSourc
   const hasStrokes = useComputed(() => version.value > 0 && drawing.current.some((byte) => byte > 0));
   useEffect(() => garment.subscribe((index) => index >= 0 && (source.value = { garment: index })), []);
 
-  const useOwn = (own: PictureSource): void => {
+  const take = (picture: PictureSource): void => {
     garment.value = -1;
-    source.value = own;
+    source.value = picture;
   };
-  const useDrawing = (): void => {
+  const takeDrawing = (): void => {
     version.value++;
-    useOwn({ bytes: drawing.current.slice(), shape: [1, SIDE, SIDE, 1] });
+    take({ bytes: drawing.current.slice(), shape: [1, SIDE, SIDE, 1] });
   };
   const open = async (chosen: File | undefined): Promise<void> => {
     if (chosen === undefined) return;
     fault.value = "";
     try {
-      useOwn(await ownPicture(chosen));
+      take(await ownPicture(chosen, own));
       isDrawing.value = false;
     } catch (error) {
       fault.value = error instanceof Error ? error.message : String(error);
@@ -52,7 +59,7 @@ export function SourceChooser({ source }: { readonly source: Signal<PictureSourc
           aria-expanded={isDrawing.value}
           onClick={() => {
             isDrawing.value = !isDrawing.value;
-            if (isDrawing.value) useDrawing();
+            if (isDrawing.value) takeDrawing();
           }}
         >
           Draw one
@@ -73,7 +80,7 @@ export function SourceChooser({ source }: { readonly source: Signal<PictureSourc
             disabled={!hasStrokes.value}
             onClick={() => {
               drawing.current.fill(0);
-              useDrawing();
+              takeDrawing();
             }}
           >
             Clear
@@ -89,7 +96,7 @@ export function SourceChooser({ source }: { readonly source: Signal<PictureSourc
           paint={(context, place) => paintBytes(context, drawing.current, place)}
           onStroke={(pixels, isErasing) => {
             for (const pixel of pixels) drawing.current[pixel] = isErasing ? 0 : 255;
-            useDrawing();
+            takeDrawing();
           }}
         />
       )}
