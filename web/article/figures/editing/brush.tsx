@@ -33,20 +33,20 @@ function Body({ context }: BodyProps) {
   const { seed } = context;
   const batchSize = batchFor(8);
   const settings = () => ({ seed: seed.value, batchSize });
-  useEffect(
-    () => context.offerCode(() => paintCode({ garment: garment.value }, mask.value, settings())),
-    [context],
-  );
+  useEffect(() => context.offerCode(() => paintCode({ garment: garment.value }, mask.value, settings())), [context]);
   useSignalEffect(() => {
     const [wanted, index, where] = [settings(), garment.value, mask.value];
-    const timer = setTimeout(() => {
-      void context.run(async (turn) => {
-        const picture = garmentOf(await garmentBytes(), index);
-        const area = ndarray(Float32Array.from(where), [1, SIDE, SIDE, 1]);
-        const painted = await paint(await drawerOf(await turn.backend()), picture, area, wanted, turn.signal);
-        turn.show(() => (images.value = painted));
-      });
-    }, images.peek() === undefined ? 0 : PAUSE_MS);
+    const timer = setTimeout(
+      () => {
+        void context.run(async (turn) => {
+          const picture = garmentOf(await garmentBytes(), index);
+          const area = ndarray(Float32Array.from(where), [1, SIDE, SIDE, 1]);
+          const painted = await paint(await drawerOf(await turn.backend()), picture, area, wanted, turn.signal);
+          turn.show(() => (images.value = painted));
+        });
+      },
+      images.peek() === undefined ? 0 : PAUSE_MS,
+    );
     return () => clearTimeout(timer);
   });
   const change = (next: Uint8Array): void => {
@@ -70,7 +70,8 @@ function Body({ context }: BodyProps) {
     const pixels = new ImageData(SIDE, SIDE);
     for (const [i, level] of gray.entries()) {
       // The part to paint is seen through orange glass.
-      const [r, g, b] = mask.value[i] === 1 ? [150 + level * 0.35, 70 + level * 0.3, 30 + level * 0.3] : [level, level, level];
+      const [r, g, b] =
+        mask.value[i] === 1 ? [150 + level * 0.35, 70 + level * 0.3, 30 + level * 0.3] : [level, level, level];
       pixels.data.set([r, g, b, 255], 4 * i);
     }
     if (place !== undefined) pixels.data.set([255, 255, 255, 255], 4 * (place.y * SIDE + place.x));

@@ -7,9 +7,21 @@ import { articleUnet, blocksOf, mapOf } from "./model.ts";
 import type { BlockKind, UnetBlock, UnetMap } from "./model.ts";
 
 const KINDS: Readonly<Record<BlockKind, { readonly name: string; readonly letter: string; readonly does: string }>> = {
-  time: { name: "time embedding", letter: "t", does: "Makes of the time a row of numbers that every residual block is told." },
-  convolution: { name: "convolution", letter: "C", does: "Gives each pixel other channels, and looks at most at its neighbours." },
-  residual: { name: "residual block", letter: "R", does: "Two convolutions with normalization and SiLU, told the time, and a shortcut around them." },
+  time: {
+    name: "time embedding",
+    letter: "t",
+    does: "Makes of the time a row of numbers that every residual block is told.",
+  },
+  convolution: {
+    name: "convolution",
+    letter: "C",
+    does: "Gives each pixel other channels, and looks at most at its neighbours.",
+  },
+  residual: {
+    name: "residual block",
+    letter: "R",
+    does: "Two convolutions with normalization and SiLU, told the time, and a shortcut around them.",
+  },
   attention: { name: "attention", letter: "A", does: "Every pixel listens to every other." },
   size: { name: "change of size", letter: "↕", does: "Halves or doubles the sides of the picture." },
 };
@@ -54,7 +66,14 @@ function Body({ context }: BodyProps) {
   };
   const move = (event: KeyboardEvent): void => {
     const from = blocks.findIndex(({ name }) => name === chosen.value);
-    const to = { ArrowRight: from + 1, ArrowDown: from + 1, ArrowLeft: from - 1, ArrowUp: from - 1, Home: 0, End: blocks.length - 1 };
+    const to = {
+      ArrowRight: from + 1,
+      ArrowDown: from + 1,
+      ArrowLeft: from - 1,
+      ArrowUp: from - 1,
+      Home: 0,
+      End: blocks.length - 1,
+    };
     const next = blocks.at(to[event.key as keyof typeof to] ?? NaN);
     if (!(event.key in to) || next === undefined || to[event.key as keyof typeof to] < 0) return;
     event.preventDefault();
@@ -63,7 +82,13 @@ function Body({ context }: BodyProps) {
   const block = blocks.find(({ name }) => name === chosen.value) ?? blocks[0];
   return (
     <>
-      <div class={`unet by-${measure.value}`} ref={root} onKeyDown={move} role="group" aria-label="The blocks of the U-Net; arrow keys go along the way of a picture">
+      <div
+        class={`unet by-${measure.value}`}
+        ref={root}
+        onKeyDown={move}
+        role="group"
+        aria-label="The blocks of the U-Net; arrow keys go along the way of a picture"
+      >
         <div class="floor">
           <div class="half">{[map.time, map.first].map(box)}</div>
           <div class="half end">{map.last.map(box)}</div>

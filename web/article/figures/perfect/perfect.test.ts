@@ -1,9 +1,8 @@
-import { ReferenceBackend, ndarray } from "unnoise";
+import { ReferenceBackend, fromBytes, ndarray } from "unnoise";
 import { expect, test } from "vitest";
 import { garmentOf } from "../common/garments.ts";
 import { firstGarments, nodeDrawer } from "../common/test-data.ts";
 import { PerfectDenoiser, PerfectGuesser, copiesOf } from "./model.ts";
-import { fromBytes } from "unnoise";
 
 test("the perfect denoiser is sure where there is little noise, answers with the mean where there is much, and draws copies", async () => {
   const bytes = await firstGarments();

@@ -4,7 +4,8 @@ import { BATCH, POINTS, TIMESTEPS } from "./model.ts";
 /** @param points x and y in turn */
 export function pointsCode(points: Float32Array, seed: number, steps: number): string {
   const rounded = Array.from(points, (value) => Number(value.toFixed(3)));
-  const names = "Adam GaussianDiffusion Linear Module Random RandomStream compile concatenate defaultBackend grad ndarray silu timestepEmbedding valueOf";
+  const names =
+    "Adam GaussianDiffusion Linear Module Random RandomStream compile concatenate defaultBackend grad ndarray silu timestepEmbedding valueOf";
   return `${importsOf(...names.split(" "))}import type { Denoiser, Tensor } from "unnoise";
 
 const drawn = [${rounded.join(", ")}];

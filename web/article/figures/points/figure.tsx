@@ -123,13 +123,7 @@ function Body({ context }: BodyProps) {
             yRange={[0, 1.2]}
             height={200}
           />
-          <Slider
-            label="arrows at"
-            value={t}
-            min={0}
-            max={TIMESTEPS - 1}
-            text={(value) => `t = ${value}`}
-          />
+          <Slider label="arrows at" value={t} min={0} max={TIMESTEPS - 1} text={(value) => `t = ${value}`} />
           <div class="actions">
             {isTraining.value ? (
               <Button label="Pause" onPress={stop} isMain />

@@ -98,7 +98,11 @@ interface Ink {
   readonly colour: string;
 }
 
-function drawDots(context: CanvasRenderingContext2D, points: ArrayLike<number>, ink: Ink & { readonly size: number }): void {
+function drawDots(
+  context: CanvasRenderingContext2D,
+  points: ArrayLike<number>,
+  ink: Ink & { readonly size: number },
+): void {
   context.fillStyle = ink.colour;
   context.beginPath();
   for (let i = 0; i < points.length; i += 2) {

@@ -66,7 +66,12 @@ function Body({ context }: BodyProps) {
       learner.current ??= new GarmentLearner(await turn.backend(), bytes, seed.value);
       const trained = learner.current;
       turn.show(() => {
-        examples.value = ndarray(fromBytes(bytes.subarray(0, count * SMALL_SIDE ** 2)), [count, SMALL_SIDE, SMALL_SIDE, 1]);
+        examples.value = ndarray(fromBytes(bytes.subarray(0, count * SMALL_SIDE ** 2)), [
+          count,
+          SMALL_SIDE,
+          SMALL_SIDE,
+          1,
+        ]);
       });
       await trained.train(trained.losses.length + STEPS_MORE, async () => {
         turn.show(() => (losses.value = trained.losses.slice()));
@@ -113,7 +118,12 @@ function Body({ context }: BodyProps) {
             />
           )}
           {examples.value && (
-            <Tile images={examples.value} columns={count} label="Garments that it learns from" caption="what it learns from" />
+            <Tile
+              images={examples.value}
+              columns={count}
+              label="Garments that it learns from"
+              caption="what it learns from"
+            />
           )}
         </div>
         <Chart
@@ -132,14 +142,19 @@ function Body({ context }: BodyProps) {
         {isTraining.value ? (
           <Button label="Pause" onPress={stop} isMain />
         ) : (
-          <Button label={steps === 0 ? "Train" : `Train ${STEPS_MORE} steps more`} onPress={() => void train()} isMain />
+          <Button
+            label={steps === 0 ? "Train" : `Train ${STEPS_MORE} steps more`}
+            onPress={() => void train()}
+            isMain
+          />
         )}
         <Select label="Garment" value={kind} options={kinds.map(({ name }) => ({ value: name, label: name }))} />
         {steps > 0 && !isTraining.value && <Button label="Save the network" onPress={() => void save()} />}
       </div>
       {steps > 0 && !isTraining.value && (
         <p class="hint">
-          The file is a checkpoint like any other: <code>unnoise sample --checkpoint small-garments.safetensors</code> draws with it.
+          The file is a checkpoint like any other: <code>unnoise sample --checkpoint small-garments.safetensors</code>{" "}
+          draws with it.
         </p>
       )}
     </>
