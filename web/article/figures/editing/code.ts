@@ -19,8 +19,8 @@ await saveGrid("strength.png", images, { scale: 4 });
 export function betweenCode(from: number, to: number): string {
   return `${importsOf(...NAMES)}
 ${DRAWER_CODE}
-${pictureCode({ garment: from }, "from")}${pictureCode({ garment: to }, "to")}
-const images = await diffusion.interpolate(model, from, to, ${literalOf(walkOptions())});
+${pictureCode({ garment: from }, "first")}${pictureCode({ garment: to }, "second")}
+const images = await diffusion.interpolate(model, first, second, ${literalOf(walkOptions())});
 await saveGrid("between.png", images, { columns: images.shape[0], scale: 4 });
 `;
 }

@@ -96,7 +96,7 @@ function Body({ context }: BodyProps) {
         {map.levels.map(({ side, down, up }) => (
           <div class="floor" key={side}>
             <div class="half">{down.map(box)}</div>
-            <span class="skip" aria-hidden="true">
+            <span class="handed-on" aria-hidden="true">
               {side} × {side}
             </span>
             <div class="half end">{up.map(box)}</div>

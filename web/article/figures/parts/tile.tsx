@@ -14,7 +14,13 @@ export interface TileProps {
 export function Tile({ images, label, caption, columns }: TileProps) {
   return (
     <div class="tile">
-      <Pictures images={images} label={label} columns={columns} padding={images?.shape[0] === 1 ? 0 : 1} />
+      <Pictures
+        images={images}
+        label={label}
+        columns={columns}
+        padding={images?.shape[0] === 1 ? 0 : 1}
+        background={0}
+      />
       <p>{caption}</p>
     </div>
   );

@@ -33,7 +33,7 @@ export function World({ weights, drawn = [] }: WorldProps) {
           <div
             key={i}
             class={drawn.includes(i) ? "copied" : undefined}
-            style={{ opacity: 0.12 + 0.88 * Math.sqrt(weights?.data[i] ?? 0) }}
+            style={{ opacity: 0.25 + 0.75 * Math.sqrt(weights?.data[i] ?? 0) }}
           >
             <Pictures images={bytes && garmentOf(bytes, i)} label="" padding={0} />
           </div>

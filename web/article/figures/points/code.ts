@@ -33,7 +33,7 @@ class PointNetwork extends Module implements Denoiser {
 const diffusion = new GaussianDiffusion({ timesteps: ${TIMESTEPS}, betaSchedule: "cosine" });
 const network = new PointNetwork(new Random(${seed}));
 const parameters = [...network.parameters().values()];
-const adam = new Adam(parameters, { learningRate: 3e-3 });
+const adam = new Adam(parameters, { learningRate: 2e-3 });
 const step = compile(await defaultBackend(), ({ points, seed, count }) => {
   const random = new RandomStream([seed, count]);
   const x0 = points.gather(random.integers([${BATCH}], ${POINTS})).reshape([${BATCH}, 1, 1, 2]);

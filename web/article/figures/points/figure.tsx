@@ -120,7 +120,7 @@ function Body({ context }: BodyProps) {
             ]}
             xLabel="step"
             yLabel="loss"
-            yRange={[0, 1.2]}
+            yRange={[0, Math.max(1, ...losses)]}
             height={200}
           />
           <Slider label="arrows at" value={t} min={0} max={TIMESTEPS - 1} text={(value) => `t = ${value}`} />

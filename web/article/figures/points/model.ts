@@ -37,7 +37,7 @@ export class PointLearner {
     const network = new PointNetwork({ seed });
     this.network = network;
     const parameters = [...network.parameters().values()];
-    const adam = new Adam(parameters, { learningRate: 3e-3 });
+    const adam = new Adam(parameters, { learningRate: 2e-3 });
     this.#step = compile(backend, ({ points, seed, count }) => {
       const random = new RandomStream([seed, count]);
       const x0 = points.gather(random.integers([BATCH], POINTS)).reshape([BATCH, 1, 1, 2]);

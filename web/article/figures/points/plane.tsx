@@ -74,7 +74,7 @@ export function Plane({ points, drawn, arrows, onDraw, label }: PlaneProps) {
     <div class="plane" ref={box}>
       <canvas
         ref={canvas}
-        style={{ width: side, height: side }}
+        style={{ width: `${side}px`, height: `${side}px` }}
         tabIndex={0}
         role="application"
         aria-roledescription="drawing pad"

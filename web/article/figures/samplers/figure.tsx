@@ -9,8 +9,7 @@ import { Tile } from "../parts/tile.tsx";
 import { samplersCode } from "./code.ts";
 import { drawWay, ways } from "./model.ts";
 
-/** One for each way, so that each keeps its program. */
-const drawers = ways.map(drawerOfFigure);
+const drawerOf = drawerOfFigure();
 const COUNTS = ["3", "5", "10", "20", "50"] as const;
 
 interface Row {
@@ -20,7 +19,7 @@ interface Row {
 
 /** The same noise, and four ways to walk from it. */
 function Body({ context }: BodyProps) {
-  const steps = useSignal<(typeof COUNTS)[number]>("5");
+  const steps = useSignal<(typeof COUNTS)[number]>("10");
   const rows = useSignal<readonly (Row | undefined)[]>([]);
   const { seed } = context;
   const batchSize = batchFor(8);
@@ -29,9 +28,8 @@ function Body({ context }: BodyProps) {
   useSignalEffect(() => {
     const wanted = settings();
     void context.run(async (turn) => {
-      const backend = await turn.backend();
+      const drawer = await drawerOf(await turn.backend());
       for (const [i, way] of ways.entries()) {
-        const drawer = await drawers[i](backend);
         const start = performance.now();
         const images = await drawWay(drawer, way, wanted, turn.signal);
         const row = { images, seconds: (performance.now() - start) / 1000 };

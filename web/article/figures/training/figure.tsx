@@ -134,7 +134,7 @@ function Body({ context }: BodyProps) {
           ]}
           xLabel="step"
           yLabel="loss"
-          yRange={[0, 0.6]}
+          yRange={[0, Math.max(0.6, ...losses.value)]}
           height={220}
         />
       </div>
