@@ -113,7 +113,7 @@ function Body({ context }: BodyProps) {
             <span class="key colour-1">what the network draws</span>
           </p>
           <Chart
-            label={`Loss after ${losses.length} steps: ${means.at(-1)?.toFixed(3) ?? "none yet"}`}
+            label={`Loss after ${losses.length} steps: ${means.at(-1)?.toFixed(5) ?? "none yet"}`}
             series={[
               { name: "each step", y: losses, colour: 5, isFaint: true },
               { name: "mean of the last 50", y: means, colour: 0 },

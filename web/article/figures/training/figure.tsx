@@ -127,7 +127,7 @@ function Body({ context }: BodyProps) {
           )}
         </div>
         <Chart
-          label={`Loss after ${steps} steps: ${means.at(-1)?.toFixed(3) ?? "none yet"}`}
+          label={`Loss after ${steps} steps: ${means.at(-1)?.toFixed(5) ?? "none yet"}`}
           series={[
             { name: "each step", y: losses.value, colour: 5, isFaint: true },
             { name: "mean of the last 20", y: means, colour: 0 },

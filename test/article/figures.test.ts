@@ -1,0 +1,296 @@
+import { readFile } from "node:fs/promises";
+import type { Browser, BrowserContextOptions, Locator, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import {
+  GaussianDiffusion,
+  compile,
+  decodeCheckpoint,
+  fashionMnist,
+  modelFromCheckpoint,
+  ndarray,
+  parseSafetensors,
+  randn,
+  toBytes,
+} from "unnoise";
+import type { NdArray } from "unnoise";
+import { SMALL_SIDE, halved } from "../../web/article/figures/common/garment-sizes.ts";
+import { garmentOf } from "../../web/article/figures/common/garments.ts";
+import type { Drawer } from "../../web/article/figures/common/drawer.ts";
+import { firstGarments, nodeDrawer } from "../../web/article/figures/common/test-data.ts";
+import { denoise } from "../../web/article/figures/denoising/model.ts";
+import { Guesser } from "../../web/article/figures/guess/model.ts";
+import { runningMeans } from "../../web/article/figures/parts/running-means.ts";
+import { GarmentLearner } from "../../web/article/figures/training/model.ts";
+import { findChromium, launchChromium } from "../browser/chromium.ts";
+import { ISOLATION } from "../browser/site.ts";
+import { ArticleSite } from "./site.ts";
+
+const chromium = findChromium();
+/** The longest that the page may be busy at a time while a network trains in it, in milliseconds. */
+const LONGEST_TASK = 100;
+
+describe.skipIf(chromium === undefined)("live figures (skipped without Chromium)", { timeout: 120_000 }, () => {
+  let site: ArticleSite;
+  let browser: Browser;
+  let isolated: string;
+  let plain: string;
+  let drawer: Drawer;
+  let garments: Uint8Array;
+  const complaints: string[] = [];
+
+  beforeAll(async () => {
+    [site, drawer, garments] = await Promise.all([ArticleSite.build(), nodeDrawer(), firstGarments()]);
+    [isolated, plain] = [await site.serve(ISOLATION), await site.serve()];
+    browser = await launchChromium(chromium ?? "");
+  }, 90_000);
+  afterAll(async () => {
+    await browser?.close();
+    await site?.close();
+    await drawer?.backend.close();
+    expect(complaints).toEqual([]);
+  });
+
+  async function open(part: string, origin = isolated, options: BrowserContextOptions = {}): Promise<Page> {
+    const context = await browser.newContext({ viewport: { width: 1000, height: 900 }, ...options });
+    const page = await context.newPage();
+    page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+    page.on("pageerror", (error) => complaints.push(error.message));
+    await page.goto(`${origin}tutorial/${part}.html`);
+    return page;
+  }
+
+  /** A figure once it is alive and has nothing to do. */
+  async function figureOf(page: Page, name: string): Promise<Locator> {
+    const figure = page.locator(`[data-figure="${name}"]`);
+    await figure.scrollIntoViewIfNeeded();
+    await figure.locator(".frame[data-live=true][data-state=idle]").waitFor({ timeout: 60_000 });
+    return figure;
+  }
+
+  /** Gray levels of a canvas of the figure, by the start of its label. */
+  const levelsOf = (figure: Locator, label: string): Promise<number[]> =>
+    figure.locator(`canvas[aria-label^="${label}"]`).evaluate((canvas: HTMLCanvasElement) => {
+      const { data } = canvas.getContext("2d")?.getImageData(0, 0, canvas.width, canvas.height) ?? { data: [] };
+      return Array.from(data).filter((_, i) => i % 4 === 0);
+    });
+
+  /** The canvas's levels, in its grid of images in one row with a pixel between, are those of the images. */
+  function expectLevels(levels: readonly number[], images: NdArray, padding: number): void {
+    const [count, height, width] = images.shape;
+    const row = count * (width + padding) + padding;
+    expect(levels).toHaveLength(row * (height + 2 * padding));
+    const expected = toBytes(Float32Array.from(images.data));
+    const differences = Array.from(expected, (level, i) => {
+      const [image, y, x] = [Math.floor(i / (width * height)), Math.floor(i / width) % height, i % width];
+      return Math.abs(level - levels[(y + padding) * row + image * (width + padding) + padding + x]);
+    });
+    expect(Math.max(...differences)).toBeLessThanOrEqual(1);
+    expect(new Set(expected).size).toBeGreaterThan(20);
+  }
+
+  const slide = (figure: Locator, label: string, values: readonly number[]): Promise<void> =>
+    figure.getByLabel(label, { exact: true }).evaluate((input: HTMLInputElement, values: readonly number[]) => {
+      for (const value of values) {
+        input.value = String(value);
+        input.dispatchEvent(new Event("input", { bubbles: true }));
+      }
+    }, values);
+
+  test("the noise slider mixes as qSample does in Node, on other schedules too, and by the keyboard", async () => {
+    const page = await open("1-noise");
+    const figure = await figureOf(page, "noise");
+    const slider = figure.getByLabel("time t", { exact: true });
+    const picture = garmentOf(garments, 18);
+    const expectMixture = async (betaSchedule: "linear" | "cosine", t: number): Promise<void> => {
+      await figure.locator(`canvas[aria-label^="The picture at t = ${t}:"]`).waitFor();
+      await figureOf(page, "noise");
+      const diffusion = new GaussianDiffusion({ timesteps: 300, betaSchedule });
+      const mix = compile(drawer.backend, ({ x, noise, t }) => ({ outputs: { x: diffusion.qSample(x, t, noise) } }));
+      const { x } = await mix({ x: picture, t: ndarray([t], [], "i32"), noise: randn(picture.shape, 1) });
+      expectLevels(await levelsOf(figure, "The picture at t"), x, 0);
+    };
+    await expectMixture("linear", 100);
+    await slider.focus();
+    await page.keyboard.press("End");
+    await expectMixture("linear", 299);
+    await page.keyboard.press("PageDown");
+    await page.keyboard.press("ArrowLeft");
+    const t = Number(await slider.inputValue());
+    expect(t).toBeLessThan(298);
+    await expectMixture("linear", t);
+    // The schedules' figure drives this one.
+    const schedules = await figureOf(page, "schedules");
+    await schedules.getByRole("radio", { name: /cosine/ }).focus();
+    await page.keyboard.press("Space");
+    await slide(schedules, "time t", [60]);
+    await figureOf(page, "noise");
+    await expectMixture("cosine", 60);
+    await page.context().close();
+  });
+
+  test.for(["threads", "one thread"])(
+    "the denoising slider shows the samples that Node draws, on %s",
+    async (threads) => {
+      const isThreaded = threads === "threads";
+      const page = isThreaded ? await open("5-sampling") : await open("5-sampling", plain, { serviceWorkers: "block" });
+      const figure = await figureOf(page, "denoising");
+      const device = await figure.locator(".frame-foot").textContent();
+      if (!isThreaded) expect(device).toContain("1 thread,");
+      const frames = await denoise(drawer, { seed: 4, steps: 20, eta: 0, batchSize: 8 });
+      for (const step of [0, 7, 20]) {
+        await slide(figure, "step", [step]);
+        const { images, guess } = frames[step];
+        await figure.getByText(`${step} of 20`).waitFor();
+        expectLevels(await levelsOf(figure, "8 pictures at"), images, 1);
+        expectLevels(await levelsOf(figure, "The clean pictures"), guess, 1);
+      }
+      await page.context().close();
+    },
+  );
+
+  test("twenty events of a slider finish at most two runs, and the last value is shown", async () => {
+    const page = await open("5-sampling");
+    const figure = await figureOf(page, "guess");
+    await page.evaluate(() => {
+      const counts = globalThis as unknown as { draws: number };
+      counts.draws = 0;
+      const { prototype } = CanvasRenderingContext2D;
+      prototype.putImageData = new Proxy(prototype.putImageData, {
+        apply(draw, context: CanvasRenderingContext2D, given: Parameters<typeof draw>) {
+          if (context.canvas.getAttribute("aria-label")?.startsWith("The noisy picture")) counts.draws++;
+          draw.apply(context, given);
+        },
+      });
+    });
+    await slide(
+      figure,
+      "time t",
+      Array.from({ length: 20 }, (_, i) => 30 * i + 10),
+    );
+    await figure
+      .locator(".frame[data-state=running], .frame[data-state=compiling]")
+      .waitFor({ timeout: 500 })
+      .catch(() => undefined);
+    await figureOf(page, "guess");
+    const runs = await page.evaluate(() => (globalThis as unknown as { draws: number }).draws);
+    expect(runs).toBeGreaterThanOrEqual(1);
+    expect(runs).toBeLessThanOrEqual(2);
+    const { noisy } = await new Guesser(drawer.backend, drawer.diffusion, drawer.model).at(
+      garmentOf(garments, 0),
+      580,
+      3,
+    );
+    expectLevels(await levelsOf(figure, "The noisy picture at t = 580"), noisy, 0);
+    await page.context().close();
+  });
+
+  const stepsOf = async (figure: Locator): Promise<number> =>
+    Number(/after (\d+) steps/.exec((await figure.locator(".chart svg").getAttribute("aria-label")) ?? "")?.[1] ?? 0);
+  const until = async (isTrue: () => Promise<boolean>): Promise<void> => {
+    while (!(await isTrue())) await new Promise((resolve) => setTimeout(resolve, 50));
+  };
+
+  test("points are learned without a long task on the page, off screen not at all, and go on where they were", async () => {
+    const page = await open("4-training");
+    const figure = await figureOf(page, "points");
+    await figure.getByRole("button", { name: "Train" }).click();
+    await until(async () => (await stepsOf(figure)) >= 100);
+    const longest = (): Promise<number> =>
+      page.evaluate(async () => {
+        let longest = 0;
+        const observer = new PerformanceObserver((list) => {
+          for (const { duration } of list.getEntries()) longest = Math.max(longest, duration);
+        });
+        observer.observe({ type: "longtask" });
+        await new Promise((resolve) => setTimeout(resolve, 1500));
+        observer.disconnect();
+        return longest;
+      });
+    // Where other programs take the processor away, a task is long for that alone: then again.
+    const tries: number[] = [];
+    while (tries.length < 4 && Math.min(...tries) > LONGEST_TASK) tries.push(await longest());
+    expect(Math.min(...tries)).toBeLessThanOrEqual(LONGEST_TASK);
+
+    await page.evaluate(() => scrollTo(0, 0));
+    await page.waitForTimeout(500);
+    const before = await stepsOf(figure);
+    await page.waitForTimeout(1000);
+    expect(await stepsOf(figure)).toBe(before);
+    await figure.scrollIntoViewIfNeeded();
+    await until(async () => (await stepsOf(figure)) > before);
+    await figure.getByRole("button", { name: "Pause" }).click();
+
+    // A point of the reader's own, by the keyboard alone.
+    await figure.locator(".plane canvas").focus();
+    await page.keyboard.press("ArrowRight");
+    await page.keyboard.press("Space");
+    expect(await figure.getByLabel("Points").inputValue()).toBe("your own");
+    await page.context().close();
+  });
+
+  test("the page's network loses what it loses in Node, and what it saves is that network", async () => {
+    const page = await open("4-training");
+    const figure = await figureOf(page, "training");
+    await figure.getByRole("button", { name: "Train" }).click();
+    await until(async () => (await stepsOf(figure)) >= 20);
+    await figure.getByRole("button", { name: "Pause" }).click();
+    const save = figure.getByRole("button", { name: "Save the network" });
+    await save.waitFor();
+    await page.waitForTimeout(300);
+    const label = (await figure.locator(".chart svg").getAttribute("aria-label")) ?? "";
+    const [download] = await Promise.all([page.waitForEvent("download"), save.click()]);
+    const checkpoint = await decodeCheckpoint(parseSafetensors(await readFile(await download.path())), "saved");
+
+    const dataset = await fashionMnist({ split: "test" });
+    const boots = Array.from(dataset.labels ?? []).flatMap((name, i) => (name === 9 ? [i] : []));
+    const bytes = new Uint8Array(boots.length * 28 * 28);
+    await dataset.read(boots, bytes);
+    const learner = new GarmentLearner(drawer.backend, halved(bytes), 0);
+    await learner.train(checkpoint.step);
+
+    const [, steps, mean] = /after (\d+) steps: ([\d.]+)/.exec(label) ?? [];
+    const ofNode = runningMeans(learner.losses, 20)[Number(steps) - 1];
+    expect(Number(steps)).toBeGreaterThanOrEqual(20);
+    expect(Math.abs(Number(mean) - ofNode)).toBeLessThan(1e-4);
+    const sample = async (model: Awaited<ReturnType<typeof modelFromCheckpoint>>) =>
+      new GaussianDiffusion({ timesteps: 300, betaSchedule: "cosine", objective: "predX0" }).sample(model, {
+        backend: drawer.backend,
+        batchSize: 2,
+        imageSize: SMALL_SIDE,
+        seed: 1,
+        steps: 5,
+      });
+    const [saved, own] = [
+      await sample(await modelFromCheckpoint(checkpoint)),
+      await sample(learner.trainer.samplingModel),
+    ];
+    expect(Math.max(...saved.data.map((value, i) => Math.abs(value - own.data[i])))).toBeLessThan(1e-3);
+    learner.dispose();
+    await page.context().close();
+  });
+
+  test("the map of the network answers to the keyboard, and the brush paints by it", async () => {
+    const page = await open("3-network");
+    const map = await figureOf(page, "map");
+    await map.getByRole("button", { name: "downs.0.0" }).focus();
+    await page.keyboard.press("ArrowRight");
+    await page.keyboard.press("ArrowRight");
+    expect(await map.locator(".about").textContent()).toMatch(/downs\.0\.2 attention.*28 × 28 × 28/);
+    await page.keyboard.press("End");
+    expect(await map.locator(".about").textContent()).toMatch(/final_conv.*28 × 28 × 1.*29 \(0.0 %\)/);
+    await page.context().close();
+
+    const beyond = await open("6-beyond", isolated, { viewport: { width: 360, height: 800 }, reducedMotion: "reduce" });
+    const brush = await figureOf(beyond, "brush");
+    expect(await brush.getByText("4 ways to go on").count()).toBe(1);
+    await brush.getByRole("button", { name: "Clear" }).click();
+    await brush.locator(".pad").focus();
+    await beyond.keyboard.press("Shift+ArrowLeft");
+    await beyond.keyboard.press("Space");
+    await beyond.keyboard.press("]");
+    expect(await brush.getByLabel("brush", { exact: true }).inputValue()).toBe("6");
+    await beyond.waitForTimeout(500);
+    await figureOf(beyond, "brush");
+    await beyond.context().close();
+  });
+});
