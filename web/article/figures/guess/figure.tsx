@@ -18,6 +18,7 @@ const guesserOf = perBackend(async (backend) => {
 });
 
 interface Seen extends Guess {
+  readonly t: number;
   readonly picture: NdArray;
 }
 
@@ -33,7 +34,7 @@ function Body({ context }: BodyProps) {
     void context.run(async (turn) => {
       const picture = garmentOf(await garmentBytes(), index);
       const guess = await (await guesserOf(await turn.backend())).at(picture, time, of);
-      turn.show(() => (seen.value = { ...guess, picture }));
+      turn.show(() => (seen.value = { ...guess, picture, t: time }));
     });
   });
   const error = seen.value && distance(seen.value.clean, seen.value.picture);
@@ -42,7 +43,7 @@ function Body({ context }: BodyProps) {
       <div class="tiles four">
         <Tile
           images={seen.value?.noisy}
-          label={`The noisy picture at t = ${t.value}`}
+          label={`The noisy picture at t = ${seen.value?.t ?? t.value}`}
           caption={
             <>
               x<sub>t</sub>, which it sees

@@ -17,6 +17,7 @@ import { resetSource, resetTime, schedule, source, t, timesteps } from "./state.
 const noising = new Noising(instantBackend);
 
 interface Seen {
+  readonly t: number;
   readonly picture: NdArray;
   readonly noise: NdArray;
   readonly noisy: NdArray;
@@ -40,7 +41,7 @@ function Body({ context }: BodyProps) {
       turn.instantBackend();
       const picture = pictureOf(of, await garmentBytes());
       const noisy = await noising.at(picture, wanted);
-      turn.show(() => (seen.value = { picture, noisy, noise: randn(picture.shape, wanted.seed) }));
+      turn.show(() => (seen.value = { t: wanted.t, picture, noisy, noise: randn(picture.shape, wanted.seed) }));
     });
   });
   const shares = sharesOf(schedule.value, timesteps.value);
@@ -54,7 +55,7 @@ function Body({ context }: BodyProps) {
         <span aria-hidden="true">=</span>
         <Tile
           images={seen.value?.noisy}
-          label={`The picture at t = ${t.value}: ${ofPicture} of it and ${ofNoise} of the noise`}
+          label={`The picture at t = ${seen.value?.t ?? t.value}: ${ofPicture} of it and ${ofNoise} of the noise`}
           caption={
             <>
               x<sub>t</sub> at t = {t.value}
