@@ -50,7 +50,10 @@ try {
     const frame = figure.locator(".frame");
     await figure.locator(".frame[data-live=true][data-state=idle]").waitFor({ timeout: 120_000 });
     await act?.(frame);
-    await frame.locator(".frame-body").screenshot({ path: join(folder, `${name}-still.png`) });
+    await frame.locator(".frame-body").screenshot({
+      path: join(folder, `${name}-still.png`),
+      style: ".frame-body { padding: 0.8rem }",
+    });
     process.stdout.write(`${name}\n`);
   }
 } finally {

@@ -60,7 +60,7 @@ const codes = {
   painted: paintCode({ garment: 3 }, mask, painting),
   between: betweenCode(3, 5),
   schedules: schedulesCode(300, 100),
-  points: pointsCode(points, SEED, 3),
+  points: pointsCode(points, SEED, 100),
   map: mapCode(),
   training: trainingCode(9, SEED, 2),
 } as const;
@@ -91,7 +91,8 @@ describe("what Copy as code copies", { timeout: 240_000 }, () => {
     await rm(project, { recursive: true });
   });
 
-  const numbersOf = (name: Name): number[] => (printed.get(name)?.match(/-?\d+\.\d+/g) ?? []).map(Number);
+  const numbersOf = (name: Name): number[] =>
+    (printed.get(name)?.match(/-?\d+(?:\.\d+)?(?:e-\d+)?/g) ?? []).map(Number);
 
   /** The program's picture is that of these images, in this many columns and of this scale. */
   async function expectDrawn(file: string, images: NdArray, columns?: number): Promise<void> {
@@ -168,16 +169,18 @@ describe("what Copy as code copies", { timeout: 240_000 }, () => {
 
   test("learns the points that the figure learns", async () => {
     const learner = new PointLearner(drawer.backend, ndarray(points, [40, 2]), SEED);
-    await learner.train(3);
+    await learner.train(100);
     const [x, y] = await learner.sample();
-    const [printedX, printedY] = numbersOf("points").slice(-2);
+    const [step, loss, printedX, printedY] = numbersOf("points");
+    expect(step).toBe(100);
+    expect(loss).toBeCloseTo(learner.losses[99], 4);
     expect(printedX).toBeCloseTo(x, 4);
     expect(printedY).toBeCloseTo(y, 4);
   });
 
   test("prints the layers of the map, and trains the network of the figure", async () => {
     expect(printed.get("map")).toContain("2,020,257");
-    expect(numbersOf("training")).toHaveLength(2);
+    expect(numbersOf("training")).toHaveLength(4);
     await readFile(join(project, "small-garments.png"));
   });
 });

@@ -17,6 +17,7 @@ export interface PlaneProps {
 const LONGEST = 0.22;
 /** How far an arrow key moves the pen. */
 const KEY_STEP = 0.08;
+const dark = matchMedia("(prefers-color-scheme: dark)");
 /** Readers draw within this square. */
 const LIMIT = 1;
 
@@ -27,6 +28,14 @@ export function Plane({ points, drawn, arrows, onDraw, label }: PlaneProps) {
   const pen = useSignal<readonly [number, number]>([0, 0]);
   const hasFocus = useSignal(false);
   const side = Math.min(width, 520);
+  // Drawn again in the colours of another theme.
+  const isDark = useSignal(dark.matches);
+  useEffect(() => {
+    const change = (): void => void (isDark.value = dark.matches);
+    dark.addEventListener("change", change);
+    return () => dark.removeEventListener("change", change);
+  }, []);
+  void isDark.value;
   useEffect(() => {
     const element = canvas.current;
     const context = element?.getContext("2d");
@@ -38,14 +47,14 @@ export function Plane({ points, drawn, arrows, onDraw, label }: PlaneProps) {
     const y = (value: number): number => pixels - at(value);
     const dot = pixels / 200;
     context.clearRect(0, 0, pixels, pixels);
-    context.strokeStyle = colour("--line");
+    context.strokeStyle = colour("--ink-edge");
     context.lineWidth = devicePixelRatio;
     context.strokeRect(at(-LIMIT), y(LIMIT), at(LIMIT) - at(-LIMIT), y(-LIMIT) - y(LIMIT));
-    if (arrows) drawArrows(context, arrows, { at, y, colour: colour("--quiet") });
-    drawDots(context, points, { at, y, colour: colour("--text"), size: dot });
-    if (drawn) drawDots(context, drawn, { at, y, colour: colour("--colour-1"), size: dot });
+    if (arrows) drawArrows(context, arrows, { at, y, colour: colour("--ink-arrows") });
+    drawDots(context, points, { at, y, colour: colour("--ink-points"), size: dot });
+    if (drawn) drawDots(context, drawn, { at, y, colour: colour("--ink-drawn"), size: dot });
     if (!hasFocus.value) return;
-    context.strokeStyle = colour("--accent");
+    context.strokeStyle = colour("--ink-pen");
     context.lineWidth = 2 * devicePixelRatio;
     context.strokeRect(at(pen.value[0]) - 3 * dot, y(pen.value[1]) - 3 * dot, 6 * dot, 6 * dot);
   });

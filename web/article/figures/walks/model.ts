@@ -42,7 +42,7 @@ export class Walk {
     this.#jump = compile(backend, ({ x, t, noise }) => ({ outputs: { next: diffusion.qSample(x, t, noise) } }));
     this.#pictureShape = picture.shape;
     const copies = ndarray(new Float32Array(walks).fill(picture.data[pixel]), [walks]);
-    this.#start = concatenateArrays([ndarray(picture.data, [picture.data.length]), copies]);
+    this.#start = concatenateArrays([copies, ndarray(picture.data, [picture.data.length])]);
     this.#walked = this.#start;
   }
 
@@ -84,7 +84,7 @@ export class Walk {
   /** The mean and deviation of the pixel that the formula gives for as many steps. */
   expected(): { readonly mean: number; readonly deviation: number } {
     const { sqrtAlphasCumprod, sqrtOneMinusAlphasCumprod } = this.#diffusion.schedule;
-    const pixel = this.#start.data[this.#start.data.length - 1];
+    const [pixel] = this.#start.data;
     const t = this.#steps - 1;
     if (t < 0) return { mean: pixel, deviation: 0 };
     return { mean: sqrtAlphasCumprod[t] * pixel, deviation: sqrtOneMinusAlphasCumprod[t] };
@@ -92,10 +92,9 @@ export class Walk {
 
   #valuesOf(values: NdArray): Values {
     const { walks } = this.#settings;
-    const size = values.data.length - walks;
     return {
-      picture: ndarray(sliceArray(values, 0, 0, size).data, this.#pictureShape),
-      pixel: Float32Array.from(sliceArray(values, 0, size).data),
+      picture: ndarray(sliceArray(values, 0, walks).data, this.#pictureShape),
+      pixel: Float32Array.from(sliceArray(values, 0, 0, walks).data),
     };
   }
 }
