@@ -159,6 +159,11 @@ function flopsOf({ op, inputs, shape }: Tensor): number {
     }
     case "dot_general":
       return 2 * sizeOf(shape) * op.lhsContract.reduce((n, axis) => n * inputs[0].shape[axis], 1);
+    case "attention": {
+      // Of each query with every key, and of the weights with the values.
+      const [q, k, v] = inputs.map((operand) => operand.shape);
+      return 2 * sizeOf(q.slice(0, 3)) * k[1] * (q[3] + v[3]);
+    }
     default:
       return 0;
   }
