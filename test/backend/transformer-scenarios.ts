@@ -60,7 +60,7 @@ export const transformerScenarios: readonly Scenario[] = [
   },
   ...[
     { batch: 2, queries: 9, keys: 9, heads: 3, width: 5 },
-    { batch: 2, queries: 37, keys: 1030, heads: 2, width: 12 },
+    { batch: 4, queries: 5, keys: 1030, heads: 1, width: 12 },
     { batch: 2, queries: 65, keys: 1025, heads: 2, width: 7 },
   ].map(attendOver),
   {
