@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { WebGpuBackend } from "./webgpu-backend.ts";
 import type { WebGpuOptions } from "./webgpu-backend.ts";
 
-const DAWN_OPTIONS = [
+export const DAWN_OPTIONS: readonly string[] = [
   // Kernels write all workgroup memory before they read it: to clear it first takes time, and a software driver seconds
   // to compile.
   // Matrix units are an experiment that Dawn offers only so, and those of NVIDIA's that multiply halves only with both.
@@ -35,7 +35,7 @@ export async function createWebGpuBackend(options: WebGpuOptions = {}): Promise<
 async function loadDawn(): Promise<GPU> {
   try {
     const { create } = await import("webgpu");
-    return create(DAWN_OPTIONS);
+    return create([...DAWN_OPTIONS]);
   } catch (error) {
     const isMissing = error instanceof Error && "code" in error && error.code === "ERR_MODULE_NOT_FOUND";
     if (!isMissing) throw error;

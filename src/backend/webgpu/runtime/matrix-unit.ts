@@ -14,8 +14,12 @@ export interface SubgroupMatrixConfig {
 
 /** What a device offers; those without the feature know nothing of it. */
 export function subgroupMatrixConfigs({ gpu, info }: Device): readonly SubgroupMatrixConfig[] {
-  if (!gpu.features.has(SUBGROUP_MATRIX) || !("subgroupMatrixConfigs" in info)) return [];
-  return info.subgroupMatrixConfigs as readonly SubgroupMatrixConfig[];
+  return gpu.features.has(SUBGROUP_MATRIX) ? subgroupMatrixConfigsOf(info) : [];
+}
+
+/** What an adapter lists, whether or not a device was asked for it. */
+export function subgroupMatrixConfigsOf(info: GPUAdapterInfo): readonly SubgroupMatrixConfig[] {
+  return "subgroupMatrixConfigs" in info ? (info.subgroupMatrixConfigs as readonly SubgroupMatrixConfig[]) : [];
 }
 
 /** The matrix unit that fits a precision; only those that add up in float32 do. */

@@ -10,8 +10,13 @@ const WORKGROUP = 256;
 export async function subgroupSizeOf({ gpu, info }: Device): Promise<number | undefined> {
   const { subgroupMinSize: size, subgroupMaxSize } = info;
   if (!gpu.features.has("subgroups") || size < 2 || size !== subgroupMaxSize) return undefined;
+  // Some that offer subgroups refuse the line that enables them (naga, in Firefox).
+  gpu.pushErrorScope("validation");
   const module = gpu.createShaderModule({ code: PLACES });
-  const pipeline = await gpu.createComputePipelineAsync({ layout: "auto", compute: { module } });
+  const compiled = gpu.createComputePipelineAsync({ layout: "auto", compute: { module } }).catch(() => undefined);
+  const fault = await gpu.popErrorScope();
+  const pipeline = await compiled;
+  if (fault !== null || pipeline === undefined) return undefined;
   const places = gpu.createBuffer({ size: 4 * WORKGROUP, usage: USAGE.storage | USAGE.copySource });
   const staging = gpu.createBuffer({ size: 4 * WORKGROUP, usage: USAGE.mapRead | USAGE.copyTarget });
   const encoder = gpu.createCommandEncoder();

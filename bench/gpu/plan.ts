@@ -1,0 +1,48 @@
+import type { SizeName } from "../../src/bench/sizes.ts";
+import type { StableDiffusionSize } from "../../src/bench/gpu/stable-diffusion.ts";
+
+/** A training step that is timed. */
+export interface StepPlan {
+  readonly size: SizeName;
+  readonly batchSize: number;
+  readonly steps: number;
+}
+
+/** What the run does, by how much there is of it. */
+export interface GpuPlan {
+  /** Side of the square matrices that are multiplied, and whose products are compared with the processor's. */
+  readonly product: number;
+  readonly article: StepPlan;
+  /** Turns that each takes at the article's step. */
+  readonly rounds: number;
+  readonly wide: readonly StepPlan[];
+  readonly stableDiffusion: StableDiffusionSize & { readonly passes: number };
+  /** Bytes of a copy, and dispatches that do nothing. */
+  readonly copyBytes: number;
+  readonly dispatches: number;
+}
+
+/** Eight minutes of a large GPU. */
+export const WHOLE: GpuPlan = {
+  product: 2048,
+  article: { size: "dim28", batchSize: 128, steps: 10 },
+  rounds: 3,
+  wide: [
+    { size: "dim128", batchSize: 16, steps: 10 },
+    { size: "dim128", batchSize: 128, steps: 10 },
+  ],
+  stableDiffusion: { batchSize: 2, latent: 64, passes: 5 },
+  copyBytes: 256 << 20,
+  dispatches: 2000,
+};
+
+/** The same in small, which a driver in software does in minutes: to try the run itself. */
+export const SMALL: GpuPlan = {
+  product: 96,
+  article: { size: "dim16", batchSize: 1, steps: 1 },
+  rounds: 1,
+  wide: [{ size: "dim16", batchSize: 2, steps: 1 }],
+  stableDiffusion: { batchSize: 1, latent: 8, narrower: 10, passes: 1 },
+  copyBytes: 4 << 20,
+  dispatches: 100,
+};
