@@ -80,8 +80,8 @@ try {
     for (const variant of [single, half])
       await part(`article, ${variant.name}, kernels`, () => profileStep(plan.article, variant));
   for (const wide of plan.wide) {
-    await part(`${wide.size}, batch ${wide.batchSize}`, () => raceSteps(wide, 1, python, isSmall));
-    if (times) await part(`${wide.size}, batch ${wide.batchSize}, f16, kernels`, () => profileStep(wide, half));
+    await part(`${wide.title}, batch ${wide.batchSize}`, () => raceSteps(wide, 1, python, isSmall));
+    if (times) await part(`${wide.title}, batch ${wide.batchSize}, f16, kernels`, () => profileStep(wide, half));
   }
   for (const variant of [half, single])
     await part(`Stable Diffusion's size, ${variant.name}`, () => timeStableDiffusion(plan, variant));

@@ -263,6 +263,8 @@ export { compile } from "./backend/compile.ts";
 export { evaluate } from "./backend/evaluate.ts";
 export type { Compiled, Traced } from "./backend/compile.ts";
 export { createBackend, defaultBackend } from "./backend/default.ts";
+export { withSpareDevice } from "./backend/spare-device.ts";
+export type { SpareDeviceOptions } from "./backend/spare-device.ts";
 export { DeviceLost } from "./backend/common/device-lost.ts";
 export { OutOfMemory } from "./backend/common/out-of-memory.ts";
 export { ReferenceBackend } from "./backend/reference/backend.ts";

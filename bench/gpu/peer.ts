@@ -1,7 +1,6 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
-import { sizes } from "../../src/bench/sizes.ts";
 import { ChildLines } from "../contest/child-lines.ts";
 import type { StepPlan } from "./plan.ts";
 
@@ -35,8 +34,7 @@ export class GpuPeer {
   }
 
   /** Seconds of one training step, as a mean of the plan's. */
-  async seconds(mode: string, { size, batchSize, steps }: StepPlan): Promise<number> {
-    const { network, imageSize } = sizes[size];
+  async seconds(mode: string, { network, imageSize, batchSize, steps }: StepPlan): Promise<number> {
     this.#lines.write({ mode, network, size: imageSize, batch: batchSize, steps });
     return (await this.#lines.readAs(answer)).seconds;
   }

@@ -1,9 +1,9 @@
-import type { SizeName } from "../../src/bench/sizes.ts";
+import { sizes } from "../../src/bench/sizes.ts";
+import type { Size } from "../../src/bench/sizes.ts";
 import type { StableDiffusionSize } from "../../src/bench/gpu/stable-diffusion.ts";
 
 /** A training step that is timed. */
-export interface StepPlan {
-  readonly size: SizeName;
+export interface StepPlan extends Pick<Size, "title" | "network" | "imageSize"> {
   readonly batchSize: number;
   readonly steps: number;
 }
@@ -25,23 +25,29 @@ export interface GpuPlan {
 /** Eight minutes of a large GPU. */
 export const WHOLE: GpuPlan = {
   product: 2048,
-  article: { size: "dim28", batchSize: 128, steps: 10 },
+  article: { ...sizes.dim28, batchSize: 128, steps: 10 },
   rounds: 3,
   wide: [
-    { size: "dim128", batchSize: 16, steps: 10 },
-    { size: "dim128", batchSize: 128, steps: 10 },
+    { ...sizes.dim128, batchSize: 16, steps: 10 },
+    { ...sizes.dim128, batchSize: 128, steps: 10 },
   ],
   stableDiffusion: { batchSize: 2, latent: 64, passes: 5 },
   copyBytes: 256 << 20,
   dispatches: 2000,
 };
 
+const tiny = {
+  title: "8 channels, 8x8x1",
+  network: { architecture: "unet", dim: 8, dimMults: [1], channels: 1 },
+  imageSize: 8,
+} as const;
+
 /** The same in small, which a driver in software does in minutes: to try the run itself. */
 export const SMALL: GpuPlan = {
   product: 96,
-  article: { size: "dim16", batchSize: 1, steps: 1 },
+  article: { ...tiny, batchSize: 2, steps: 1 },
   rounds: 1,
-  wide: [{ size: "dim16", batchSize: 2, steps: 1 }],
+  wide: [{ ...tiny, batchSize: 4, steps: 1 }],
   stableDiffusion: { batchSize: 1, latent: 8, narrower: 10, passes: 1 },
   copyBytes: 4 << 20,
   dispatches: 100,

@@ -2,11 +2,10 @@ import type { Backend } from "../../src/backend/backend.ts";
 import { groupByKind, isProfiled, profileKernels } from "../../src/bench/profile.ts";
 import type { KindTiming } from "../../src/bench/profile.ts";
 import { RecordingBackend } from "../../src/bench/recording-backend.ts";
-import { sizes } from "../../src/bench/sizes.ts";
-import { networkOf } from "../../src/bench/workload.ts";
 import { memoryDataset } from "../../src/data/dataset.ts";
 import { GaussianDiffusion } from "../../src/diffusion/gaussian-diffusion.ts";
 import { linearBetaSchedule } from "../../src/diffusion/process/schedules.ts";
+import { newModel } from "../../src/models/registry.ts";
 import { Random } from "../../src/nn/init.ts";
 import { Trainer } from "../../src/training/trainer.ts";
 import type { TrainingProgress } from "../../src/training/trainer-options.ts";
@@ -22,8 +21,9 @@ export class TimedTraining {
   readonly #plan: StepPlan;
 
   constructor(backend: Backend, plan: StepPlan) {
-    const { imageSize } = sizes[plan.size];
-    const model = networkOf(plan.size);
+    const { imageSize, network } = plan;
+    const { architecture, ...options } = network;
+    const model = newModel(architecture, options);
     const random = new Random(0);
     const shape = [plan.batchSize, imageSize, imageSize, model.channels] as const;
     const images = Uint8Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () =>

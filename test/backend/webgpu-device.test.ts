@@ -12,7 +12,7 @@ import { DeviceLost } from "../../src/backend/common/device-lost.ts";
 import { OutOfMemory } from "../../src/backend/common/out-of-memory.ts";
 import { createWebGpuBackend } from "../../src/backend/webgpu/webgpu-backend.node.ts";
 import { WebGpuBackend } from "../../src/backend/webgpu/webgpu-backend.ts";
-import { withSpareDevice } from "../../src/cli/flags/device.ts";
+import { withSpareDevice } from "../../src/backend/spare-device.ts";
 import { GaussianDiffusion } from "../../src/diffusion/gaussian-diffusion.ts";
 import { linearBetaSchedule } from "../../src/diffusion/process/schedules.ts";
 import { Unet } from "../../src/models/unet/unet.ts";
@@ -258,7 +258,7 @@ describe.skipIf(fault !== undefined)(`the WebGPU backend (${fault ?? "an adapter
     };
     const lines: string[] = [];
     const say = (line: string): void => void lines.push(line);
-    const onGpu = await withSpareDevice(await open(), open, say, (backend) => train(backend, new RunDirectory(path)));
+    const onGpu = await withSpareDevice({ open, log: say }, (backend) => train(backend, new RunDirectory(path)));
     await rm(path, { recursive: true });
     expect(begun).toEqual([0, 2]);
     expect(lines).toEqual([expect.stringMatching(/^webgpu: the device was lost: .*, from the last checkpoint$/)]);

@@ -1,40 +1,19 @@
 import { fileURLToPath } from "node:url";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, test, vi } from "vitest";
-import type { WorkerLike } from "../../src/backend/common/channel.ts";
 import { RemoteBackend } from "../../src/backend/remote/remote-backend.ts";
 import { describeBackend } from "../backend/contract.ts";
 import { findChromium, launchChromium } from "./chromium.ts";
+import { workerInPage } from "./page-worker.ts";
 import { Site } from "./site.ts";
 
 // A driver in software compiles a shader in a tenth of a second.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
 
-declare const startHost: () => (message: unknown) => void;
-declare const send: (message: unknown) => void;
-
 const chromium = findChromium();
 let site: Site;
 let browser: Browser;
 let url: string;
-
-/** A worker of a page of its own, whose messages go through the browser's debugging connection. */
-async function workerInPage(): Promise<WorkerLike> {
-  const page = await browser.newPage();
-  const listeners: ((event: MessageEvent) => void)[] = [];
-  await page.exposeFunction("deliver", (data: unknown) => {
-    for (const listener of listeners) listener(new MessageEvent("message", { data }));
-  });
-  await page.goto(url);
-  await page.evaluate(() => Object.assign(globalThis, { send: startHost() }) && undefined);
-  return {
-    postMessage: (message: unknown) => void page.evaluate((message) => send(message), message),
-    addEventListener: ((type: string, listener: (event: MessageEvent) => void) => {
-      if (type === "message") listeners.push(listener);
-    }) as WorkerLike["addEventListener"],
-    terminate: () => void page.close(),
-  };
-}
 
 if (chromium === undefined) {
   test("webgpu backend in Chromium", ({ skip }) => skip("no Chromium on the PATH, and no UNNOISE_CHROMIUM"));
@@ -49,11 +28,15 @@ if (chromium === undefined) {
     await site?.close();
   });
 
-  describeBackend("webgpu in Chromium", async () => RemoteBackend.open(await workerInPage(), { device: "webgpu" }), {
-    // WGSL allows a division 2.5 units in the last place and an inverse square root 2, and a square root is one over the other.
-    arithmetic: 4.5 * 2 ** -23,
-    // WGSL lets a device flush what is smaller than a normal number.
-    denormals: false,
-    randomGraphs: 10,
-  });
+  describeBackend(
+    "webgpu in Chromium",
+    async () => RemoteBackend.open(await workerInPage(browser, url), { device: "webgpu" }),
+    {
+      // WGSL allows a division 2.5 units in the last place and an inverse square root 2, and a square root is one over the other.
+      arithmetic: 4.5 * 2 ** -23,
+      // WGSL lets a device flush what is smaller than a normal number.
+      denormals: false,
+      randomGraphs: 10,
+    },
+  );
 }

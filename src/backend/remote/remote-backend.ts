@@ -3,6 +3,7 @@ import type { Graph } from "../../tensor/graph.ts";
 import type { NdArray } from "../../tensor/ndarray.ts";
 import type { Variable } from "../../tensor/variable.ts";
 import type { Backend, BackendOptions, ExchangeValues, Executable } from "../backend.ts";
+import { DeviceLost } from "../common/device-lost.ts";
 import { checkGraph, checkInputs } from "../common/checks.ts";
 import { checkSingles, exchangeCopies } from "../common/exchange.ts";
 import { releaseWith } from "../common/garbage.ts";
@@ -101,7 +102,10 @@ export class RemoteBackend implements Backend {
   close(): Promise<void> {
     return this.#lifetime.end(async () => {
       try {
-        await this.#variables.moveAllToHost();
+        await this.#variables.moveAllToHost().catch((error: unknown) => {
+          // With a device that is lost, so are its variables' values: to read one says so.
+          if (!(error instanceof DeviceLost)) throw error;
+        });
         await this.#caller.call("close");
       } finally {
         this.#worker.terminate();

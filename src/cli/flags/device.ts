@@ -2,7 +2,6 @@ import { Option } from "commander";
 import type { Command } from "commander";
 import { wholeNumber } from "../../config/rules.ts";
 import type { Backend } from "../../backend/backend.ts";
-import { DeviceLost } from "../../backend/common/device-lost.ts";
 import { precisions, requireSingle } from "../../backend/common/precision.ts";
 import type { PrecisionOption } from "../../backend/common/precision.ts";
 import { complain } from "../output/print.ts";
@@ -79,27 +78,6 @@ export function describeDevice({ description, reason }: Backend): string {
 /** Opens a device for as long as `use` takes. */
 export async function withDevice<T>(flags: DeviceFlags, use: (backend: Backend) => Promise<T>): Promise<T> {
   return useAndClose(await openDevice(flags), use);
-}
-
-/**
- * Does work that can be done again from where it was saved last: if the device is lost, once more on a fresh one.
- *
- * @param opened the device to begin with
- * @param reopen opens a fresh one; without it the work is not done again
- */
-export async function withSpareDevice<T>(
-  opened: Backend,
-  reopen: (() => Promise<Backend>) | undefined,
-  say: (line: string) => void,
-  use: (backend: Backend) => Promise<T>,
-): Promise<T> {
-  try {
-    return await useAndClose(opened, use);
-  } catch (error) {
-    if (!(error instanceof DeviceLost) || reopen === undefined) throw error;
-    say(`${error.message}; trying once more with a fresh one, from the last checkpoint`);
-    return useAndClose(await reopen(), use);
-  }
 }
 
 async function useAndClose<T>(backend: Backend, use: (backend: Backend) => Promise<T>): Promise<T> {

@@ -1,6 +1,7 @@
 import { Command, Option } from "commander";
 import type { Backend } from "../../../backend/backend.ts";
-import { addDeviceFlags, openDevice, withSpareDevice } from "../../flags/device.ts";
+import { withSpareDevice } from "../../../backend/spare-device.ts";
+import { addDeviceFlags, openDevice } from "../../flags/device.ts";
 import type { DeviceFlags } from "../../flags/device.ts";
 import { presets } from "../../presets/all.ts";
 import { print } from "../../output/print.ts";
@@ -67,6 +68,8 @@ async function train(flags: TrainFlags): Promise<void> {
   const settings = await sharedSettings(ranks, plan, dataset, flags, say);
   const trainOn = (device: Backend) => trainRun({ ...plan, settings }, dataset, device, voice, ranks);
   // Where there are others, they do not wait for a process that begins anew.
-  const reopen = ranks.size === 1 ? open : undefined;
-  process.exitCode = await withSpareDevice(backend, reopen, say, trainOn);
+  const spares = ranks.size === 1 ? 1 : 0;
+  const opened = [backend];
+  const openNext = async (): Promise<Backend> => opened.pop() ?? open();
+  process.exitCode = await withSpareDevice({ open: openNext, spares, log: say }, trainOn);
 }
