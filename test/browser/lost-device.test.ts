@@ -96,9 +96,12 @@ async function train(backend: Backend, runDirectory: RunStore, afterStep: (step:
 async function keepDevices(worker: Worker): Promise<void> {
   await worker.evaluate(() => {
     const { prototype } = GPUAdapter;
-    const request = prototype.requestDevice;
-    prototype.requestDevice = async function (this: GPUAdapter, descriptor?: GPUDeviceDescriptor) {
-      const device = await request.call(this, descriptor);
+    const request: (this: GPUAdapter, ...given: [GPUDeviceDescriptor?]) => Promise<GPUDevice> = Reflect.get(
+      prototype,
+      "requestDevice",
+    );
+    prototype.requestDevice = async function (...given) {
+      const device = await request.apply(this, given);
       Object.assign(globalThis, { device });
       return device;
     };

@@ -95,7 +95,8 @@ export class ExpressionEmitter {
   #emit(node: Expression): Code {
     switch (node.kind) {
       case "constant": {
-        const code = literal(this.#shader, node.dtype, node.value);
+        const isFraction = node.dtype === "f32" && Number.isFinite(node.value) && !Number.isInteger(node.value);
+        const code = isFraction ? this.#shader.fraction(node.value) : literal(this.#shader, node.dtype, node.value);
         return this.#isVector ? `${this.#typeOf(node.dtype)}(${code})` : code;
       }
       case "index":

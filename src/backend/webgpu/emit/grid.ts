@@ -29,7 +29,7 @@ function decodeOpen(shader: ShaderWriter, axes: readonly number[], flat: Code, p
     const size = shader.size(inner);
     const isSmall = n <= MOST_QUOTIENT;
     const quotient = isSmall
-      ? `${shader.use("quotient")}(${rest}, ${size}, ${shader.reciprocal(inner)})`
+      ? `${shader.use("quotient")}(${rest}, ${size}, ${shader.fraction(1 / inner)})`
       : `${rest} / ${size}`;
     const index = shader.bind(prefix, quotient);
     rest = shader.bind(prefix, `${rest} - ${index} * ${size}`);

@@ -65,9 +65,9 @@ export class ShaderWriter {
     return value === 0 || value === 1 || !this.#sizes ? String(value) : this.#sizes.whole(value);
   }
 
-  /** One over a size, as f32. */
-  reciprocal(size: number): Code {
-    return this.#sizes ? this.#sizes.reciprocal(size) : `${Math.fround(1 / size)}f`;
+  /** A fraction as f32, which may follow from sizes too: a mean's. */
+  fraction(value: number): Code {
+    return this.#sizes ? this.#sizes.float(value) : `${Math.fround(value)}f`;
   }
 
   line(code: Code): void {

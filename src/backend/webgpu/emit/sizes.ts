@@ -1,4 +1,4 @@
-/** What follows from a kernel's sizes, as fields of a uniform in the order in which its text names them. */
+/** Numbers that follow from a kernel's sizes, as fields of a uniform in the order in which its text names them. */
 export class Sizes {
   readonly #fields: string[] = [];
   readonly #words: number[] = [];
@@ -8,9 +8,9 @@ export class Sizes {
     return this.#field("i32", value);
   }
 
-  /** A field of one over a number, f32. */
-  reciprocal(value: number): string {
-    return this.#field("f32", new Int32Array(Float32Array.of(1 / value).buffer)[0]);
+  /** A field of this number, f32. */
+  float(value: number): string {
+    return this.#field("f32", new Int32Array(Float32Array.of(value).buffer)[0]);
   }
 
   /** The uniform, if it has a field. */
