@@ -4,7 +4,7 @@ import { sizeOf } from "../../../../tensor/shape.ts";
 import { vectorBuffers } from "../../emit/vectors.ts";
 
 const WORKGROUP = 256;
-/** Fewer invocations leave a part of many GPUs' cores idle. */
+/** Fewer invocations leave a part of many GPUs' cores idle; where workgroups are few even so, there are half as many. */
 const SMALLEST_WORKGROUP = 64;
 /** Workgroups that keep a large GPU busy. */
 export const ENOUGH_WORKGROUPS = 256;
@@ -66,6 +66,8 @@ function shareNeighbours(kernel: ReduceKernel, count: number, terms: number, wid
   let results = Math.min(WORKGROUP / sharers, powerOfTwoUpTo(2 * count - 1, WORKGROUP));
   const isEnough = (): boolean => count / results >= ENOUGH_WORKGROUPS;
   while (results > fewest && !isEnough() && results * sharers > SMALLEST_WORKGROUP) results /= 2;
+  if (results > fewest && 2 * (count / results) < ENOUGH_WORKGROUPS && results * sharers === SMALLEST_WORKGROUP)
+    results /= 2;
   while (results > 1 && !isEnough() && kernel.stages.length > 1 && 2 * sharers <= terms)
     [results, sharers] = [results / 2, 2 * sharers];
   return { results, sharers };
