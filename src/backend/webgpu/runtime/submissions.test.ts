@@ -53,18 +53,32 @@ describe("submissions", () => {
     const { device, ends } = fakeDevice();
     const submissions = new Submissions(device);
     expect(submissions.longest).toBe(LONGEST_SUBMISSION);
-    let before = submissions.longest;
-    for (let i = 0; i < 30; i++) {
-      const own = submissions.longest;
-      await submissions.submit(commands, own);
-      if (i > 0) {
-        vi.advanceTimersByTime((1000 * before) / speed);
-        ends[i - 1]();
-        await settled();
+    const given: number[] = [];
+    const all = (async () => {
+      for (let i = 0; i < 40; i++) {
+        given.push(submissions.longest);
+        await submissions.submit(commands, submissions.longest);
       }
-      before = own;
+    })();
+    for (let ended = 0; ended < 37; ended++) {
+      await settled();
+      vi.advanceTimersByTime((1000 * given[ended]) / speed);
+      ends[ended]();
     }
+    await all;
     expect(submissions.longest).toBe(longest * LONGEST_SUBMISSION);
+  });
+
+  test("are no shorter after the host has paused", async () => {
+    const { device, ends } = fakeDevice();
+    const submissions = new Submissions(device);
+    for (let i = 0; i < 10; i++) {
+      await submissions.submit(commands, LONGEST_SUBMISSION);
+      vi.advanceTimersByTime(60_000);
+      for (const end of ends.splice(0)) end();
+      await settled();
+    }
+    expect(submissions.longest).toBe(LONGEST_SUBMISSION);
   });
 });
 

@@ -7,6 +7,8 @@ export const LONGEST_SUBMISSION = 0.05;
 const MOST_IN_FLIGHT = 3;
 /** How much of what was seen before counts, each time that something is seen. */
 const MEMORY = 0.8;
+/** Milliseconds between the first command of a submission and its last, at most: else the GPU may have waited for the host. */
+const CONTIGUOUS = 20;
 /** How far from the model a GPU is taken to be, at most. */
 const [SLOWEST, FASTEST] = [1 / 8, 64];
 
@@ -56,11 +58,14 @@ export class Submissions {
 
   #close({ seconds, since }: { readonly seconds: number; readonly since: number }): void {
     this.#open = undefined;
+    const isContiguous = performance.now() - since <= CONTIGUOUS;
     const end = this.#device.gpu.queue.onSubmittedWorkDone().finally(() => {
       void this.#ends.splice(this.#ends.indexOf(end), 1);
       const now = performance.now();
-      this.#modelled = MEMORY * this.#modelled + seconds;
-      this.#measured = MEMORY * this.#measured + (now - Math.max(since, this.#lastEnd)) / 1000;
+      if (isContiguous) {
+        this.#modelled = MEMORY * this.#modelled + seconds;
+        this.#measured = MEMORY * this.#measured + (now - Math.max(since, this.#lastEnd)) / 1000;
+      }
       this.#lastEnd = now;
     });
     this.#ends.push(end);
