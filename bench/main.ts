@@ -12,6 +12,8 @@ import { namesFlag } from "../src/cli/flags/name-list.ts";
 import { DEFAULT_PEERS, findPeers, librariesOf, peerNames } from "./contest/contestants.ts";
 import { libraries } from "./contest/libraries.ts";
 import { installLibraries } from "./contest/packages.ts";
+import { codeTable } from "./gpu-code/gpu-code.ts";
+import type { CodeShare } from "./gpu-code/gpu-code.ts";
 import { Referee } from "./contest/referee.ts";
 import { countTable } from "./measurements/gpu-counts.ts";
 import type { CountedRow } from "./measurements/gpu-counts.ts";
@@ -37,6 +39,8 @@ Measurements: train, forward and sampling take turns with the peers at the same 
 128-bit SIMD; threads is all threads against one; process is peak memory and the time from the start of a process to
 its first training step, cold the same without programs that were compiled earlier. sizes is a table of the U-Net in the
 widths that people train, each row of which can be measured alone: dim64 has 64 channels, single is a batch of one.
+gpu-code counts how much of what a GPU's vector units are given in the loops of products are multiply-adds, in machine code for
+an AMD GPU that need not be there: it takes naga, Mesa's RADV, a C compiler and Vulkan's headers.
 pretrained are google/ddpm-cifar10-32 and google/ddpm-church-256 beside diffusers, both with random weights.
 gpu-counts times nothing: it compiles programs as for a GPU and counts what they ask of one; no GPU is needed.
 Every figure is a median with its range.
@@ -107,13 +111,15 @@ async function measure(flags: Flags, plan: Plan): Promise<void> {
     outcomes.push(outcome);
   }
   const rows = outcomes.flatMap(({ row }) => row ?? []);
+  const code = outcomes.flatMap((outcome) => outcome.code ?? []);
   if (isTable && rows.length > 1) print(`${sizeTable(rows)}\n`);
   if (isTable) return;
   const counts = outcomes.flatMap((outcome) => outcome.counts ?? []);
-  const report: BenchReport & { readonly counts?: readonly CountedRow[] } = {
+  const report: BenchReport & { readonly counts?: readonly CountedRow[]; readonly code?: readonly CodeShare[] } = {
     results: outcomes.flatMap(({ results }) => results),
     profiles: outcomes.flatMap((outcome) => profilesOf(outcome, kernelCount)),
     ...(counts.length > 0 ? { counts } : {}),
+    ...(code.length > 0 ? { code } : {}),
     ...(rows.length > 0 ? { sizes: rows.map(({ size }) => size), geometricMeans: geometricMeans(rows) } : {}),
     environment,
   };
@@ -128,10 +134,11 @@ function heading({ processor, processorFamily, threads, node }: BenchReport["env
   return `${[processor, processorFamily].filter(Boolean).join(", ")}, ${threads} threads; Node ${node}\n`;
 }
 
-function printOutcome({ results, descriptions, counts = [] }: Outcome, profiles: readonly ProfileReport[]): void {
+function printOutcome({ results, descriptions, counts = [], code }: Outcome, profiles: readonly ProfileReport[]): void {
   for (const row of counts) print(`${countTable(row)}\n`);
   for (const result of results) print(`${resultTable(result)}\n`);
-  print(`  ${[...new Set(descriptions)].join("\n  ")}\n`);
+  if (code) print(`${codeTable(code)}\n`);
+  if (descriptions.length > 0) print(`  ${[...new Set(descriptions)].join("\n  ")}\n`);
   for (const profile of profiles) {
     print(`${kindTable(profile)}\n`);
     if (profile.kernels.length > 0) print(`${kernelTable(profile)}\n`);

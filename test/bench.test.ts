@@ -205,11 +205,20 @@ describe("npm run bench", { timeout: 180_000 }, () => {
     },
   );
 
+  test("says what is not installed to count machine code", async () => {
+    const { code, stdout, stderr } = await bench(main, ["--only", "gpu-code", "--json"]);
+    expect({ code, stderr }).toEqual({
+      code: 0,
+      stderr: expect.stringMatching(/(^|\n)gpu-code is left out: [^\n]* not installed \([^\n]*\)\n$/) as string,
+    });
+    expect(report.parse(JSON.parse(stdout)).results).toEqual([]);
+  });
+
   test("refuses names that it does not know, and a Python that is none", async () => {
     const only = await bench(main, ["--only", "speed"]);
     expect(only.code).toBe(2);
     expect(only.stderr).toMatch(
-      /made of train, forward, .*, cold, dim28, .*, dim64-single, ddpm-cifar10-32, ddpm-church-256, sizes, pretrained, got "speed"/,
+      /made of train, forward, .*, cold, dim28, .*, dim64-single, ddpm-cifar10-32, ddpm-church-256, gpu-counts, gpu-code, sizes, pretrained, got "speed"/,
     );
     const peers = await bench(main, ["--peers", "pytorch,caffe"]);
     expect(peers.code).toBe(2);

@@ -1,5 +1,6 @@
 import type { SizeName } from "../../src/bench/sizes.ts";
 import { countForGpu } from "./gpu-counts.ts";
+import { countGpuCode } from "../gpu-code/gpu-code.ts";
 import type { Measurement } from "./plan.ts";
 import { compareProcesses } from "./processes.ts";
 import { compareSize } from "./sizes.ts";
@@ -26,6 +27,7 @@ const measurements: readonly Measurement[] = [
   { id: "dim64-single", run: (plan) => compareSteps("forward", plan, { size: "dim64-single" }) },
   ...pretrained,
   { id: "gpu-counts", isCount: true, run: countForGpu },
+  { id: "gpu-code", isCount: true, run: countGpuCode },
 ];
 
 /** Several at once. */

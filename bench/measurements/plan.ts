@@ -2,6 +2,7 @@ import type { ProgramProfile } from "../../src/bench/measure-profile.ts";
 import type { BenchResult } from "../../src/bench/result.ts";
 import type { SizeName } from "../../src/bench/sizes.ts";
 import type { Contestant } from "../contest/participant.ts";
+import type { CodeShare } from "../gpu-code/gpu-code.ts";
 import type { Referee } from "../contest/referee.ts";
 import type { CountedRow } from "./gpu-counts.ts";
 
@@ -29,6 +30,8 @@ export interface Outcome {
   readonly row?: SizeRow;
   /** Where nothing was timed but counted. */
   readonly counts?: readonly CountedRow[];
+  /** Where machine code is counted. */
+  readonly code?: readonly CodeShare[];
 }
 
 /** What a training step and a forward pass of a size take, beside others. */

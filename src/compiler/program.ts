@@ -140,6 +140,8 @@ export interface ConvolutionKernel {
   readonly tile?: 2 | 4;
   /** What is transformed before: the filters, which `weight` then holds, or the images, which `input` then loads. */
   readonly ahead?: "filters" | "images";
+  /** Set by a device that takes the sum over window and channels in so many equal runs: the first of the axes. */
+  readonly parts?: number;
   readonly axes: readonly number[];
   /** Over axes [batch, row, column, out channel]; slot 0 is the convolution. */
   readonly stores: readonly Store[];

@@ -69,6 +69,12 @@ async function createDawn(...options: string[]): Promise<GPU> {
   return gpu;
 }
 
+/** What takes the largest tiles, along all three dimensions of which they repeat. */
+const large: ProductCase = {
+  inputs: [random.array([2560, 64]), random.array([64, 1024])],
+  build: ([a, b]) => [a.matmul(b)],
+};
+
 /** The WGSL of a case's products for a matrix unit. */
 function shadersOf({ inputs, build }: ProductCase, precision: Precision, matrixUnit: MatrixUnit): string[] {
   const leaves = inputLeaves(inputs);
@@ -96,7 +102,7 @@ async function nullDevice(): Promise<GPUDevice> {
   const gpu = await createDawn("backend=null", "enable-dawn-features=allow_unsafe_apis");
   const adapter = await gpu.requestAdapter();
   if (!adapter) throw new Error("Dawn has no null backend");
-  const features = ["shader-f16", SUBGROUP_MATRIX] as GPUFeatureName[];
+  const features = ["shader-f16", "subgroup-size-control", SUBGROUP_MATRIX] as GPUFeatureName[];
   return adapter.requestDevice({ requiredFeatures: features });
 }
 
@@ -108,19 +114,21 @@ const MATRICES = `
 alias Left = array<f32, 32>;
 alias Right = array<f32, 64>;
 alias Result = array<f32, 128>;
+fn left_at(i: u32) -> f32 { return lhs_tile[i / 4u][i % 4u]; }
+fn right_at(i: u32) -> f32 { return rhs_tile[i / 4u][i % 4u]; }
 fn load_left_row(offset: u32, stride: u32) -> Left {
   var matrix: Left;
-  for (var i = 0u; i < 32u; i++) { matrix[i] = lhs_tile[offset + i / 4u * stride + i % 4u]; }
+  for (var i = 0u; i < 32u; i++) { matrix[i] = left_at(4u * (offset + i / 4u * stride) + i % 4u); }
   return matrix;
 }
 fn load_left_col(offset: u32, stride: u32) -> Left {
   var matrix: Left;
-  for (var i = 0u; i < 32u; i++) { matrix[i] = lhs_tile[offset + i % 4u * stride + i / 4u]; }
+  for (var i = 0u; i < 32u; i++) { matrix[i] = left_at(4u * (offset + i % 4u * stride) + i / 4u); }
   return matrix;
 }
 fn load_right_row(offset: u32, stride: u32) -> Right {
   var matrix: Right;
-  for (var i = 0u; i < 64u; i++) { matrix[i] = rhs_tile[offset + i / 16u * stride + i % 16u]; }
+  for (var i = 0u; i < 64u; i++) { matrix[i] = right_at(4u * (offset + i / 16u * stride) + i % 16u); }
   return matrix;
 }
 fn multiply_accumulate(a: Left, b: Right, sums: Result) -> Result {
@@ -211,7 +219,7 @@ describe.skipIf(fault !== undefined)(`products by emulated matrix units (${fault
 describe("products by matrix units", () => {
   test.each(units)("are shaders that Tint accepts, in %s by %o", async (precision, unit) => {
     const device = await nullDevice();
-    for (const [name, productCase] of Object.entries(cases)) {
+    for (const [name, productCase] of Object.entries({ ...cases, large })) {
       const shaders = shadersOf(productCase, precision, unit);
       expect(shaders.length).toBeGreaterThan(0);
       for (const wgsl of shaders) {
@@ -221,6 +229,22 @@ describe("products by matrix units", () => {
         expect(await complaintsOf(device, swapped)).not.toEqual([]);
       }
     }
+    device.destroy();
+  });
+
+  test("bring their tiles in wide stores and use them often, in subgroups of the size that was asked for", async () => {
+    const [precision, unit] = units[0];
+    const [wgsl] = shadersOf(large, precision, { ...unit, isPinned: true });
+    const loop = wgsl.slice(wgsl.indexOf("for (var tile"));
+    const count = (pattern: RegExp): number => loop.match(pattern)?.length ?? 0;
+    // 128 x 128 sums of 128 invocations: of each operand 16 x 128 halves, in fours.
+    expect(wgsl).toContain("var<workgroup> lhs_tile: array<vec4<f16>, ");
+    expect(count(/[lr]hs_tile\[.*\] = /g)).toBe(8);
+    expect(count(/subgroupMatrixLoad/g)).toBe(8);
+    expect(count(/subgroupMatrixMultiplyAccumulate/g)).toBe(16);
+    expect(wgsl).toContain("@workgroup_size(128) @subgroup_size(32)");
+    const device = await nullDevice();
+    expect(await complaintsOf(device, wgsl)).toEqual([]);
     device.destroy();
   });
 
@@ -234,10 +258,12 @@ describe("products by matrix units", () => {
     });
     const nvidia = [config("u8", "u32", 16, 16, 32), config("f16", "f16"), config("f16", "f32")];
     const apple = [config("f32", "f32", 8, 8, 8), config("f16", "f16", 8, 8, 8)];
-    expect(chooseMatrixUnit(nvidia, "f16", 32)).toEqual(units[0][1]);
-    expect(chooseMatrixUnit(nvidia, "f32", 32)).toBeUndefined();
-    expect(chooseMatrixUnit(apple, "f16", 32)).toEqual(units[2][1]);
-    expect(chooseMatrixUnit(apple, "f32", 32)).toEqual(units[3][1]);
-    expect(chooseMatrixUnit([], "f16", 32)).toBeUndefined();
+    const fixed = { size: 32, isPinned: false };
+    expect(chooseMatrixUnit(nvidia, "f16", fixed)).toEqual({ ...units[0][1], isPinned: false });
+    expect(chooseMatrixUnit(nvidia, "f32", fixed)).toBeUndefined();
+    expect(chooseMatrixUnit(apple, "f16", fixed)).toEqual({ ...units[2][1], isPinned: false });
+    expect(chooseMatrixUnit(apple, "f32", fixed)).toEqual({ ...units[3][1], isPinned: false });
+    expect(chooseMatrixUnit(apple, "f32", { size: 32, isPinned: true })?.isPinned).toBe(true);
+    expect(chooseMatrixUnit([], "f16", fixed)).toBeUndefined();
   });
 });

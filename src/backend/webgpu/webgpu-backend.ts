@@ -18,7 +18,7 @@ import { Memory } from "./runtime/memory.ts";
 import { emitProgram, scheduleProgram } from "./program/gpu-program.ts";
 import { Pipelines } from "./runtime/pipelines.ts";
 import type { AdapterTraits, MatrixUnit } from "./emit/adapter.ts";
-import { subgroupSizeOf } from "./runtime/subgroup-size.ts";
+import { subgroupsOf } from "./runtime/subgroup-size.ts";
 import { TileChoices } from "./tuning/tile-choices.ts";
 import { Tuner } from "./tuning/tuner.ts";
 import { Submissions } from "./runtime/submissions.ts";
@@ -95,20 +95,20 @@ export class WebGpuBackend implements Backend {
       throw new Error(`webgpu: the only GPU, ${nameOf(adapter.info)}, is one in software`);
     const device = await Device.open(adapter);
     const { limits } = device.gpu;
-    const subgroupSize = await subgroupSizeOf(device);
+    const subgroups = await subgroupsOf(device);
     const traits = {
       maxStorageBuffersPerShaderStage: limits.maxStorageBuffersPerShaderStage,
       maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
       maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
       smallTiles: platform.clearsWorkgroupMemory && isSoftware(device.info),
-      subgroupSize,
+      subgroupSize: subgroups?.isPinned === false ? subgroups.size : undefined,
     };
     const backendWith = (matrixUnit: MatrixUnit | undefined, own: WebGpuOptions): WebGpuBackend =>
       new WebGpuBackend(device, { ...traits, matrixUnit }, platform.environment("UNNOISE_DUMP") !== undefined, own);
     const matrixUnit =
       platform.environment("UNNOISE_SUBGROUP_MATRIX") === "0"
         ? undefined
-        : chooseMatrixUnit(subgroupMatrixConfigs(device), precision, subgroupSize);
+        : chooseMatrixUnit(subgroupMatrixConfigs(device), precision, subgroups);
     const isRight = matrixUnit !== undefined && (await multipliesExactly(backendWith(matrixUnit, { precision })));
     return backendWith(isRight ? matrixUnit : undefined, options);
   }
@@ -132,7 +132,7 @@ export class WebGpuBackend implements Backend {
     checkGraph(graph);
     const { device, pipelines, queue, residency } = this.#context;
     device.check();
-    const scheduled = scheduleProgram(graph, this.precision);
+    const scheduled = scheduleProgram(graph, this.precision, this.#adapter);
     const tiles = await this.#tuner.tilesFor(scheduled.program.kernels, scheduled.storage);
     const emitted = emitProgram(scheduled, this.#adapter, tiles);
     if (this.#dumps) for (const wgsl of new Set(emitted.dispatches.map((each) => each.wgsl))) console.error(wgsl);

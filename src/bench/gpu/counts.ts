@@ -71,7 +71,7 @@ export const PLAIN_ADAPTER: AdapterTraits = {
 
 /** Compiles a graph as for a GPU and counts what comes of it. */
 export function countGraph(graph: Graph, precision: Precision, adapter: AdapterTraits = PLAIN_ADAPTER): GpuCounts {
-  return countProgram(emitProgram(scheduleProgram(graph, precision), adapter), adapter);
+  return countProgram(emitProgram(scheduleProgram(graph, precision, adapter), adapter), adapter);
 }
 
 export function countProgram(gpuProgram: GpuProgram, adapter: AdapterTraits): GpuCounts {

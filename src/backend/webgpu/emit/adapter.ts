@@ -19,4 +19,6 @@ export interface MatrixUnit {
   readonly columns: number;
   readonly inner: number;
   readonly subgroupSize: number;
+  /** Whether a kernel gets subgroups of this size only if it asks for them. */
+  readonly isPinned?: boolean;
 }

@@ -12,6 +12,8 @@ const LONGEST_CODE = 90;
 export interface Point {
   /** The index along every loop axis, as i32. */
   readonly at: readonly Code[];
+  /** Affine values, where they are not to be computed from `at`. */
+  readonly index?: ((affine: Affine) => Code) | undefined;
   /** What a kernel's own result is called, by slot. */
   readonly results?: readonly Code[];
   /** The axis along which four neighbours are evaluated at once, as vectors; `at` is then where the first is. */
@@ -77,7 +79,7 @@ export class ExpressionEmitter {
     const key = affineKey(affine);
     const before = this.#known.get(key);
     if (before !== undefined) return before;
-    const code = affineCode(affine, this.#point.at, (value) => this.#shader.size(value));
+    const code = this.#point.index?.(affine) ?? affineCode(affine, this.#point.at, (value) => this.#shader.size(value));
     if (/^\w+$/.test(code)) return code;
     const known = this.#shader.bind("at", code);
     this.#known.set(key, known);

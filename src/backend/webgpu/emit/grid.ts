@@ -4,17 +4,23 @@ import type { Code, ShaderWriter } from "./shader.ts";
 /** From here on a quotient by floats could be off by more than one. */
 const MOST_QUOTIENT = 2 ** 20;
 
-/** Splits a flat number into an index per axis; "0" along axes of 1. */
+/**
+ * Splits a flat number, i32 and not negative, into an index per axis; "0" along axes of 1. In numbers without a sign,
+ * and with one division for an axis: a GPU divides by a constant in several instructions, of which some are slow.
+ */
 export function decode(shader: ShaderWriter, axes: readonly number[], flat: Code, prefix = "i"): Code[] {
   if (shader.hasOpenSizes) return decodeOpen(shader, axes, flat, prefix);
   let inner = sizeOf(axes);
-  return axes.map((n, axis) => {
+  /** How many whole runs of the axes that follow lie before, as u32. */
+  let runs: Code | undefined;
+  return axes.map((n) => {
     inner /= n;
     if (n === 1) return "0";
-    const isOutermost = sizeOf(axes.slice(0, axis)) === 1;
-    if (isOutermost && inner === 1) return flat;
-    const quotient = inner === 1 ? flat : `${flat} / ${inner}`;
-    return shader.bind(prefix, isOutermost ? quotient : `${quotient} % ${n}`);
+    const outer = runs;
+    if (outer === undefined && inner === 1) return flat;
+    runs = inner === 1 ? `u32(${flat})` : shader.bind("runs", `u32(${flat}) / ${inner}u`);
+    if (outer === undefined) return shader.bind(prefix, `i32(${runs})`);
+    return shader.bind(prefix, `i32(${isPowerOfTwo(n) ? `${runs} % ${n}u` : `${runs} - ${outer} * ${n}u`})`);
   });
 }
 
@@ -35,4 +41,8 @@ function decodeOpen(shader: ShaderWriter, axes: readonly number[], flat: Code, p
     rest = shader.bind(prefix, `${rest} - ${index} * ${size}`);
     return index;
   });
+}
+
+function isPowerOfTwo(n: number): boolean {
+  return (n & (n - 1)) === 0;
 }

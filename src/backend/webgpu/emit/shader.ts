@@ -151,6 +151,12 @@ export class ShaderWriter {
     return buffer.dtype === "bool" ? `(${words} != vec4<u32>())` : words;
   }
 
+  /** The same as halves in two words, from a buffer that holds them so. */
+  loadHalves(buffer: Buffer, index: Code): Code | undefined {
+    if (!this.isVector(buffer) || !this.#storage.isHalf(buffer)) return undefined;
+    return `${this.#nameOf(buffer)}[${quarter(index)}]`;
+  }
+
   store(buffer: Buffer, index: Code, value: Code): void {
     const word = buffer.dtype === "bool" ? `select(0u, 1u, ${value})` : value;
     this.line(`${this.#nameOf(buffer)}[${index}] = ${word};`);
@@ -174,14 +180,20 @@ export class ShaderWriter {
     return `${this.use("from_halves")}(${words})`;
   }
 
-  finish(name: string, size: number, workgroups: number): Dispatch {
+  /** @param subgroupSize the size of subgroups, where the kernel has one set for it */
+  finish(name: string, size: number, workgroups: number, subgroupSize?: number): Dispatch {
+    if (subgroupSize !== undefined) {
+      this.directive("enable subgroups;");
+      this.directive("enable subgroup_size_control;");
+    }
+    const pinned = subgroupSize === undefined ? "" : ` @subgroup_size(${subgroupSize})`;
     const declarations = this.#bindings.map((buffer, i) => {
       const access = this.#writes.has(buffer) ? "read_write" : "read";
       return `@group(0) @binding(${i}) var<storage, ${access}> ${this.#nameOf(buffer)}: array<${this.#elementOf(buffer)}>;`;
     });
     // Beyond what one dimension takes, the groups are numbered through two.
     const group = workgroups > MOST_PER_DIMENSION ? `i32(id.x + id.y * ${MOST_PER_DIMENSION}u)` : "i32(id.x)";
-    const main = `@compute @workgroup_size(${size})
+    const main = `@compute @workgroup_size(${size})${pinned}
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) invocation: u32) {
   let group = ${group};
   let local = i32(invocation);
@@ -240,5 +252,5 @@ function halfAt(index: Code, wordOf: (index: Code) => Code): Code {
 }
 
 function quarter(index: Code): Code {
-  return /^\d+$/.test(index) ? String(Number(index) / 4) : /^\w+$/.test(index) ? `${index} / 4` : `(${index}) / 4`;
+  return /^\d+$/.test(index) ? String(Number(index) / 4) : /^\w+$/.test(index) ? `${index} >> 2u` : `(${index}) >> 2u`;
 }

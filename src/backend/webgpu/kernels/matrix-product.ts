@@ -1,8 +1,11 @@
-import { emitLoads, emitOperands, emitPlace, plus } from "./operand-tiles.ts";
-import type { MatrixProduct, Place } from "./operand-tiles.ts";
+import { decode } from "../emit/grid.ts";
 import type { Dispatch } from "../emit/dispatch.ts";
 import type { Code, ShaderWriter } from "../emit/shader.ts";
-import { TILE_FORMATS } from "./tile-format.ts";
+import { sum } from "./operand.ts";
+import type { Four } from "./operand.ts";
+import { emitMemory, emitPlace, emitTiles } from "./operand-tiles.ts";
+import type { MatrixProduct, Place, TileFormat } from "./operand-tiles.ts";
+import { invocationsOf, lhsStride, rhsStride } from "./tile.ts";
 import type { Tile } from "./tile.ts";
 import { emitUnitProduct } from "./unit-product.ts";
 
@@ -12,58 +15,90 @@ import { emitUnitProduct } from "./unit-product.ts";
  */
 export function emitProduct(shader: ShaderWriter, product: MatrixProduct, tile: Tile): Dispatch {
   if (tile.unit) return emitUnitProduct(shader, product, tile, tile.unit);
-  const across = tile.columns / 4;
-  const size = (across * tile.rows) / tile.rowsEach;
-  const format = TILE_FORMATS[shader.precision];
-  emitOperands(shader, product, tile, format);
-  const { place, workgroups } = emitPlace(shader, product, tile);
-  shader.line(`let column = local % ${across};`);
-  shader.line(`let row = local / ${across};`);
-  const own = Array.from({ length: tile.rowsEach }, (_, i) => `sum${i}`);
-  for (const sum of own) shader.line(`var ${sum} = vec4<f32>();`);
-  shader.block(`for (var start = 0; start < ${product.inner}; start += ${tile.inner})`, () => {
-    emitLoads(shader, product, tile, format, place, size);
-    shader.line("workgroupBarrier();");
-    shader.block(`for (var k = 0; k < ${tile.inner / 4}; k++)`, () => emitSums(shader, product, tile, own));
-    shader.line("workgroupBarrier();");
-  });
-  emitStores(shader, product, tile, own, place);
-  return shader.finish(product.name, size, workgroups);
+  const size = invocationsOf(tile);
+  const format: TileFormat = { type: "vec4<f32>", of: (four) => floats(shader, four) };
+  emitMemory(shader, product, tile, format);
+  const place = emitPlace(shader, product, tile);
+  const [row, column] = decode(shader, [tile.rows / tile.rowsEach, acrossOf(tile)], "local", "block");
+  shader.line(`let row = ${row};`);
+  shader.line(`let column = ${column};`);
+  const sums = sumsOf(tile);
+  for (const name of sums.flat()) shader.line(`var ${name} = vec4<f32>();`);
+  emitTiles(shader, product, tile, place, format, size, () =>
+    shader.block(`for (var k = 0; k < ${tile.inner / 4}; k++)`, () => emitSums(shader, product, tile, sums)),
+  );
+  emitStores(shader, product, tile, sums, place);
+  return shader.finish(product.name, size, place.workgroups);
+}
+
+/**
+ * Halves are multiplied as floats, for which every product of theirs is exact: a half would round it, and lose it where
+ * it is small. That is what matrix units do, too.
+ */
+function floats(shader: ShaderWriter, four: Four): Code {
+  if (shader.precision === "f32" || four.halves?.() !== undefined) return four.value();
+  return shader.fromHalves(shader.toHalves(four.value()));
 }
 
 const STEPS = [0, 1, 2, 3];
 const COMPONENTS = ["x", "y", "z", "w"];
 
-/** Four steps along the inner dimension, added up in the same order whatever the tile. */
-function emitSums(shader: ShaderWriter, product: MatrixProduct, tile: Tile, own: readonly string[]): void {
-  const { unpack } = TILE_FORMATS[shader.precision];
-  for (const step of STEPS) {
-    const four = `rhs_tile[(k * 4 + ${step}) * ${tile.columns / 4} + column]`;
-    shader.line(`let b${step} = ${unpack(shader, four)};`);
-  }
-  const factorsOf = product.lhsAlongRows ? factorsAlongRows : factorsAlongInner;
-  own.forEach((name, i) => {
-    const products = factorsOf(shader, tile, i).map((factor, step) => `${factor} * b${step}`);
-    shader.line(`${name} += ${products.join(" + ")};`);
-  });
+/** Invocations side by side. */
+function acrossOf({ columns, columnsEach }: Tile): number {
+  return columns / columnsEach;
 }
 
+/** The sums of an invocation, by row and by vector of four columns. */
+function sumsOf({ rowsEach, columnsEach }: Tile): string[][] {
+  const vectors = Array.from({ length: columnsEach / 4 }, (_, j) => j);
+  return Array.from({ length: rowsEach }, (_, i) => vectors.map((j) => `sum${i}_${j}`));
+}
+
+/** Four steps along the inner dimension, added up in the same order whatever the tile. */
+function emitSums(shader: ShaderWriter, { lhsAlongRows }: MatrixProduct, tile: Tile, sums: string[][]): void {
+  const factorsOf = lhsAlongRows ? factorsAlongRows(shader, tile) : factorsAlongInner(shader, tile);
+  const multiplyAdd = (i: number, step: number): void => {
+    const factor = factorsOf(i, step);
+    sums[i].forEach((name, j) => shader.line(`${name} = fma(vec4(${factor}), b${step}_${j}, ${name});`));
+  };
+  const emitRight = (step: number): void =>
+    sums[0].forEach((_, j) => {
+      const place = `(k * 4 + ${step}) * ${rhsStride(tile)} + ${sum("column", String(j * acrossOf(tile)))}`;
+      shader.line(`let b${step}_${j} = rhs_tile[${place}];`);
+    });
+  const rows = sums.map((_, i) => i);
+  if (lhsAlongRows)
+    for (const step of STEPS) {
+      emitRight(step);
+      for (const i of rows) multiplyAdd(i, step);
+    }
+  else {
+    for (const step of STEPS) emitRight(step);
+    for (const i of rows) for (const step of STEPS) multiplyAdd(i, step);
+  }
+}
+
+type Factors = (i: number, step: number) => Code;
+
 /** What the i-th of an invocation's rows has at each of the four steps: the parts of one vector. */
-function factorsAlongInner(shader: ShaderWriter, tile: Tile, i: number): Code[] {
-  const four = `lhs_tile[(${ownRow(tile, false, i)}) * ${tile.inner / 4} + k]`;
-  shader.line(`let a${i} = ${TILE_FORMATS[shader.precision].unpack(shader, four)};`);
-  return COMPONENTS.map((part) => `a${i}.${part}`);
+function factorsAlongInner(shader: ShaderWriter, tile: Tile): Factors {
+  return (i, step) => {
+    if (step === 0) shader.line(`let a${i} = lhs_tile[(${ownRow(tile, false, i)}) * ${lhsStride(tile, false)} + k];`);
+    return `a${i}.${COMPONENTS[step]}`;
+  };
 }
 
 /** The same where vectors are along rows: one for each step, which four of the invocation's rows share if it has so many. */
-function factorsAlongRows(shader: ShaderWriter, tile: Tile, i: number): Code[] {
-  const row = ownRow(tile, true, i);
-  const vector = (step: number): Code =>
-    TILE_FORMATS[shader.precision].unpack(shader, `lhs_tile[(k * 4 + ${step}) * ${tile.rows / 4} + (${row}) / 4]`);
-  if (!ownsFours(tile, true)) return STEPS.map((step) => `${vector(step)}[(${row}) % 4]`);
-  const four = Math.floor(i / 4);
-  if (i % 4 === 0) for (const step of STEPS) shader.line(`let a${four}_${step} = ${vector(step)};`);
-  return STEPS.map((step) => `a${four}_${step}.${COMPONENTS[i % 4]}`);
+function factorsAlongRows(shader: ShaderWriter, tile: Tile): Factors {
+  const stride = lhsStride(tile, true);
+  return (i, step) => {
+    const row = ownRow(tile, true, i);
+    if (!ownsFours(tile, true)) return `lhs_tile[(k * 4 + ${step}) * ${stride} + ((${row}) >> 2u)][(${row}) & 3]`;
+    const name = `a${Math.floor(i / 4)}_${step}`;
+    const four = sum("row", String(Math.floor(i / 4) * (tile.rows / tile.rowsEach)));
+    if (i % 4 === 0) shader.line(`let ${name} = lhs_tile[(k * 4 + ${step}) * ${stride} + ${four}];`);
+    return `${name}.${COMPONENTS[i % 4]}`;
+  };
 }
 
 /** Whether an invocation's rows are runs of four. */
@@ -71,31 +106,41 @@ function ownsFours({ rowsEach }: Tile, lhsAlongRows: boolean): boolean {
   return lhsAlongRows && rowsEach % 4 === 0;
 }
 
-/** Where the i-th of an invocation's rows, or of its runs of four, is in the tile. */
-function ownRow(tile: Tile, lhsAlongRows: boolean, i: Code | number): Code {
+/** Where the i-th of an invocation's rows is in the tile. */
+function ownRow(tile: Tile, lhsAlongRows: boolean, i: number): Code {
   const down = tile.rows / tile.rowsEach;
-  return ownsFours(tile, lhsAlongRows) ? `(row + ${i} / 4 * ${down}) * 4 + ${i} % 4` : `row + ${i} * ${down}`;
+  const own = sum("row", String((ownsFours(tile, lhsAlongRows) ? Math.floor(i / 4) : i) * down));
+  return ownsFours(tile, lhsAlongRows) ? `(${own}) * 4 + ${i % 4}` : own;
 }
 
 function emitStores(
   shader: ShaderWriter,
   { rows, columns, lhsAlongRows, storesVectors }: MatrixProduct,
   tile: Tile,
-  own: readonly string[],
+  sums: string[][],
   { batch, tileRow, tileColumn }: Place,
 ): void {
-  shader.line(`var sums = array<vec4<f32>, ${own.length}>(${own.join(", ")});`);
-  shader.line(`let to_column = ${plus(tileColumn, "column * 4")};`);
-  if (storesVectors) shader.line(`if (to_column >= ${columns}) { return; }`);
-  shader.block(`for (var i = 0; i < ${own.length}; i++)`, () => {
-    shader.line(`let to_row = ${plus(tileRow, ownRow(tile, lhsAlongRows, "i"))};`);
-    shader.line(`if (to_row >= ${rows}) { break; }`);
-    if (storesVectors) {
-      shader.line(`store(${batch}, to_row, to_column, sums[i]);`);
-      return;
-    }
-    shader.block(`for (var lane = 0; lane < min(4, ${columns} - to_column); lane++)`, () =>
-      shader.line(`store(${batch}, to_row, to_column + lane, sums[i][lane]);`),
+  const columnsOf = sums[0].map((_, j) =>
+    shader.bind("to_column", sum(tileColumn, `(${sum("column", String(j * acrossOf(tile)))}) * 4`)),
+  );
+  const within = (condition: Code, isSure: boolean, body: () => void): void => {
+    if (isSure) body();
+    else shader.block(`if (${condition})`, body);
+  };
+  sums.forEach((own, i) => {
+    const row = shader.bind("to_row", sum(tileRow, ownRow(tile, lhsAlongRows, i)));
+    within(`${row} < ${rows}`, rows % tile.rows === 0, () =>
+      own.forEach((name, j) => {
+        const column = columnsOf[j];
+        if (storesVectors)
+          within(`${column} < ${columns}`, columns % tile.columns === 0, () =>
+            shader.line(`store(${batch}, ${row}, ${column}, ${name});`),
+          );
+        else
+          shader.block(`for (var lane = 0; lane < min(4, ${columns} - ${column}); lane++)`, () =>
+            shader.line(`store(${batch}, ${row}, ${column} + lane, ${name}[lane]);`),
+          );
+      }),
     );
   });
 }

@@ -17,7 +17,7 @@ export function isProduct(kernel: Kernel): kernel is ProductKernel {
 }
 
 /**
- * A convolution is pixels x (window, channels) x out channels; a filter's gradient, for each part of the batch, is
+ * A convolution is pixels x (window, channels) x out channels, for each part of the sum; a filter's gradient, for each part of the batch, is
  * (window, channels) x pixels x out channels.
  */
 export function productSize(kernel: ProductKernel): ProductSize {
@@ -28,6 +28,9 @@ export function productSize(kernel: ProductKernel): ProductSize {
   }
   const { batch, output, kernel: window, inChannels, outChannels: columns } = kernel.shape;
   const [pixels, filter] = [sizeOf([batch, ...output]), sizeOf([...window, inChannels])];
-  if (kernel.kind === "convolution") return { batches: 1, rows: pixels, columns, inner: filter };
+  if (kernel.kind === "convolution") {
+    const { parts = 1 } = kernel;
+    return { batches: parts, rows: pixels, columns, inner: filter / parts };
+  }
   return { batches: kernel.parts, rows: filter, columns, inner: pixels / kernel.parts };
 }

@@ -1,8 +1,9 @@
 import { axisAffine, flatten } from "../../../compiler/affine.ts";
-import { divisorUpTo } from "../../../compiler/passes/legalize.ts";
+import { mapIndices } from "../../../compiler/program.ts";
 import type {
   AttentionGradientKernel,
   Buffer,
+  ConvolutionKernel,
   DotKernel,
   Expression,
   FilterGradientKernel,
@@ -12,21 +13,55 @@ import type {
 } from "../../../compiler/program.ts";
 import { sizeOf } from "../../../tensor/shape.ts";
 import { productSize } from "./product-size.ts";
-import type { ProductKernel } from "./product-size.ts";
-import { chooseTile } from "./tile.ts";
+import type { ProductSize } from "./product-size.ts";
+import { ENOUGH_WORKGROUPS, tilesFor, workgroupsOf } from "./tile.ts";
+import type { TileTraits } from "./tile.ts";
 
-/** Workgroups that keep a large GPU busy. */
-const ENOUGH_WORKGROUPS = 256;
 /** What a part has to sum up, at least, to be worth a pass of its own. */
 const FEWEST_TERMS = 128;
 
-/** Long contractions with few results are summed in parts by more workgroups, and the parts by a reduction. */
-export function splitContractions(kernels: readonly Kernel[]): Kernel[] {
+/** Contractions with too few results to keep a GPU busy are summed in parts by more workgroups, and the parts by a reduction. */
+export function splitContractions(kernels: readonly Kernel[], adapter: TileTraits): Kernel[] {
   return kernels.flatMap((kernel) => {
-    if (kernel.kind === "dot") return splitDot(kernel);
-    if (kernel.kind === "attentionGradient") return splitAttentionGradient(kernel);
-    return kernel.kind === "filterGradient" ? splitFilterGradient(kernel) : [kernel];
+    switch (kernel.kind) {
+      case "dot":
+        return splitDot(kernel, adapter);
+      case "convolution":
+        return splitConvolution(kernel, adapter);
+      case "filterGradient":
+        return splitFilterGradient(kernel, adapter);
+      case "attentionGradient":
+        return splitAttentionGradient(kernel);
+      default:
+        return [kernel];
+    }
   });
+}
+
+/** A smaller tile costs less than a pass of its own, unless it is the smallest. Where parts are needed, they make up for large tiles. */
+function partsOf(size: ProductSize, adapter: TileTraits): number {
+  // For a driver in software the tiles are those of a GPU, so that it computes what one would.
+  const tiles = tilesFor(size, { ...adapter, smallTiles: false });
+  if (tiles.slice(0, 2).some((tile) => workgroupsOf(size, tile) >= ENOUGH_WORKGROUPS)) return 1;
+  const choices = MULTIPLES.map((multiple) => equalParts(size.inner, multiple));
+  for (const parts of choices)
+    for (const tile of tiles) {
+      const partsFor = (workgroups: number): number | undefined =>
+        parts.find((count) => count * workgroupsOf(size, tile) >= workgroups);
+      const enough = partsFor(2 * ENOUGH_WORKGROUPS) ?? partsFor(ENOUGH_WORKGROUPS);
+      if (enough !== undefined) return enough;
+    }
+  return Math.max(1, ...(choices.find((parts) => parts.length > 1) ?? []));
+}
+
+/** What a part has a multiple of terms of, the best first: whole tiles, or vectors of four. */
+const MULTIPLES = [16, 4];
+
+/** In how many equal parts so many terms can be summed up, in ascending order. */
+function equalParts(terms: number, multiple: number): number[] {
+  const unit = terms % multiple === 0 ? multiple : 1;
+  const isPossible = (parts: number): boolean => terms % (parts * unit) === 0;
+  return Array.from({ length: Math.max(1, Math.floor(terms / FEWEST_TERMS)) }, (_, i) => i + 1).filter(isPossible);
 }
 
 /** The gradient by the queries has those as rows, the others have the keys: each workgroup sums up rows of its own. */
@@ -39,13 +74,13 @@ function splitAttentionGradient(kernel: AttentionGradientKernel): Kernel[] {
   ];
 }
 
-function splitDot(kernel: DotKernel): Kernel[] {
+function splitDot(kernel: DotKernel, adapter: TileTraits): Kernel[] {
   const { axes, batch, lhs, rhs, stores } = kernel;
-  const { inner } = productSize(kernel);
+  const size = productSize(kernel);
   const outer = axes.slice(0, -1);
-  const parts = partsOf(inner, tilesOf(kernel));
+  const parts = partsOf(size, adapter);
   if (parts === 1) return [kernel];
-  const length = inner / parts;
+  const length = size.inner / parts;
   const view = ({ buffer, index }: DotKernel["lhs"]): DotKernel["lhs"] => {
     const { offset, coefficients } = index;
     return { buffer, index: { offset, coefficients: [coefficients[axes.length - 1] * length, ...coefficients] } };
@@ -65,27 +100,38 @@ function splitDot(kernel: DotKernel): Kernel[] {
   ];
 }
 
-function splitFilterGradient(kernel: FilterGradientKernel): Kernel[] {
+function splitConvolution(kernel: ConvolutionKernel, adapter: TileTraits): Kernel[] {
+  const { axes, stores } = kernel;
+  const parts = partsOf(productSize(kernel), adapter);
+  if (parts === 1) return [kernel];
+  const [results, splitAxes] = [sizeOf(axes), [parts, ...axes]];
+  const sums = temporary(parts * results);
+  const overParts = stores.map(({ buffer, index, value }) => ({
+    buffer,
+    index: withoutPart(index),
+    value: mapIndices(value, withoutPart),
+  }));
+  return [
+    { ...kernel, parts, axes: splitAxes, stores: [storeOf(sums, splitAxes, splitAxes.length)] },
+    sumOfParts(sums, [...axes, parts], results, overParts),
+  ];
+}
+
+/** The same value where the part is a further axis. */
+function withoutPart({ offset, coefficients }: Store["index"]): Store["index"] {
+  return { offset, coefficients: [...coefficients, 0] };
+}
+
+function splitFilterGradient(kernel: FilterGradientKernel, adapter: TileTraits): Kernel[] {
   const { shape, parts, result } = kernel;
   const filter = sizeOf([...shape.kernel, shape.inChannels, shape.outChannels]);
-  const more = divisorUpTo(shape.batch / parts, Math.ceil(ENOUGH_WORKGROUPS / tilesOf(kernel)));
+  const more = partsOf(productSize(kernel), adapter);
   if (more === 1) return [kernel];
   const sums = temporary(more * result.length);
   const axes = [parts, filter, more];
   const value = load(sums, [more * filter, 1, filter]);
   const reduction = reduceOf(axes, value, [storeOf(result, axes.slice(0, 2), 3)]);
   return [{ ...kernel, parts: parts * more, result: sums }, reduction];
-}
-
-/** Equal parts of an inner dimension. */
-function partsOf(inner: number, tiles: number): number {
-  return divisorUpTo(inner, Math.min(Math.ceil(ENOUGH_WORKGROUPS / tiles), Math.floor(inner / FEWEST_TERMS)));
-}
-
-function tilesOf(kernel: ProductKernel): number {
-  const { batches, rows, columns } = productSize(kernel);
-  const tile = chooseTile({ rows, columns }, { smallTiles: false });
-  return batches * Math.ceil(rows / tile.rows) * Math.ceil(columns / tile.columns);
 }
 
 /** The parts of each result lie `step` apart; `stores` make of the sum what the whole kernel made of it. */

@@ -7,100 +7,146 @@ export interface Tile {
   readonly columns: number;
   /** How much of the inner dimension is in workgroup memory at a time. */
   readonly inner: number;
-  /** Rows that one invocation computes, of 4 columns each; with matrix units, that one subgroup computes, of all columns. */
+  /** Rows and columns that one invocation computes, or one subgroup with matrix units; columns are multiples of 4. */
   readonly rowsEach: number;
+  readonly columnsEach: number;
   /** What multiplies the matrices that the tile is made of, if the invocations themselves do not. */
   readonly unit?: MatrixUnit | undefined;
 }
 
-const SMALL_TILE: Tile = { rows: 16, columns: 16, inner: 8, rowsEach: 1 };
+const tile = (rows: number, columns: number, inner: number, rowsEach: number, columnsEach: number): Tile => ({
+  rows,
+  columns,
+  inner,
+  rowsEach,
+  columnsEach,
+});
+
+const SMALL_TILE = tile(16, 16, 8, 1, 4);
 
 /** What may be faster than the tile by size: more or less per invocation, and in workgroup memory at a time. */
 const ALTERNATIVES: readonly Tile[] = [
-  { rows: 128, columns: 128, inner: 8, rowsEach: 16 },
-  { rows: 128, columns: 64, inner: 32, rowsEach: 8 },
-  { rows: 128, columns: 64, inner: 8, rowsEach: 8 },
-  { rows: 64, columns: 64, inner: 16, rowsEach: 4 },
-  { rows: 64, columns: 64, inner: 16, rowsEach: 8 },
-  { rows: 32, columns: 64, inner: 32, rowsEach: 4 },
-  { rows: 128, columns: 32, inner: 16, rowsEach: 8 },
-  { rows: 64, columns: 32, inner: 32, rowsEach: 4 },
-  { rows: 32, columns: 32, inner: 32, rowsEach: 4 },
-  { rows: 128, columns: 16, inner: 16, rowsEach: 4 },
-  { rows: 32, columns: 16, inner: 32, rowsEach: 2 },
+  tile(128, 64, 16, 8, 4),
+  tile(128, 128, 8, 8, 8),
+  tile(64, 128, 16, 8, 8),
+  tile(128, 64, 8, 8, 8),
+  tile(64, 64, 16, 8, 4),
+  tile(64, 64, 16, 8, 8),
+  tile(32, 64, 32, 4, 4),
+  tile(128, 32, 16, 8, 4),
+  tile(64, 32, 32, 4, 4),
+  tile(32, 32, 32, 4, 4),
+  tile(32, 16, 32, 2, 4),
 ];
 
-/** Subgroups of a workgroup that computes with matrix units. */
-export const SUBGROUPS = 4;
 /** Below, a tile of matrix units would be mostly empty. */
 const FEWEST_UNIT_ROWS = 32;
 const FEWEST_UNIT_COLUMNS = 9;
 
-type Size = Pick<ProductSize, "rows" | "columns">;
+/** Workgroups that keep a large GPU busy: an H100 has 132 processors. */
+export const ENOUGH_WORKGROUPS = 128;
 
-/** A tile for matrix units where an adapter has them and the product is large enough, else one for invocations. */
-export function chooseTile(
-  size: Size,
-  { smallTiles, matrixUnit }: Pick<AdapterTraits, "smallTiles" | "matrixUnit">,
-): Tile {
-  if (smallTiles) return SMALL_TILE;
-  const isLarge = size.rows >= FEWEST_UNIT_ROWS && size.columns >= FEWEST_UNIT_COLUMNS;
-  return matrixUnit && isLarge ? unitTile(size, matrixUnit) : tileBySize(size);
+export type TileTraits = Pick<AdapterTraits, "smallTiles" | "matrixUnit">;
+
+/** The largest tile that makes enough workgroups, or the smallest. */
+export function chooseTile(size: ProductSize, traits: TileTraits): Tile {
+  const tiles = tilesFor(size, traits);
+  return tiles.find((each) => workgroupsOf(size, each) >= ENOUGH_WORKGROUPS) ?? tiles[tiles.length - 1];
 }
 
-/** A tile of at most 256 invocations that wastes little of a product. */
-function tileBySize({ rows, columns }: Size): Tile {
-  const wide = columns > 32 ? 64 : columns > 16 ? 32 : 16;
-  const rowsEach = rows >= 128 ? 8 : rows >= 32 ? 4 : 1;
-  const most = (256 * 4 * rowsEach) / wide;
-  const high = Math.min(128, most, powerOfTwoFrom(rows));
-  return { rows: Math.max(4 * rowsEach, high), columns: wide, inner: 16, rowsEach };
+/** Tiles that fit a product, the largest first: for matrix units where an adapter has them and the product is large enough. */
+export function tilesFor(size: ProductSize, { smallTiles, matrixUnit }: TileTraits): readonly Tile[] {
+  if (smallTiles) return [SMALL_TILE];
+  const isLarge = size.rows >= FEWEST_UNIT_ROWS && size.columns >= FEWEST_UNIT_COLUMNS;
+  return matrixUnit && isLarge ? unitTiles(size, matrixUnit) : invocationTiles(size);
+}
+
+function invocationTiles({ rows, columns, inner }: ProductSize): Tile[] {
+  const depth = inner <= 8 ? 8 : 16;
+  if (rows < 32) {
+    const wide = columns > 32 ? 64 : columns > 16 ? 32 : 16;
+    return [tile(Math.max(4, Math.min(powerOfTwoFrom(rows), 1024 / wide)), wide, depth, 1, 4)];
+  }
+  if (columns > 32)
+    return [...(rows > 64 ? [tile(128, 64, depth, 8, 8)] : []), tile(64, 64, depth, 8, 4), tile(32, 64, depth, 4, 4)];
+  if (columns > 16)
+    return [...(rows > 64 ? [tile(128, 32, depth, 8, 4)] : []), tile(64, 32, depth, 4, 4), tile(32, 32, depth, 4, 4)];
+  return [...(rows > 64 ? [tile(128, 16, depth, 4, 4)] : []), tile(64, 16, depth, 4, 4), tile(32, 16, depth, 2, 4)];
+}
+
+/**
+ * Of four subgroups each. 64x64 sums of a subgroup of 32 are 128 registers of each invocation, which NVIDIA's
+ * have; other units are of GPUs with fewer.
+ */
+function unitTiles({ rows, columns }: ProductSize, unit: MatrixUnit): Tile[] {
+  const of = (tileRows: number, tileColumns: number, rowsEach: number, columnsEach: number): Tile => ({
+    ...tile(tileRows, tileColumns, 16, rowsEach, columnsEach),
+    unit,
+  });
+  if (columns <= 16) return rows > 64 ? [of(128, 16, 32, 16), of(64, 16, 16, 16)] : [of(64, 16, 16, 16)];
+  if (columns <= 32)
+    return rows > 64 && unit.component === "f16" ? [of(128, 32, 32, 32), of(64, 32, 16, 32)] : [of(64, 32, 16, 32)];
+  const usual = of(64, 64, 32, 32);
+  if (rows <= 64 || unit.component === "f32" || unit.subgroupSize < 32) return [usual];
+  // Of wide products no more than a quarter of the columns lies beyond the end.
+  return columns % 128 === 0 || columns >= 384 ? [of(128, 128, 64, 64), usual] : [of(128, 64, 64, 32), usual];
 }
 
 /** The usual tile, and others that the adapter takes and that are not far larger than the product. */
 export function candidateTiles(
-  size: Size,
-  adapter: Pick<
-    AdapterTraits,
-    "smallTiles" | "matrixUnit" | "maxComputeInvocationsPerWorkgroup" | "maxComputeWorkgroupStorageSize"
-  >,
+  size: ProductSize,
+  adapter: TileTraits & Pick<AdapterTraits, "maxComputeInvocationsPerWorkgroup" | "maxComputeWorkgroupStorageSize">,
 ): Tile[] {
   const first = chooseTile(size, adapter);
   if (adapter.smallTiles) return [first];
-  const others = [...(first.unit ? [tileBySize(size)] : []), ...ALTERNATIVES].filter(
-    (tile) =>
-      nameOfTile(tile) !== nameOfTile(first) &&
-      tile.rows < 2 * size.rows &&
-      (tile.columns < 2 * size.columns || tile.columns === first.columns) &&
-      invocationsOf(tile) <= adapter.maxComputeInvocationsPerWorkgroup &&
-      workgroupBytesOf(tile) <= adapter.maxComputeWorkgroupStorageSize,
+  const others = [...(first.unit ? invocationTiles(size) : []), ...ALTERNATIVES].filter(
+    (each) =>
+      each.rows < 2 * size.rows &&
+      (each.columns < 2 * size.columns || each.columns === first.columns) &&
+      invocationsOf(each) <= adapter.maxComputeInvocationsPerWorkgroup &&
+      workgroupBytesOf(each) <= adapter.maxComputeWorkgroupStorageSize,
   );
-  return [first, ...others];
+  return [...new Map([first, ...others].map((each) => [nameOfTile(each), each])).values()];
 }
 
-/** "128x64x16/8": rows, columns, the inner dimension, and rows of an invocation; "u128x32x32/32" for matrix units. */
-export function nameOfTile({ rows, columns, inner, rowsEach, unit }: Tile): string {
-  return `${unit ? "u" : ""}${rows}x${columns}x${inner}/${rowsEach}`;
+/** "128x64x16/8x8": rows, columns, the inner dimension, and what an invocation computes; "u128x64x16/64x32" for matrix units. */
+export function nameOfTile({ rows, columns, inner, rowsEach, columnsEach, unit }: Tile): string {
+  return `${unit ? "u" : ""}${rows}x${columns}x${inner}/${rowsEach}x${columnsEach}`;
 }
 
-export function invocationsOf({ rows, columns, rowsEach }: Tile): number {
-  return (columns / 4) * (rows / rowsEach);
+export function workgroupsOf({ batches, rows, columns }: ProductSize, { rows: high, columns: wide }: Tile): number {
+  return batches * Math.ceil(rows / high) * Math.ceil(columns / wide);
 }
 
-function workgroupBytesOf({ rows, columns, inner }: Tile): number {
-  return 4 * (rows * inner + inner * columns);
+export function invocationsOf({ rows, columns, rowsEach, columnsEach, unit }: Tile): number {
+  return (columns / columnsEach) * (rows / rowsEach) * (unit?.subgroupSize ?? 1);
 }
 
-/** 14 KiB of workgroup memory at most, with the results on their way out. */
-function unitTile({ rows, columns }: Size, unit: MatrixUnit): Tile {
-  const rowsEach = rows > 64 ? 32 : 16;
-  return {
-    rows: SUBGROUPS * rowsEach,
-    columns: columns > 16 ? 32 : 16,
-    inner: unit.component === "f16" ? 32 : 16,
-    rowsEach,
-    unit,
-  };
+/**
+ * Vectors of four in workgroup memory from one row of the left operand to the next, or from one place along the inner
+ * dimension where it lies so. 16 bytes more than the numbers take let rows that are read at once lie in different banks.
+ */
+export function lhsStride({ rows, inner, unit }: Tile, alongRows: boolean): number {
+  return alongRows ? rows / 4 + paddingOf(unit) : inner / 4 + (paddingOf(unit) || 1);
+}
+
+/** The same from one place along the inner dimension to the next of the right operand. */
+export function rhsStride({ columns, unit }: Tile): number {
+  return columns / 4 + paddingOf(unit);
+}
+
+/** Matrix units read rows as they lie; invocations read neighbours of one row at once. */
+function paddingOf(unit: MatrixUnit | undefined): number {
+  return unit === undefined ? 0 : unit.component === "f16" ? 2 : 1;
+}
+
+/** However the left operand lies. */
+export function workgroupBytesOf(each: Tile): number {
+  const lhs = Math.max(each.rows * lhsStride(each, false), each.inner * lhsStride(each, true));
+  const results = each.unit
+    ? 4 * (invocationsOf(each) / each.unit.subgroupSize) * each.unit.rows * each.unit.columns
+    : 0;
+  return (lhs + each.inner * rhsStride(each)) * (each.unit?.component === "f16" ? 8 : 16) + results;
 }
 
 function powerOfTwoFrom(n: number): number {

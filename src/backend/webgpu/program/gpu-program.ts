@@ -30,10 +30,10 @@ export interface GpuProgram extends ScheduledProgram {
   readonly plan: SlotPlan;
 }
 
-export function scheduleProgram(graph: Graph, precision: Precision): ScheduledProgram {
+export function scheduleProgram(graph: Graph, precision: Precision, adapter: AdapterTraits): ScheduledProgram {
   const compiled = compileGraph(graph, webgpuTarget);
   const work = compiled.kernels.filter((kernel) => writesOf(kernel).some(({ length }) => length > 0));
-  const program = { ...compiled, kernels: splitReductions(splitContractions(work)) };
+  const program = { ...compiled, kernels: splitReductions(splitContractions(work, adapter)) };
   return { program, storage: storageOf(program, precision) };
 }
 

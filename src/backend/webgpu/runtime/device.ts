@@ -15,7 +15,13 @@ export const MAP_READ = 1;
 export const SUBGROUP_MATRIX = "chromium-experimental-subgroup-matrix";
 
 /** What is used of an adapter where it is there; halves alone only by matrix units. */
-const WANTED_FEATURES = ["subgroups", "timestamp-query", "shader-f16", SUBGROUP_MATRIX] as readonly GPUFeatureName[];
+const WANTED_FEATURES = [
+  "subgroups",
+  "subgroup-size-control",
+  "timestamp-query",
+  "shader-f16",
+  SUBGROUP_MATRIX,
+] as readonly GPUFeatureName[];
 
 const WANTED_LIMITS = [
   "maxBufferSize",

@@ -2,6 +2,7 @@ import type { Precision } from "../../common/precision.ts";
 import type { MatrixUnit } from "../emit/adapter.ts";
 import { SUBGROUP_MATRIX } from "./device.ts";
 import type { Device } from "./device.ts";
+import type { Subgroups } from "./subgroup-size.ts";
 
 /** What `GPUAdapterInfo.subgroupMatrixConfigs` lists of a device with the feature. */
 export interface SubgroupMatrixConfig {
@@ -26,16 +27,18 @@ export function subgroupMatrixConfigsOf(info: GPUAdapterInfo): readonly Subgroup
 export function chooseMatrixUnit(
   configs: readonly SubgroupMatrixConfig[],
   precision: Precision,
-  subgroupSize: number | undefined,
+  subgroups: Subgroups | undefined,
 ): MatrixUnit | undefined {
-  if (subgroupSize === undefined) return undefined;
+  if (!subgroups) return undefined;
   const components = precision === "f16" ? (["f16", "f32"] as const) : (["f32"] as const);
   for (const component of components) {
     const config = configs.find(
       ({ componentType, resultComponentType, M, N, K }) =>
         componentType === component && resultComponentType === "f32" && [M, N, K].every((n) => 16 % n === 0),
     );
-    if (config) return { component, rows: config.M, columns: config.N, inner: config.K, subgroupSize };
+    if (!config) continue;
+    const { size: subgroupSize, isPinned } = subgroups;
+    return { component, rows: config.M, columns: config.N, inner: config.K, subgroupSize, isPinned };
   }
   return undefined;
 }

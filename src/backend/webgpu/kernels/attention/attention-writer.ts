@@ -6,7 +6,7 @@ import { ShaderWriter } from "../../emit/shader.ts";
 import type { Dispatch } from "../../emit/dispatch.ts";
 import type { Code, ShaderBuffers } from "../../emit/shader.ts";
 import { isAligned } from "../../emit/vectors.ts";
-import { returnFour } from "../operand-tiles.ts";
+import { returnFour } from "../operand.ts";
 import { CHUNK, EACH, PITCH, chooseAttentionTile } from "./attention-tile.ts";
 import type { AttentionTile } from "./attention-tile.ts";
 
