@@ -142,7 +142,7 @@ test("the article's step fits the least that an adapter may have", async () => {
   const adapter = { ...PLAIN_ADAPTER, ...LEAST };
   for (const precision of ["f32", "f16"] as const) {
     const { dispatches, plan } = emitProgram(
-      scheduleProgram(await trainingGraph("dim28", 128, precision), precision),
+      scheduleProgram(await trainingGraph("dim28", 128, precision), precision, adapter),
       adapter,
     );
     expect(Math.max(...plan.sizes)).toBeLessThanOrEqual(LEAST.maxStorageBufferBindingSize);
