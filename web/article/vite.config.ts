@@ -4,6 +4,7 @@ import { withCompilerVersion } from "../../scripts/compiler-version.ts";
 import { garmentsPlugin } from "./garments-plugin.node.ts";
 import { docs } from "./site/pages.ts";
 import { articlePages } from "./site/plugin.ts";
+import { programsPlugin } from "./site/programs-plugin.ts";
 
 const fromHere = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
@@ -34,7 +35,7 @@ export default defineConfig({
   root: docs,
   base: "./",
   publicDir: fromHere("public"),
-  plugins: [articlePages(), garmentsPlugin(), withCompilerVersion()],
+  plugins: [articlePages(), garmentsPlugin(), withCompilerVersion(), programsPlugin()],
   // In this repository "unnoise" means the sources.
   resolve: { conditions: ["unnoise-source", ...defaultClientConditions] },
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },

@@ -10,7 +10,9 @@ export function pageBackend(): Promise<Backend> {
   const device = chosenDevice.value;
   const known = opened.get(device);
   if (known !== undefined) return known;
-  const backend = createBackend({ device });
+  const { root = "./", programs } = document.documentElement.dataset;
+  const prepared = programs === undefined ? {} : { programs: new URL(root + programs, location.href) };
+  const backend = createBackend({ device, ...prepared });
   opened.set(device, backend);
   backend.catch(() => opened.delete(device));
   return backend;
