@@ -4,6 +4,7 @@ import "@fontsource-variable/source-serif-4/wght-italic.css";
 import "@fontsource-variable/source-code-pro/wght.css";
 import "../kit/kit.css";
 import "./style/page.css";
+import "./style/text.css";
 import "./style/figures.css";
 import "./style/code.css";
 import { mountFigures } from "../kit/mount.ts";
