@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import axeCore from "axe-core";
 import type { Browser, BrowserContextOptions, Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
@@ -24,6 +25,10 @@ import { GarmentLearner } from "../../web/article/figures/training/model.ts";
 import { findChromium, launchChromium } from "../browser/chromium.ts";
 import { ISOLATION } from "../browser/site.ts";
 import { ArticleSite } from "./site.ts";
+
+declare global {
+  var axe: typeof axeCore;
+}
 
 const chromium = findChromium();
 /** The longest that the page may be busy at a time while a network trains in it, in milliseconds. */
@@ -285,4 +290,27 @@ describe.skipIf(chromium === undefined)("live figures (skipped without Chromium)
     await figureOf(beyond, "brush");
     await beyond.context().close();
   });
+
+  test.for(["light", "dark"] as const)(
+    "alive, in %s and 320 pixels wide, they have nothing that axe calls serious",
+    async (scheme) => {
+      for (const [part, names] of [
+        ["1-noise", ["noise", "walks", "schedules"]],
+        ["3-network", ["map"]],
+        ["4-training", ["points", "training"]],
+      ] as const) {
+        const page = await open(part, isolated, { colorScheme: scheme, viewport: { width: 320, height: 800 } });
+        for (const name of names) await figureOf(page, name);
+        expect(await page.evaluate(() => document.documentElement.scrollWidth), part).toBe(320);
+        await page.evaluate(axeCore.source);
+        const violations = await page.evaluate(async () => (await axe.run()).violations);
+        const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
+        expect([part, serious.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`)]).toEqual([
+          part,
+          [],
+        ]);
+        await page.context().close();
+      }
+    },
+  );
 });

@@ -6,7 +6,7 @@ import type { DrawOptions } from "./canvas.ts";
 export interface PicturesProps extends DrawOptions {
   /** f32 [count, height, width, 1 or 3 channels] within [-1, 1]; nothing is drawn before there are some. */
   readonly images: NdArray | undefined;
-  /** What is seen, for those who do not see it. */
+  /** What is seen, for those who do not see it; "" where something beside it says so. */
   readonly label: string;
 }
 
@@ -16,5 +16,6 @@ export function Pictures({ images, label, columns, padding, background }: Pictur
   useLayoutEffect(() => {
     if (canvas.current && images) drawImages(canvas.current, images, { columns, padding, background });
   }, [images, columns, padding, background]);
-  return <canvas class="pictures" ref={canvas} role="img" aria-label={label} />;
+  const spoken = label === "" ? ({ "aria-hidden": true } as const) : ({ role: "img", "aria-label": label } as const);
+  return <canvas class="pictures" ref={canvas} {...spoken} />;
 }

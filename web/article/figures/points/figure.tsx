@@ -53,8 +53,8 @@ function Body({ context }: BodyProps) {
       forget();
     };
   }, [context]);
-  const see = async (turn: FigureTurn, of: PointLearner): Promise<void> => {
-    const [arrows, drawn] = [await of.arrows(t.value), await of.sample(20, turn.signal)];
+  const see = async (turn: FigureTurn, of: PointLearner, time: number): Promise<void> => {
+    const [arrows, drawn] = [await of.arrows(time), await of.sample(20, turn.signal)];
     turn.show(() => (look.value = { arrows, drawn, losses: of.losses.slice() }));
   };
   const train = async (): Promise<void> => {
@@ -69,7 +69,7 @@ function Body({ context }: BodyProps) {
       const last = trained.losses.length + MOST_STEPS;
       while (trained.losses.length < last) {
         await trained.train(STEPS_PER_LOOK, turn.signal);
-        await see(turn, trained);
+        await see(turn, trained, t.value);
         await turn.next();
       }
     });
@@ -85,8 +85,7 @@ function Body({ context }: BodyProps) {
     const trained = learner.current;
     if (trained === undefined || given.length === 0) return;
     trained.use(ndarray(given, [given.length / 2, 2]));
-    if (isTraining.peek() || time < 0) return;
-    void context.run((turn) => see(turn, trained));
+    if (!isTraining.peek()) void context.run((turn) => see(turn, trained, time));
   });
   const draw = (x: number, y: number): void => {
     if (shape.value !== OWN) {
