@@ -144,7 +144,7 @@ describe.skipIf(chromium === undefined)("live figures (skipped without Chromium)
       for (const step of [0, 7, 20]) {
         await slide(figure, "step", [step]);
         const { images, guess } = frames[step];
-        await figure.getByText(`${step} of 20`).waitFor();
+        await figure.locator("output", { hasText: new RegExp(`^${step} of 20`) }).waitFor();
         expectLevels(await levelsOf(figure, "8 pictures at"), images, 1);
         expectLevels(await levelsOf(figure, "The clean pictures"), guess, 1);
       }
@@ -221,7 +221,7 @@ describe.skipIf(chromium === undefined)("live figures (skipped without Chromium)
     await figure.locator(".plane canvas").focus();
     await page.keyboard.press("ArrowRight");
     await page.keyboard.press("Space");
-    expect(await figure.getByLabel("Points").inputValue()).toBe("your own");
+    expect(await figure.getByLabel("Points", { exact: true }).inputValue()).toBe("your own");
     await page.context().close();
   });
 
