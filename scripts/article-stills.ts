@@ -27,8 +27,14 @@ async function trainUntil(frame: Locator, steps: number): Promise<void> {
   const has = (text: string): boolean => Number(/Loss after (\d+) steps/.exec(text)?.[1] ?? 0) >= steps;
   const chart = frame.locator(".chart svg");
   while (!has((await chart.getAttribute("aria-label")) ?? "")) await new Promise((resolve) => setTimeout(resolve, 100));
-  const pause = frame.getByRole("button", { name: "Pause" });
-  if (await pause.isVisible()) await pause.click();
+  // It may have come to its end by itself meanwhile.
+  if ((await frame.getAttribute("data-state")) === "running") {
+    await frame
+      .getByRole("button", { name: "Pause" })
+      .click({ timeout: 3000 })
+      .catch(() => undefined);
+  }
+  await frame.page().locator(`.frame[data-state=idle]`).first().waitFor();
 }
 
 const wanted = process.argv.slice(2);
