@@ -35,8 +35,19 @@ export type { EmbeddingOptions } from "./nn/embedding.ts";
 export { Conv2d, WeightStandardizedConv2d } from "./nn/conv2d.ts";
 export type { Conv2dLayerOptions, WeightStandardization, WeightStandardizedConv2dOptions } from "./nn/conv2d.ts";
 export { GroupNorm, PreNorm } from "./nn/group-norm.ts";
-export { Random, fanInUniform, normal, randn, standardNormal, xavierUniform, zeros } from "./nn/init.ts";
+export {
+  Random,
+  fanInUniform,
+  normal,
+  randn,
+  standardNormal,
+  storedAs,
+  withoutWeights,
+  xavierUniform,
+  zeros,
+} from "./nn/init.ts";
 export type { Initializer } from "./nn/init.ts";
+export type { HalfDtype, StorageDtype } from "./tensor/half-storage.ts";
 export { LayerNorm } from "./nn/layer-norm.ts";
 export type { LayerNormOptions } from "./nn/layer-norm.ts";
 export { Dropout } from "./nn/dropout.ts";
@@ -251,6 +262,7 @@ export type { GroupNormOptions, LayerNormParameters } from "./tensor/functions/n
 export { grad } from "./tensor/grad.ts";
 export { RandomStream } from "./tensor/random.ts";
 export { Variable } from "./tensor/variable.ts";
+export type { VariableOptions } from "./tensor/variable.ts";
 export { concatenateArrays, ndarray, sliceArray } from "./tensor/ndarray.ts";
 export type { NdArray } from "./tensor/ndarray.ts";
 export type { DType, TypedArray } from "./tensor/dtype.ts";

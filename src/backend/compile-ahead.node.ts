@@ -4,7 +4,7 @@ import { checkGraph } from "./common/checks.ts";
 import { compilerVersion } from "./common/kept/compiler-digest.node.ts";
 import { INDEX, fileNameOf, packProgram } from "./common/kept/prepared-programs.ts";
 import type { ProgramIndex } from "./common/kept/prepared-programs.ts";
-import { compileProgram } from "./wasm/program/compiled-program.ts";
+import { compileProgram, keepsOf } from "./wasm/program/compiled-program.ts";
 import type { CodegenOptions } from "./wasm/program/compiled-program.ts";
 import { encodeProgram, programKey } from "./wasm/program/program-file.ts";
 import { createWasmBackend } from "./wasm/wasm-backend.node.ts";
@@ -67,7 +67,7 @@ export async function compileAhead(
         checkGraph(graph);
         for (const { relaxedSimd, sharedMemory } of pages) {
           const features = { wide: false, relaxed: relaxedSimd };
-          await compile(graph, { features, sharesMemory: sharedMemory, strict, keeps: true });
+          await compile(graph, { features, sharesMemory: sharedMemory, strict, keeps: keepsOf(graph) });
         }
       }),
     );

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { readClassifier } from "../evaluation/features/classifier-file.node.ts";
 import type { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
-import { encodeFloat16 } from "../io/safetensors/float16.ts";
+import { encodeFloat16 } from "../tensor/float16.ts";
 import { readSafetensors } from "../io/safetensors/safetensors.node.ts";
 import { toFloat32 } from "../io/safetensors/safetensors.ts";
 import type { SafeTensor, Safetensors } from "../io/safetensors/safetensors.ts";

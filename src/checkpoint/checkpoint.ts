@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import type { LoaderState } from "../data/loader.ts";
-import { encodeFloat16 } from "../io/safetensors/float16.ts";
+import { encodeFloat16 } from "../tensor/float16.ts";
 import { safeTensorOf, toFloat32 } from "../io/safetensors/safetensors.ts";
 import type { SafeTensor, Safetensors } from "../io/safetensors/safetensors.ts";
 import { sha256 } from "../io/sha256.ts";

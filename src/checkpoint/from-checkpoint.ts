@@ -1,6 +1,7 @@
 import type { Diffusion } from "../diffusion/diffusion.ts";
 import type { DiffusionModel } from "../models/model.ts";
-import { withoutWeights } from "../nn/init.ts";
+import { storedAs, withoutWeights } from "../nn/init.ts";
+import type { StorageDtype } from "../tensor/half-storage.ts";
 import { newModel } from "../models/registry.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { diffusionOfConfig } from "./diffusion-config.ts";
@@ -10,6 +11,8 @@ import { checkOptions } from "../config/rules.ts";
 export interface ModelFromCheckpointOptions {
   /** The averages of the parameters, if there are any; default true. */
   readonly ema?: boolean | undefined;
+  /** What the weights take in memory, f32 unless given: f16 or bf16 for a model that is drawn with. See `storedAs`. */
+  readonly weights?: StorageDtype | undefined;
 }
 
 /**
@@ -49,9 +52,10 @@ export async function trainedModelFromCheckpoint(
   { config, model, ema }: Checkpoint,
   options: ModelFromCheckpointOptions = {},
 ): Promise<DiffusionModel> {
-  checkOptions("modelFromCheckpoint", options, { ema: "boolean" });
+  checkOptions("modelFromCheckpoint", options, { ema: "boolean", weights: "string" });
   const { architecture, ...modelOptions } = config.model;
-  const trained = withoutWeights(() => newModel(architecture, modelOptions));
+  const make = (): DiffusionModel => withoutWeights(() => newModel(architecture, modelOptions));
+  const trained = storedAs(options.weights ?? "f32", make);
   const state = (options.ema ?? true) ? (ema ?? model) : model;
   const [problem] = stateProblems(trained.parameters(), state);
   if (problem !== undefined) throw new Error(`checkpoint: ${problem}`);

@@ -23,7 +23,8 @@ export type ScalarOp =
   | { readonly kind: "compare"; readonly direction: Comparison }
   | { readonly kind: "select" }
   | { readonly kind: "clamp" }
-  | { readonly kind: "convert" };
+  | { readonly kind: "convert" }
+  | { readonly kind: "bitcast_convert" };
 
 /** What a kernel computes at one point of its index space: a DAG, shared by reference. */
 export type Expression =

@@ -165,6 +165,10 @@ const rules: { readonly [K in OpKind]: Rule<K> } = {
     return x;
   },
   convert: (op, [x]) => ({ shape: x.shape, dtype: op.dtype }),
+  bitcast_convert: (op, [x]) => {
+    requireThat(x.dtype === "u32", () => `${op.kind}: operand must be u32, got ${describe([x])}`);
+    return { shape: x.shape, dtype: "f32" };
+  },
   broadcast_in_dim: (op, [x]) => {
     const fits =
       op.dimensions.length === x.shape.length &&

@@ -61,6 +61,7 @@ export type Op =
   | { readonly kind: "clamp" } // (low, x, high)
   // f32 to integers truncates and saturates, NaN gives 0; integers wrap; a bool is whether the number is not 0
   | { readonly kind: "convert"; readonly dtype: DType }
+  | { readonly kind: "bitcast_convert" } // the f32 of a u32's bits
   // Movement
   | { readonly kind: "broadcast_in_dim"; readonly shape: Shape; readonly dimensions: readonly number[] } // input axis i becomes output axis dimensions[i]
   | { readonly kind: "reshape"; readonly shape: Shape }
@@ -162,7 +163,13 @@ const BINARY_KINDS: ReadonlySet<string> = new Set<BinaryKind>([
   "shift_left",
   "shift_right",
 ]);
-const OTHER_ELEMENTWISE: ReadonlySet<string> = new Set<OpKind>(["compare", "select", "clamp", "convert"]);
+const OTHER_ELEMENTWISE: ReadonlySet<string> = new Set<OpKind>([
+  "compare",
+  "select",
+  "clamp",
+  "convert",
+  "bitcast_convert",
+]);
 const MOVEMENT: ReadonlySet<string> = new Set<OpKind>([
   "broadcast_in_dim",
   "reshape",

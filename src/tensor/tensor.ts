@@ -311,9 +311,22 @@ const leaves = new WeakMap<Variable, Tensor>();
 export function valueOf(variable: Variable): Tensor {
   const known = leaves.get(variable);
   if (known) return known;
-  const leaf = new Tensor({ kind: "variable", variable });
+  const leaf = variable.packed ? unpacked(variable, variable.packed) : new Tensor({ kind: "variable", variable });
   leaves.set(variable, leaf);
   return leaf;
+}
+
+/** The values of a variable that is stored in half the width (see half-storage.ts), as f32. */
+function unpacked({ shape, storage }: Variable, packed: Variable): Tensor {
+  const both = [2, ...packed.shape];
+  const words = valueOf(packed).broadcastTo(both);
+  // The half's bits as the upper ones of a word.
+  const upper = iota(both, 0).compare("eq", 1).select(words.and(0xffff0000), words.shiftLeft(16));
+  const float = (bits: Tensor): Tensor => new Tensor({ kind: "bitcast_convert" }, [bits]);
+  if (storage === "bf16") return float(upper).reshape(shape);
+  // f16 has its exponent three bits further to the left, and counts it from 15 instead of 127.
+  const magnitude = float(upper.and(0x7fff0000).shiftRight(3)).multiply(2 ** 112);
+  return upper.compare("ge", 0x80000000).select(magnitude.negate(), magnitude).reshape(shape);
 }
 
 export function concatenate(tensors: readonly Tensor[], axis: number): Tensor {

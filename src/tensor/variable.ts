@@ -1,5 +1,8 @@
+import { decodeBfloat16, decodeFloat16 } from "./float16.ts";
 import { allocate } from "./dtype.ts";
 import type { DType, TypedArray } from "./dtype.ts";
+import { packBits, packHalves, packedShape, unpackHalves } from "./half-storage.ts";
+import type { HalfDtype, StorageDtype } from "./half-storage.ts";
 import { formatShape, sizeOf } from "./shape.ts";
 import type { Shape } from "./shape.ts";
 
@@ -13,6 +16,19 @@ export interface VariableStorage {
   free(variable: Variable): void;
 }
 
+export interface VariableOptions {
+  /** Default f32. */
+  readonly dtype?: DType;
+  /** The value to start from; zeros without one. */
+  readonly data?: TypedArray;
+  /**
+   * f16 or bf16 for a weight that takes half of the memory and that programs only read; default f32. It is taken for f32 values
+   * of two axes or more whose first axis is even; others stay as they are.
+   */
+  readonly storage?: StorageDtype;
+  readonly isPacked?: boolean;
+}
+
 /**
  * A tensor that outlives a program: a parameter, an optimizer moment, an average. It lives on one device
  * at a time, and the programs that own it update it in place.
@@ -21,24 +37,43 @@ export interface VariableStorage {
  * names it is one.
  */
 export class Variable {
-  /** A label for messages; a module names its parameters by their place in it. */
-  name: string;
   readonly shape: Shape;
   readonly dtype: DType;
+  /** What its values take in memory. Programs only read those that are not stored as they are computed with. */
+  readonly storage: StorageDtype;
+  /** The words that hold two values each, where it is stored in half the width: programs have these in its stead. */
+  readonly packed: Variable | undefined;
+  /** Whether it is the words of another. */
+  readonly isPacked: boolean;
   /** Whether training moves it; a parameter that is to stay as it is has false. */
   requiresGrad = true;
+  #name: string;
   #data: TypedArray | undefined;
   #storage: VariableStorage | undefined;
   /** Settles when the last move that began has ended; moves happen one after the other. */
   #moved: Promise<void> = Promise.resolve();
   #isDisposed = false;
 
-  constructor(name: string, shape: Shape, options: { readonly dtype?: DType; readonly data?: TypedArray } = {}) {
-    this.name = name;
+  constructor(name: string, shape: Shape, { dtype = "f32", data, storage = "f32", isPacked }: VariableOptions = {}) {
+    this.#name = name;
     this.shape = shape;
-    this.dtype = options.dtype ?? "f32";
-    this.#data = options.data;
-    if (options.data) this.#check(options.data);
+    this.dtype = dtype;
+    this.isPacked = isPacked ?? false;
+    if (data) this.#check(data);
+    const words = dtype === "f32" && storage !== "f32" ? packedShape(shape) : undefined;
+    this.storage = words ? storage : "f32";
+    this.packed = words && new Variable(name, words, { dtype: "u32", isPacked: true, ...(data && this.#packed(data)) });
+    if (!words) this.#data = data;
+  }
+
+  /** A label for messages; a module names its parameters by their place in it. */
+  get name(): string {
+    return this.#name;
+  }
+
+  set name(name: string) {
+    this.#name = name;
+    if (this.packed) this.packed.name = name;
   }
 
   get size(): number {
@@ -52,6 +87,9 @@ export class Variable {
    */
   async read(): Promise<TypedArray> {
     this.#checkUsable();
+    if (this.packed && this.storage !== "f32") {
+      return unpackHalves(this.storage, (await this.packed.read()) as Uint32Array);
+    }
     await this.#moved;
     if (this.#storage) return this.#storage.read(this);
     return this.#data?.slice() ?? this.#zeros();
@@ -65,15 +103,29 @@ export class Variable {
   async write(data: TypedArray): Promise<void> {
     this.#checkUsable();
     this.#check(data);
+    if (this.packed) return this.packed.write(this.#packed(data).data);
     const copy = data.slice();
     await this.#moved;
     if (this.#storage) await this.#storage.write(this, copy);
     else this.#data = copy;
   }
 
+  /**
+   * Replaces the value by one of half the width, given by its bits; where it is stored like that, as it is.
+   *
+   * @throws Error of one line if there are more or fewer, or the variable was disposed of
+   */
+  async writeHalves(dtype: HalfDtype, bits: Uint16Array): Promise<void> {
+    if (dtype !== this.storage || !this.packed || bits.length !== this.size) {
+      return this.write(dtype === "f16" ? decodeFloat16(bits) : decodeBfloat16(bits));
+    }
+    this.#checkUsable();
+    await this.packed.write(packBits(this.name, dtype, bits));
+  }
+
   /** Whether a device owns it, or else the host. */
   get isOnDevice(): boolean {
-    return this.#storage !== undefined;
+    return this.packed?.isOnDevice ?? this.#storage !== undefined;
   }
 
   /**
@@ -83,6 +135,7 @@ export class Variable {
   dispose(): void {
     if (this.#isDisposed) return;
     this.#isDisposed = true;
+    this.packed?.dispose();
     void this.#afterMoves(async () => {
       this.#storage?.free(this);
       this.#storage = undefined;
@@ -113,6 +166,11 @@ export class Variable {
       const isHere = this.#storage !== undefined && (from === undefined || from === this.#storage);
       if (isHere) this.#data = await this.#leave();
     });
+  }
+
+  #packed(data: TypedArray): { readonly data: TypedArray } {
+    if (this.storage === "f32") throw new Error(`internal: variable ${this.name} is not packed`);
+    return { data: packHalves(this.name, this.storage, data as Float32Array<ArrayBuffer>) };
   }
 
   #afterMoves<T>(move: () => Promise<T>): Promise<T> {

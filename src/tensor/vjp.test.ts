@@ -185,6 +185,7 @@ const cases: { readonly [K in OpKind]: readonly Draw[] | "leaf" | "constant" } =
   or: "constant",
   xor: "constant",
   shift_left: "constant",
+  bitcast_convert: "constant",
   shift_right: "constant",
   compare: "constant",
   select: [

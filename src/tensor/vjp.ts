@@ -74,6 +74,7 @@ const table: { readonly [K in OpKind]: Vjp<K> } = {
     const above = x.compare("gt", high);
     return [below.select(g, 0), below.or(above).select(0, g), above.select(g, 0)];
   },
+  bitcast_convert: none,
   convert: (node, g) => [node.inputs[0].dtype === "f32" ? g : undefined],
   broadcast_in_dim: (node, g, op) => {
     const [x] = node.inputs;

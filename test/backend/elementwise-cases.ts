@@ -1,5 +1,6 @@
 import { allocate } from "../../src/tensor/dtype.ts";
 import type { DType } from "../../src/tensor/dtype.ts";
+import { ndarray } from "../../src/tensor/ndarray.ts";
 import type { NdArray } from "../../src/tensor/ndarray.ts";
 import type { BinaryKind, Comparison, UnaryKind } from "../../src/tensor/op.ts";
 import { Tensor, full } from "../../src/tensor/tensor.ts";
@@ -271,6 +272,17 @@ const convert: OpCases = {
   })),
 };
 
+/** Of normal numbers: devices may take smaller ones for 0, and have several NaN. */
+const bitcast: OpCases = {
+  precision: "exact",
+  count: 16,
+  draw: (random) => {
+    const { shape, data } = drawNumbers(random, "f32", wide);
+    const bits = new Uint32Array(Float32Array.from(data, (x) => (Math.abs(x) < 1e-30 ? 1 : x)).buffer);
+    return { inputs: [ndarray(bits, shape)], build: (operands) => new Tensor({ kind: "bitcast_convert" }, operands) };
+  },
+};
+
 const one = (x: Tensor): Tensor => full(x.shape, 1);
 const ANGLES = SPECIAL_VALUES.filter((x) => Math.abs(x) <= MAX_ANGLE || !Number.isFinite(x));
 const transcendental = (kind: UnaryKind, float: Draw): OpCases => unary(kind, { precision: "transcendental", float });
@@ -279,7 +291,7 @@ const exactly = (kind: UnaryKind, dtypes: readonly DType[]): OpCases =>
 const arithmetic: Omit<BinaryOptions, "dtypes"> = { precision: "arithmetic", special: SPECIAL_PAIRS };
 
 export const elementwiseCases: Readonly<
-  Record<UnaryKind | BinaryKind | "compare" | "select" | "clamp" | "convert", OpCases>
+  Record<UnaryKind | BinaryKind | "compare" | "select" | "clamp" | "convert" | "bitcast_convert", OpCases>
 > = {
   negate: exactly("negate", NUMBERS),
   abs: exactly("abs", NUMBERS),
@@ -336,4 +348,5 @@ export const elementwiseCases: Readonly<
   select,
   clamp,
   convert,
+  bitcast_convert: bitcast,
 };

@@ -49,6 +49,23 @@ function adam(states: readonly AdamState[], gradients: readonly Tensor[], step: 
 /** Programs with variables: every update is computed from the old values of all. */
 export const variableScenarios: readonly Scenario[] = [
   selfUpdate("itself plus one", [7], (v) => v.add(1)),
+  ...(["bf16", "f16"] as const).map((storage): Scenario => ({
+    name: `weights stored as ${storage} in products and convolutions`,
+    inputs: floats([2, 6, 5, 4]),
+    variables: (random) =>
+      [
+        [8, 4],
+        [6, 8, 3, 3],
+        [10, 3],
+      ].map((shape, i) => {
+        return new Variable(`v${i}`, shape, { data: random.array(shape).data, storage });
+      }),
+    build: ([x], [linear, filter, table]) => {
+      const hidden = x.matmul(valueOf(linear).transpose());
+      const weight = valueOf(filter).transpose([2, 3, 1, 0]);
+      return { outputs: [hidden, conv2d(hidden, weight, { padding: 1 }), valueOf(table).gather(iota([4]))] };
+    },
+  })),
   selfUpdate("its transpose", [6, 6], (v) => v.transpose()),
   selfUpdate("its reverse", [11], (v) => v.reverse([0])),
   selfUpdate("itself less its mean", [5, 9], (v) => v.subtract(v.mean(1, true))),

@@ -20,6 +20,11 @@ export function checkGraph(graph: Graph): void {
   });
   const updated = new Set<unknown>();
   for (const { variable, value } of graph.updates) {
+    if (variable.packed) {
+      throw new Error(
+        `load: variable ${variable.name} is stored as ${variable.storage}, which programs only read: train in f32`,
+      );
+    }
     if (updated.has(variable)) throw new Error(`load: variable ${variable.name} has more than one update`);
     updated.add(variable);
     if (sameShape(variable.shape, value.shape) && variable.dtype === value.dtype) continue;

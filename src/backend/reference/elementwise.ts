@@ -85,7 +85,9 @@ const ofBinary = (op: { readonly kind: BinaryKind }, inputs: readonly NdArray[],
   return mapBinary(wrapping ? Math.imul : binary[op.kind], inputs, result);
 };
 
-export const elementwise: Meanings<UnaryKind | BinaryKind | "compare" | "select" | "clamp" | "convert"> = {
+export const elementwise: Meanings<
+  UnaryKind | BinaryKind | "compare" | "select" | "clamp" | "convert" | "bitcast_convert"
+> = {
   negate: ofUnary,
   exponential: ofUnary,
   log: ofUnary,
@@ -126,5 +128,6 @@ export const elementwise: Meanings<UnaryKind | BinaryKind | "compare" | "select"
     for (let i = 0; i < out.length; i++) out[i] = Math.min(Math.max(x.data[i], low.data[i]), high.data[i]);
     return out;
   },
+  bitcast_convert: (_, [{ data }]) => new Float32Array(Uint32Array.from(data).buffer),
   convert: (op, inputs, result) => mapUnary(conversion(inputs[0].dtype, op.dtype), inputs, result),
 };

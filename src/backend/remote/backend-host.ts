@@ -34,6 +34,7 @@ export interface VariableRecord {
   readonly name: string;
   readonly shape: Shape;
   readonly dtype: DType;
+  readonly isPacked: boolean;
   readonly data: TypedArray;
 }
 
@@ -64,10 +65,10 @@ export function hostBackend(scope: WorkerScope, create: (options: BackendOptions
       programs.get(program)?.dispose();
       programs.delete(program);
     },
-    async place(variable, { name, shape, dtype, data }) {
+    async place(variable, { name, shape, dtype, isPacked, data }) {
       const before = variables.get(variable);
       if (before) await before.write(data);
-      else variables.set(variable, new Variable(name, shape, { dtype, data }));
+      else variables.set(variable, new Variable(name, shape, { dtype, isPacked, data }));
     },
     async read(variable) {
       // Looked up before waiting: the next message may forget it.

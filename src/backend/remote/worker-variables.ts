@@ -38,8 +38,8 @@ export class WorkerVariables implements VariableMemory<number> {
     return this.#numbers.of(variable);
   }
 
-  initialize(number: number, { name, shape, dtype }: Variable, data: TypedArray): Promise<void> {
-    return this.#caller.call("place", number, { name, shape, dtype, data });
+  initialize(number: number, { name, shape, dtype, isPacked }: Variable, data: TypedArray): Promise<void> {
+    return this.#caller.call("place", number, { name, shape, dtype, isPacked, data });
   }
 
   write(number: number, variable: Variable, data: TypedArray): Promise<void> {

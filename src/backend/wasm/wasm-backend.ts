@@ -12,7 +12,7 @@ import { variablesOf } from "../../tensor/graph.ts";
 import type { ModuleBuilder } from "./assembly/module-builder.ts";
 import { checkAddressable } from "./program/address-space.ts";
 import type { ChainLimits } from "./program/chains.ts";
-import { compileProgram } from "./program/compiled-program.ts";
+import { compileProgram, keepsOf } from "./program/compiled-program.ts";
 import type { CompiledProgram, CodegenOptions } from "./program/compiled-program.ts";
 import { SharedBlock, WasmExecutable } from "./runtime/executable.ts";
 import type { ExecutionContext } from "./runtime/executable.ts";
@@ -118,9 +118,10 @@ export class WasmBackend implements Backend {
   async load(graph: Graph): Promise<WasmExecutable> {
     this.#lifetime.check();
     checkGraph(graph);
-    const compiled = await this.#compile(graph, true);
+    const keeps = keepsOf(graph);
+    const compiled = await this.#compile(graph, keeps);
     try {
-      return await this.#install(graph, compiled, true);
+      return await this.#install(graph, compiled, keeps);
     } catch (error) {
       if (!(error instanceof OutOfMemory) || compiled.keptBytes === 0) throw error;
       return this.#install(graph, await this.#compile(graph, false), false);

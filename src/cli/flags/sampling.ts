@@ -1,6 +1,7 @@
 import { Option } from "commander";
 import { numberWithin, wholeNumber } from "../../config/rules.ts";
 import { timestepSpacingNames } from "../../diffusion/process/timestep-spacing.ts";
+import { storageDtypes } from "../../tensor/half-storage.ts";
 import { numberFlag } from "./flags.ts";
 import { imageSizeFlag } from "./image-size.ts";
 
@@ -15,6 +16,13 @@ export function checkpointOption(meaning = ""): Option {
 
 export function emaOption(): Option {
   return new Option("--no-ema", "use the model's weights themselves instead of their average");
+}
+
+export function weightsOption(): Option {
+  return new Option(
+    "--weights <dtype>",
+    "what the model's weights take in memory: f16 and bf16 half as much, rounded (default: f32)",
+  ).choices(storageDtypes);
 }
 
 export function samplingSizeOption(): Option {

@@ -13,6 +13,7 @@ const COSTS: { readonly [K in OpKind]?: number } = {
   sqrt: 4,
   rsqrt: 6,
   convert: 1,
+  bitcast_convert: 0,
 };
 
 /** Rough cost of an elementwise op per element, in additions. */

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { encodeFloat16 } from "../../io/safetensors/float16.ts";
+import { encodeFloat16 } from "../../tensor/float16.ts";
 import type { SafeTensor, Safetensors } from "../../io/safetensors/safetensors.ts";
 import { check, numberWithin, positiveNumber, wholeNumber } from "../../config/rules.ts";
 import { ImageClassifier } from "./image-classifier.ts";

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { decodeFloat16, encodeFloat16 } from "./float16.ts";
+import { decodeFloat16, encodeFloat16 } from "../../tensor/float16.ts";
 import { parseSafetensors, serializeSafetensors, toFloat32 } from "./safetensors.ts";
 import type { SafeTensor } from "./safetensors.ts";
 

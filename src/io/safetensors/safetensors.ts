@@ -1,4 +1,4 @@
-import { decodeBfloat16, decodeFloat16 } from "./float16.ts";
+import { decodeBfloat16, decodeFloat16 } from "../../tensor/float16.ts";
 import { lengthBytes, metadataKey, parseHeader, quoteName, safeDtypes, tensorBytes } from "./header.ts";
 import type { SafeDtype, TensorLayout } from "./header.ts";
 import type { NdArray } from "../../tensor/ndarray.ts";

@@ -1,6 +1,5 @@
 import type { NdArray } from "../../tensor/ndarray.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import type { TypedArray } from "../../tensor/dtype.ts";
 import { Variable } from "../../tensor/variable.ts";
 import { compareState, valuesOf } from "./state-dict.ts";
 import type { StateDict } from "./state-dict.ts";
@@ -63,10 +62,7 @@ export abstract class Module {
     const values = valuesOf(state);
     const problems = compareState(parameters, values);
     if (problems.length > 0) throw new Error(`${source}: ${problems.join("; ")}`);
-    for (const [name, variable] of parameters) {
-      const value = values.get(name);
-      if (value) await variable.write(value.data as TypedArray);
-    }
+    for (const [name, variable] of parameters) await values.get(name)?.writeTo(variable);
   }
 
   /** Frees the memory of every parameter, on the device or the host. The module cannot be used any more. */

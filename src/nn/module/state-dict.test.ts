@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { encodeFloat16 } from "../../io/safetensors/float16.ts";
+import { encodeFloat16 } from "../../tensor/float16.ts";
 import { parseSafetensors, serializeSafetensors } from "../../io/safetensors/safetensors.ts";
 import type { SafeTensor } from "../../io/safetensors/safetensors.ts";
 import { readSafetensors, writeSafetensors } from "../../io/safetensors/safetensors.node.ts";

@@ -1,6 +1,7 @@
 import { toFloat32 } from "../../io/safetensors/safetensors.ts";
 import type { SafeTensor } from "../../io/safetensors/safetensors.ts";
 import type { NdArray } from "../../tensor/ndarray.ts";
+import type { TypedArray } from "../../tensor/dtype.ts";
 import { formatShape, sameShape, sizeOf } from "../../tensor/shape.ts";
 import type { Variable } from "../../tensor/variable.ts";
 
@@ -13,7 +14,9 @@ export type StateDict =
 interface Value {
   readonly shape: readonly number[];
   readonly dtype: string;
-  readonly data: { readonly length: number };
+  readonly length: number;
+  /** One tensor after the other becomes what a variable stores. */
+  writeTo(variable: Variable): Promise<void>;
 }
 
 /** Values by name, floats of every width as f32. */
@@ -26,15 +29,22 @@ export function valuesOf(state: StateDict): ReadonlyMap<string, Value> {
 }
 
 function valueOf(tensor: NdArray | SafeTensor): Value {
-  const { shape } = tensor;
+  const { shape, data } = tensor;
+  const float = { shape, dtype: "f32", length: data.length };
   switch (tensor.dtype) {
     case "F32":
     case "F64":
+      return { ...float, writeTo: (variable) => variable.write(toFloat32(tensor)) };
     case "F16":
+      return { ...float, writeTo: (variable) => variable.writeHalves("f16", tensor.data) };
     case "BF16":
-      return { shape, dtype: "f32", data: toFloat32(tensor) };
+      return { ...float, writeTo: (variable) => variable.writeHalves("bf16", tensor.data) };
     default:
-      return tensor;
+      return {
+        ...float,
+        dtype: tensor.dtype,
+        writeTo: (variable) => variable.write(data as TypedArray),
+      };
   }
 }
 
@@ -47,9 +57,9 @@ export function compareState(parameters: ReadonlyMap<string, Variable>, state: R
     return [`all names begin with ${prefix} which those of the parameters do not: take it away`];
   const illShaped = [...parameters].flatMap(([name, { shape, dtype, size }]) => {
     const value = state.get(name);
-    if (!value || (sameShape(shape, value.shape) && dtype === value.dtype && size === value.data.length)) return [];
+    if (!value || (sameShape(shape, value.shape) && dtype === value.dtype && size === value.length)) return [];
     const got = `${value.dtype} ${formatShape(value.shape)}`;
-    const count = sizeOf(value.shape) === value.data.length ? "" : ` of ${value.data.length} values`;
+    const count = sizeOf(value.shape) === value.length ? "" : ` of ${value.length} values`;
     return [`${name} must be ${dtype} ${formatShape(shape)}, got ${got}${count}`];
   });
   const lists = [

@@ -1,7 +1,8 @@
 import { checkOptions } from "../../config/rules.ts";
 import type { DiffusionModel } from "../../models/model.ts";
 import { architectureNames, architectureNamed, architectureOfDiffusers } from "../../models/registry.ts";
-import { withoutWeights } from "../../nn/init.ts";
+import { storedAs, withoutWeights } from "../../nn/init.ts";
+import type { StorageDtype } from "../../tensor/half-storage.ts";
 import { openSource, sourceOptionTypes } from "../source/open-source.ts";
 import type { PretrainedLocation, SourceOptions } from "../source/open-source.ts";
 import type { Source } from "../source/source.ts";
@@ -14,6 +15,8 @@ export interface ModelFromPretrainedOptions extends SourceOptions {
   readonly subfolder?: string | undefined;
   /** Which of several sets of weights, such as `fp16`. */
   readonly variant?: string | undefined;
+  /** What the weights take in memory, f32 unless given: f16 or bf16 for a network that is drawn with. See `storedAs`. */
+  readonly weights?: StorageDtype | undefined;
 }
 
 /**
@@ -28,7 +31,12 @@ export async function modelFromPretrained(
   where: PretrainedLocation,
   options: ModelFromPretrainedOptions = {},
 ): Promise<DiffusionModel> {
-  checkOptions("modelFromPretrained", options, { ...sourceOptionTypes, subfolder: "string", variant: "string" });
+  checkOptions("modelFromPretrained", options, {
+    ...sourceOptionTypes,
+    subfolder: "string",
+    variant: "string",
+    weights: "string",
+  });
   const { subfolder = "" } = options;
   const source = await openSource(where, options);
   return loadModel(source, await readPart(source, subfolder, "config.json"), options);
@@ -38,9 +46,9 @@ export async function modelFromPretrained(
 export async function loadModel(
   source: Source,
   part: PartConfig,
-  options: Pick<ModelFromPretrainedOptions, "variant" | "signal">,
+  { weights = "f32", ...options }: Pick<ModelFromPretrainedOptions, "variant" | "weights" | "signal">,
 ): Promise<DiffusionModel> {
-  const model = modelOfConfig(part);
+  const model = storedAs(weights, () => modelOfConfig(part));
   await loadWeights(model, source, part.folder, options);
   return model;
 }

@@ -10,6 +10,7 @@ import type { Samples } from "../../diffusion/sampling/sampling.ts";
 import { schedulerFromConfig } from "../../diffusion/schedulers/scheduler.ts";
 import type { Scheduler, SchedulerName } from "../../diffusion/schedulers/scheduler.ts";
 import type { DiffusionModel } from "../../models/model.ts";
+import type { StorageDtype } from "../../tensor/half-storage.ts";
 import { openSource, sourceOptionTypes } from "../source/open-source.ts";
 import type { PretrainedLocation, SourceOptions } from "../source/open-source.ts";
 import { loadModel } from "./model.ts";
@@ -22,6 +23,8 @@ import { converted } from "./samplers.ts";
 export interface FromPretrainedOptions extends SourceOptions {
   /** Which of several sets of weights, such as `fp16`. */
   readonly variant?: string | undefined;
+  /** What the network's weights take in memory, f32 unless given: f16 or bf16 to draw with. See `storedAs`. */
+  readonly weights?: StorageDtype | undefined;
 }
 
 /** Those of `diffusion.sample`, with what Python's pipelines take where they are left out. */
@@ -94,7 +97,7 @@ export class DiffusionPipeline {
     where: PretrainedLocation,
     options: FromPretrainedOptions = {},
   ): Promise<DiffusionPipeline> {
-    checkOptions("fromPretrained", options, { ...sourceOptionTypes, variant: "string" });
+    checkOptions("fromPretrained", options, { ...sourceOptionTypes, variant: "string", weights: "string" });
     const source = await openSource(where, options);
     const { className, unet, scheduler } = await readParts(source);
     // First what is small, so that what there is not here is said before anything large is fetched.

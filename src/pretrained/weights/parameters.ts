@@ -65,7 +65,10 @@ export class Parameters {
 
   /** Fills the parameter that a checked tensor is for. */
   async write(name: string, tensor: SafeTensor, source: string): Promise<void> {
-    await this.#variableOf(name, source).write(toFloat32(tensor));
+    const variable = this.#variableOf(name, source);
+    if (tensor.dtype === "F16") await variable.writeHalves("f16", tensor.data);
+    else if (tensor.dtype === "BF16") await variable.writeHalves("bf16", tensor.data);
+    else await variable.write(toFloat32(tensor));
   }
 
   #variableOf(name: string, source: string): Variable {

@@ -152,6 +152,7 @@ const table: { readonly [K in ScalarOp["kind"]]: Emit } = {
   select: (l, { operands: [condition, a, b] }) => l.select(condition, a, b),
   clamp,
   convert,
+  bitcast_convert: (l, { operands: [x] }) => l.asFloat(x),
 };
 
 /** Computed for one op on scalars or vectors. */

@@ -81,6 +81,11 @@ export interface CodegenOptions {
 /** More than this, in bytes, is computed in every run rather than kept: transformed filters take several times their own. */
 const MOST_KEPT_BYTES = 2 ** 29;
 
+/** Whether a graph's program is to keep what depends on variables alone: not where those are stored small to save memory. */
+export function keepsOf(graph: Graph): boolean {
+  return !variablesOf(graph).some(({ isPacked }) => isPacked);
+}
+
 /** The kernels of a graph, as this backend runs them. */
 export function programOf(
   graph: Graph,

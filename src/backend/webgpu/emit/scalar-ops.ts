@@ -98,6 +98,7 @@ const table: { readonly [K in ScalarOp["kind"]]: Emit } = {
   select: (_, { codes: [condition, a, b] }) => `select(${b}, ${a}, ${condition})`,
   clamp,
   convert,
+  bitcast_convert: (_, { codes: [x] }) => `bitcast<f32>(${x})`,
 };
 
 /** An expression of WGSL for one op. */

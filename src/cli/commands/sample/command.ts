@@ -13,6 +13,7 @@ import {
   scaleOption,
   seedOption,
   timestepSpacingOption,
+  weightsOption,
 } from "../../flags/sampling.ts";
 import { addGuidingFlags } from "../../flags/guiding.ts";
 import { addSamplerOptions } from "../../flags/sampler-options.ts";
@@ -72,7 +73,8 @@ export function sampleCommand(): Command {
     .option("--gif [file]", "also write an animation of the denoising")
     .addOption(scaleOption())
     .option("--out <path>", "where to write: .png, .jpg or .webp (default: samples-<seed>.png)")
-    .addOption(emaOption());
+    .addOption(emaOption())
+    .addOption(weightsOption());
   addPretrainedFlags(command, "draw with");
   addDeviceFlags(command, { precision: true });
   addGuidingFlags(command);

@@ -40,7 +40,10 @@ export async function samplePretrained(
   for (const [name, flag] of Object.entries(OTHERS)) {
     if (flags[name as keyof typeof OTHERS] !== undefined) throw new Error(`${flag}: does not go with --pretrained`);
   }
-  const pipeline = await DiffusionPipeline.fromPretrained(place, pretrainedOptions(flags, print));
+  const pipeline = await DiffusionPipeline.fromPretrained(place, {
+    ...pretrainedOptions(flags, print),
+    weights: flags.weights,
+  });
   print(`${pipeline.className} ${place}, ${pipeline.scheduler.className}`);
   const { number = FEW_IMAGES, steps, sampler, eta, timestepSpacing } = flags;
   const [height, width] = sizeOf(pipeline, flags);

@@ -42,7 +42,7 @@ export async function sampleRun(flags: SampleFlags): Promise<number> {
   const all = diffusion.plan(way).steps.length;
   const returnSteps = output.animates ? animationSteps(all) : [];
   if (ranks.rank === 0) await output.prepare({ number, columns, ...size, frames: returnSteps.length }, print);
-  const model = await modelFromCheckpoint(checkpoint, { ema: flags.ema });
+  const model = await modelFromCheckpoint(checkpoint, { ema: flags.ema, weights: flags.weights });
 
   const imageSize = [size.height, size.width] as const;
   const options = { number, classes, seed, imageSize, ...way, returnSteps };

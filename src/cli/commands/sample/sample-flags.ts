@@ -1,6 +1,7 @@
 import type { ImageSize } from "../../../config/image-size.ts";
 import type { TimestepSpacing } from "../../../diffusion/process/timestep-spacing.ts";
 import type { SamplerName } from "../../../diffusion/samplers/registry.ts";
+import type { StorageDtype } from "../../../tensor/half-storage.ts";
 import type { DeviceFlags } from "../../flags/device.ts";
 import type { EditingFlags } from "../../flags/editing.ts";
 import type { GuidingFlags } from "../../flags/guiding.ts";
@@ -16,4 +17,5 @@ export interface SampleFlags extends DeviceFlags, EditingFlags, GuidingFlags, Ou
   readonly timestepSpacing?: TimestepSpacing;
   readonly eta?: number;
   readonly ema: boolean;
+  readonly weights?: StorageDtype;
 }

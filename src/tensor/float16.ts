@@ -51,3 +51,12 @@ export function decodeBfloat16(bits: Uint16Array): Float32Array<ArrayBuffer> {
   for (let i = 0; i < bits.length; i++) words[i] = bits[i] << 16;
   return new Float32Array(words.buffer);
 }
+
+/** Converts float32 to the raw bits of bfloat16: nearest, ties to even. NaN stays NaN. */
+export function encodeBfloat16(values: Float32Array<ArrayBuffer>): Uint16Array<ArrayBuffer> {
+  const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  return Uint16Array.from(words, (word) => {
+    if ((word & 0x7fffffff) > 0x7f800000) return (word >>> 16) | 0x40;
+    return (word + 0x7fff + ((word >>> 16) & 1)) >>> 16;
+  });
+}
