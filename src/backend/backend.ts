@@ -6,6 +6,13 @@ import type { Precision, PrecisionOption } from "./common/precision.ts";
 /** Changes values where they are. */
 export type ExchangeValues = (blocks: readonly Float32Array[]) => Promise<void>;
 
+/** Values that a program computes and that the host then changes, group by group in their order. */
+export interface GroupExchange {
+  readonly groups: readonly (readonly Variable[])[];
+  /** Is called for each group when the one before it is done. */
+  readonly change: ExchangeValues;
+}
+
 /** A device that runs graphs. One program runs at a time; calls made meanwhile queue up. */
 export interface Backend {
   readonly name: "reference" | "wasm" | "webgpu";
@@ -85,5 +92,10 @@ export interface Executable {
   readonly heldBytes: number;
   /** Runs once: variables are updated in place; the results are the graph's outputs, in order. */
   run(inputs: readonly NdArray[]): Promise<NdArray[]>;
+  /**
+   * Runs once, and lets the host change each group of variables while the program goes on, as soon as it has no more to do
+   * with them. Where a device cannot, the exchange comes after the run.
+   */
+  runAndExchange?(inputs: readonly NdArray[], exchange: GroupExchange): Promise<NdArray[]>;
   dispose(): void;
 }

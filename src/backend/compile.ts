@@ -3,7 +3,7 @@ import { ndarray } from "../tensor/ndarray.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
 import { formatShape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import type { Backend, Executable } from "./backend.ts";
+import type { Backend, Executable, GroupExchange } from "./backend.ts";
 import { checkArray } from "./common/checks.ts";
 
 /** What a traced function returns: named results, and variables with their next values. */
@@ -23,6 +23,8 @@ type TypeOfInput = Pick<NdArray, "shape" | "dtype">;
 
 export type Compiled<Output extends string, Input extends string = string> = {
   (...inputs: Given<Input, NdArray>): Promise<Record<Output, NdArray>>;
+  /** Runs, and lets the host change variables that the program computes: while it runs, where the device can. */
+  exchanging(inputs: Named<Input, NdArray>, exchange: GroupExchange): Promise<Record<Output, NdArray>>;
   /** Compiles for these inputs' shapes without running; resolves with the executable. */
   prepare(...inputs: Given<Input, TypeOfInput>): Promise<Executable>;
   /** Frees every program that was compiled. */
@@ -72,14 +74,27 @@ export function compile<Output extends string, Input extends string = string>(
     return entry;
   };
 
-  const call = async (inputs: Named<string, NdArray> = {}): Promise<Record<Output, NdArray>> => {
+  type Run = (executable: Executable, inputs: readonly NdArray[]) => Promise<NdArray[]>;
+  const runWith = async (run: Run, inputs: Named<string, NdArray>): Promise<Record<Output, NdArray>> => {
     const inputNames = namesOf(inputs);
     for (const name of inputNames) checkArray(`compile: input ${name}`, inputs[name]);
     const { names, executable } = await entryFor(inputs, inputNames);
-    const results = await executable.run(inputNames.map((name) => inputs[name]));
+    const results = await run(
+      executable,
+      inputNames.map((name) => inputs[name]),
+    );
     const named = names.map((name, i) => [name, ndarray(results[i].data, results[i].shape, results[i].dtype)]);
     return Object.fromEntries(named) as Record<Output, NdArray>;
   };
+  const call = (inputs: Named<string, NdArray> = {}): Promise<Record<Output, NdArray>> =>
+    runWith((executable, arrays) => executable.run(arrays), inputs);
+  const exchanging = (inputs: Named<string, NdArray>, exchange: GroupExchange): Promise<Record<Output, NdArray>> =>
+    runWith(async (executable, arrays) => {
+      if (executable.runAndExchange) return executable.runAndExchange(arrays, exchange);
+      const results = await executable.run(arrays);
+      for (const group of exchange.groups) await backend.exchange(group, exchange.change);
+      return results;
+    }, inputs);
   const prepare = async (inputs: Named<string, TypeOfInput> = {}): Promise<Executable> =>
     (await entryFor(inputs, namesOf(inputs))).executable;
   const dispose = (): void => {
@@ -90,7 +105,7 @@ export function compile<Output extends string, Input extends string = string>(
       );
     entries.clear();
   };
-  return Object.assign(call, { prepare, dispose });
+  return Object.assign(call, { exchanging, prepare, dispose });
 }
 
 /** In one order, whatever the caller's. An input that is undefined is none. */

@@ -1,4 +1,4 @@
-import type { Backend, Executable } from "../backend/backend.ts";
+import type { Backend, Executable, GroupExchange } from "../backend/backend.ts";
 import { compile } from "../backend/compile.ts";
 import type { Compiled } from "../backend/compile.ts";
 import { OutOfMemory } from "../backend/common/out-of-memory.ts";
@@ -9,11 +9,11 @@ import type { Update } from "../tensor/graph.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
 import type { Shape } from "../tensor/shape.ts";
-import { full, valueOf } from "../tensor/tensor.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { Tensor, full, valueOf } from "../tensor/tensor.ts";
 import { Variable } from "../tensor/variable.ts";
 import { alone } from "./collective/collective.ts";
 import type { Collective } from "./collective/collective.ts";
+import { gradientGroups } from "./collective/gradient-groups.ts";
 import { moreParts, partsOf } from "./micro-batch.ts";
 import type { MicroBatch } from "./micro-batch.ts";
 import { ParameterUpdate } from "./parameter-update.ts";
@@ -65,6 +65,8 @@ export class TrainingProgram {
   readonly #records: TaskRecords;
   /** Sums of gradients over the parts of a step; zeros between steps. None where both programs are one. */
   #gradients: readonly Variable[] = [];
+  /** Those that processes add up together. */
+  #groups: readonly (readonly Variable[])[] | undefined;
   #parts = 1;
   readonly #step: ByVariant;
   readonly #accumulate: ByVariant;
@@ -132,14 +134,19 @@ export class TrainingProgram {
    * Adds a micro-batch's share of the mean gradient of a step, which has `gradientAccumulateEvery` of them; of several
    * processes each gives its own images.
    *
+   * @param reduces whether it is the last one of the step: then it adds up the gradients of the processes, too, as
+   * {@link reduce} does, but where the device can while it computes them
    * @returns the mean loss of these images
    */
-  async accumulate(microBatch: MicroBatch): Promise<number> {
+  async accumulate(microBatch: MicroBatch, reduces = false): Promise<number> {
     const { seed, counter, variant = this.#options.task.variantOf(seed, counter) } = microBatch;
     this.#keepGradients();
     const outputs: Record<string, NdArray>[] = [];
-    for (const { images, key, firstImage, inputs } of partsOf(microBatch, this.#parts)) {
-      outputs.push(await this.#accumulate[variant]({ ...this.#inputs(inputs), images, key, firstImage }));
+    const program = this.#accumulate[variant];
+    for (const [part, { images, key, firstImage, inputs }] of partsOf(microBatch, this.#parts).entries()) {
+      const given = { ...this.#inputs(inputs), images, key, firstImage };
+      const isLast = reduces && part === this.#parts - 1 && this.#collective.size > 1;
+      outputs.push(await (isLast ? program.exchanging(given, this.#reduction()) : program(given)));
     }
     await this.#records.gather(outputs);
     const sum = outputs.reduce((total, { loss }) => total + loss.data[0], 0);
@@ -152,9 +159,8 @@ export class TrainingProgram {
    */
   async reduce(): Promise<void> {
     if (this.#collective.size === 1) return;
-    await this.#options.backend.exchange(this.gradients, async (blocks) => {
-      for (const block of blocks) await this.#collective.allReduce(block);
-    });
+    const { groups, change } = this.#reduction();
+    for (const group of groups) await this.#options.backend.exchange(group, change);
   }
 
   /** Takes the step that {@link gradients} ask for, and sets them to zero. */
@@ -193,15 +199,14 @@ export class TrainingProgram {
   }
 
   async #takeStep(microBatches: AsyncIterable<MicroBatch>, rates: StepRates): Promise<number> {
-    let sum = 0;
+    const { gradientAccumulateEvery } = this.#options.settings;
+    let [sum, taken] = [0, 0];
     for await (const microBatch of microBatches) {
-      sum += await (this.#isAccumulating ? this.accumulate(microBatch) : this.#stepOf(microBatch, rates));
+      const isLast = ++taken === gradientAccumulateEvery;
+      sum += await (this.#isAccumulating ? this.accumulate(microBatch, isLast) : this.#stepOf(microBatch, rates));
     }
-    if (this.#isAccumulating) {
-      await this.reduce();
-      await this.apply(rates);
-    }
-    return sum / this.#options.settings.gradientAccumulateEvery;
+    if (this.#isAccumulating) await this.apply(rates);
+    return sum / gradientAccumulateEvery;
   }
 
   /** Both programs in one. */
@@ -219,8 +224,11 @@ export class TrainingProgram {
    */
   async prepare(imagesShape: Shape): Promise<PreparedStep> {
     const [batch, ...image] = imagesShape;
-    // Where they come to the device together and alone, they can be reduced as one block.
-    if (this.#collective.size > 1) await this.#options.backend.exchange(this.gradients, async () => {});
+    if (this.#collective.size > 1 && this.#groups === undefined) {
+      this.#groups = gradientGroups(this.gradients, this.#tracedGradients(image));
+      // Where they come to the device together and alone, each group is one block.
+      await this.#options.backend.exchange(this.#groups.flat(), async () => {});
+    }
     try {
       const { workspaceBytes } = await this.#compile([batch / this.#parts, ...image]);
       return { workspaceBytes, parts: this.#parts };
@@ -251,6 +259,32 @@ export class TrainingProgram {
     if (this.#isAccumulating) return;
     const { parameters } = this.#options;
     this.#gradients = Array.from(parameters.values(), ({ name, shape }) => new Variable(`${name}.grad`, shape));
+  }
+
+  #reduction(): GroupExchange {
+    const groups = this.#groups ?? [this.gradients];
+    let reduced = 0;
+    const change = async (blocks: readonly Float32Array[]): Promise<void> => {
+      // Only the last one has nothing else going on.
+      const isAside = ++reduced < groups.length;
+      for (const block of blocks) await this.#collective.allReduce(block, isAside);
+    };
+    return { groups, change };
+  }
+
+  /** The gradients of a single image, for their order. @param image its shape */
+  #tracedGradients(image: Shape): Tensor[] {
+    const { task, settings } = this.#options;
+    const leaf = (index: number, shape: Shape, dtype: DType): Tensor =>
+      new Tensor({ kind: "input", index, shape, dtype });
+    const inputs = Object.entries(task.inputs).map(([name, { shape, dtype }], i) => {
+      return [name, leaf(2 + i, [1, ...shape], dtype)] as const;
+    });
+    const variant = task.variants[task.variants.length - 1];
+    const { randomHorizontalFlip } = settings;
+    const options = { randomHorizontalFlip, variant, inputs: Object.fromEntries(inputs) };
+    const { loss } = trainingLoss(task, leaf(0, [1, ...image], "f32"), leaf(1, [2], "u32"), options);
+    return this.#update.gradients(loss);
   }
 
   /** Compiles the largest of the programs that take these images. */

@@ -259,6 +259,33 @@ function describeExchange({ backend }: Context, create: () => Promise<Backend> |
       expect((await fresh[0].read())[0]).toBe(7);
     });
 
+    test("follows a program group by group, whose results are those of before", async () => {
+      const large = new Array<number>(2 ** 16).fill(1);
+      const [a, b, c] = [variable("a", large), variable("b", [3, 4]), variable("c", [5])];
+      const groups = [[b], [a, c]];
+      const count = compile(backend(), ({ x }) => ({
+        outputs: { sum: valueOf(b).sum() },
+        updates: [a, b, c].map((each) => ({ variable: each, value: valueOf(each).add(x) })),
+      }));
+      const seen: number[][] = [];
+      const change = async (blocks: readonly Float32Array[]): Promise<void> => {
+        seen.push([...new Set(filled(blocks))]);
+        for (const block of blocks) for (const [i, value] of block.entries()) block[i] = value * 10;
+      };
+      for (const x of [1, 2]) {
+        const { sum } = await count.exchanging({ x: ndarray([x], []) }, { groups, change });
+        expect([...sum.data]).toEqual([x === 1 ? 7 : 90]);
+      }
+      expect(seen).toEqual([
+        [4, 5],
+        [2, 6],
+        [42, 52],
+        [22, 62],
+      ]);
+      await count({ x: ndarray([1], []) });
+      expect([...(await b.read()), ...(await c.read()), (await a.read())[9]]).toEqual([421, 521, 621, 221]);
+    });
+
     test("fails as what changes them fails, and goes on with the next program", async () => {
       const v = variable("v", [1]);
       await expect(backend().exchange([v], () => Promise.reject(new Error("no network")))).rejects.toThrow(
@@ -266,6 +293,11 @@ function describeExchange({ backend }: Context, create: () => Promise<Backend> |
       );
       await (await countUp(backend(), v)).run([]);
       expect([...(await v.read())]).toEqual([2]);
+      const count = compile(backend(), () => ({ outputs: {}, updates: [{ variable: v, value: valueOf(v).add(1) }] }));
+      const exchange = { groups: [[v]], change: () => Promise.reject(new Error("no network")) };
+      await expect(count.exchanging({}, exchange)).rejects.toThrow("no network");
+      await count();
+      expect([...(await v.read())]).toEqual([4]);
     });
 
     test("is refused for other values than f32, and where the backend is closed", async () => {

@@ -61,7 +61,6 @@ export class WasmBackend implements Backend {
   readonly reason: string | undefined;
   readonly features: Features;
   readonly #context: ExecutionContext;
-  readonly #memory: HeapVariables;
   readonly #codegen: CodegenOptions;
   readonly #cache: ByteCache | undefined;
   readonly #lifetime = new Lifetime("wasm");
@@ -69,12 +68,13 @@ export class WasmBackend implements Backend {
 
   private constructor(heap: Heap, pool: ThreadPool, features: Features, platform: Platform, options: WasmOptions) {
     const queue = new JobQueue(this.#lifetime);
-    this.#memory = new HeapVariables(heap, queue);
-    const variables = new VariableStore<VariableBlock>(this.#memory, this.#lifetime);
+    const memory = new HeapVariables(heap, queue);
+    const variables = new VariableStore<VariableBlock>(memory, this.#lifetime);
     this.#context = {
       heap,
       pool,
       queue,
+      memory,
       variables,
       residency: new Residency(variables, this.#lifetime),
       workspace: new SharedBlock(heap),
@@ -145,10 +145,10 @@ export class WasmBackend implements Backend {
 
   async exchange(variables: readonly Variable[], change: ExchangeValues): Promise<void> {
     checkSingles(variables);
-    const { residency, variables: store, queue } = this.#context;
+    const { residency, variables: store, memory, queue } = this.#context;
     return residency.begin(variables, () => {
       const places = variables.map((variable) => store.placeOf(variable));
-      return queue.run(() => change(this.#memory.valuesOf(places)));
+      return queue.run(() => change(memory.valuesOf(places)));
     });
   }
 

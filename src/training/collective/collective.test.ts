@@ -162,6 +162,23 @@ test("a step exchanges all gradients as one block, and two numbers", async () =>
   await Promise.all(backends.map((backend) => backend.close()));
 });
 
+test("the gradients of a larger network are exchanged in groups, with the same result", async () => {
+  const large: Case = {
+    model: { dim: 32, dimMults: [1, 2] },
+    settings: { optimizer: "sgd", learningRate: 0.1, batchSize: 4, gradientAccumulateEvery: 2 },
+  };
+  const [one] = await trainedOn(1, large, 2);
+  const collectives = inProcessCollectives(2);
+  const backends = await Promise.all(collectives.map(newBackend));
+  const ranks = await Promise.all(collectives.map((each, i) => trained(newTrainer(large, each, backends[i]), 2)));
+  await Promise.all(backends.map((backend) => backend.close()));
+  expect(ranks[0]).toEqual(ranks[1]);
+  expect(distance(one.checkpoint, ranks[0].checkpoint)).toBeLessThan(1e-6);
+  const sums = collectives[0].calls.filter((call) => call.startsWith("allReduce of Float32Array"));
+  expect(new Set(sums).size).toBeGreaterThan(1);
+  expect(sums.length).toBe(2 * new Set(sums).size);
+});
+
 /** Enough where what counts is who does what. */
 const tiny: Case = { model: { dim: 4 } };
 

@@ -108,6 +108,7 @@ describe("instructions", () => {
       i32.load(at, 70_000),
       i32.store(at, 1, 4),
       i32.atomic.load(at),
+      i32.atomic.store(at, at),
       i32.atomic.rmw.add(at, at, 12),
       f32.load(at, 8),
       f32.store(at, float),

@@ -39,6 +39,7 @@ export const i32 = {
   }),
   atomic: {
     load: load("i32.atomic.load", prefixed(ATOMIC, 0x10), "i32", 4),
+    store: store("i32.atomic.store", prefixed(ATOMIC, 0x17), "i32", 4),
     rmw: {
       /** Adds to memory; gives what was there. */
       add: (at: Integer, value: Integer, offset = 0): Value<"i32"> =>

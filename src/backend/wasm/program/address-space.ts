@@ -1,9 +1,13 @@
 import { OutOfMemory } from "../../common/out-of-memory.ts";
 import { FIRST_ADDRESS } from "../emit/addresses.ts";
 
-/** Words at the start of memory, in bytes: how often threads arrived at a barrier, and whether one failed. */
+/**
+ * Words at the start of memory, in bytes: how often threads arrived at a barrier, whether one failed, and how far they are in
+ * a program's table.
+ */
 export const BARRIER_ADDRESS = 64;
 export const ABORT_ADDRESS = 128;
+export const PROGRESS_ADDRESS = 192;
 
 export const PAGE = 65536;
 /** Bytes that wasm32 addresses: 4 GiB. */

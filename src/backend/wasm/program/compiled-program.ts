@@ -15,6 +15,7 @@ import { checkAddressable } from "./address-space.ts";
 import { CHAIN_LIMITS, chainKernels, kernelsOf } from "./chains.ts";
 import type { ChainLimits, Step } from "./chains.ts";
 import { wasmTarget } from "./wasm-target.ts";
+import { updateEarly } from "./early-updates.ts";
 import type { TableStep } from "./kernel-table.ts";
 import { emitModule } from "./module.ts";
 import type { Features, Operand } from "./module.ts";
@@ -149,7 +150,8 @@ function planParts(
   const handedOut = outputs.filter((buffer) => !kept.has(buffer));
   const planned = (start: number, end: number, results: readonly Buffer[]): PlannedPart => {
     const part = kernels.slice(start, end);
-    const steps = joinSmallKernels(chainKernels({ kernels: part, shared: [...kept, ...results], start }, limits));
+    const chained = chainKernels({ kernels: part, shared: [...kept, ...results], start }, limits);
+    const steps = joinSmallKernels(updateEarly(chained, new Set([...kept, ...results])));
     return { steps, plan: planMemory({ kernels: part, buffers: own, outputs: results }, steps.map(kernelsOf)) };
   };
   return [planned(0, preludeLength, []), planned(preludeLength, kernels.length, handedOut)];

@@ -2,7 +2,7 @@
 
 /**
  * The words of a head: how many kernels, how many slices (0 for a kernel by itself), whether all threads have to meet
- * first, and how many slices or tasks threads took.
+ * first (2 where whoever waits for it is then told), and how many slices or tasks threads took.
  */
 export const HeadWord = { kernels: 0, slices: 1, waits: 2, taken: 3 } as const;
 export const HEAD_WORDS = 4;
@@ -35,6 +35,11 @@ export interface TableStep<K = TableKernel> {
   readonly kernels: readonly K[];
 }
 
+/** What a head says of a step before which threads meet, or need not; or meet and tell of it. */
+export function waitWord(waits: boolean, tells: boolean): number {
+  return tells ? 2 : Number(waits);
+}
+
 /** Bytes of a step's head and entries. */
 function stepBytes(kernels: number): number {
   return 4 * (HEAD_WORDS + KERNEL_WORDS * kernels);
@@ -63,7 +68,7 @@ export function tableWords(steps: readonly TableStep[], address: number): number
   const operands: number[] = [];
   const { tableEnd } = spanOf(steps, address);
   for (const { slices, waits, kernels } of steps) {
-    words.push(kernels.length, slices, waits ? 1 : 0, 0);
+    words.push(kernels.length, slices, waitWord(waits, false), 0);
     for (const kernel of kernels) {
       words.push(kernel.function, kernel.tasks, tableEnd + 4 * operands.length, kernel.operands.length);
       for (const { address: at, step, isOwn } of kernel.operands) operands.push(at, step, isOwn ? 1 : 0);

@@ -15,7 +15,7 @@ import { i32, memory } from "../assembly/scalar-instructions.ts";
 import type { Integer, Value } from "../assembly/instruction.ts";
 import { ARRIVALS, SCRATCH, TICK } from "../emit/module-interface.ts";
 import { KERNEL_TYPE } from "../kernels/kernel-builder.ts";
-import { ABORT_ADDRESS, BARRIER_ADDRESS } from "./address-space.ts";
+import { ABORT_ADDRESS, BARRIER_ADDRESS, PROGRESS_ADDRESS } from "./address-space.ts";
 import { HEAD_WORDS, HeadWord, KERNEL_WORDS, KernelWord, OPERAND_WORDS, OperandWord } from "./kernel-table.ts";
 
 /** Checks of a barrier before a thread sleeps: some microseconds. */
@@ -67,6 +67,15 @@ function barrierFunction(shared: boolean): FunctionDefinition<undefined> {
     code.emit(br(wait));
   });
   return code.finish("barrier");
+}
+
+/** Tells whoever waits outside that all steps before one have run: what they wrote is in memory. */
+function tellFunction(): FunctionDefinition<undefined> {
+  const code = new FunctionBuilder();
+  const step = code.parameter("step", "i32");
+  code.emit(i32.atomic.store(PROGRESS_ADDRESS, step));
+  code.emit(drop(memory.atomic.notify(PROGRESS_ADDRESS, -1)));
+  return code.finish("tell");
 }
 
 /** Puts the addresses of a kernel's operands where the kernel finds them: those of a slice. */
@@ -127,13 +136,14 @@ export interface RunLayout {
 
 /**
  * `run` walks through the steps of a table from an address to another. Every thread takes tasks of a kernel, or slices of a
- * chain, until none is left, and waits for the others where the next step depends on it. With `timed`, it tells TICK
- * after each kernel of a slice.
+ * chain, until none is left, and waits for the others where the next step depends on it; the first one tells those outside
+ * where it is asked to. With `timed`, it tells TICK after each kernel of a slice.
  */
 export function runFunction({ scratchBytes, operandsAt, shared }: RunLayout): FunctionDefinition<undefined> {
   const operands = i32.add(global.get(SCRATCH), operandsAt);
   const take = takeFunction(shared);
   const barrier = barrierFunction(shared);
+  const tell = tellFunction();
   const place = placeFunction(operands);
   const runSlice = sliceFunction(operands, place);
   const code = new FunctionBuilder();
@@ -152,7 +162,12 @@ export function runFunction({ scratchBytes, operandsAt, shared }: RunLayout): Fu
   code.block((finished) =>
     code.loop((steps) => {
       code.emit(br_if(finished, i32.ge_u(step, end)));
-      code.when(word(step, HeadWord.waits), () => code.emit(call(barrier, threads)));
+      code.when(word(step, HeadWord.waits), () => {
+        code.emit(call(barrier, threads));
+        if (!shared) return;
+        const tells = i32.gt_u(word(step, HeadWord.waits), 1);
+        code.when(i32.and(tells, i32.eqz(thread)), () => code.emit(call(tell, step)));
+      });
       code.set(kernel, i32.add(step, 4 * HEAD_WORDS));
       code.set(next, i32.add(kernel, i32.mul(word(step, HeadWord.kernels), 4 * KERNEL_WORDS)));
       code.when(

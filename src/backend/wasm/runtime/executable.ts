@@ -2,7 +2,7 @@ import type { Program } from "../../../compiler/program.ts";
 import type { Graph } from "../../../tensor/graph.ts";
 import type { NdArray } from "../../../tensor/ndarray.ts";
 import type { Variable } from "../../../tensor/variable.ts";
-import type { Executable } from "../../backend.ts";
+import type { Executable, GroupExchange } from "../../backend.ts";
 import { checkInputs } from "../../common/checks.ts";
 import { releaseWith } from "../../common/garbage.ts";
 import type { Release } from "../../common/garbage.ts";
@@ -13,11 +13,12 @@ import type { VariableStore } from "../../common/variable-store.ts";
 import { variablesOf } from "../../../tensor/graph.ts";
 import { programOf } from "../program/compiled-program.ts";
 import type { CompiledKernel, CompiledProgram } from "../program/compiled-program.ts";
+import { EarlyExchange } from "./early-exchange.ts";
 import type { Heap } from "./heap.ts";
 import { PreludeState } from "./prelude-state.ts";
 import { ProgramTable } from "./program-table.ts";
 import type { RunArguments, ThreadPool } from "./thread-pool.ts";
-import type { HeapBlock, VariableBlock } from "./variable-memory.ts";
+import type { HeapBlock, HeapVariables, VariableBlock } from "./variable-memory.ts";
 import { copyOf, viewOf } from "./views.ts";
 
 /** What programs of one backend share. */
@@ -25,6 +26,7 @@ export interface ExecutionContext {
   readonly heap: Heap;
   readonly pool: ThreadPool;
   readonly queue: JobQueue;
+  readonly memory: HeapVariables;
   readonly variables: VariableStore<VariableBlock>;
   readonly residency: Residency;
   /** Memory for intermediate results and for each thread's own use; one program runs at a time. */
@@ -131,8 +133,12 @@ export class WasmExecutable implements Executable {
   }
 
   async run(inputs: readonly NdArray[]): Promise<NdArray[]> {
-    const { pool } = this.#context;
-    return (await this.#run(inputs, (args) => pool.run(this.#loaded.id, args))).outputs;
+    return (await this.#run(inputs, this.#walk)).outputs;
+  }
+
+  async runAndExchange(inputs: readonly NdArray[], exchange: GroupExchange): Promise<NdArray[]> {
+    const early = new EarlyExchange(this.#loaded.compiled, this.#variables, exchange);
+    return (await this.#run(inputs, this.#walk, early)).outputs;
   }
 
   /** Runs once, kernel by kernel, and times each. Those whose results were kept from a run before take no time. */
@@ -158,26 +164,29 @@ export class WasmExecutable implements Executable {
     return address;
   }
 
-  #run<T>(inputs: readonly NdArray[], walk: Walk<T>): Promise<Results<T>> {
-    return this.#context.residency.begin(this.#variables, () => this.#start(inputs, walk));
+  readonly #walk: Walk<void> = (args) => this.#context.pool.run(this.#loaded.id, args);
+
+  #run<T>(inputs: readonly NdArray[], walk: Walk<T>, early?: EarlyExchange): Promise<Results<T>> {
+    return this.#context.residency.begin(this.#variables, () => this.#start(inputs, walk, early));
   }
 
-  async #start<T>(inputs: readonly NdArray[], walk: Walk<T>): Promise<Results<T>> {
+  async #start<T>(inputs: readonly NdArray[], walk: Walk<T>, early?: EarlyExchange): Promise<Results<T>> {
     if (this.#disposed) throw new Error("run: the program was disposed of");
     const { graph, compiled } = this.#loaded;
     checkInputs(graph, inputs);
     const variables = this.#variables.map((variable) => this.#context.variables.placeOf(variable));
     return this.#context.queue.run(async () => {
-      const { heap, scratches } = this.#context;
+      const { heap, memory, scratches } = this.#context;
       const addresses = this.#addresses(variables);
-      this.#table.place(addresses);
+      this.#table.place(addresses, early?.told ?? NONE);
       const prelude = await this.#runPrelude(variables, walk);
       compiled.buffers.forEach(({ dtype, length, place }, i) => {
         if (place.kind === "workspace" && place.input !== undefined)
           viewOf(heap.memory, dtype, addresses[i], length).set(inputs[place.input].data);
       });
       for (const { variable } of graph.updates) variables[this.#variables.indexOf(variable)].writes++;
-      const rest = await walk({ scratches: scratches.address, ...this.#table.rest });
+      const walkRest = (): Promise<T> => walk({ scratches: scratches.address, ...this.#table.rest });
+      const rest = await (early ? early.during(walkRest, this.#table, memory, variables) : walkRest());
       const outputs = compiled.outputs.map((at, i) => {
         const { dtype, length } = compiled.buffers[at];
         return { shape: graph.outputs[i].shape, dtype, data: copyOf(heap.memory, dtype, addresses[at], length) };
@@ -211,6 +220,8 @@ export class WasmExecutable implements Executable {
     });
   }
 }
+
+const NONE: ReadonlySet<number> = new Set();
 
 /** Has the threads walk through a part of the table. */
 type Walk<T> = (args: Omit<RunArguments, "thread" | "threads">) => Promise<T>;

@@ -42,6 +42,10 @@ export class HeapVariables implements VariableMemory<VariableBlock> {
     return { address: (await this.#given)[place], bytes: sizes[place], writes: 0 };
   }
 
+  get memory(): WebAssembly.Memory {
+    return this.#heap.memory;
+  }
+
   /** The numbers of blocks, to be written: those of neighbours are one array. */
   valuesOf(blocks: readonly VariableBlock[]): Float32Array[] {
     const spans: { readonly start: number; end: number; padded: number }[] = [];

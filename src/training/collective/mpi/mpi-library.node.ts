@@ -6,6 +6,8 @@ const MOST = 2 ** 30;
 const NAME_BYTES = 8192;
 /** Milliseconds between two looks whether all have come. MPI's own waiting keeps a processor busy. */
 const NAP_MS = 5;
+/** The same, of a sum that is computed beside other work. */
+const SHORT_NAP_MS = 0.2;
 
 type Numbers = Float32Array | Float64Array;
 type Native = (...args: readonly unknown[]) => unknown;
@@ -15,6 +17,8 @@ export interface MpiLibrary {
   /** @returns this process's place among all, and the library's own name and version */
   start(): { readonly rank: number; readonly size: number; readonly version: string };
   allReduce(values: Numbers): void;
+  /** The same, but it leaves the processor to others while data are on their way. */
+  allReduceAside(values: Numbers): void;
   broadcast(bytes: Uint8Array): void;
   /** Waits for all, and sleeps meanwhile: they may be long in coming. */
   meet(): void;
@@ -80,6 +84,7 @@ function bind(functionOf: (definition: string) => Native & { readonly async: Nat
   const allReduce = functionOf("int MPI_Allreduce(intptr_t, void *, int, intptr_t, intptr_t, intptr_t)");
   const broadcast = functionOf("int MPI_Bcast(void *, int, intptr_t, int, intptr_t)");
   // A request is an int or a pointer, too.
+  const beginAllReduce = functionOf("int MPI_Iallreduce(intptr_t, void *, int, intptr_t, intptr_t, intptr_t, void *)");
   const barrier = functionOf("int MPI_Ibarrier(intptr_t, void *)");
   const test = functionOf("int MPI_Test(void *, int *, intptr_t)");
   const finalize = functionOf("int MPI_Finalize()");
@@ -93,6 +98,9 @@ function bind(functionOf: (definition: string) => Native & { readonly async: Nat
     call(name, ask(out));
     return out[0];
   };
+  const ended = (request: BigInt64Array<ArrayBuffer>, napMs: number): void => {
+    while (number("MPI_Test", (out) => test(request, out, abi.statusIgnore)) === 0) sleep(napMs);
+  };
   return {
     start() {
       number("MPI_Init_thread", (out) => init(null, null, abi.funneled, out));
@@ -105,26 +113,40 @@ function bind(functionOf: (definition: string) => Native & { readonly async: Nat
       };
     },
     allReduce(values) {
-      const type = values instanceof Float32Array ? abi.float : abi.double;
-      for (let from = 0; from < values.length; from += MOST) {
-        const part = values.subarray(from, from + MOST);
+      for (const part of partsOf(values)) {
+        const type = part instanceof Float32Array ? abi.float : abi.double;
         call("MPI_Allreduce", allReduce(abi.inPlace, part, part.length, type, abi.sum, abi.world));
       }
     },
+    allReduceAside(values) {
+      for (const part of partsOf(values)) {
+        const type = part instanceof Float32Array ? abi.float : abi.double;
+        const request = new BigInt64Array(1);
+        const begun = beginAllReduce(abi.inPlace, part, part.length, type, abi.sum, abi.world, request);
+        call("MPI_Iallreduce", begun);
+        ended(request, SHORT_NAP_MS);
+      }
+    },
     broadcast(bytes) {
-      for (let from = 0; from < bytes.length; from += MOST) {
-        const part = bytes.subarray(from, from + MOST);
+      for (const part of partsOf(bytes)) {
         call("MPI_Bcast", broadcast(part, part.length, abi.byte, 0, abi.world));
       }
     },
     meet() {
       const request = new BigInt64Array(1);
       call("MPI_Ibarrier", barrier(abi.world, request));
-      while (number("MPI_Test", (out) => test(request, out, abi.statusIgnore)) === 0) sleep(NAP_MS);
+      ended(request, NAP_MS);
     },
     finish: () => call("MPI_Finalize", finalize()),
     abort: (code) => void abort.async(abi.world, code, () => {}),
   };
+}
+
+/** Pieces of no more numbers than a call takes. */
+function partsOf<Values extends Numbers | Uint8Array>(values: Values): Values[] {
+  return Array.from({ length: Math.ceil(values.length / MOST) }, (_, i) => {
+    return values.subarray(i * MOST, (i + 1) * MOST) as Values;
+  });
 }
 
 function sleep(milliseconds: number): void {

@@ -5,7 +5,7 @@ import type { MpiLibrary } from "./mpi-library.node.ts";
 /** What the thread is asked for, one thing at a time. The memory is shared. */
 export type MpiCommand =
   | { readonly kind: "start" }
-  | { readonly kind: "allReduce"; readonly values: Float32Array | Float64Array }
+  | { readonly kind: "allReduce" | "allReduceAside"; readonly values: Float32Array | Float64Array }
   | { readonly kind: "broadcast"; readonly values: Uint8Array }
   | { readonly kind: "meet" }
   | { readonly kind: "finish" };
@@ -21,6 +21,7 @@ const commands: {
 } = {
   start: (mpi) => mpi.start(),
   allReduce: (mpi, { values }) => mpi.allReduce(values),
+  allReduceAside: (mpi, { values }) => mpi.allReduceAside(values),
   broadcast: (mpi, { values }) => mpi.broadcast(values),
   meet: (mpi) => mpi.meet(),
   finish: (mpi) => mpi.finish(),

@@ -87,9 +87,9 @@ export class MpiCollective implements Collective {
     throw new Error(strangers(launcher, started, collective.description));
   }
 
-  async allReduce(values: Float32Array | Float64Array): Promise<void> {
+  async allReduce(values: Float32Array | Float64Array, isAside = false): Promise<void> {
     const shared = sharedCopyOf(values);
-    await this.#limited({ kind: "allReduce", values: shared });
+    await this.#limited({ kind: isAside ? "allReduceAside" : "allReduce", values: shared });
     if (shared !== values) values.set(shared);
   }
 
