@@ -13,7 +13,7 @@ import type { VariableStore } from "../../common/variable-store.ts";
 import { variablesOf } from "../../../tensor/graph.ts";
 import { programOf } from "../program/compiled-program.ts";
 import type { CompiledKernel, CompiledProgram } from "../program/compiled-program.ts";
-import { EarlyExchange } from "./early-exchange.ts";
+import type { EarlyExchange } from "./early-exchange.ts";
 import type { Heap } from "./heap.ts";
 import { PreludeState } from "./prelude-state.ts";
 import { ProgramTable } from "./program-table.ts";
@@ -137,6 +137,8 @@ export class WasmExecutable implements Executable {
   }
 
   async runAndExchange(inputs: readonly NdArray[], exchange: GroupExchange): Promise<NdArray[]> {
+    // Pages have nobody to exchange with.
+    const { EarlyExchange } = await import("./early-exchange.ts");
     const early = new EarlyExchange(this.#loaded.compiled, this.#variables, exchange);
     return (await this.#run(inputs, this.#walk, early)).outputs;
   }
