@@ -20,25 +20,29 @@ export interface DrawOptions extends Omit<SampleOptions, "batchSize" | "firstInd
 
 /**
  * Draws the images of a seed from number 0 on, up to {@link BATCH} at a time: image k follows from the seed and k alone.
- * Several processes draw a batch each at the same time; the first one of them gets all images, the others none.
+ * Several processes draw a batch each at the same time; the first one of them gets all images, the others none. They end
+ * together, after the batches during which `signal` was aborted in one of them.
  *
- * @throws Error of one line if an option does not fit the model; the reason of `signal`
+ * @throws Error of one line if an option does not fit the model; in a single process, the reason of `signal`
  */
 export async function* drawBatches(
   diffusion: Diffusion,
   model: Denoiser,
-  { number, classes, onStep, ...options }: DrawOptions,
+  { number, classes, onStep, signal, ...options }: DrawOptions,
   ranks: Collective = alone,
 ): AsyncGenerator<Samples> {
   const most = batchOf(number, ranks);
   let done = 0;
   for (let first = 0; first < number; first += most * ranks.size) {
+    if (ranks.size > 1 && (await isAskedToStop(ranks, signal))) return;
     const before = done;
     const firstIndex = first + ranks.rank * most;
     const batchSize = Math.min(most, number - firstIndex);
     const draw = () =>
       diffusion.sample(model, {
         ...options,
+        // Who stopped in the middle of a batch would leave the others waiting.
+        signal: ranks.size > 1 ? undefined : signal,
         batchSize,
         firstIndex,
         ...(classes && { classes: classes.slice(firstIndex, firstIndex + batchSize) }),
@@ -51,6 +55,13 @@ export async function* drawBatches(
     if (ranks.size > 1) yield* gatheredAtFirst(ranks, own);
     else if (own) yield own;
   }
+}
+
+/** Whether one of several processes is asked to; all say the same. */
+async function isAskedToStop(ranks: Collective, signal: AbortSignal | undefined): Promise<boolean> {
+  const asked = Float64Array.of(signal?.aborted === true ? 1 : 0);
+  await ranks.allReduce(asked);
+  return asked[0] > 0;
 }
 
 /** Images that one process draws at a time. */

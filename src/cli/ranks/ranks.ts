@@ -3,8 +3,6 @@ import { alone } from "../../training/collective/collective.ts";
 import type { Collective } from "../../training/collective/collective.ts";
 import { launcherOf } from "../../training/collective/mpi/launcher.ts";
 import type { Launcher } from "../../training/collective/mpi/launcher.ts";
-import { catchInterrupt } from "../interrupt.ts";
-import type { Interrupt } from "../interrupt.ts";
 import type { MpiCollective } from "../../training/collective/mpi/mpi.node.ts";
 
 /** The processes that a command runs in. */
@@ -48,16 +46,6 @@ export async function leaveRanks(code: number, isFailure: boolean): Promise<void
   if (isFailure) return joined.abort(code);
   await joined.meet();
   await joined.close();
-}
-
-/**
- * Ctrl-C keeps what a single process has drawn; several have each drawn another part, and end at once.
- *
- * @param onFirst is called by the first Ctrl-C of a single process
- */
-export function interruptOf({ size }: Ranks, onFirst: () => void): Interrupt {
-  if (size > 1) return { signal: new AbortController().signal, release: () => {} };
-  return catchInterrupt(onFirst);
 }
 
 /** What a message of this process begins with, where there are several: `rank 3 on node7: `. */

@@ -1,5 +1,6 @@
 import type { Backend } from "../../../backend/backend.ts";
 import { describeDevice, withDevice } from "../../flags/device.ts";
+import { catchInterrupt } from "../../interrupt.ts";
 import { print } from "../../output/print.ts";
 import { fromFirst } from "../../ranks/from-first.ts";
 import type { Ranks } from "../../ranks/ranks.ts";
@@ -23,14 +24,16 @@ export async function callAssistants(ranks: Ranks, wanted: Wanted | null): Promi
 /** Draws the shares of samples that the first process asks for, until there are no more. @returns the exit code */
 export async function assist(flags: EvaluateFlags, ranks: Ranks): Promise<number> {
   const source = await SampleSource.open(flags, print);
+  const interrupt = catchInterrupt(() => {});
   await withDevice(flags, async (backend) => {
     print(`device  ${describeDevice(backend)}`);
     for (;;) {
       const wanted = await nextOf(ranks);
       if (wanted === null) return;
-      await drawShare(source, wanted, backend, ranks);
+      await drawShare(source, wanted, backend, interrupt.signal, ranks);
     }
   });
+  interrupt.release();
   return 0;
 }
 
@@ -40,7 +43,12 @@ async function nextOf(ranks: Ranks): Promise<Wanted | null> {
   return fromFirst<Wanted | null>(ranks, () => null);
 }
 
-async function drawShare(source: SampleSource, { way, options }: Wanted, backend: Backend, ranks: Ranks) {
-  const { signal } = new AbortController();
+async function drawShare(
+  source: SampleSource,
+  { way, options }: Wanted,
+  backend: Backend,
+  signal: AbortSignal,
+  ranks: Ranks,
+): Promise<void> {
   await source.draw(way, { ...options, backend, signal, onStep: () => {} }, ranks);
 }

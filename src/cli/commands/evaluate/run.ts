@@ -20,15 +20,15 @@ import { EvaluationTable } from "./table.ts";
 import { openFeatures } from "./feature-file.ts";
 import { formatCount } from "../../output/format.ts";
 import { givenImages } from "./given-images.ts";
-import { EXIT_INTERRUPTED } from "../../interrupt.ts";
-import { interruptOf, joinRanks } from "../../ranks/ranks.ts";
+import { EXIT_INTERRUPTED, catchInterrupt } from "../../interrupt.ts";
+import { joinRanks } from "../../ranks/ranks.ts";
 import type { Ranks } from "../../ranks/ranks.ts";
 import { assist, callAssistants } from "./assistant.ts";
 import { writeGrid } from "../../output/pictures.ts";
 import { print, printText } from "../../output/print.ts";
 import { progressBar } from "../../output/progress.ts";
 import { openReferenceData } from "./reference-data.ts";
-import { SampleSource } from "./sample-source.ts";
+import { SampleSource, StoppedElsewhere } from "./sample-source.ts";
 import type { SampleWay } from "./sample-source.ts";
 import { checkPlace, pictureTarget } from "../../output/targets.ts";
 
@@ -116,7 +116,7 @@ async function evaluateModel(run: Run, source: SampleSource, backend: Backend): 
   const settings = await settingsOf(run, { path: weights, fingerprint: weights }, flags.number);
   const report = await EvaluationReport.open(settings, fileOf(flags));
   const table = new EvaluationTable(say);
-  const interrupt = interruptOf(run.ranks, () => say("Stopping after this step."));
+  const interrupt = catchInterrupt(() => say(`Stopping after this ${run.ranks.size > 1 ? "batch" : "step"}.`));
   try {
     for (const way of ways) {
       const known = report.find(way.sampler, way.steps);
@@ -124,7 +124,7 @@ async function evaluateModel(run: Run, source: SampleSource, backend: Backend): 
       table.add(known ?? report.rows[report.rows.length - 1]);
     }
   } catch (error) {
-    if (!interrupt.signal.aborted) throw error;
+    if (!interrupt.signal.aborted && !(error instanceof StoppedElsewhere)) throw error;
     if (typeof flags.json === "string") say(`Stopped. The same command goes on with what is not in ${flags.json} yet.`);
     return EXIT_INTERRUPTED;
   } finally {

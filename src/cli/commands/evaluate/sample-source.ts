@@ -117,10 +117,18 @@ export class SampleSource {
       drawn += count;
       began = performance.now();
     }
+    if (ranks.rank === 0 && drawn < number) throw new StoppedElsewhere();
     // The batches of several processes arrive together.
     const isShared = ranks.size > 1;
     const secondsFor64 = isShared ? ((performance.now() - start) / 1000) * (BATCH / number) : median(seconds);
     return { images: { data, shape: [number, ...imageSize, this.#model.channels] }, secondsFor64 };
+  }
+}
+
+/** One of several processes was asked to stop, so that not all samples were drawn. */
+export class StoppedElsewhere extends Error {
+  constructor() {
+    super("the samples were not all drawn: a process was asked to stop");
   }
 }
 

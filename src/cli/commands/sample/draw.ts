@@ -2,11 +2,10 @@ import type { Backend } from "../../../backend/backend.ts";
 import type { Samples } from "../../../diffusion/sampling/sampling.ts";
 import { withDevice } from "../../flags/device.ts";
 import type { DeviceFlags } from "../../flags/device.ts";
-import { EXIT_INTERRUPTED } from "../../interrupt.ts";
+import { EXIT_INTERRUPTED, catchInterrupt } from "../../interrupt.ts";
 import { formatCount } from "../../output/format.ts";
 import { print } from "../../output/print.ts";
 import { progressBar } from "../../output/progress.ts";
-import { interruptOf } from "../../ranks/ranks.ts";
 import type { Ranks } from "../../ranks/ranks.ts";
 import type { Output } from "./output.ts";
 
@@ -32,7 +31,7 @@ export async function drawInto(
   ranks: Ranks,
   draw: Draw,
 ): Promise<number> {
-  const interrupt = interruptOf(ranks, () => print("Stopping after this step."));
+  const interrupt = catchInterrupt(() => print(`Stopping after this ${ranks.size > 1 ? "batch" : "step"}.`));
   const bar = await progressBar(evaluations);
   let drawn = 0;
   try {
