@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { normalizePath } from "vite";
 import type { Plugin } from "vite";
+import { ApiReference } from "./api.ts";
 import { docs } from "./pages.ts";
 import { Site } from "./site.ts";
 import { SCRIPT } from "./template.ts";
@@ -33,6 +34,7 @@ export function articlePages(): Plugin {
       return id.startsWith(`${root}/`) && id.endsWith(".html") ? site?.render(pathOf(id)) : undefined;
     },
     configureServer(server) {
+      const api = ApiReference.read();
       server.watcher.add(docs);
       server.watcher.on("change", (file) => {
         if (file.endsWith(".md")) server.ws.send({ type: "full-reload" });
@@ -41,8 +43,8 @@ export function articlePages(): Plugin {
         const { pathname } = new URL(request.url ?? "/", "http://localhost");
         const path = pathname.endsWith("/") ? `${pathname.slice(1)}index.html` : pathname.slice(1);
         const answer = async (): Promise<void> => {
-          // Anew for each request, as the text is being written.
-          const html = path.endsWith(".html") ? await (await Site.open()).render(path) : undefined;
+          // Anew for each request, as the text is being written; the reference takes too long for that.
+          const html = path.endsWith(".html") ? await (await Site.open(await api)).render(path) : undefined;
           if (html === undefined) return next();
           response.setHeader("Content-Type", "text/html; charset=utf-8");
           response.end(await server.transformIndexHtml(`/${path}`, html));

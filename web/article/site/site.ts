@@ -19,11 +19,12 @@ export class Site {
     this.#navigation = navigation;
   }
 
-  static async open(): Promise<Site> {
+  /** @param known the reference, where it has been read before */
+  static async open(known?: ApiReference): Promise<Site> {
     const texts = textPages();
     const entries = await Promise.all(texts.map(async (page) => ({ ...page, title: await titleOf(page) })));
     const ofKind = (kind: TextPage["kind"]): Entry[] => entries.filter((entry) => entry.kind === kind);
-    const api = await ApiReference.read();
+    const api = known ?? (await ApiReference.read());
     const navigation = {
       start: ofKind("start")[0],
       parts: ofKind("part"),
