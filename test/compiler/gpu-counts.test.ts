@@ -10,6 +10,7 @@ test("the article's training step asks no more of a GPU than it did", async () =
   expect(single.shaders).toBeLessThanOrEqual(388);
   expect(single.bytes).toBeLessThanOrEqual(11.52e9);
   expect(single.longestSerialLoop).toBeLessThanOrEqual(21);
+  // Rows of the filters of 112 channels, a workgroup for each.
   expect(single.smallReductions).toBeLessThanOrEqual(16);
   expect(single.smallProducts).toBe(0);
   expect(single.packs).toBeLessThanOrEqual(39);
