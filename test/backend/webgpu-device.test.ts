@@ -175,7 +175,7 @@ describe.skipIf(fault !== undefined)(`the WebGPU backend (${fault ?? "an adapter
   test("sums long contractions in parts, and times each of its kernels", async () => {
     const backend = await open();
     const random = new Random(4);
-    const inputs = [random.array([4, 8192]), random.array([8192, 8]), random.array([24, 6, 6, 4])];
+    const inputs = [random.array([4, 8192]), random.array([8192, 8]), random.array([64, 6, 6, 4])];
     const leaves = inputLeaves(inputs);
     const [a, b, image] = leaves;
     const filter = new Variable("filter", [3, 3, 4, 4], { data: random.array([3, 3, 4, 4]).data });
