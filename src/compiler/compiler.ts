@@ -35,9 +35,10 @@ export function compileGraph(graph: Graph, target: Target): Program {
 /** Scheduling assumes that any movement can be fused; where lowering finds otherwise, it starts over with those tensors stored. */
 function scheduleAndLower(graph: Graph, fusion: Fusion): { kernels: readonly Kernel[]; table: BufferTable } {
   const forced = productsToStore(graph);
+  const updates = new Set(graph.updates.map(({ value }) => value));
   for (;;) {
     const table = new BufferTable();
-    const { kernels, missing } = lower(graph, mergeKernels(schedule(graph, forced, fusion), fusion), table);
+    const { kernels, missing } = lower(graph, mergeKernels(schedule(graph, forced, fusion), updates, fusion), table);
     if (missing.size === 0) return { kernels, table };
     for (const tensor of missing) {
       if (forced.has(tensor)) throw new Error(`internal: ${tensor.toString()} cannot be stored`);

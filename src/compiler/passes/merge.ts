@@ -1,3 +1,4 @@
+import { isElementwise } from "../../tensor/op.ts";
 import { formatShape, sameShape, sizeOf } from "../../tensor/shape.ts";
 import type { AttentionOp } from "../../tensor/attention.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -5,9 +6,18 @@ import type { Fusion } from "../target.ts";
 import { reductionKey } from "./scheduled-kernel.ts";
 import type { ScheduledKernel } from "./scheduled-kernel.ts";
 
-/** Joins kernels that read the same memory: side by side, then one after the other. */
-export function mergeKernels(kernels: readonly ScheduledKernel[], fusion: Fusion): ScheduledKernel[] {
-  return merge(merge(merge(kernels, attentionTogether), sideBySide(fusion)), stacked(fusion));
+/**
+ * Joins kernels that read the same memory: side by side, then maps element by element, then row by row.
+ *
+ * @param updates the next values of variables: they are written in place, which rows that are read again could not be
+ */
+export function mergeKernels(
+  kernels: readonly ScheduledKernel[],
+  updates: ReadonlySet<Tensor>,
+  fusion: Fusion,
+): ScheduledKernel[] {
+  const beside = merge(merge(kernels, attentionTogether), sideBySide(fusion));
+  return merge(merge(beside, elementByElement(fusion)), stacked(fusion, updates));
 }
 
 /** Gives the joined kernel, or nothing. `kernel` comes after `into` and everything else that it reads is ready before. */
@@ -98,9 +108,36 @@ function sharesLarge(a: ScheduledKernel, b: ScheduledKernel): boolean {
   return false;
 }
 
+/** A map of what another map stores follows it element by element: a parameter's step and the averages that it goes by. */
+const elementByElement = ({ mostStores, mostLeaves }: Fusion): Joining => ({
+  keyOf: ({ kind, stores: [{ shape }] }) => (kind === "map" ? `map ${formatShape(shape)}` : undefined),
+  mayFeed: true,
+  join(into, kernel) {
+    const stores = [...into.stores, ...kernel.stores];
+    const reads = new Set([...into.reads, ...kernel.reads].filter((tensor) => !into.stores.includes(tensor)));
+    if (stores.length > mostStores || reads.size > mostLeaves) return undefined;
+    const feeds = into.stores.some((store) => kernel.reads.has(store));
+    return feeds && readsInPlace(kernel, into.stores) ? { kind: "map", results: [], stores, reads } : undefined;
+  },
+});
+
+/** Whether each element that a kernel stores needs of others only the same element. */
+function readsInPlace({ stores, reads }: ScheduledKernel, others: readonly Tensor[]): boolean {
+  const seen = [new Set<Tensor>(), new Set<Tensor>()];
+  const visit = (node: Tensor, isMoved: boolean): boolean => {
+    if (others.includes(node)) return !isMoved;
+    const known = seen[isMoved ? 1 : 0];
+    if (reads.has(node) || known.has(node)) return true;
+    known.add(node);
+    return node.inputs.every((input) => visit(input, isMoved || !isElementwise(node.op)));
+  };
+  return stores.every((store) => visit(store, false));
+}
+
 /** What uses a reduction's results along with its terms follows it row by row: softmax and its like become one kernel. */
-const stacked = ({ mostStores, longestRow, fewestRows }: Fusion): Joining => ({
+const stacked = ({ mostStores, longestRow, fewestRows }: Fusion, updates: ReadonlySet<Tensor>): Joining => ({
   keyOf(kernel) {
+    if (kernel.stores.some((store) => updates.has(store))) return undefined;
     const shape = termShapeOf(kernel);
     return shape ? `terms ${formatShape(shape)}` : undefined;
   },
