@@ -7,6 +7,7 @@ import { BufferTable } from "./lower/buffers.ts";
 import { lower } from "./lower/lower.ts";
 import { productsToStore } from "./lower/products.ts";
 import type { Buffer, Kernel, Program } from "./program.ts";
+import { joinAlike } from "./passes/join.ts";
 import { mergeKernels } from "./passes/merge.ts";
 import { schedule } from "./passes/schedule.ts";
 import { isStoredLeaf } from "./passes/scheduled-kernel.ts";
@@ -22,14 +23,16 @@ import { commitUpdates, copyKernel } from "./passes/updates.ts";
  * 2. legalize: down to the ops that kernels exist for;
  * 3. schedule and merge: what is stored, what is fused, which kernels;
  * 4. lower: index arithmetic over loop axes;
- * 5. commit: variables take their next values, in place where that is safe.
+ * 5. commit: variables take their next values, in place where that is safe;
+ * 6. join: kernels that do the same to buffers that can lie together are one.
  *
  * Memory is planned by the device, with `planMemory` where it has one address space.
  */
 export function compileGraph(graph: Graph, target: Target): Program {
   const legal = legalize(simplify(decomposeAttention(graph, target.fusesAttention)), target.splitting);
   const { kernels, table } = scheduleAndLower(legal, target.fusion);
-  return commit(legal, kernels, table);
+  const program = commit(legal, kernels, table);
+  return target.joining ? joinAlike(program, target.joining) : { ...program, arenas: [], alignment: 1 };
 }
 
 /** Scheduling assumes that any movement can be fused; where lowering finds otherwise, it starts over with those tensors stored. */
@@ -47,7 +50,7 @@ function scheduleAndLower(graph: Graph, fusion: Fusion): { kernels: readonly Ker
   }
 }
 
-function commit(graph: Graph, kernels: readonly Kernel[], table: BufferTable): Program {
+function commit(graph: Graph, kernels: readonly Kernel[], table: BufferTable): Omit<Program, "arenas" | "alignment"> {
   // Inputs and variables may change while the program runs: what is handed out or moved on is a copy.
   const copies: Kernel[] = [];
   const copyOf = new Map<Tensor, Buffer>();

@@ -15,7 +15,9 @@ export type BufferSource =
   | { readonly kind: "input"; readonly index: number }
   | { readonly kind: "variable"; readonly variable: Variable }
   | { readonly kind: "literal"; readonly data: TypedArray }
-  | { readonly kind: "temporary" };
+  | { readonly kind: "temporary" }
+  /** Buffers that lie one after another and that a kernel works on as one: a stretch of one of the program's arenas. */
+  | { readonly kind: "stretch"; readonly parts: readonly Buffer[] };
 
 export type ScalarOp =
   | { readonly kind: UnaryKind }
@@ -236,6 +238,26 @@ export interface Program {
   readonly buffers: readonly Buffer[];
   readonly kernels: readonly Kernel[];
   readonly outputs: readonly Buffer[];
+  /** Temporaries, or variables, that lie one after another in memory; see {@link placesIn}. */
+  readonly arenas: readonly (readonly Buffer[])[];
+  /** Each part of an arena starts at a multiple of so many elements. */
+  readonly alignment: number;
+}
+
+/** Where the parts of an arena start in it, and its length, in elements. */
+export function placesIn(parts: readonly Buffer[], alignment: number): { starts: number[]; length: number } {
+  let length = 0;
+  const starts = parts.map((part) => {
+    const start = Math.ceil(length / alignment) * alignment;
+    length = start + part.length;
+    return start;
+  });
+  return { starts, length };
+}
+
+/** The buffers that a kernel's operand stands for. */
+export function partsOf(operand: Buffer): readonly Buffer[] {
+  return operand.source.kind === "stretch" ? operand.source.parts : [operand];
 }
 
 /** Calls `visit` once for every distinct node of an expression. */
@@ -336,12 +358,13 @@ const knownReads = new WeakMap<Kernel, ReadonlySet<Buffer>>();
 
 /** Passes ask this of a kernel again and again, and it takes a walk through all its expressions. */
 export function readsOf(kernel: Kernel): ReadonlySet<Buffer> {
-  const known = knownReads.get(kernel) ?? findReads(kernel);
+  const known = knownReads.get(kernel) ?? new Set([...operandsRead(kernel)].flatMap(partsOf));
   knownReads.set(kernel, known);
   return known;
 }
 
-function findReads(kernel: Kernel): Set<Buffer> {
+/** What a kernel reads, stretches of arenas as such. */
+export function operandsRead(kernel: Kernel): Set<Buffer> {
   const reads = new Set<Buffer>();
   const seen = new Set<Expression>();
   for (const root of expressionsOf(kernel))
@@ -357,6 +380,11 @@ function findReads(kernel: Kernel): Set<Buffer> {
 }
 
 export function writesOf(kernel: Kernel): Buffer[] {
+  return operandsWritten(kernel).flatMap(partsOf);
+}
+
+/** What a kernel writes, stretches of arenas as such. */
+export function operandsWritten(kernel: Kernel): Buffer[] {
   switch (kernel.kind) {
     case "filterGradient":
     case "transform":

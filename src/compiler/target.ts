@@ -6,6 +6,16 @@ export interface Target {
   readonly fusion: Fusion;
   /** Whether attention is one kernel, or its gradients are, which keeps no similarities in memory but computes them again. */
   readonly fusesAttention: (shape: AttentionShape, pass: "forward" | "backward") => boolean;
+  /** For a device that lets buffers lie one after another. */
+  readonly joining: Joining | undefined;
+}
+
+/** Which kernels that do the same to other buffers are one. */
+export interface Joining {
+  /** Buffers that lie together start at multiples of so many elements. */
+  readonly alignment: number;
+  /** Elements of memory that a kernel works on, at most, so that it may wait for others. */
+  readonly mostElements: number;
 }
 
 /**

@@ -2,7 +2,7 @@ import { topologicalOrder, rootsOf } from "../tensor/graph.ts";
 import type { Graph } from "../tensor/graph.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Affine } from "./affine.ts";
-import { readsOf, writesOf } from "./program.ts";
+import { partsOf, placesIn, readsOf, writesOf } from "./program.ts";
 import type {
   AttentionGradientKernel,
   AttentionKernel,
@@ -149,7 +149,9 @@ function checkStores(
 ): void {
   const elements = axes.reduce((product, n) => product * n, 1);
   for (const { buffer, index, value } of stores) {
-    if (elements !== buffer.length) fail(`writes ${elements} elements to buffer ${buffer.id} of ${buffer.length}`);
+    const { length } = placesIn(partsOf(buffer), 1);
+    if (elements !== buffer.length && elements !== length)
+      fail(`writes ${elements} elements to buffer ${buffer.id} of ${buffer.length}`);
     checkBounds(buffer, index, rangesOf(axes), fail);
     checkValue(value, rangesOf(axes), slots, fail);
   }

@@ -23,4 +23,5 @@ export const measuredTarget: Target = {
     fewestRows: 64,
   },
   fusesAttention: () => false,
+  joining: undefined,
 };

@@ -140,7 +140,10 @@ export class WasmBackend implements Backend {
       await pool.load(id, code);
       return new WasmExecutable(this.#context, { graph, compiled, keeps, strict, id });
     };
-    return residency.begin(variablesOf(graph), () => queue.run(install));
+    // Those that are to lie together come one after another.
+    const variables = variablesOf(graph);
+    const together = compiled.arenas.flat().map((place) => variables[place]);
+    return residency.begin([...new Set([...together, ...variables])], () => queue.run(install));
   }
 
   async exchange(variables: readonly Variable[], change: ExchangeValues): Promise<void> {

@@ -57,6 +57,9 @@ function stage(program: Program, repeated: ReadonlySet<Kernel>): StagedProgram {
   }
   const used = new Set([...program.outputs, ...rest.flatMap((kernel) => [...readsOf(kernel)])]);
   const kept = new Set(prelude.flatMap(writesOf).filter((buffer) => used.has(buffer)));
+  // What lies together stays together.
+  for (const parts of program.arenas)
+    if (parts.some((buffer) => kept.has(buffer))) for (const buffer of parts) kept.add(buffer);
   return { ...program, kernels: [...prelude, ...rest], preludeLength: prelude.length, kept };
 }
 

@@ -1,8 +1,9 @@
 import { compileGraph } from "../../../compiler/compiler.ts";
-import { planMemory } from "../../../compiler/memory.ts";
+import { blocksOf, offsetsAt, planMemory } from "../../../compiler/memory.ts";
 import type { MemoryPlan } from "../../../compiler/memory.ts";
 import { stagePrelude, withoutPrelude } from "../../../compiler/passes/prelude.ts";
 import type { StagedProgram } from "../../../compiler/passes/prelude.ts";
+import { partsOf, readsOf } from "../../../compiler/program.ts";
 import type { Buffer } from "../../../compiler/program.ts";
 import type { DType, TypedArray } from "../../../tensor/dtype.ts";
 import type { Graph } from "../../../tensor/graph.ts";
@@ -10,7 +11,6 @@ import type { Variable } from "../../../tensor/variable.ts";
 import { variablesOf } from "../../../tensor/graph.ts";
 import { encodeModule } from "../assembly/encode-module.ts";
 import type { ModuleBuilder } from "../assembly/module-builder.ts";
-import { wholeLines } from "../emit/addresses.ts";
 import { checkAddressable } from "./address-space.ts";
 import { CHAIN_LIMITS, chainKernels, kernelsOf } from "./chains.ts";
 import type { ChainLimits, Step } from "./chains.ts";
@@ -35,6 +35,10 @@ export interface CompiledProgram {
   readonly steps: readonly TableStep<CompiledKernel>[];
   /** How many of the steps, the first ones, run again only when a variable was written that they read. */
   readonly preludeSteps: number;
+  /** The variables that those read, as places in variablesOf(graph). */
+  readonly preludeReads: readonly number[];
+  /** Variables that lie one after another, as places in variablesOf(graph). */
+  readonly arenas: readonly (readonly number[])[];
   /** Places in `buffers`. */
   readonly outputs: readonly number[];
 }
@@ -108,8 +112,9 @@ export function compileProgram(graph: Graph, options: CodegenOptions): CompiledP
     printable: options.dump !== undefined,
   });
   options.dump?.(module);
-  const kept = placeKept(program.kept);
-  const places = placesOf(program, { workspace: offsets, kept: kept.offsets }, variablesOf(graph));
+  const kept = placeKept(program);
+  const variables = variablesOf(graph);
+  const places = placesOf(program, { workspace: offsets, kept: kept.offsets }, variables);
   const numbers = new Map([...places.keys()].map((buffer, i) => [buffer, i]));
   const numberOf = (buffer: Buffer): number => {
     const number = numbers.get(buffer);
@@ -117,7 +122,7 @@ export function compileProgram(graph: Graph, options: CodegenOptions): CompiledP
     return number;
   };
   const placed = (operand: Operand): CompiledOperand =>
-    "own" in operand ? operand : { buffer: numberOf(operand.buffer), step: operand.step };
+    "own" in operand ? operand : { buffer: numberOf(partsOf(operand.buffer)[0]), step: operand.step };
   return {
     module: encodeModule(module, { withNames: options.dump !== undefined }),
     scratchBytes,
@@ -132,8 +137,19 @@ export function compileProgram(graph: Graph, options: CodegenOptions): CompiledP
       }),
     })),
     preludeSteps: prelude.steps.length,
+    preludeReads: placesAmong(
+      variables,
+      program.kernels.slice(0, program.preludeLength).flatMap((kernel) => [...readsOf(kernel)]),
+    ),
+    arenas: program.arenas.map((parts) => placesAmong(variables, parts)).filter((places) => places.length > 0),
     outputs: program.outputs.map(numberOf),
   };
+}
+
+/** Which of the variables are among some buffers, each once. */
+function placesAmong(variables: readonly Variable[], buffers: readonly Buffer[]): number[] {
+  const found = buffers.flatMap(({ source }) => (source.kind === "variable" ? variables.indexOf(source.variable) : []));
+  return [...new Set(found)];
 }
 
 interface PlannedPart {
@@ -143,7 +159,7 @@ interface PlannedPart {
 
 /** The steps of the prelude and of the rest. Both use the same workspace, one after the other. */
 function planParts(
-  { kernels, preludeLength, kept, buffers, outputs }: StagedProgram,
+  { kernels, preludeLength, kept, buffers, outputs, arenas, alignment }: StagedProgram,
   limits: ChainLimits,
 ): PlannedPart[] {
   const own = buffers.filter((buffer) => !kept.has(buffer));
@@ -152,20 +168,18 @@ function planParts(
     const part = kernels.slice(start, end);
     const chained = chainKernels({ kernels: part, shared: [...kept, ...results], start }, limits);
     const steps = joinSmallKernels(updateEarly(chained, new Set([...kept, ...results])));
-    return { steps, plan: planMemory({ kernels: part, buffers: own, outputs: results }, steps.map(kernelsOf)) };
+    const planned = { kernels: part, buffers: own, outputs: results, arenas, alignment };
+    return { steps, plan: planMemory(planned, steps.map(kernelsOf)) };
   };
   return [planned(0, preludeLength, []), planned(preludeLength, kernels.length, handedOut)];
 }
 
 /** One after another: all of them are kept at the same time. */
-function placeKept(kept: Iterable<Buffer>): MemoryPlan {
-  const offsets = new Map<Buffer, number>();
+function placeKept({ kept, arenas, alignment }: StagedProgram): MemoryPlan {
   let bytes = 0;
-  for (const buffer of kept) {
-    offsets.set(buffer, bytes);
-    bytes += wholeLines(4 * buffer.length);
-  }
-  return { offsets, bytes };
+  const blocks = new Set(blocksOf({ buffers: [...kept], arenas, alignment }).values());
+  const offsets = Array.from(blocks, (block) => offsetsAt(block, (bytes += block.bytes) - block.bytes));
+  return { offsets: new Map(offsets.flat()), bytes };
 }
 
 /** Where the buffers that are used lie. */

@@ -19,8 +19,8 @@ import { emitWinograd } from "../kernels/winograd/convolution.ts";
 import { emitWinogradFilterGradient } from "../kernels/winograd/filter-gradient.ts";
 import { barriersBefore } from "./barriers.ts";
 import type { Chain, Step } from "./chains.ts";
-import { shapeOf } from "./kernel-shape.ts";
-import type { KernelShape } from "./kernel-shape.ts";
+import { shapeOf } from "../../../compiler/kernel-shape.ts";
+import type { KernelShape } from "../../../compiler/kernel-shape.ts";
 import type { TableStep } from "./kernel-table.ts";
 import { runFunction } from "./run-function.ts";
 

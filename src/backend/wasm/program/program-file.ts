@@ -7,7 +7,7 @@ import { recordGraph } from "../../common/graph-record.ts";
 import type { BufferPlace, CompiledProgram, PlacedBuffer, CodegenOptions } from "./compiled-program.ts";
 
 /** Part of every key: programs of another layout are not found. */
-const VERSION = 4;
+const VERSION = 5;
 
 /** A name for what a graph compiles to: equal for equal graphs, wherever their variables are. */
 export async function programKey(

@@ -1,6 +1,7 @@
 import type { Target } from "../../../compiler/target.ts";
 import { measuredTarget } from "../../common/measured-target.ts";
 import { paysAsAWhole } from "../kernels/attention/heads.ts";
+import { LINE_BYTES } from "../emit/addresses.ts";
 import { isWideGradient } from "../kernels/winograd/choice.ts";
 
 /** What the compiler knows of processors. */
@@ -8,4 +9,6 @@ export const wasmTarget: Target = {
   ...measuredTarget,
   splitting: { ...measuredTarget.splitting, takesWhole: isWideGradient },
   fusesAttention: paysAsAWhole,
+  // As variables lie that come together.
+  joining: { alignment: LINE_BYTES / 4, mostElements: 2 ** 18 },
 };

@@ -179,6 +179,7 @@ export class WasmExecutable implements Executable {
     const variables = this.#variables.map((variable) => this.#context.variables.placeOf(variable));
     return this.#context.queue.run(async () => {
       const { heap, memory, scratches } = this.#context;
+      for (const arena of compiled.arenas) memory.gather(arena.map((place) => variables[place]));
       const addresses = this.#addresses(variables);
       this.#table.place(addresses, early?.told ?? NONE);
       const prelude = await this.#runPrelude(variables, walk);

@@ -8,15 +8,8 @@ export class PreludeState {
   readonly #isEmpty: boolean;
   #seen: readonly { readonly block: VariableBlock; readonly writes: number }[] | undefined;
 
-  constructor({ steps, preludeSteps, buffers }: CompiledProgram) {
-    const reads = new Set<number>();
-    for (const { kernels } of steps.slice(0, preludeSteps)) {
-      for (const operand of kernels.flatMap(({ operands }) => operands)) {
-        const place = "buffer" in operand ? buffers[operand.buffer].place : undefined;
-        if (place?.kind === "variable") reads.add(place.variable);
-      }
-    }
-    this.#reads = [...reads];
+  constructor({ preludeSteps, preludeReads }: CompiledProgram) {
+    this.#reads = preludeReads;
     this.#isEmpty = preludeSteps === 0;
   }
 

@@ -14,6 +14,7 @@ export interface HeapBlock {
 
 /** A block that holds a variable's value, and how often that was written. */
 export interface VariableBlock extends HeapBlock {
+  address: number;
   writes: number;
 }
 
@@ -46,6 +47,25 @@ export class HeapVariables implements VariableMemory<VariableBlock> {
     return this.#heap.memory;
   }
 
+  /**
+   * Has blocks lie one after another; they move where they do not. To be called in the queue.
+   *
+   * @throws OutOfMemory where they would not fit; then they stay where they are
+   */
+  gather(blocks: readonly VariableBlock[]): void {
+    const follows = (block: VariableBlock, i: number): boolean =>
+      i === 0 || block.address === blocks[i - 1].address + sizeFor(blocks[i - 1].bytes);
+    if (blocks.every(follows)) return;
+    const addresses = this.#heap.allocateTogether(blocks.map(({ bytes }) => bytes));
+    const memory = new Uint8Array(this.#heap.memory.buffer);
+    blocks.forEach((block, i) => {
+      const { address, bytes } = block;
+      memory.copyWithin(addresses[i], address, address + bytes);
+      this.#heap.free(address, bytes);
+      block.address = addresses[i];
+    });
+  }
+
   /** The numbers of blocks, to be written: those of neighbours are one array. */
   valuesOf(blocks: readonly VariableBlock[]): Float32Array[] {
     const spans: { readonly start: number; end: number; padded: number }[] = [];
@@ -70,11 +90,11 @@ export class HeapVariables implements VariableMemory<VariableBlock> {
     return this.#queue.run(() => this.initialize(block, variable, data));
   }
 
-  read({ address }: HeapBlock, { dtype, size }: Variable): Promise<TypedArray> {
-    return this.#queue.run(() => copyOf(this.#heap.memory, dtype, address, size));
+  read(block: HeapBlock, { dtype, size }: Variable): Promise<TypedArray> {
+    return this.#queue.run(() => copyOf(this.#heap.memory, dtype, block.address, size));
   }
 
-  free({ address, bytes }: HeapBlock): void {
-    this.#queue.free(() => this.#heap.free(address, bytes));
+  free(block: HeapBlock): void {
+    this.#queue.free(() => this.#heap.free(block.address, block.bytes));
   }
 }

@@ -1,4 +1,4 @@
-import type { Buffer, Kernel } from "../../../compiler/program.ts";
+import type { Buffer, Kernel } from "./program.ts";
 
 /** A kernel apart from which buffers it works on: those of one shape have the same code. */
 export interface KernelShape {
@@ -7,8 +7,9 @@ export interface KernelShape {
   readonly buffers: readonly Buffer[];
 }
 
-export function shapeOf(kernel: Kernel): KernelShape {
-  const writer = new ShapeWriter();
+/** @param options.withLengths whether buffers of different lengths make different shapes; by default they do */
+export function shapeOf(kernel: Kernel, { withLengths = true } = {}): KernelShape {
+  const writer = new ShapeWriter(withLengths);
   writer.write(kernel);
   return { key: writer.text, buffers: [...writer.buffers.keys()] };
 }
@@ -18,6 +19,11 @@ class ShapeWriter {
   text = "";
   readonly buffers = new Map<Buffer, number>();
   readonly #nodes = new Map<object, number>();
+  readonly #withLengths: boolean;
+
+  constructor(withLengths: boolean) {
+    this.#withLengths = withLengths;
+  }
 
   write(value: unknown): void {
     if (typeof value !== "object" || value === null) this.text += Object.is(value, -0) ? "-0" : String(value);
@@ -39,7 +45,7 @@ class ShapeWriter {
     this.text += `b${number}`;
     if (known !== undefined) return;
     this.buffers.set(buffer, number);
-    this.text += `:${buffer.dtype}${buffer.length}`;
+    this.text += `:${buffer.dtype}${this.#withLengths ? buffer.length : ""}`;
   }
 
   /** What an expression uses twice is computed once, which tells it from an equal one that does not share. */

@@ -1,0 +1,172 @@
+import { readsOf, writesOf } from "../program.ts";
+import type { Buffer, Kernel, Program } from "../program.ts";
+import type { Joining } from "../target.ts";
+import { candidateOf, jointKernel } from "./alike.ts";
+import type { Candidate } from "./alike.ts";
+import { Arenas } from "./arenas.ts";
+import { KernelOrder } from "./kernel-order.ts";
+
+/** A program before it is known what lies together. */
+type Apart = Omit<Program, "arenas" | "alignment">;
+
+/**
+ * Kernels that do the same to other buffers, and do not depend on each other, become one: what an optimizer does to each
+ * parameter, sums of biases' gradients, standardization of filters of one size. Their buffers then lie one after another.
+ */
+export function joinAlike(program: Apart, joining: Joining): Program {
+  return new Joiner(program, joining).run();
+}
+
+class Joiner {
+  readonly #program: Apart;
+  readonly #joining: Joining;
+  readonly #order: KernelOrder;
+  readonly #arenas: Arenas;
+  readonly #users = new Map<Buffer, Kernel[]>();
+  /** In place of the kernel that others have joined. */
+  readonly #joint = new Map<Kernel, Kernel>();
+  readonly #joined = new Set<Kernel>();
+
+  constructor(program: Apart, joining: Joining) {
+    this.#program = program;
+    this.#joining = joining;
+    this.#order = new KernelOrder(program.kernels);
+    this.#arenas = new Arenas(joining.alignment);
+    for (const kernel of program.kernels) {
+      for (const buffer of new Set([...readsOf(kernel), ...writesOf(kernel)])) {
+        const users = this.#users.get(buffer);
+        if (users) users.push(kernel);
+        else this.#users.set(buffer, [kernel]);
+      }
+    }
+  }
+
+  run(): Program {
+    const place = ({ kernel }: Candidate): number => this.#order.placeOf(kernel);
+    const groups = this.#groups().toSorted((a, b) => place(b[b.length - 1]) - place(a[a.length - 1]));
+    const stacks = groups.filter(([{ isLine }]) => !isLine);
+    const lines = groups.filter(([{ isLine }]) => isLine);
+    // What only the end of a program uses waits for it, and what the start could do is done there. Lines come last, since
+    // theirs may lie in any order.
+    for (const group of stacks) this.#joinEach(group.toReversed());
+    for (const group of stacks.toReversed()) this.#joinEach(group);
+    for (const group of lines) this.#joinEach(group.toReversed());
+    const kernels = this.#program.kernels
+      .filter((kernel) => !this.#joined.has(kernel) || this.#joint.has(kernel))
+      .toSorted((a, b) => this.#order.placeOf(a) - this.#order.placeOf(b))
+      .map((kernel) => this.#joint.get(kernel) ?? kernel);
+    return { ...this.#program, kernels, arenas: this.#arenas.all, alignment: this.#joining.alignment };
+  }
+
+  /** Candidates of one key, in their order. */
+  #groups(): Candidate[][] {
+    const groups = new Map<string, Candidate[]>();
+    const fixed = fixedKernels(this.#program);
+    for (const kernel of this.#program.kernels) {
+      const candidate = this.#mayMove(kernel) ? candidateOf(kernel) : undefined;
+      if (!candidate) continue;
+      // What is kept from run to run is computed apart.
+      const key = `${fixed.has(kernel) ? "fixed " : ""}${candidate.key}`;
+      const group = groups.get(key);
+      if (group) group.push(candidate);
+      else groups.set(key, [candidate]);
+    }
+    return [...groups.values()].filter((group) => group.length > 1);
+  }
+
+  /** Not where it would take much memory: what a kernel reads or writes stays for longer if it runs later or earlier. */
+  #mayMove(kernel: Kernel): boolean {
+    const writes = writesOf(kernel);
+    if (writes.every(({ source }) => source.kind === "variable")) return true;
+    const temporaries = [...writes, ...readsOf(kernel)].filter(({ source }) => source.kind === "temporary");
+    return temporaries.reduce((sum, { length }) => sum + length, 0) <= this.#joining.mostElements;
+  }
+
+  /** Has what can run where the first of a group does run as one with it, then the first of those that are left. */
+  #joinEach(group: readonly Candidate[]): void {
+    let left = group.filter(({ kernel }) => !this.#joined.has(kernel));
+    while (left.length > 1) {
+      const [first, ...others] = left;
+      this.#join([first, ...others.filter(({ kernel }) => this.#order.mayJoin(kernel, first.kernel))]);
+      left = others.filter(({ kernel }) => !this.#joined.has(kernel));
+    }
+  }
+
+  /** Joins as many of them as there are whose buffers can lie together. */
+  #join(candidates: readonly Candidate[]): void {
+    let members = candidates;
+    while (members.length > 1) {
+      const operands = operandsOf(members);
+      const own = operands.filter((buffers) => !isShared(buffers));
+      const obstacles = this.#obstaclesIn(own);
+      const found = obstacles.size > 0 ? { obstacles } : this.#arenas.order(own);
+      if ("order" in found) {
+        this.#add(
+          candidates[0].kernel,
+          found.order.map((member) => members[member]),
+        );
+        return;
+      }
+      members = members.filter((_, member) => !found.obstacles.has(member));
+    }
+  }
+
+  #add(first: Kernel, members: readonly Candidate[]): void {
+    const operands = operandsOf(members).map((buffers) =>
+      isShared(buffers) ? buffers[0] : this.#arenas.place(buffers),
+    );
+    // All of them can run where the first does, even if its own buffers are in the way.
+    for (const { kernel } of members) {
+      this.#order.join(kernel, first);
+      this.#joined.add(kernel);
+    }
+    this.#joint.set(members[0].kernel, jointKernel(members, operands, this.#joining.alignment));
+  }
+
+  /**
+   * Members whose buffers cannot lie beside those of the members before: devices hand inputs and results over in buffers of
+   * their own, and a GPU's kernel may not write to memory of which it reads another part.
+   */
+  #obstaclesIn(operands: readonly (readonly Buffer[])[]): Set<number> {
+    const obstacles = new Set<number>();
+    for (const buffers of operands) {
+      const used = new Map<Kernel, Buffer>();
+      buffers.forEach((buffer, member) => {
+        const { kind } = buffer.source;
+        const isMovable = kind === "variable" || (kind === "temporary" && !this.#program.outputs.includes(buffer));
+        const users = this.#users.get(buffer) ?? [];
+        const meets = users.some((user) => {
+          const other = used.get(user);
+          return other !== undefined && writesOf(user).some((written) => written === buffer || written === other);
+        });
+        if (!isMovable || meets || buffers.indexOf(buffer) < member) obstacles.add(member);
+        else for (const user of users) used.set(user, buffer);
+      });
+    }
+    return obstacles;
+  }
+}
+
+/** For each of their operands the buffers of the members. */
+function operandsOf(members: readonly Candidate[]): Buffer[][] {
+  return members[0].operands.map((_, i) => members.map(({ operands }) => operands[i]));
+}
+
+function isShared(buffers: readonly Buffer[]): boolean {
+  return buffers.every((buffer) => buffer === buffers[0]);
+}
+
+/** Kernels whose results depend on nothing but constants and variables that the program only reads. */
+function fixedKernels({ kernels, buffers }: Apart): Set<Kernel> {
+  const written = new Set(kernels.flatMap(writesOf));
+  const isGiven = ({ source: { kind } }: Buffer): boolean => kind === "literal" || kind === "variable";
+  const fixed = new Set(buffers.filter((buffer) => isGiven(buffer) && !written.has(buffer)));
+  return new Set(
+    kernels.filter((kernel) => {
+      const writes = writesOf(kernel);
+      const isFixed = [...readsOf(kernel)].every((buffer) => fixed.has(buffer) || writes.includes(buffer));
+      if (isFixed) for (const buffer of writes) fixed.add(buffer);
+      return isFixed;
+    }),
+  );
+}
