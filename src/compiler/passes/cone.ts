@@ -41,3 +41,14 @@ export function coneOf(node: Tensor, isStored: (tensor: Tensor) => boolean, memo
   memo.set(node, cone);
   return cone;
 }
+
+/** Whether a tensor is computed of stored ones in another order than they have in memory. */
+export function isTransposed(root: Tensor, isStored: (tensor: Tensor) => boolean): boolean {
+  const seen = new Set<Tensor>();
+  const visit = (node: Tensor): boolean => {
+    if (seen.has(node)) return false;
+    seen.add(node);
+    return node.op.kind === "transpose" || node.inputs.some((input) => !isStored(input) && visit(input));
+  };
+  return visit(root);
+}

@@ -3,6 +3,7 @@ import { formatShape, sameShape, sizeOf } from "../../tensor/shape.ts";
 import type { AttentionOp } from "../../tensor/attention.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Fusion } from "../target.ts";
+import { isTransposed } from "./cone.ts";
 import { reductionKey } from "./scheduled-kernel.ts";
 import type { ScheduledKernel } from "./scheduled-kernel.ts";
 
@@ -117,7 +118,11 @@ const elementByElement = ({ mostStores, mostLeaves }: Fusion): Joining => ({
     const reads = new Set([...into.reads, ...kernel.reads].filter((tensor) => !into.stores.includes(tensor)));
     if (stores.length > mostStores || reads.size > mostLeaves) return undefined;
     const feeds = into.stores.some((store) => kernel.reads.has(store));
-    return feeds && readsInPlace(kernel, into.stores) ? { kind: "map", results: [], stores, reads } : undefined;
+    // Next to what jumps about in memory, what could go through it in order would have to jump as well.
+    const jumps = into.stores.some((store) => isTransposed(store, (tensor) => into.reads.has(tensor)));
+    return feeds && !jumps && readsInPlace(kernel, into.stores)
+      ? { kind: "map", results: [], stores, reads }
+      : undefined;
   },
 });
 

@@ -3,7 +3,7 @@ import type { Graph } from "../../tensor/graph.ts";
 import { isElementwise, isMovement } from "../../tensor/op.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Fusion } from "../target.ts";
-import { coneOf } from "./cone.ts";
+import { coneOf, isTransposed } from "./cone.ts";
 import type { Cone } from "./cone.ts";
 import { isStoredLeaf, kernelKind, reductionKey } from "./scheduled-kernel.ts";
 import type { ScheduledKernel } from "./scheduled-kernel.ts";
@@ -41,6 +41,7 @@ class Scheduler {
   readonly #order: Tensor[];
   readonly #users: Map<Tensor, Tensor[]>;
   readonly #roots: Set<Tensor>;
+  readonly #updates: readonly Tensor[];
   readonly #forced: ReadonlySet<Tensor>;
   readonly #fusion: Fusion;
   readonly #tails: Tails;
@@ -53,6 +54,7 @@ class Scheduler {
     this.#order = topologicalOrder(roots);
     this.#users = usersOf(this.#order);
     this.#roots = new Set(roots);
+    this.#updates = graph.updates.map(({ value }) => value).filter(({ op }) => isElementwise(op));
     this.#forced = forced;
     this.#fusion = fusion;
     this.#tails = new Tails(
@@ -66,6 +68,7 @@ class Scheduler {
 
   run(): ScheduledKernel[] {
     this.#storeRequired();
+    this.#storeGradients();
     this.#storeShared();
     return this.#kernels();
   }
@@ -105,6 +108,26 @@ class Scheduler {
         default:
       }
     }
+  }
+
+  /**
+   * What the next values of variables share, such as a gradient that moments and a parameter go by, is put in their order
+   * first if it is in another: then they are computed in the order of memory.
+   */
+  #storeGradients(): void {
+    const seen = new Set<Tensor>();
+    const visit = (node: Tensor): void => {
+      if (seen.has(node)) return;
+      seen.add(node);
+      const isShared = (this.#users.get(node) ?? []).length > 1;
+      if (isShared && isTransposed(node, this.#isStored)) this.#store(node);
+      else if (isElementwise(node.op)) this.#visitUnstored(node, visit);
+    };
+    for (const value of this.#updates) this.#visitUnstored(value, visit);
+  }
+
+  #visitUnstored({ inputs }: Tensor, visit: (input: Tensor) => void): void {
+    for (const input of inputs) if (!this.#isStored(input)) visit(input);
   }
 
   /** An operand that kernels read in place where its layout allows it, else as a contiguous copy. */
