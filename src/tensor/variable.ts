@@ -27,6 +27,8 @@ export interface VariableOptions {
    */
   readonly storage?: StorageDtype;
   readonly isPacked?: boolean;
+  /** Whether other processes get its value from where it lies. Default false. */
+  readonly isExchanged?: boolean;
 }
 
 /**
@@ -45,6 +47,8 @@ export class Variable {
   readonly packed: Variable | undefined;
   /** Whether it is the words of another. */
   readonly isPacked: boolean;
+  /** Whether other processes get its value from where it lies: then it stays beside those that came to a device with it. */
+  readonly isExchanged: boolean;
   /** Whether training moves it; a parameter that is to stay as it is has false. */
   requiresGrad = true;
   #name: string;
@@ -54,11 +58,16 @@ export class Variable {
   #moved: Promise<void> = Promise.resolve();
   #isDisposed = false;
 
-  constructor(name: string, shape: Shape, { dtype = "f32", data, storage = "f32", isPacked }: VariableOptions = {}) {
+  constructor(
+    name: string,
+    shape: Shape,
+    { dtype = "f32", data, storage = "f32", isPacked, isExchanged }: VariableOptions = {},
+  ) {
     this.#name = name;
     this.shape = shape;
     this.dtype = dtype;
     this.isPacked = isPacked ?? false;
+    this.isExchanged = isExchanged ?? false;
     if (data) this.#check(data);
     const words = dtype === "f32" && storage !== "f32" ? packedShape(shape) : undefined;
     this.storage = words ? storage : "f32";

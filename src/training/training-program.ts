@@ -258,7 +258,9 @@ export class TrainingProgram {
   #keepGradients(): void {
     if (this.#isAccumulating) return;
     const { parameters } = this.#options;
-    this.#gradients = Array.from(parameters.values(), ({ name, shape }) => new Variable(`${name}.grad`, shape));
+    const isExchanged = this.#collective.size > 1;
+    const sumOf = ({ name, shape }: Variable): Variable => new Variable(`${name}.grad`, shape, { isExchanged });
+    this.#gradients = Array.from(parameters.values(), sumOf);
   }
 
   #reduction(): GroupExchange {

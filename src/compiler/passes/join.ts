@@ -87,13 +87,14 @@ class Joiner {
     let left = group.filter(({ kernel }) => !this.#joined.has(kernel));
     while (left.length > 1) {
       const [first, ...others] = left;
-      this.#join([first, ...others.filter(({ kernel }) => this.#order.mayJoin(kernel, first.kernel))]);
+      const members = [first, ...others.filter(({ kernel }) => this.#order.mayJoin(kernel, first.kernel))];
+      this.#join(first.kernel, members);
       left = others.filter(({ kernel }) => !this.#joined.has(kernel));
     }
   }
 
-  /** Joins as many of them as there are whose buffers can lie together. */
-  #join(candidates: readonly Candidate[]): void {
+  /** Joins as many of them as there are whose buffers can lie together; all can run where a kernel is. */
+  #join(at: Kernel, candidates: readonly Candidate[]): void {
     let members = candidates;
     while (members.length > 1) {
       const operands = operandsOf(members);
@@ -102,7 +103,7 @@ class Joiner {
       const found = obstacles.size > 0 ? { obstacles } : this.#arenas.order(own);
       if ("order" in found) {
         this.#add(
-          candidates[0].kernel,
+          at,
           found.order.map((member) => members[member]),
         );
         return;
@@ -111,13 +112,12 @@ class Joiner {
     }
   }
 
-  #add(first: Kernel, members: readonly Candidate[]): void {
+  #add(at: Kernel, members: readonly Candidate[]): void {
     const operands = operandsOf(members).map((buffers) =>
       isShared(buffers) ? buffers[0] : this.#arenas.place(buffers),
     );
-    // All of them can run where the first does, even if its own buffers are in the way.
     for (const { kernel } of members) {
-      this.#order.join(kernel, first);
+      this.#order.join(kernel, at);
       this.#joined.add(kernel);
     }
     this.#joint.set(members[0].kernel, jointKernel(members, operands, this.#joining.alignment));
@@ -132,18 +132,22 @@ class Joiner {
     for (const buffers of operands) {
       const used = new Map<Kernel, Buffer>();
       buffers.forEach((buffer, member) => {
-        const { kind } = buffer.source;
-        const isMovable = kind === "variable" || (kind === "temporary" && !this.#program.outputs.includes(buffer));
         const users = this.#users.get(buffer) ?? [];
         const meets = users.some((user) => {
           const other = used.get(user);
-          return other !== undefined && writesOf(user).some((written) => written === buffer || written === other);
+          return other !== undefined && [buffer, other].some((either) => writesOf(user).includes(either));
         });
-        if (!isMovable || meets || buffers.indexOf(buffer) < member) obstacles.add(member);
+        if (!this.#isMovable(buffer) || meets || buffers.indexOf(buffer) < member) obstacles.add(member);
         else for (const user of users) used.set(user, buffer);
       });
     }
     return obstacles;
+  }
+
+  #isMovable(buffer: Buffer): boolean {
+    const { source } = buffer;
+    if (source.kind === "variable") return !source.variable.isExchanged;
+    return source.kind === "temporary" && !this.#program.outputs.includes(buffer);
   }
 }
 

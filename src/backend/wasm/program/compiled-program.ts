@@ -139,7 +139,7 @@ export function compileProgram(graph: Graph, options: CodegenOptions): CompiledP
     preludeSteps: prelude.steps.length,
     preludeReads: placesAmong(
       variables,
-      program.kernels.slice(0, program.preludeLength).flatMap((kernel) => [...readsOf(kernel)]),
+      program.kernels.slice(0, program.preludeLength).flatMap((kernel) => Array.from(readsOf(kernel))),
     ),
     arenas: program.arenas.map((parts) => placesAmong(variables, parts)).filter((places) => places.length > 0),
     outputs: program.outputs.map(numberOf),

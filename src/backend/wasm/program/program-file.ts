@@ -17,7 +17,7 @@ export async function programKey(
   const variables = variablesOf(graph);
   const numbers = new Map(variables.map((variable, i) => [variable, i]));
   const literals: TypedArray[] = [];
-  const types = variables.map(({ dtype, shape }) => ({ dtype, shape }));
+  const types = variables.map(({ dtype, shape, isExchanged }) => ({ dtype, shape, isExchanged }));
   const record = recordGraph(graph, (variable) => numbers.get(variable) ?? -1);
   const text = JSON.stringify(
     { VERSION, features, sharesMemory, keeps, strict, types, record },
