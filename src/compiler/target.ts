@@ -50,6 +50,10 @@ export interface Fusion {
   readonly mostOperandOperations: number;
   /** Tensors that one kernel writes, at most. */
   readonly mostStores: number;
+  /** Buffers that maps may use together, at most, to follow one another element by element. */
+  readonly mostJoined: number;
+  /** Whether gradients that several next values of variables go by are put in the order of these first. */
+  readonly ordersGradients: boolean;
   /**
    * Operations, in additions, that take about as long as reading or writing the same number of elements once, for tensors
    * that do not fit into the caches.

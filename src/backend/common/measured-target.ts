@@ -18,6 +18,9 @@ export const measuredTarget: Target = {
     mostOperations: 400,
     mostOperandOperations: 8,
     mostStores: 6,
+    // As many as every GPU binds.
+    mostJoined: 8,
+    ordersGradients: false,
     operationsPerPass: 30,
     longestRow: 2048,
     fewestRows: 64,

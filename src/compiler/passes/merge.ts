@@ -18,7 +18,7 @@ export function mergeKernels(
   fusion: Fusion,
 ): ScheduledKernel[] {
   const beside = merge(merge(kernels, attentionTogether), sideBySide(fusion));
-  return merge(merge(beside, elementByElement(fusion)), stacked(fusion, updates));
+  return merge(merge(beside, elementByElement(fusion, updates)), stacked(fusion, updates));
 }
 
 /** Gives the joined kernel, or nothing. `kernel` comes after `into` and everything else that it reads is ready before. */
@@ -110,13 +110,15 @@ function sharesLarge(a: ScheduledKernel, b: ScheduledKernel): boolean {
 }
 
 /** A map of what another map stores follows it element by element: a parameter's step and the averages that it goes by. */
-const elementByElement = ({ mostStores, mostLeaves }: Fusion): Joining => ({
+const elementByElement = ({ mostStores, mostJoined }: Fusion, updates: ReadonlySet<Tensor>): Joining => ({
   keyOf: ({ kind, stores: [{ shape }] }) => (kind === "map" ? `map ${formatShape(shape)}` : undefined),
   mayFeed: true,
   join(into, kernel) {
     const stores = [...into.stores, ...kernel.stores];
     const reads = new Set([...into.reads, ...kernel.reads].filter((tensor) => !into.stores.includes(tensor)));
-    if (stores.length > mostStores || reads.size > mostLeaves) return undefined;
+    // The next values of variables go where these are read.
+    const buffers = reads.size + stores.filter((store) => !updates.has(store)).length;
+    if (stores.length > mostStores || buffers > mostJoined) return undefined;
     const feeds = into.stores.some((store) => kernel.reads.has(store));
     // Next to what jumps about in memory, what could go through it in order would have to jump as well.
     const jumps = into.stores.some((store) => isTransposed(store, (tensor) => into.reads.has(tensor)));

@@ -18,7 +18,7 @@ import type { ViewLayout } from "../view.ts";
 const COST_OF_STORE = 1.5;
 /**
  * What one decision stores changes in how many kernels the tensors below it are used, which are counted before a round. Of
- * the maps of the article's training step, 707 before they are joined, the second round finds ten; a third would find two more.
+ * the maps of the article's training step, 720 before they are joined, the second round finds ten; a third would find two more.
  */
 const ROUNDS = 2;
 /** Kernels that a tensor is used in are counted up to so many: whether it is stored is clear by then. */
@@ -68,7 +68,7 @@ class Scheduler {
 
   run(): ScheduledKernel[] {
     this.#storeRequired();
-    this.#storeGradients();
+    if (this.#fusion.ordersGradients) this.#storeGradients();
     this.#storeShared();
     return this.#kernels();
   }

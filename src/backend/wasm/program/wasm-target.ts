@@ -9,6 +9,7 @@ export const wasmTarget: Target = {
   ...measuredTarget,
   splitting: { ...measuredTarget.splitting, takesWhole: isWideGradient },
   fusesAttention: paysAsAWhole,
+  fusion: { ...measuredTarget.fusion, ordersGradients: true },
   // As variables lie that come together.
   joining: { alignment: LINE_BYTES / 4, mostElements: 2 ** 18 },
 };
