@@ -1,6 +1,7 @@
 import { areApart, lifetimesOf } from "./lifetimes.ts";
 import type { Lifetime } from "./lifetimes.ts";
-import { placesIn, readsOf, writesOf } from "./program.ts";
+import { readsOf, writesOf } from "./accesses.ts";
+import { placesIn } from "./program.ts";
 import type { Buffer, Kernel, Program } from "./program.ts";
 
 const ELEMENT_BYTES = 4;

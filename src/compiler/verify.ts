@@ -2,7 +2,8 @@ import { topologicalOrder, rootsOf } from "../tensor/graph.ts";
 import type { Graph } from "../tensor/graph.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Affine } from "./affine.ts";
-import { partsOf, placesIn, readsOf, writesOf } from "./program.ts";
+import { readsOf, writesOf } from "./accesses.ts";
+import { partsOf, placesIn } from "./program.ts";
 import type {
   AttentionGradientKernel,
   AttentionKernel,

@@ -4,7 +4,7 @@ import { compileGraph } from "../../src/compiler/compiler.ts";
 import { measuredTarget } from "../../src/backend/common/measured-target.ts";
 import { legalize } from "../../src/compiler/passes/legalize.ts";
 import { planMemory } from "../../src/compiler/memory.ts";
-import { readsOf, writesOf } from "../../src/compiler/program.ts";
+import { readsOf, writesOf } from "../../src/compiler/accesses.ts";
 import type { Buffer, Program } from "../../src/compiler/program.ts";
 import { simplify } from "../../src/compiler/passes/simplify.ts";
 import { checkLegal, checkProgram } from "../../src/compiler/verify.ts";

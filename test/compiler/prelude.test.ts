@@ -4,7 +4,7 @@ import { grad } from "../../src/tensor/grad.ts";
 import { Tensor, valueOf } from "../../src/tensor/tensor.ts";
 import { measuredTarget } from "../../src/backend/common/measured-target.ts";
 import { compileGraph } from "../../src/compiler/compiler.ts";
-import { readsOf, writesOf } from "../../src/compiler/program.ts";
+import { readsOf, writesOf } from "../../src/compiler/accesses.ts";
 import type { Buffer, Kernel } from "../../src/compiler/program.ts";
 import { checkProgram } from "../../src/compiler/verify.ts";
 import { stagePrelude } from "../../src/compiler/passes/prelude.ts";

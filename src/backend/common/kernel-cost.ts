@@ -1,4 +1,4 @@
-import { readsOf, writesOf } from "../../compiler/program.ts";
+import { readsOf, writesOf } from "../../compiler/accesses.ts";
 import type { AttentionShape, Buffer, ConvolutionShape, Kernel } from "../../compiler/program.ts";
 import { sizeOf } from "../../tensor/shape.ts";
 

@@ -1,4 +1,4 @@
-import { readsOf, writesOf } from "../program.ts";
+import { readsOf, writesOf } from "../accesses.ts";
 import type { Buffer, Kernel, Program } from "../program.ts";
 import type { Joining } from "../target.ts";
 import { candidateOf, jointKernel } from "./alike.ts";

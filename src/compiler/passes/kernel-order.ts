@@ -1,4 +1,4 @@
-import { readsOf, writesOf } from "../program.ts";
+import { readsOf, writesOf } from "../accesses.ts";
 import type { Buffer, Kernel } from "../program.ts";
 
 /** The order of a program's kernels, in which some may move: what they read is made before, what reads them comes after. */

@@ -1,5 +1,6 @@
 import { sameAffine } from "../affine.ts";
-import { mapExpression, readsOf, visitExpression, writesOf } from "../program.ts";
+import { readsOf, writesOf } from "../accesses.ts";
+import { mapExpression, visitExpression } from "../program.ts";
 import type { Buffer, Expression, Kernel, MapKernel, View } from "../program.ts";
 
 /** A variable's buffer, and the one that holds its next value when all kernels have run. */

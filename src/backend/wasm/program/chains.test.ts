@@ -3,7 +3,7 @@ import { inputLeaves } from "../../../../test/backend/context.ts";
 import { Random } from "../../../../test/support/random.ts";
 import { compileGraph } from "../../../compiler/compiler.ts";
 import { measuredTarget } from "../../common/measured-target.ts";
-import { readsOf, writesOf } from "../../../compiler/program.ts";
+import { readsOf, writesOf } from "../../../compiler/accesses.ts";
 import type { Buffer } from "../../../compiler/program.ts";
 import { GaussianDiffusion } from "../../../diffusion/gaussian-diffusion.ts";
 import { Unet } from "../../../models/unet/unet.ts";

@@ -1,4 +1,4 @@
-import { readsOf, writesOf } from "../../../compiler/program.ts";
+import { readsOf, writesOf } from "../../../compiler/accesses.ts";
 import type { Buffer, Kernel, Program } from "../../../compiler/program.ts";
 import { replaceBuffers } from "../../../compiler/passes/updates.ts";
 import { sliceKernel } from "./slices.ts";

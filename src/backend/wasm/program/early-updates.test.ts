@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { compileGraph } from "../../../compiler/compiler.ts";
-import { readsOf, writesOf } from "../../../compiler/program.ts";
+import { readsOf, writesOf } from "../../../compiler/accesses.ts";
 import type { Buffer, Kernel, MapKernel } from "../../../compiler/program.ts";
 import { GaussianDiffusion } from "../../../diffusion/gaussian-diffusion.ts";
 import { Unet } from "../../../models/unet/unet.ts";

@@ -1,4 +1,4 @@
-import { readsOf, writesOf } from "../../../compiler/program.ts";
+import { readsOf, writesOf } from "../../../compiler/accesses.ts";
 import type { Buffer } from "../../../compiler/program.ts";
 import { kernelsOf } from "./chains.ts";
 import type { Step } from "./chains.ts";

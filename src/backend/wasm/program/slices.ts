@@ -1,5 +1,6 @@
 import type { Affine } from "../../../compiler/affine.ts";
-import { childrenOf, writesOf } from "../../../compiler/program.ts";
+import { writesOf } from "../../../compiler/accesses.ts";
+import { childrenOf } from "../../../compiler/program.ts";
 import type {
   Buffer,
   DotKernel,

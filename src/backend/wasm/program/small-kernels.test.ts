@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Affine } from "../../../compiler/affine.ts";
-import { readsOf, writesOf } from "../../../compiler/program.ts";
+import { readsOf, writesOf } from "../../../compiler/accesses.ts";
 import type { Buffer, MapKernel } from "../../../compiler/program.ts";
 import { barriersBefore } from "./barriers.ts";
 import type { Single, Step } from "./chains.ts";

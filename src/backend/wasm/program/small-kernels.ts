@@ -1,4 +1,5 @@
-import { expressionsOf, readsOf, visitExpression, writesOf } from "../../../compiler/program.ts";
+import { expressionsOf, readsOf, writesOf } from "../../../compiler/accesses.ts";
+import { visitExpression } from "../../../compiler/program.ts";
 import type { Buffer, Expression, Kernel } from "../../../compiler/program.ts";
 import { sizeOf } from "../../../tensor/shape.ts";
 import type { Single, Step } from "./chains.ts";

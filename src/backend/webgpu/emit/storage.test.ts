@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { inputLeaves } from "../../../../test/backend/context.ts";
 import { compileGraph } from "../../../compiler/compiler.ts";
 import { measuredTarget } from "../../common/measured-target.ts";
-import { writesOf } from "../../../compiler/program.ts";
+import { writesOf } from "../../../compiler/accesses.ts";
 import type { Buffer, Program } from "../../../compiler/program.ts";
 import { conv2d } from "../../../tensor/functions/functions.ts";
 import type { Tensor } from "../../../tensor/tensor.ts";

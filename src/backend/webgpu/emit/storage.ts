@@ -1,4 +1,5 @@
-import { visitExpression, writesOf } from "../../../compiler/program.ts";
+import { writesOf } from "../../../compiler/accesses.ts";
+import { visitExpression } from "../../../compiler/program.ts";
 import type { Buffer, Expression, Kernel, Program } from "../../../compiler/program.ts";
 import type { Precision } from "../../common/precision.ts";
 import { storesFours } from "./vectors.ts";

@@ -1,4 +1,4 @@
-import { readsOf, writesOf } from "../../../compiler/program.ts";
+import { readsOf, writesOf } from "../../../compiler/accesses.ts";
 import type { Buffer, Kernel } from "../../../compiler/program.ts";
 import { emitAttention, emitAttentionGradient } from "./attention/attention.ts";
 import { emitConvolution } from "./convolution.ts";

@@ -1,5 +1,5 @@
 import { compileGraph } from "../../../compiler/compiler.ts";
-import { writesOf } from "../../../compiler/program.ts";
+import { writesOf } from "../../../compiler/accesses.ts";
 import type { Kernel, Program } from "../../../compiler/program.ts";
 import type { Graph } from "../../../tensor/graph.ts";
 import { webgpuTarget } from "./webgpu-target.ts";

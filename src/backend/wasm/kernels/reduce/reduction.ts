@@ -1,4 +1,5 @@
-import { valuesOf, visitExpression } from "../../../../compiler/program.ts";
+import { valuesOf } from "../../../../compiler/accesses.ts";
+import { visitExpression } from "../../../../compiler/program.ts";
 import type { Accumulator, Expression, ReduceKernel, ScalarOp, Stage, Store } from "../../../../compiler/program.ts";
 import type { Reduction as ReductionKind } from "../../../../tensor/op.ts";
 import { identityOf } from "../../../../tensor/reduction.ts";

@@ -1,4 +1,5 @@
-import { visitExpression, valuesOf } from "../../../../compiler/program.ts";
+import { valuesOf } from "../../../../compiler/accesses.ts";
+import { visitExpression } from "../../../../compiler/program.ts";
 import type { Buffer, ReduceKernel } from "../../../../compiler/program.ts";
 import { sizeOf } from "../../../../tensor/shape.ts";
 import { vectorBuffers } from "../../emit/vectors.ts";

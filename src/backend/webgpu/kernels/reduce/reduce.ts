@@ -1,4 +1,4 @@
-import { valuesOf } from "../../../../compiler/program.ts";
+import { valuesOf } from "../../../../compiler/accesses.ts";
 import type { Accumulator, ReduceKernel, Stage, Store } from "../../../../compiler/program.ts";
 import { identityOf } from "../../../../tensor/reduction.ts";
 import { sizeOf } from "../../../../tensor/shape.ts";
