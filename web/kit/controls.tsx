@@ -1,5 +1,5 @@
 import type { Signal } from "@preact/signals";
-import { useId } from "preact/hooks";
+import { useUniqueId } from "./unique-id.ts";
 
 export interface SliderProps {
   readonly label: string;
@@ -13,7 +13,7 @@ export interface SliderProps {
 
 /** A native range: arrows, Page Up and Down, Home and End move it. */
 export function Slider({ label, value, min, max, step = 1, text = String }: SliderProps) {
-  const id = useId();
+  const id = useUniqueId();
   return (
     <div class="control slider">
       <label for={id}>{label}</label>
@@ -40,7 +40,7 @@ export interface ChoiceProps<Value extends string> {
 
 /** One of a few, all in sight. */
 export function Choice<Value extends string>({ label, value, options }: ChoiceProps<Value>) {
-  const name = useId();
+  const name = useUniqueId();
   return (
     <fieldset class="control choice">
       <legend>{label}</legend>

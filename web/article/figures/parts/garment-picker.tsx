@@ -1,5 +1,5 @@
 import type { Signal } from "@preact/signals";
-import { useId } from "preact/hooks";
+import { useUniqueId } from "../../../kit/unique-id.ts";
 import { Pictures } from "../../../kit/pictures.tsx";
 import { ONE_OF_EACH, garmentOf } from "../common/garments.ts";
 import { useGarments } from "./use-garments.ts";
@@ -12,7 +12,7 @@ export interface GarmentPickerProps {
 
 /** One garment of each class to choose from; radio buttons that look like pictures. */
 export function GarmentPicker({ legend, value }: GarmentPickerProps) {
-  const name = useId();
+  const name = useUniqueId();
   const bytes = useGarments().value;
   return (
     <fieldset class="picker">

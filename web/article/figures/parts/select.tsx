@@ -1,5 +1,5 @@
 import type { Signal } from "@preact/signals";
-import { useId } from "preact/hooks";
+import { useUniqueId } from "../../../kit/unique-id.ts";
 
 export interface SelectProps {
   readonly label: string;
@@ -9,7 +9,7 @@ export interface SelectProps {
 
 /** One of many, in a native list. */
 export function Select({ label, value, options }: SelectProps) {
-  const id = useId();
+  const id = useUniqueId();
   return (
     <div class="control">
       <label for={id}>{label}</label>

@@ -1,11 +1,12 @@
 import { useSignal, useSignalEffect } from "@preact/signals";
-import { useEffect, useId, useMemo } from "preact/hooks";
+import { useEffect, useMemo } from "preact/hooks";
 import type { BetaSchedule, NdArray } from "unnoise";
 import { Chart } from "../../../kit/chart.tsx";
 import { Slider } from "../../../kit/controls.tsx";
 import { instantBackend } from "../../../kit/device.ts";
 import type { BodyProps, LiveFigure } from "../../../kit/figure.ts";
 import { Pictures } from "../../../kit/pictures.tsx";
+import { useUniqueId } from "../../../kit/unique-id.ts";
 import { garmentBytes } from "../common/page-data.ts";
 import { pictureOf } from "../common/picture-of.ts";
 import { Noising } from "../noise/model.ts";
@@ -20,7 +21,7 @@ const TITLES: Partial<Record<BetaSchedule, string>> = { scaledLinear: "scaled li
 /** Six schedules, and one picture under all of them at the same time; the chosen one drives the noise slider too. */
 function Body({ context }: BodyProps) {
   const seen = useSignal<readonly NdArray[]>([]);
-  const name = useId();
+  const name = useUniqueId();
   const series = useMemo(
     () =>
       COMPARED.map((schedule) => ({
