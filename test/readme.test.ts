@@ -147,6 +147,18 @@ describe("an example, run in small", { timeout: 60_000 }, () => {
     expect(await rightHalf("variations.png", 2 + 2 * 30 + 14, 2)).not.toEqual(known);
   });
 
+  test("compile-ahead.ts compiles what a page runs, for four kinds of page", async () => {
+    const model = "--dim 4 --dim-mults 1 --attention-heads 1 --timesteps 20 --sampling-timesteps 4";
+    const length = "--steps 1 --batch-size 4 --samples 1 --sample-every 0 --out ahead --device reference";
+    expect((await runUnnoise(project, ...`train --data . ${model} ${length}`.split(" "))).stderr).toBe("");
+    // The noise to start from and the step, and the index.
+    expect(await run("compile-ahead.ts", { "runs/fashion-mnist": "ahead", "imageSize: 28": "imageSize: 8" })).toBe(
+      "dist/programs: 9 files\n",
+    );
+    const files = await readdir(join(project, "dist", "programs"));
+    expect(files).toHaveLength(9);
+  });
+
   test("import-weights.ts makes a checkpoint of PyTorch's weights", async () => {
     const weights = fileURLToPath(new URL("fixtures/pytorch/article.pt", import.meta.url));
     expect(await run("import-weights.ts", {}, weights)).toBe("unet.safetensors: 169 tensors\n");
