@@ -4,7 +4,8 @@ import { wasmTarget } from "../../src/backend/wasm/program/wasm-target.ts";
 import { createWasmBackend } from "../../src/backend/wasm/wasm-backend.node.ts";
 import { compileGraph } from "../../src/compiler/compiler.ts";
 import { Arenas } from "../../src/compiler/passes/arenas.ts";
-import type { Buffer, Program } from "../../src/compiler/program.ts";
+import { joinAlike } from "../../src/compiler/passes/join.ts";
+import type { Buffer, Expression, Kernel, Program, Store } from "../../src/compiler/program.ts";
 import { checkProgram } from "../../src/compiler/verify.ts";
 import { newOptimizer, optimizerNames } from "../../src/optim/optimizers.ts";
 import type { OptimizerName } from "../../src/optim/optimizers.ts";
@@ -72,6 +73,36 @@ test("parameters that lay elsewhere before are moved together, with the results 
   } finally {
     await backend.close();
   }
+});
+
+test.each([
+  ["element by element", [1], [40], 2],
+  ["from its start", [7, 1], [5, 7], 1],
+])("kernels that all read one buffer %s are as many as can read it together", (_, coefficients, axes, count) => {
+  const { joining } = wasmTarget;
+  if (!joining) throw new Error("wasm joins kernels");
+  const length = axes.reduce((product, axis) => product * axis, 1);
+  const buffers = [0, 1, 2, 3, 4, 5].map((id): Buffer => ({
+    id,
+    dtype: "f32",
+    length,
+    source: { kind: "temporary" },
+  }));
+  const index = { offset: 0, coefficients };
+  const store = (buffer: Buffer, op: "multiply" | "negate" | "sqrt" | "exponential", ...from: Buffer[]): Store => {
+    const args = from.map((read): Expression => ({ kind: "load", dtype: "f32", buffer: read, index }));
+    return { buffer, index, value: { kind: "apply", dtype: "f32", op: { kind: op }, args } };
+  };
+  const map = (...stores: Store[]): Kernel => ({ kind: "map", axes, stores });
+  const [input, shared, a, b, x, y] = buffers;
+  const kernels = [
+    map(store(shared, "negate", input)),
+    map(store(a, "sqrt", input)),
+    map(store(b, "exponential", input)),
+    map(store(x, "multiply", a, shared)),
+    map(store(y, "multiply", b, shared)),
+  ];
+  expect(joinAlike({ outputs: [], buffers, kernels }, joining).kernels).toHaveLength(3 + count);
 });
 
 test("what lies together stays so, in its order, when more comes to lie beside it", () => {

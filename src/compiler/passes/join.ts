@@ -98,7 +98,7 @@ class Joiner {
     let members = candidates;
     while (members.length > 1) {
       const operands = operandsOf(members);
-      const own = operands.filter((buffers) => !isShared(buffers));
+      const own = operands.filter((buffers) => !isShared(buffers, candidates));
       const obstacles = this.#obstaclesIn(own);
       const found = obstacles.size > 0 ? { obstacles } : this.#arenas.order(own);
       if ("order" in found) {
@@ -114,7 +114,7 @@ class Joiner {
 
   #add(at: Kernel, members: readonly Candidate[]): void {
     const operands = operandsOf(members).map((buffers) =>
-      isShared(buffers) ? buffers[0] : this.#arenas.place(buffers),
+      isShared(buffers, members) ? buffers[0] : this.#arenas.place(buffers),
     );
     for (const { kernel } of members) {
       this.#order.join(kernel, at);
@@ -156,8 +156,9 @@ function operandsOf(members: readonly Candidate[]): Buffer[][] {
   return members[0].operands.map((_, i) => members.map(({ operands }) => operands[i]));
 }
 
-function isShared(buffers: readonly Buffer[]): boolean {
-  return buffers.every((buffer) => buffer === buffers[0]);
+/** Whether each member reads the same buffer from its start. What goes through elements one by one goes on to the next part. */
+function isShared(buffers: readonly Buffer[], [{ isLine }]: readonly Candidate[]): boolean {
+  return !isLine && buffers.every((buffer) => buffer === buffers[0]);
 }
 
 /** Kernels whose results depend on nothing but constants and variables that the program only reads. */
