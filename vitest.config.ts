@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defaultServerConditions } from "vite";
 import { defineConfig } from "vitest/config";
 
@@ -10,5 +11,7 @@ export default defineConfig({
     // Training and browsers on a busy machine.
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    // Both cores of a small machine: much of the time tests wait for browsers, processes and files.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
   },
 });
