@@ -200,12 +200,15 @@ export class TrainingProgram {
 
   async #takeStep(microBatches: AsyncIterable<MicroBatch>, rates: StepRates): Promise<number> {
     const { gradientAccumulateEvery } = this.#options.settings;
-    let [sum, taken] = [0, 0];
+    let sum = 0;
     for await (const microBatch of microBatches) {
-      const isLast = ++taken === gradientAccumulateEvery;
-      sum += await (this.#isAccumulating ? this.accumulate(microBatch, isLast) : this.#stepOf(microBatch, rates));
+      sum += await (this.#isAccumulating ? this.accumulate(microBatch) : this.#stepOf(microBatch, rates));
     }
-    if (this.#isAccumulating) await this.apply(rates);
+    if (this.#isAccumulating) {
+      // Not while gradients are computed: MPI then takes from the processors what it hides (docs/cluster.md).
+      await this.reduce();
+      await this.apply(rates);
+    }
     return sum / gradientAccumulateEvery;
   }
 
