@@ -3,7 +3,7 @@ import { conv2d, silu, softmax, upsampleNearest } from "../../src/tensor/functio
 import { groupNorm } from "../../src/tensor/functions/norm.ts";
 import type { SpatialPadding, SpatialPair } from "../../src/tensor/op.ts";
 import { Tensor, concatenate, dotGeneral, full } from "../../src/tensor/tensor.ts";
-import { floats } from "./composition-scenarios.ts";
+import { floats } from "./scenario.ts";
 import type { Scenario } from "./scenario.ts";
 
 /** Weights each output element differently, so that no gradient is one number everywhere. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { elementwiseScenarios, otherScenarios, reductionScenarios } from "./composition-scenarios.ts";
+import { elementwiseScenarios, otherScenarios } from "./composition-scenarios.ts";
+import { reductionScenarios } from "./reduction-scenarios.ts";
 import type { Context } from "./context.ts";
 import { contractionScenarios, layerScenarios } from "./layer-scenarios.ts";
 import { transformerScenarios } from "./transformer-scenarios.ts";

@@ -2,6 +2,7 @@ import type { Backend, Executable } from "../../src/backend/backend.ts";
 import type { Graph, Update } from "../../src/tensor/graph.ts";
 import { rootsOf, topologicalOrder } from "../../src/tensor/graph.ts";
 import type { NdArray } from "../../src/tensor/ndarray.ts";
+import type { Shape } from "../../src/tensor/shape.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
 import type { Variable } from "../../src/tensor/variable.ts";
 import { Random } from "../support/random.ts";
@@ -134,3 +135,9 @@ export function formatGraph(graph: Graph): string {
   const updates = graph.updates.map(({ variable, value }) => `  update ${variable.name} = %${value.id}`);
   return [...lines, `  outputs ${ids(graph.outputs)}`, ...updates].join("\n");
 }
+
+/** Inputs of these shapes. */
+export const floats =
+  (...shapes: readonly Shape[]) =>
+  (random: Random): NdArray[] =>
+    shapes.map((shape) => random.array(shape));

@@ -2,7 +2,7 @@ import { mergeHeads, scaledDotProduct } from "../../src/nn/attention/scaled-dot-
 import { averagePool, conv2d, geluTanh, silu } from "../../src/tensor/functions/functions.ts";
 import { layerNorm } from "../../src/tensor/functions/norm.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
-import { floats } from "./composition-scenarios.ts";
+import { floats } from "./scenario.ts";
 import { withGradients } from "./layer-scenarios.ts";
 import type { Scenario } from "./scenario.ts";
 

@@ -7,7 +7,7 @@ import { concatenate, full, iota, scalar, scatterAdd, valueOf } from "../../src/
 import type { Tensor } from "../../src/tensor/tensor.ts";
 import { Variable } from "../../src/tensor/variable.ts";
 import type { Random } from "../support/random.ts";
-import { floats } from "./composition-scenarios.ts";
+import { floats } from "./scenario.ts";
 import type { Scenario } from "./scenario.ts";
 
 const of =

@@ -6,6 +6,7 @@ import "../kit/kit.css";
 import "./style/page.css";
 import "./style/text.css";
 import "./style/figures.css";
+import "./style/unet.css";
 import "./style/code.css";
 import { mountFigures } from "../kit/mount.ts";
 import { mountCells } from "./cells/mount.tsx";
