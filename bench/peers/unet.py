@@ -1,6 +1,6 @@
 """The U-Net of "The Annotated Diffusion Model" and its diffusion, in PyTorch, written for these benches.
 
-Images are NCHW. Weight standardisation follows Qiao et al. (2019, 1903.10520).
+Images are NCHW. Weight standardisation follows Qiao et al. (2019, 1903.10520) or, as "printed", the article's code.
 """
 
 import math
@@ -30,9 +30,14 @@ class TimeEmbedding(nn.Module):
 
 
 class StandardizedConv(nn.Conv2d):
+    """Filters of mean 0 and variance 1, or "printed": multiplied by the deviation where they should be divided by it."""
+
+    printed = False
+
     def forward(self, x):
         variance, mean = torch.var_mean(self.weight, dim=(1, 2, 3), keepdim=True, correction=0)
-        weight = (self.weight - mean) * torch.rsqrt(variance + 1e-5)
+        scale = torch.sqrt(variance + 1e-5) if self.printed else torch.rsqrt(variance + 1e-5)
+        weight = (self.weight - mean) * scale
         return F.conv2d(x, weight, self.bias, padding=self.padding)
 
 
@@ -83,7 +88,7 @@ class PixelAttention(nn.Module):
 
 
 class Unet(nn.Module):
-    def __init__(self, width=28, multiples=(1, 2, 4), channels=1):
+    def __init__(self, width=28, multiples=(1, 2, 4), channels=1, weight_standardization="standardized"):
         super().__init__()
         time = 4 * width
         widths = [width, *(width * multiple for multiple in multiples)]
@@ -122,6 +127,9 @@ class Unet(nn.Module):
         )
         self.last = ResidualBlock(2 * width, width, time)
         self.to_image = nn.Conv2d(width, channels, 1)
+        for layer in self.modules():
+            if isinstance(layer, StandardizedConv):
+                layer.printed = weight_standardization == "printed"
 
     def forward(self, x, t):
         embedding = self.time(t)
