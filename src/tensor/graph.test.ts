@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { tensorOf } from "../../test/support/reference.ts";
-import { rootsOf, topologicalOrder, usersOf } from "./graph.ts";
+import { rootsOf, structuralOrder, topologicalOrder, usersOf, variablesOf } from "./graph.ts";
 import { valueOf } from "./tensor.ts";
 import { Variable } from "./variable.ts";
 
@@ -11,6 +11,16 @@ describe("a graph", () => {
 
   test("is ordered with operands before users, each tensor once", () => {
     expect(topologicalOrder([z, y, z])).toEqual([x, y, z.inputs[0], z]);
+  });
+
+  test("has an order and variables that do not depend on which tensors are older", () => {
+    const [a, b] = [new Variable("a", [2]), new Variable("b", [2])];
+    const older = valueOf(b);
+    const sum = valueOf(a).add(valueOf(b));
+    const product = sum.multiply(older);
+    expect(topologicalOrder([product])).toEqual([older, valueOf(a), sum, product]);
+    expect(structuralOrder([product, sum])).toEqual([valueOf(a), older, sum, product]);
+    expect(variablesOf({ inputs: [], outputs: [product], updates: [] })).toEqual([a, b]);
   });
 
   test("knows every use of a tensor", () => {

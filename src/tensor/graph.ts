@@ -31,9 +31,31 @@ export function topologicalOrder(roots: readonly Tensor[]): Tensor[] {
   return [...seen].toSorted((a, b) => a.id - b.id);
 }
 
-/** All variables that a graph reads or updates. */
+/**
+ * The same tensors in an order that follows from the graph alone, operands before users: equal graphs have it in common,
+ * whichever of their tensors are the older ones. (A variable's tensor is as old as the first program that names it.)
+ */
+export function structuralOrder(roots: readonly Tensor[]): Tensor[] {
+  const done = new Set<Tensor>();
+  for (const root of roots) {
+    const path = [{ node: root, next: 0 }];
+    for (let top = path.at(-1); top; top = path.at(-1)) {
+      const { node } = top;
+      const input = done.has(node) ? undefined : node.inputs.at(top.next++);
+      if (input !== undefined) {
+        if (!done.has(input)) path.push({ node: input, next: 0 });
+        continue;
+      }
+      done.add(node);
+      path.pop();
+    }
+  }
+  return [...done];
+}
+
+/** All variables that a graph reads or updates, in an order that follows from the graph alone. */
 export function variablesOf(graph: Graph): Variable[] {
-  const read = topologicalOrder(rootsOf(graph)).flatMap(({ op }) => (op.kind === "variable" ? [op.variable] : []));
+  const read = structuralOrder(rootsOf(graph)).flatMap(({ op }) => (op.kind === "variable" ? [op.variable] : []));
   return [...new Set([...read, ...graph.updates.map(({ variable }) => variable)])];
 }
 

@@ -19,9 +19,16 @@ interface NodeRecord {
   readonly inputs: readonly number[];
 }
 
-/** @param numberOf names a variable on the other side */
-export function recordGraph(graph: Graph, numberOf: (variable: Variable) => number): GraphRecord {
-  const order = topologicalOrder([...graph.inputs, ...rootsOf(graph)]);
+/**
+ * @param numberOf names a variable on the other side
+ * @param orderOf in what order the tensors stand: that in which they were made unless given
+ */
+export function recordGraph(
+  graph: Graph,
+  numberOf: (variable: Variable) => number,
+  orderOf: (roots: readonly Tensor[]) => readonly Tensor[] = topologicalOrder,
+): GraphRecord {
+  const order = orderOf([...graph.inputs, ...rootsOf(graph)]);
   const places = new Map(order.map((node, place) => [node, place]));
   const placeOf = (node: Tensor): number => places.get(node) ?? -1;
   return {

@@ -20,11 +20,23 @@ function graphWith({ constant = 1, table = [1, 2, 3, 4], start = [0, 0, 0, 0] } 
   return { inputs: [x], outputs: [y], updates: [{ variable, value: valueOf(variable).add(y) }] };
 }
 
+function quotientOf(above: Variable, below: Variable): Graph {
+  return { inputs: [], outputs: [valueOf(above).divide(valueOf(below))], updates: [] };
+}
+
 describe("the key of a program", () => {
   const keyOf = (graph: Graph): Promise<string> => programKey(graph, target);
 
   test("is equal for equal graphs, whatever their variables hold", async () => {
     expect(await keyOf(graphWith())).toBe(await keyOf(graphWith({ start: [5, 6, 7, 8] })));
+  });
+
+  test("is equal for equal graphs, whichever of their variables a program named before", async () => {
+    const [first, second] = [new Variable("a", [4]), new Variable("b", [4])];
+    const key = await keyOf(quotientOf(first, second));
+    expect(await keyOf(quotientOf(second, first))).toBe(key);
+    const small = new Variable("c", [1]);
+    expect(await keyOf(quotientOf(first, small))).not.toBe(await keyOf(quotientOf(small, first)));
   });
 
   test("tells constants, literals and targets apart", async () => {
@@ -73,7 +85,7 @@ describe("a backend with a cache", () => {
     [14, 28, 44, 62],
   ];
 
-  test("runs what another one compiled", async () => {
+  function memoryCache() {
     const files = new Map<string, Uint8Array<ArrayBuffer>>();
     const writes: string[] = [];
     const cache: ByteCache = {
@@ -83,8 +95,28 @@ describe("a backend with a cache", () => {
         files.set(name, bytes);
       },
     };
+    return { cache, writes };
+  }
+
+  test("runs what another one compiled", async () => {
+    const { cache, writes } = memoryCache();
     expect(await results(cache)).toEqual(expected);
     expect(await results(cache)).toEqual(expected);
+    expect(writes).toHaveLength(1);
+  });
+
+  test("runs it for variables that were named in another order before", async () => {
+    const { cache, writes } = memoryCache();
+    const backend = await createWasmBackend({ threads: 1, cache });
+    backends.push(backend);
+    const [three, four] = [3, 4].map((value) => new Variable(String(value), [1], { data: Float32Array.of(value) }));
+    for (const [graph, expected] of [
+      [quotientOf(three, four), 0.75],
+      [quotientOf(four, three), Math.fround(4 / 3)],
+    ] as const) {
+      const [quotient] = await (await backend.load(graph)).run([]);
+      expect([...quotient.data]).toEqual([expected]);
+    }
     expect(writes).toHaveLength(1);
   });
 

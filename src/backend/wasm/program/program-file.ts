@@ -2,14 +2,14 @@ import { allocate } from "../../../tensor/dtype.ts";
 import type { TypedArray } from "../../../tensor/dtype.ts";
 import type { Graph } from "../../../tensor/graph.ts";
 import { digestOf } from "../../common/kept/digest.ts";
-import { variablesOf } from "../../../tensor/graph.ts";
+import { structuralOrder, variablesOf } from "../../../tensor/graph.ts";
 import { recordGraph } from "../../common/graph-record.ts";
 import type { BufferPlace, CompiledProgram, PlacedBuffer, CodegenOptions } from "./compiled-program.ts";
 
 /** Part of every key: programs of another layout are not found. */
-const VERSION = 5;
+const VERSION = 6;
 
-/** A name for what a graph compiles to: equal for equal graphs, wherever their variables are. */
+/** A name for what a graph compiles to: equal for equal graphs, wherever and however old their variables are. */
 export async function programKey(
   graph: Graph,
   { features, sharesMemory, keeps, strict = false }: CodegenOptions,
@@ -18,7 +18,7 @@ export async function programKey(
   const numbers = new Map(variables.map((variable, i) => [variable, i]));
   const literals: TypedArray[] = [];
   const types = variables.map(({ dtype, shape, isExchanged }) => ({ dtype, shape, isExchanged }));
-  const record = recordGraph(graph, (variable) => numbers.get(variable) ?? -1);
+  const record = recordGraph(graph, (variable) => numbers.get(variable) ?? -1, structuralOrder);
   const text = JSON.stringify(
     { VERSION, features, sharesMemory, keeps, strict, types, record },
     (_, value: unknown) => {
