@@ -2,6 +2,7 @@ import type { FigureRegistry } from "../kit/mount.ts";
 
 /** The article's live figures, by the names that stand in docs/tutorial/: `<!-- figure: schedules -->`. */
 export const figures: FigureRegistry = {
+  opening: () => import("./figures/opening/figure.tsx"),
   noise: () => import("./figures/noise/figure.tsx"),
   walks: () => import("./figures/walks/figure.tsx"),
   schedules: () => import("./figures/schedules/figure.tsx"),

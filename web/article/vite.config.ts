@@ -1,10 +1,11 @@
 import { fileURLToPath } from "node:url";
 import { defaultClientConditions, defineConfig } from "vite";
 import { withCompilerVersion } from "../../scripts/compiler-version.ts";
-import { garmentsPlugin } from "./garments-plugin.node.ts";
+import { garmentsPlugin } from "./site/made/garments-plugin.ts";
+import { openingPlugin } from "./site/made/opening-plugin.ts";
 import { docs } from "./site/pages.ts";
 import { articlePages } from "./site/plugin.ts";
-import { programsPlugin } from "./site/programs-plugin.ts";
+import { programsPlugin } from "./site/made/programs-plugin.ts";
 
 const fromHere = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
@@ -35,7 +36,7 @@ export default defineConfig({
   root: docs,
   base: "./",
   publicDir: fromHere("public"),
-  plugins: [articlePages(), garmentsPlugin(), withCompilerVersion(), programsPlugin()],
+  plugins: [articlePages(), garmentsPlugin(), openingPlugin(), withCompilerVersion(), programsPlugin()],
   // In this repository "unnoise" means the sources.
   resolve: { conditions: ["unnoise-source", ...defaultClientConditions] },
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },

@@ -2,7 +2,6 @@ import { signal } from "@preact/signals";
 import type { ReadonlySignal, Signal } from "@preact/signals";
 import type { ComponentType } from "preact";
 import type { Backend } from "unnoise";
-import { instantBackend, pageBackend } from "./device.ts";
 import type { Lane, Turn } from "./scheduler.ts";
 
 /** What a figure's module exports as `figure`. */
@@ -26,8 +25,8 @@ export type FigureState = "idle" | "compiling" | "running" | "error";
 export interface FigureTurn extends Turn {
   /** The page's shared backend, in a worker. Cache compiled programs and models per backend. */
   backend(): Promise<Backend>;
-  /** Computes on the page's own thread, without compiling: a few thousand numbers at most. */
-  instantBackend(): Backend;
+  /** Says in the frame what it computes on, where that is not the page's shared backend. */
+  uses(backend: Backend): Backend;
   /**
    * Draws a result, unless the turn was aborted meanwhile: then it throws the signal's reason, which ends the work. The
    * first time, the live figure takes the place of its still.
@@ -106,15 +105,16 @@ export class FigureContext {
 
   #turn(turn: Turn): FigureTurn {
     const { signal } = turn;
-    const use = (backend: Backend): Backend => {
+    const uses = (backend: Backend): Backend => {
       this.device.value = backend.description;
       return backend;
     };
     return {
       signal,
       next: () => turn.next(),
-      backend: async () => use(await pageBackend()),
-      instantBackend: () => use(instantBackend),
+      // The library comes with it, which a figure that shows what is there need not wait for.
+      backend: async () => uses(await (await import("./device.ts")).pageBackend()),
+      uses,
       show: (draw) => {
         signal.throwIfAborted();
         draw();

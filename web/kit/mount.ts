@@ -23,7 +23,6 @@ export function mountFigures(figures: FigureRegistry): void {
     if (load === undefined) continue;
     whenNear(place, async () => {
       try {
-        // The frame brings the library with it, so it is not loaded before it is needed.
         const [{ figure }, { mountFrame }] = await Promise.all([load(), import("./frame.tsx")]);
         mountFrame(place, figure, scheduler);
       } catch (error) {

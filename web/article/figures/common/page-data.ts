@@ -1,6 +1,7 @@
 import garmentsUrl from "virtual:garments";
 import type { Backend } from "unnoise";
 import type { Drawer } from "./drawer.ts";
+import { fetchBytes } from "./fetch-bytes.ts";
 import { perBackend } from "./per-backend.ts";
 import { shippedFrom } from "./shipped.ts";
 
@@ -18,12 +19,6 @@ export function drawerOfFigure(): (backend: Backend) => Promise<Drawer> {
     const { model, newDiffusion } = await shipped();
     return { model, diffusion: newDiffusion(), backend };
   });
-}
-
-export async function fetchBytes(url: string): Promise<Uint8Array> {
-  const response = await fetch(url);
-  if (!response.ok) throw new Error(`${url}: could not be fetched, the server says ${response.status}`);
-  return new Uint8Array(await response.arrayBuffer());
 }
 
 /** Made once; what fails is tried again. */

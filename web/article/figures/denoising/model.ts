@@ -7,6 +7,8 @@ export interface DenoisingSettings {
   /** 0 draws the same images from the same noise by one path; 1 adds fresh noise in every step, as DDPM does. */
   readonly eta: number;
   readonly batchSize: number;
+  /** What to draw in each image; whatever comes without. */
+  readonly classes?: readonly number[];
 }
 
 /** One moment of drawing. */
@@ -20,8 +22,10 @@ export interface Frame {
 }
 
 /** What `sample` is told: the same in the page, in the copied code and in the tests. */
-export function denoisingOptions({ seed, steps, eta, batchSize }: DenoisingSettings): SampleOptions {
-  return { sampler: "ddim", steps, eta, seed, batchSize, imageSize: 28 };
+export function denoisingOptions({ batchSize, classes, ...settings }: DenoisingSettings): SampleOptions {
+  // As many images as there are classes.
+  const what = classes === undefined ? { batchSize } : { classes, condScale: 1 };
+  return { sampler: "ddim", ...settings, ...what, imageSize: 28 };
 }
 
 /**

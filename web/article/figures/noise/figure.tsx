@@ -38,7 +38,7 @@ function Body({ context }: BodyProps) {
   useSignalEffect(() => {
     const [wanted, of] = [settings(), source.value];
     void context.run(async (turn) => {
-      turn.instantBackend();
+      turn.uses(instantBackend);
       const picture = pictureOf(of, await garmentBytes());
       const noisy = await noising.at(picture, wanted);
       turn.show(() => (seen.value = { t: wanted.t, picture, noisy, noise: randn(picture.shape, wanted.seed) }));

@@ -13,8 +13,8 @@ import { batchFor } from "../parts/batch.ts";
 import { GarmentPicker } from "../parts/garment-picker.tsx";
 import { Tile } from "../parts/tile.tsx";
 import { perfectCode } from "./code.ts";
-import { PerfectDenoiser, PerfectGuesser, copiesOf } from "./model.ts";
-import type { PerfectGuess } from "./model.ts";
+import { PerfectDenoiser, PerfectGuesser, copiesOf, drawPerfect } from "./model.ts";
+import type { PerfectGuess, PerfectSettings } from "./model.ts";
 import { World } from "./world.tsx";
 
 const guessers = perBackend(async (backend) => {
@@ -24,8 +24,8 @@ const guessers = perBackend(async (backend) => {
   const perfect = new PerfectDenoiser(world, diffusion);
   return {
     world,
-    draw: (seed: number, batchSize: number, signal: AbortSignal) =>
-      diffusion.sample(perfect, { backend, seed, batchSize, imageSize: SIDE, steps: 50, sampler: "ddpm", signal }),
+    draw: (settings: PerfectSettings, signal: AbortSignal) =>
+      drawPerfect(perfect, { diffusion, backend }, settings, signal),
     perfect: new PerfectGuesser(backend, diffusion, perfect),
     learned: new Guesser(backend, diffusion, model),
   };
@@ -56,7 +56,7 @@ function Body({ context }: BodyProps) {
   const draw = (): Promise<boolean> =>
     context.run(async (turn) => {
       const { world, draw } = await guessers(await turn.backend());
-      const images = await draw(seed.value, batchFor(8), turn.signal);
+      const images = await draw({ seed: seed.value, batchSize: batchFor(8) }, turn.signal);
       turn.show(() => (drawn.value = { images, copies: copiesOf(images, world) }));
     });
   const copies = drawn.value?.copies.filter((copy) => copy >= 0).length;

@@ -37,7 +37,7 @@ function Body({ context }: BodyProps) {
   useSignalEffect(() => {
     const [of, time, count] = [source.value, t.value, timesteps.value];
     void context.run(async (turn) => {
-      turn.instantBackend();
+      turn.uses(instantBackend);
       const picture = pictureOf(of, await garmentBytes());
       const all: NdArray[] = [];
       for (const schedule of COMPARED) {

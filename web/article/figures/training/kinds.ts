@@ -1,4 +1,4 @@
-import { fetchBytes } from "../common/page-data.ts";
+import { fetchBytes } from "../common/fetch-bytes.ts";
 
 /** Kinds of garments to learn, and where their images lie: fetched when they are chosen. */
 const addresses = {

@@ -51,7 +51,7 @@ function Body({ context }: BodyProps) {
     isWalking.value = false;
     void context.run(async (turn) => {
       const picture = garmentOf(await garmentBytes(), GARMENT);
-      const started = new Walk(turn.instantBackend(), picture, from, wanted);
+      const started = new Walk(turn.uses(instantBackend), picture, from, wanted);
       walk.current = started;
       await started.advance(FIRST, turn.signal);
       const first = await look(started);
