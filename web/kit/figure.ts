@@ -2,7 +2,12 @@ import { signal } from "@preact/signals";
 import type { ReadonlySignal, Signal } from "@preact/signals";
 import type { ComponentType } from "preact";
 import type { Backend } from "unnoise";
+import { numberWithin } from "./link.ts";
+import type { FigureLink } from "./link.ts";
 import type { Lane, Turn } from "./scheduler.ts";
+
+/** Seeds go from 0 up to this. */
+export const SEEDS = 2 ** 32;
 
 /** What a figure's module exports as `figure`. */
 export interface LiveFigure {
@@ -50,12 +55,17 @@ export class FigureContext {
   readonly device = signal("");
   /** What the frame's "Copy as code" copies. */
   readonly code = signal<(() => string) | undefined>(undefined);
+  /** Its settings as a link; `useSetting` puts them there. */
+  readonly link: FigureLink;
   readonly #lane: Lane;
 
-  constructor(lane: Lane, isSeen: ReadonlySignal<boolean>, seed: number) {
+  /** @param seed the first one, where there is chance */
+  constructor(lane: Lane, isSeen: ReadonlySignal<boolean>, link: FigureLink, seed?: number) {
     this.#lane = lane;
     this.isSeen = isSeen;
-    this.seed = signal(seed);
+    this.link = link;
+    this.seed = signal(seed ?? 0);
+    if (seed !== undefined) link.bind("seed", this.seed, numberWithin(0, SEEDS - 1));
   }
 
   /**

@@ -2,11 +2,14 @@ import { signal, useComputed, useSignal, useSignalEffect } from "@preact/signals
 import type { ReadonlySignal } from "@preact/signals";
 import { render } from "preact";
 import { useEffect, useMemo } from "preact/hooks";
-import { FigureContext } from "./figure.ts";
+import { FigureContext, SEEDS } from "./figure.ts";
 import type { FigureState, LiveFigure } from "./figure.ts";
+import { FigureLink } from "./link.ts";
 import type { Lane, Scheduler } from "./scheduler.ts";
 
 interface FrameProps {
+  /** The id of its place in the page. */
+  readonly anchor: string;
   readonly figure: LiveFigure;
   readonly lane: Lane;
   readonly isSeen: ReadonlySignal<boolean>;
@@ -30,7 +33,7 @@ export function mountFrame(place: HTMLElement, figure: LiveFigure, scheduler: Sc
   const root = document.createElement("div");
   place.prepend(root);
   const onLive = (): void => place.classList.add("is-live");
-  render(<Frame figure={figure} lane={lane} isSeen={isSeen} onLive={onLive} />, root);
+  render(<Frame anchor={place.id} figure={figure} lane={lane} isSeen={isSeen} onLive={onLive} />, root);
 }
 
 const STATES: Readonly<Record<FigureState, string>> = {
@@ -40,11 +43,15 @@ const STATES: Readonly<Record<FigureState, string>> = {
   error: "",
 };
 
-/** What every live figure has around it: title, seed, Reset, "Copy as code", state, device. */
-export function Frame({ figure, lane, isSeen, onLive }: FrameProps) {
+/** What every live figure has around it: title, seed, Reset, state, device, its link, "Copy as code". */
+export function Frame({ anchor, figure, lane, isSeen, onLive }: FrameProps) {
   const round = useSignal(0);
   const { title, seed: firstSeed, Body } = figure;
-  const context = useMemo(() => new FigureContext(lane, isSeen, firstSeed ?? 0), [round.value]);
+  const context = useMemo(() => {
+    // Reset gives back what the figure started with of itself.
+    const link = new FigureLink(location.href, anchor, round.value === 0);
+    return new FigureContext(lane, isSeen, link, firstSeed);
+  }, [round.value]);
   useEffect(() => () => lane.cancel(), [context]);
   useSignalEffect(() => {
     if (context.isLive.value) onLive();
@@ -55,7 +62,6 @@ export function Frame({ figure, lane, isSeen, onLive }: FrameProps) {
       <div class="frame-head">
         <p class="frame-title">{title}</p>
         {firstSeed !== undefined && <Seed context={context} />}
-        <CopyCode context={context} />
         <button type="button" class="quiet" onClick={() => (round.value += 1)}>
           Reset
         </button>
@@ -70,12 +76,14 @@ export function Frame({ figure, lane, isSeen, onLive }: FrameProps) {
       )}
       <p class="frame-foot">
         <span>{context.device.value}</span> <span class="state">{STATES[context.state.value]}</span>
+        <span class="copies">
+          <Copy label="Copy link" textOf={() => context.link.address} />
+          {context.code.value && <Copy label="Copy as code" textOf={context.code.value} />}
+        </span>
       </p>
     </div>
   );
 }
-
-const SEEDS = 2 ** 32;
 
 function Seed({ context }: { readonly context: FigureContext }) {
   const { seed } = context;
@@ -103,13 +111,16 @@ function Seed({ context }: { readonly context: FigureContext }) {
   );
 }
 
-function CopyCode({ context }: { readonly context: FigureContext }) {
+interface CopyProps {
+  readonly label: string;
+  readonly textOf: () => string;
+}
+
+function Copy({ label, textOf }: CopyProps) {
   const said = useSignal("");
-  const code = context.code.value;
-  if (code === undefined) return null;
   const copy = async (): Promise<void> => {
     try {
-      await navigator.clipboard.writeText(code());
+      await navigator.clipboard.writeText(textOf());
       said.value = "Copied";
     } catch {
       said.value = "Not allowed here";
@@ -118,7 +129,7 @@ function CopyCode({ context }: { readonly context: FigureContext }) {
   };
   return (
     <button type="button" class="quiet" onClick={() => void copy()} aria-live="polite">
-      {said.value || "Copy as code"}
+      {said.value || label}
     </button>
   );
 }

@@ -1,5 +1,8 @@
 import { fromBytes, ndarray } from "unnoise";
 import type { NdArray } from "unnoise";
+import { oneOf } from "../../../kit/link.ts";
+import type { Kind } from "../../../kit/link.ts";
+import type { PictureSource } from "./code.ts";
 import { SIDE } from "./garment-sizes.ts";
 
 /** One garment of many, f32 [1, 28, 28, 1] within [-1, 1]. */
@@ -20,3 +23,15 @@ export const ONE_OF_EACH = [
   { index: 18, name: "bag" },
   { index: 0, name: "ankle boot" },
 ] as const;
+
+/** In links, the numbers of their images. */
+export const garmentKind: Kind<number> = oneOf(ONE_OF_EACH.map(({ index }) => index));
+
+/** A picture of the reader's own is in no link. */
+export const garmentSource: Kind<PictureSource> = {
+  read: (text) => {
+    const garment = garmentKind.read(text);
+    return garment === undefined ? undefined : { garment };
+  },
+  write: (source) => ("garment" in source ? garmentKind.write(source.garment) : undefined),
+};

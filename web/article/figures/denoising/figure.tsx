@@ -2,6 +2,8 @@ import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { Choice, Slider } from "../../../kit/controls.tsx";
 import type { BodyProps, LiveFigure } from "../../../kit/figure.ts";
+import { numberWithin, oneOf } from "../../../kit/link.ts";
+import { useSetting } from "../../../kit/setting.ts";
 import { drawerOfFigure } from "../common/page-data.ts";
 import { batchFor } from "../parts/batch.ts";
 import { PlayButton } from "../parts/play-button.tsx";
@@ -15,8 +17,14 @@ const STEPS = 20;
 
 /** All moments of drawing, to go through as one likes. */
 function Body({ context }: BodyProps) {
-  const way = useSignal<"deterministic" | "stochastic">("deterministic");
-  const step = useSignal(0);
+  const way = useSetting<"deterministic" | "stochastic">(
+    context,
+    "way",
+    "deterministic",
+    oneOf(["deterministic", "stochastic"]),
+  );
+  // At first, where something can be guessed.
+  const step = useSetting(context, "step", STEPS / 2, numberWithin(0, STEPS));
   const frames = useSignal<readonly Frame[]>([]);
   const { seed } = context;
   const batchSize = batchFor(8);
@@ -27,11 +35,7 @@ function Body({ context }: BodyProps) {
     void context.run(async (turn) => {
       const drawer = await drawerOf(await turn.backend());
       const all = await denoise(drawer, wanted, turn.signal);
-      turn.show(() => {
-        // At first, where something can be guessed.
-        if (frames.value.length === 0) step.value = Math.round(STEPS / 2);
-        frames.value = all;
-      });
+      turn.show(() => (frames.value = all));
     });
   });
   const frame = useComputed(() => frames.value.at(Math.min(step.value, frames.value.length - 1)));

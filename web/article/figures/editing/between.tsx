@@ -4,7 +4,9 @@ import { sliceArray } from "unnoise";
 import type { NdArray } from "unnoise";
 import { Slider } from "../../../kit/controls.tsx";
 import type { BodyProps, LiveFigure } from "../../../kit/figure.ts";
-import { garmentOf } from "../common/garments.ts";
+import { numberWithin } from "../../../kit/link.ts";
+import { useSetting } from "../../../kit/setting.ts";
+import { garmentKind, garmentOf } from "../common/garments.ts";
 import { drawerOfFigure, garmentBytes } from "../common/page-data.ts";
 import { GarmentPicker } from "../parts/garment-picker.tsx";
 import { PlayButton } from "../parts/play-button.tsx";
@@ -16,8 +18,9 @@ const drawerOf = drawerOfFigure();
 
 /** From one garment to another, through the noise from which they come. */
 function Body({ context }: BodyProps) {
-  const [from, to] = [useSignal(1), useSignal(0)];
-  const place = useSignal((BETWEEN - 1) / 2);
+  const from = useSetting(context, "from", 1, garmentKind);
+  const to = useSetting(context, "to", 0, garmentKind);
+  const place = useSetting(context, "place", (BETWEEN - 1) / 2, numberWithin(0, BETWEEN - 1));
   const seen = useSignal<NdArray | undefined>(undefined);
   useEffect(() => context.offerCode(() => betweenCode(from.value, to.value)), [context]);
   useSignalEffect(() => {

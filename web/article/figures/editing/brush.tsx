@@ -4,8 +4,10 @@ import { ndarray, toBytes } from "unnoise";
 import type { NdArray } from "unnoise";
 import { Button, Slider } from "../../../kit/controls.tsx";
 import type { BodyProps, LiveFigure } from "../../../kit/figure.ts";
+import { numberWithin } from "../../../kit/link.ts";
+import { useSetting } from "../../../kit/setting.ts";
 import { SIDE } from "../common/garment-sizes.ts";
-import { garmentOf } from "../common/garments.ts";
+import { garmentKind, garmentOf } from "../common/garments.ts";
 import { drawerOfFigure, garmentBytes } from "../common/page-data.ts";
 import { batchFor } from "../parts/batch.ts";
 import { DrawingPad } from "../parts/drawing-pad.tsx";
@@ -24,8 +26,8 @@ const PAUSE_MS = 350;
 
 /** Part of a garment, painted anew. */
 function Body({ context }: BodyProps) {
-  const garment = useSignal(1);
-  const brush = useSignal(5);
+  const garment = useSetting(context, "garment", 1, garmentKind);
+  const brush = useSetting(context, "brush", 5, numberWithin(THINNEST, THICKEST));
   const mask = useSignal(firstMask());
   const past = useRef<Uint8Array[]>([]);
   const images = useSignal<NdArray | undefined>(undefined);

@@ -3,7 +3,10 @@ import { useEffect } from "preact/hooks";
 import type { NdArray } from "unnoise";
 import { Slider } from "../../../kit/controls.tsx";
 import type { BodyProps, LiveFigure } from "../../../kit/figure.ts";
+import { numberWithin } from "../../../kit/link.ts";
+import { useSetting } from "../../../kit/setting.ts";
 import type { PictureSource } from "../common/code.ts";
+import { garmentSource } from "../common/garments.ts";
 import { drawerOfFigure, garmentBytes } from "../common/page-data.ts";
 import { pictureOf } from "../common/picture-of.ts";
 import { batchFor } from "../parts/batch.ts";
@@ -16,8 +19,8 @@ const drawerOf = drawerOfFigure();
 
 /** Variations of a garment or of a drawing: noise up to a point, and back. */
 function Body({ context }: BodyProps) {
-  const source = useSignal<PictureSource>({ garment: 18 });
-  const percent = useSignal(60);
+  const source = useSetting<PictureSource>(context, "garment", { garment: 18 }, garmentSource);
+  const percent = useSetting(context, "strength", 60, numberWithin(0, 100, 5));
   const seen = useSignal<{ readonly picture: NdArray; readonly images: NdArray } | undefined>(undefined);
   const { seed } = context;
   const batchSize = batchFor(8);

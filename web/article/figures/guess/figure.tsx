@@ -3,7 +3,9 @@ import { useEffect } from "preact/hooks";
 import type { NdArray } from "unnoise";
 import { Slider } from "../../../kit/controls.tsx";
 import type { BodyProps, LiveFigure } from "../../../kit/figure.ts";
-import { garmentOf } from "../common/garments.ts";
+import { numberWithin } from "../../../kit/link.ts";
+import { useSetting } from "../../../kit/setting.ts";
+import { garmentKind, garmentOf } from "../common/garments.ts";
 import { garmentBytes, shipped } from "../common/page-data.ts";
 import { perBackend } from "../common/per-backend.ts";
 import { GarmentPicker } from "../parts/garment-picker.tsx";
@@ -24,8 +26,8 @@ interface Seen extends Guess {
 
 /** One question to the network, at any time. */
 function Body({ context }: BodyProps) {
-  const garment = useSignal(0);
-  const t = useSignal(500);
+  const garment = useSetting(context, "garment", 0, garmentKind);
+  const t = useSetting(context, "t", 500, numberWithin(0, 999));
   const seen = useSignal<Seen | undefined>(undefined);
   const { seed } = context;
   useEffect(() => context.offerCode(() => guessCode({ garment: garment.value }, t.value, seed.value)), [context]);

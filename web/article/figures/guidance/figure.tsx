@@ -3,6 +3,8 @@ import { useEffect } from "preact/hooks";
 import type { NdArray } from "unnoise";
 import { Slider, Toggle } from "../../../kit/controls.tsx";
 import type { BodyProps, LiveFigure } from "../../../kit/figure.ts";
+import { numberWithin, oneOf, yesOrNo } from "../../../kit/link.ts";
+import { useSetting } from "../../../kit/setting.ts";
 import { drawerOfFigure, shipped } from "../common/page-data.ts";
 import { batchFor } from "../parts/batch.ts";
 import { Select } from "../parts/select.tsx";
@@ -13,12 +15,14 @@ import { guided, variety } from "./model.ts";
 const drawerOf = drawerOfFigure();
 /** Lin et al. (2023) found this share best. */
 const RESCALE = 0.7;
+/** Numbers of classes; -1 for one of each. */
+const CLASSES = Array.from({ length: 11 }, (_, i) => String(i - 1));
 
 /** How far to go in the direction in which the class pulls. */
 function Body({ context }: BodyProps) {
-  const scale = useSignal(3);
-  const garment = useSignal("3");
-  const isRescaled = useSignal(false);
+  const scale = useSetting(context, "scale", 3, numberWithin(0, 8, 0.5));
+  const garment = useSetting(context, "class", "3", oneOf(CLASSES));
+  const isRescaled = useSetting(context, "rescaled", false, yesOrNo);
   const names = useSignal<readonly string[]>([]);
   const seen = useSignal<NdArray | undefined>(undefined);
   const { seed } = context;

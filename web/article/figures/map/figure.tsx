@@ -1,7 +1,8 @@
-import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { Choice } from "../../../kit/controls.tsx";
 import type { BodyProps, LiveFigure } from "../../../kit/figure.ts";
+import { oneOf } from "../../../kit/link.ts";
+import { useSetting } from "../../../kit/setting.ts";
 import { mapCode } from "./code.ts";
 import { articleUnet, blocksOf, mapOf } from "./model.ts";
 import type { BlockKind, UnetBlock, UnetMap } from "./model.ts";
@@ -36,8 +37,8 @@ function Body({ context }: BodyProps) {
   known ??= mapOf(articleUnet(), 28);
   const map = known;
   const blocks = blocksOf(map);
-  const chosen = useSignal("downs.0.0");
-  const measure = useSignal<Measure>("kind");
+  const chosen = useSetting(context, "block", "downs.0.0", oneOf(blocks.map(({ name }) => name)));
+  const measure = useSetting<Measure>(context, "fill", "kind", oneOf(["kind", "parameters", "flops"]));
   const root = useRef<HTMLDivElement>(null);
   useEffect(() => {
     context.offerCode(() => mapCode());

@@ -5,6 +5,7 @@ import type { NdArray } from "unnoise";
 import { Slider } from "../../../kit/controls.tsx";
 import { instantBackend } from "../../../kit/device.ts";
 import type { BodyProps, LiveFigure } from "../../../kit/figure.ts";
+import { useLinked } from "../../../kit/setting.ts";
 import { garmentBytes } from "../common/page-data.ts";
 import { pictureOf } from "../common/picture-of.ts";
 import { SourceChooser } from "../parts/source-chooser.tsx";
@@ -12,7 +13,7 @@ import { Tile } from "../parts/tile.tsx";
 import { sharesOf } from "../schedules/model.ts";
 import { noiseCode } from "./code.ts";
 import { Noising } from "./model.ts";
-import { resetSource, resetTime, schedule, source, t, timesteps } from "./state.ts";
+import { linkSource, linkTime, resetSource, resetTime, schedule, source, t, timesteps } from "./state.ts";
 
 const noising = new Noising(instantBackend);
 
@@ -25,6 +26,10 @@ interface Seen {
 
 /** A picture, noise, and their mixture at t. */
 function Body({ context }: BodyProps) {
+  useLinked(context, (link) => {
+    linkTime(link);
+    linkSource(link);
+  });
   const seen = useSignal<Seen | undefined>(undefined);
   const { seed } = context;
   useEffect(() => {

@@ -2,8 +2,11 @@ import momentsUrl from "virtual:opening";
 import { useSignal, useSignalEffect } from "@preact/signals";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { Button, Slider } from "../../../kit/controls.tsx";
+import { SEEDS } from "../../../kit/figure.ts";
 import type { BodyProps, FigureTurn, LiveFigure } from "../../../kit/figure.ts";
 import { drawGrays } from "../../../kit/picture.ts";
+import { numberWithin } from "../../../kit/link.ts";
+import { useSetting } from "../../../kit/setting.ts";
 import { SIDE } from "../common/garment-sizes.ts";
 import { fetchBytes } from "../common/fetch-bytes.ts";
 import { denoisingCode } from "../denoising/code.ts";
@@ -18,7 +21,7 @@ const FIRST_STEP = 12;
 
 /** Noise that becomes garments: drawn when the page was built, and others at the reader's wish. */
 function Body({ context }: BodyProps) {
-  const step = useSignal(FIRST_STEP);
+  const step = useSetting(context, "step", FIRST_STEP, numberWithin(0, STEPS));
   const moments = useSignal<readonly Moment[]>([]);
   /** What is being drawn, as it comes. */
   const coming = useSignal<Moment | undefined>(undefined);
@@ -34,7 +37,9 @@ function Body({ context }: BodyProps) {
         coming.value = moment;
         step.value = at;
       });
-    return drawMoments(await drawerOf(await turn.backend()), of, turn.signal, context.isStill ? undefined : follow);
+    // Only where the reader asks for it is it seen as it comes.
+    const isFollowed = context.isLive.peek() && !context.isStill;
+    return drawMoments(await drawerOf(await turn.backend()), of, turn.signal, isFollowed ? follow : undefined);
   };
   useSignalEffect(() => {
     const of = seed.value;
@@ -64,7 +69,7 @@ function Body({ context }: BodyProps) {
       <Slider label="step" value={step} min={0} max={STEPS} text={text} />
       <div class="actions">
         <PlayButton value={step} max={STEPS} isSeen={context.isSeen} />
-        <Button label="Draw others" onPress={() => (seed.value = (seed.value + 1) % 2 ** 32)} />
+        <Button label="Draw others" onPress={() => (seed.value = (seed.value + 1) % SEEDS)} />
       </div>
     </>
   );

@@ -4,8 +4,10 @@ import { fromBytes, ndarray } from "unnoise";
 import type { NdArray } from "unnoise";
 import { Button, Slider } from "../../../kit/controls.tsx";
 import type { BodyProps, LiveFigure } from "../../../kit/figure.ts";
+import { numberWithin } from "../../../kit/link.ts";
+import { useSetting } from "../../../kit/setting.ts";
 import { GARMENTS, SIDE } from "../common/garment-sizes.ts";
-import { garmentOf } from "../common/garments.ts";
+import { garmentKind, garmentOf } from "../common/garments.ts";
 import { garmentBytes, shipped } from "../common/page-data.ts";
 import { perBackend } from "../common/per-backend.ts";
 import { Guesser } from "../guess/model.ts";
@@ -37,8 +39,8 @@ interface Seen extends PerfectGuess {
 
 /** The best possible denoiser of 64 pictures beside a network that was trained on others. */
 function Body({ context }: BodyProps) {
-  const garment = useSignal(0);
-  const t = useSignal(700);
+  const garment = useSetting(context, "garment", 0, garmentKind);
+  const t = useSetting(context, "t", 700, numberWithin(0, 999));
   const seen = useSignal<Seen | undefined>(undefined);
   const drawn = useSignal<{ readonly images: NdArray; readonly copies: readonly number[] } | undefined>(undefined);
   const { seed } = context;

@@ -4,6 +4,9 @@ import { ndarray } from "unnoise";
 import { Chart } from "../../../kit/chart.tsx";
 import { Button, Slider } from "../../../kit/controls.tsx";
 import type { BodyProps, FigureTurn, LiveFigure } from "../../../kit/figure.ts";
+import { numberWithin, oneOf } from "../../../kit/link.ts";
+import type { Kind } from "../../../kit/link.ts";
+import { useSetting } from "../../../kit/setting.ts";
 import { Select } from "../parts/select.tsx";
 import { runningMeans } from "../parts/running-means.ts";
 import { pointsCode } from "./code.ts";
@@ -16,6 +19,8 @@ const OWN = "your own";
 /** How long the network trains before it is looked at again. */
 const STEPS_PER_LOOK = 25;
 const MOST_STEPS = 3000;
+/** The reader's own points are in no link. */
+const shapeKind: Kind<string> = { ...oneOf(shapeNames), write: (name) => (name === OWN ? undefined : name) };
 
 interface Look {
   readonly losses: readonly number[];
@@ -25,9 +30,9 @@ interface Look {
 
 /** A small network that learns where points lie, while one watches. */
 function Body({ context }: BodyProps) {
-  const shape = useSignal<string>("spiral");
+  const shape = useSetting<string>(context, "shape", "spiral", shapeKind);
   const own = useSignal<readonly number[]>([]);
-  const t = useSignal(30);
+  const t = useSetting(context, "t", 30, numberWithin(0, TIMESTEPS - 1));
   const look = useSignal<Look | undefined>(undefined);
   const isTraining = useSignal(false);
   const learner = useRef<PointLearner | undefined>(undefined);

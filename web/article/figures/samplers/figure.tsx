@@ -3,6 +3,8 @@ import { useEffect } from "preact/hooks";
 import type { NdArray } from "unnoise";
 import { Choice } from "../../../kit/controls.tsx";
 import type { BodyProps, LiveFigure } from "../../../kit/figure.ts";
+import { oneOf } from "../../../kit/link.ts";
+import { useSetting } from "../../../kit/setting.ts";
 import { drawerOfFigure } from "../common/page-data.ts";
 import { batchFor } from "../parts/batch.ts";
 import { Tile } from "../parts/tile.tsx";
@@ -19,7 +21,7 @@ interface Row {
 
 /** The same noise, and four ways to walk from it. */
 function Body({ context }: BodyProps) {
-  const steps = useSignal<(typeof COUNTS)[number]>("10");
+  const steps = useSetting<(typeof COUNTS)[number]>(context, "steps", "10", oneOf(COUNTS));
   const rows = useSignal<readonly (Row | undefined)[]>([]);
   const { seed } = context;
   const batchSize = batchFor(8);

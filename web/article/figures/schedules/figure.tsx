@@ -6,11 +6,12 @@ import { Slider } from "../../../kit/controls.tsx";
 import { instantBackend } from "../../../kit/device.ts";
 import type { BodyProps, LiveFigure } from "../../../kit/figure.ts";
 import { Pictures } from "../../../kit/pictures.tsx";
+import { useLinked } from "../../../kit/setting.ts";
 import { useUniqueId } from "../../../kit/unique-id.ts";
 import { garmentBytes } from "../common/page-data.ts";
 import { pictureOf } from "../common/picture-of.ts";
 import { Noising } from "../noise/model.ts";
-import { resetTime, schedule, setTimesteps, source, t, timesteps } from "../noise/state.ts";
+import { TIMESTEPS, linkTime, resetTime, schedule, setTimesteps, source, t, timesteps } from "../noise/state.ts";
 import { schedulesCode } from "./code.ts";
 import { COMPARED, sharesOf } from "./model.ts";
 
@@ -20,6 +21,7 @@ const TITLES: Partial<Record<BetaSchedule, string>> = { scaledLinear: "scaled li
 
 /** Six schedules, and one picture under all of them at the same time; the chosen one drives the noise slider too. */
 function Body({ context }: BodyProps) {
+  useLinked(context, linkTime);
   const seen = useSignal<readonly NdArray[]>([]);
   const name = useUniqueId();
   const series = useMemo(
@@ -77,7 +79,7 @@ function Body({ context }: BodyProps) {
       </fieldset>
       <fieldset class="control choice">
         <legend>Steps in all</legend>
-        {[300, 1000].map((count) => (
+        {TIMESTEPS.map((count) => (
           <label key={count}>
             <input
               type="radio"

@@ -5,6 +5,8 @@ import type { NdArray } from "unnoise";
 import { Chart } from "../../../kit/chart.tsx";
 import { Button, Slider } from "../../../kit/controls.tsx";
 import type { BodyProps, LiveFigure } from "../../../kit/figure.ts";
+import { oneOf } from "../../../kit/link.ts";
+import { useSetting } from "../../../kit/setting.ts";
 import { SMALL_SIDE } from "../common/garment-sizes.ts";
 import { batchFor } from "../parts/batch.ts";
 import { runningMeans } from "../parts/running-means.ts";
@@ -26,7 +28,7 @@ interface Preview {
 
 /** A U-Net that learns garments in the page. */
 function Body({ context }: BodyProps) {
-  const kind = useSignal<string>(kinds[0].name);
+  const kind = useSetting<string>(context, "garment", kinds[0].name, oneOf(kinds.map(({ name }) => name)));
   const losses = useSignal<readonly number[]>([]);
   const previews = useSignal<readonly Preview[]>([]);
   const examples = useSignal<NdArray | undefined>(undefined);

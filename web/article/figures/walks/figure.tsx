@@ -4,6 +4,8 @@ import { Chart } from "../../../kit/chart.tsx";
 import { Button, Choice } from "../../../kit/controls.tsx";
 import type { BodyProps, LiveFigure } from "../../../kit/figure.ts";
 import { instantBackend } from "../../../kit/device.ts";
+import { oneOf } from "../../../kit/link.ts";
+import { useSetting } from "../../../kit/setting.ts";
 import { garmentOf } from "../common/garments.ts";
 import { garmentBytes } from "../common/page-data.ts";
 import { Tile } from "../parts/tile.tsx";
@@ -31,7 +33,7 @@ interface Seen {
 
 /** A thousand small steps and one jump, as pictures and as histograms of one pixel. */
 function Body({ context }: BodyProps) {
-  const pixel = useSignal<PixelName>("bright");
+  const pixel = useSetting<PixelName>(context, "pixel", "bright", oneOf(["bright", "edge", "dark"]));
   const seen = useSignal<Seen | undefined>(undefined);
   const isWalking = useSignal(false);
   const walk = useRef<Walk | undefined>(undefined);
