@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import axeCore from "axe-core";
-import type { Browser, BrowserContextOptions, Locator, Page } from "playwright-core";
+import sharp from "sharp";
+import type { BrowserContextOptions, Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   GaussianDiffusion,
@@ -11,20 +12,20 @@ import {
   ndarray,
   parseSafetensors,
   randn,
-  toBytes,
 } from "unnoise";
-import type { NdArray } from "unnoise";
 import { SMALL_SIDE, halved } from "../../web/article/figures/common/garment-sizes.ts";
 import { garmentOf } from "../../web/article/figures/common/garments.ts";
 import type { Drawer } from "../../web/article/figures/common/drawer.ts";
 import { firstGarments, nodeDrawer } from "../../web/article/figures/common/test-data.ts";
 import { denoise } from "../../web/article/figures/denoising/model.ts";
 import { Guesser } from "../../web/article/figures/guess/model.ts";
+import { MOST_OFF } from "../../web/article/figures/opening/moments.ts";
+import { FIRST_SEED, openingSettings } from "../../web/article/figures/opening/settings.ts";
 import { runningMeans } from "../../web/article/figures/parts/running-means.ts";
 import { GarmentLearner } from "../../web/article/figures/training/model.ts";
-import { findChromium, launchChromium } from "../browser/chromium.ts";
-import { ISOLATION } from "../browser/site.ts";
-import { ArticleSite } from "./site.ts";
+import { findChromium } from "../browser/chromium.ts";
+import { ownPictures } from "./own-pictures.ts";
+import { Reader, expectLevels, figureOf, isIdle, levelsOf, slide } from "./reader.ts";
 
 declare global {
   var axe: typeof axeCore;
@@ -35,72 +36,23 @@ const chromium = findChromium();
 const LONGEST_TASK = 100;
 
 describe.skipIf(chromium === undefined)("live figures (skipped without Chromium)", { timeout: 120_000 }, () => {
-  let site: ArticleSite;
-  let browser: Browser;
-  let isolated: string;
-  let plain: string;
+  let reader: Reader;
   let drawer: Drawer;
   let garments: Uint8Array;
-  const complaints: string[] = [];
 
   beforeAll(async () => {
-    [site, drawer, garments] = await Promise.all([ArticleSite.build(), nodeDrawer(), firstGarments()]);
-    [isolated, plain] = [await site.serve(ISOLATION), await site.serve()];
-    browser = await launchChromium(chromium ?? "");
-  }, 90_000);
+    [reader, drawer, garments] = await Promise.all([Reader.start(chromium ?? ""), nodeDrawer(), firstGarments()]);
+  }, 120_000);
   afterAll(async () => {
-    await browser?.close();
-    await site?.close();
+    await reader?.stop();
     await drawer?.backend.close();
-    expect(complaints).toEqual([]);
+    expect(reader.complaints).toEqual([]);
   });
 
-  async function open(part: string, origin = isolated, options: BrowserContextOptions = {}): Promise<Page> {
-    const context = await browser.newContext({ viewport: { width: 1000, height: 900 }, ...options });
-    const page = await context.newPage();
-    page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
-    page.on("pageerror", (error) => complaints.push(error.message));
-    await page.goto(`${origin}tutorial/${part}.html`);
-    return page;
-  }
-
-  /** A figure once it is alive and has nothing to do. */
-  async function figureOf(page: Page, name: string): Promise<Locator> {
-    const figure = page.locator(`[data-figure="${name}"]`);
-    await figure.scrollIntoViewIfNeeded();
-    await figure.locator(".frame[data-live=true][data-state=idle]").waitFor({ timeout: 60_000 });
-    return figure;
-  }
-
-  /** Gray levels of a canvas of the figure, by the start of its label. */
-  const levelsOf = (figure: Locator, label: string): Promise<number[]> =>
-    figure.locator(`canvas[aria-label^="${label}"]`).evaluate((canvas: HTMLCanvasElement) => {
-      const { data } = canvas.getContext("2d")?.getImageData(0, 0, canvas.width, canvas.height) ?? { data: [] };
-      return Array.from(data).filter((_, i) => i % 4 === 0);
-    });
-
-  /** The canvas's levels, in its grid of images in one row with a pixel between, are those of the images. */
-  function expectLevels(levels: readonly number[], images: NdArray, padding: number): void {
-    const [count, height, width] = images.shape;
-    const row = count * (width + padding) + padding;
-    expect(levels).toHaveLength(row * (height + 2 * padding));
-    const expected = toBytes(Float32Array.from(images.data));
-    const differences = Array.from(expected, (level, i) => {
-      const [image, y, x] = [Math.floor(i / (width * height)), Math.floor(i / width) % height, i % width];
-      return Math.abs(level - levels[(y + padding) * row + image * (width + padding) + padding + x]);
-    });
-    expect(Math.max(...differences)).toBeLessThanOrEqual(1);
-    // Not blank: the first guess, out of noise alone, has the fewest levels.
-    expect(new Set(expected).size).toBeGreaterThan(10);
-  }
-
-  const slide = (figure: Locator, label: string, values: readonly number[]): Promise<void> =>
-    figure.getByLabel(label, { exact: true }).evaluate((input: HTMLInputElement, values: readonly number[]) => {
-      for (const value of values) {
-        input.value = String(value);
-        input.dispatchEvent(new Event("input", { bubbles: true }));
-      }
-    }, values);
+  const open = (part: string, origin?: string, options?: BrowserContextOptions): Promise<Page> =>
+    reader.open(`tutorial/${part}.html`, origin, options);
+  /** No figure compiles a program in the page. */
+  const leave = async (page: Page): Promise<void> => expect(await reader.leave(page)).toEqual([]);
 
   test("the noise slider mixes as qSample does in Node, on other schedules too, and by the keyboard", async () => {
     const page = await open("1-noise");
@@ -112,7 +64,7 @@ describe.skipIf(chromium === undefined)("live figures (skipped without Chromium)
       const diffusion = new GaussianDiffusion({ timesteps: 300, betaSchedule });
       const mix = compile(drawer.backend, ({ x, noise, t }) => ({ outputs: { x: diffusion.qSample(x, t, noise) } }));
       const { x } = await mix({ x: picture, t: ndarray([t], [], "i32"), noise: randn(picture.shape, 1) });
-      expectLevels(await levelsOf(figure, "The picture at t"), x, 0);
+      expectLevels(await levelsOf(figure, "The picture at t"), x, { padding: 0 });
     };
     await expectMixture("linear", 100);
     await slider.focus();
@@ -130,14 +82,16 @@ describe.skipIf(chromium === undefined)("live figures (skipped without Chromium)
     await slide(schedules, "time t", [60]);
     await figureOf(page, "noise");
     await expectMixture("cosine", 60);
-    await page.context().close();
+    await leave(page);
   });
 
   test.for(["threads", "one thread"])(
     "the denoising slider shows the samples that Node draws, on %s",
     async (threads) => {
       const isThreaded = threads === "threads";
-      const page = isThreaded ? await open("5-sampling") : await open("5-sampling", plain, { serviceWorkers: "block" });
+      const page = isThreaded
+        ? await open("5-sampling")
+        : await open("5-sampling", reader.plain, { serviceWorkers: "block" });
       const figure = await figureOf(page, "denoising");
       const device = await figure.locator(".frame-foot").textContent();
       if (!isThreaded) expect(device).toContain("1 thread,");
@@ -146,10 +100,11 @@ describe.skipIf(chromium === undefined)("live figures (skipped without Chromium)
         await slide(figure, "step", [step]);
         const { images, guess } = frames[step];
         await figure.locator("output", { hasText: new RegExp(`^${step} of 20`) }).waitFor();
-        expectLevels(await levelsOf(figure, "8 pictures at"), images, 1);
-        expectLevels(await levelsOf(figure, "The clean pictures"), guess, 1);
+        expectLevels(await levelsOf(figure, "8 pictures at"), images, { padding: 1 });
+        expectLevels(await levelsOf(figure, "The clean pictures"), guess, { padding: 1 });
       }
-      await page.context().close();
+      const compiled = await reader.leave(page);
+      if (isThreaded) expect(compiled).toEqual([]);
     },
   );
 
@@ -178,8 +133,119 @@ describe.skipIf(chromium === undefined)("live figures (skipped without Chromium)
       580,
       3,
     );
-    expectLevels(await levelsOf(figure, "The noisy picture at t = 580"), noisy, 0);
-    await page.context().close();
+    expectLevels(await levelsOf(figure, "The noisy picture at t = 580"), noisy, { padding: 0 });
+    await leave(page);
+  });
+
+  test("the article opens with what was drawn ahead, computes nothing for it, and then draws others", async () => {
+    const page = await reader.open("index.html");
+    const figure = await figureOf(page, "opening");
+    const look = { columns: 8, padding: 1 };
+    const drawn = await denoise(drawer, openingSettings(FIRST_SEED));
+    for (const step of [0, 11, 20]) {
+      await slide(figure, "step", [step]);
+      await figure.locator("output", { hasText: new RegExp(`^${step} of 20`) }).waitFor();
+      const levels = await levelsOf(figure, `16 garments after ${step} of 20`);
+      expectLevels(levels, drawn[step].images, { ...look, tolerance: MOST_OFF + 1 });
+    }
+    expect(page.workers()).toHaveLength(0);
+    await figure.getByRole("button", { name: "Draw others" }).click();
+    await figure.locator(".frame-foot", { hasText: "WebAssembly" }).waitFor();
+    await isIdle(figure);
+    expect(await figure.getByLabel("seed").inputValue()).toBe(String(FIRST_SEED + 1));
+    const others = await denoise(drawer, openingSettings(FIRST_SEED + 1));
+    expectLevels(await levelsOf(figure, "16 garments after 20 of 20"), others[20].images, look);
+    await leave(page);
+  });
+
+  test("none of the other figures compiles a program either", async () => {
+    const objective = await open("2-objective");
+    const perfect = await figureOf(objective, "perfect");
+    await perfect.getByRole("button", { name: "Draw with the perfect denoiser" }).click();
+    await perfect.getByText("are copies of garments above").waitFor();
+    await leave(objective);
+    const beyond = await open("6-beyond");
+    for (const name of ["samplers", "guidance", "strength", "between"]) await figureOf(beyond, name);
+    await leave(beyond);
+    const drawing = await open("5-sampling");
+    const denoising = await figureOf(drawing, "denoising");
+    await denoising.getByRole("radio", { name: /DDPM/ }).check();
+    await drawing.waitForTimeout(200);
+    await isIdle(denoising);
+    await leave(drawing);
+  });
+
+  test("a link to a figure brings its settings, but none that cannot be, and leaves no trace in the history", async () => {
+    const context = { permissions: ["clipboard-read", "clipboard-write"] };
+    const path = "tutorial/5-sampling.html?seed=77&t=1000&garment=18&x=%3Cb%3E#figure-guess";
+    const page = await reader.open(path, undefined, context);
+    const guess = page.locator('[data-figure="guess"]');
+    // Of itself: the fragment leads there.
+    await isIdle(guess);
+    const time = guess.getByLabel("time t", { exact: true });
+    expect(await guess.getByLabel("seed").inputValue()).toBe("77");
+    expect(await time.inputValue()).toBe("500");
+    expect(await guess.getByRole("radio", { name: "bag" }).isChecked()).toBe(true);
+    const history = await page.evaluate(() => window.history.length);
+    await slide(guess, "time t", [10, 20, 310]);
+    await guess.getByRole("button", { name: "Copy link" }).click();
+    const link = await page.evaluate(() => navigator.clipboard.readText());
+    expect(link).toBe(`${reader.isolated}tutorial/5-sampling.html?seed=77&garment=18&t=310#figure-guess`);
+    expect(await page.evaluate(() => [window.history.length, location.href])).toEqual([
+      history,
+      reader.isolated + path,
+    ]);
+    await guess.getByRole("button", { name: "Reset" }).click();
+    expect(await guess.getByLabel("seed").inputValue()).toBe("3");
+    // Other figures keep what they start with.
+    expect(await (await figureOf(page, "denoising")).getByLabel("seed").inputValue()).toBe("4");
+    await page.goto(link);
+    await isIdle(guess);
+    expect(await time.inputValue()).toBe("310");
+    await leave(page);
+  });
+
+  test("a picture of the reader's own is noised as it is seen, a broken one is told in a line, and none leaves the page", async () => {
+    const page = await open("1-noise");
+    const figure = await figureOf(page, "noise");
+    await page.waitForLoadState("networkidle");
+    const requests: string[] = [];
+    page.on("request", (request) => requests.push(`${request.method()} ${request.url()}`));
+    const input = figure.locator("input[type=file]");
+    const seen = figure.locator('canvas[aria-label="The picture"]');
+    for (const { name, file } of await ownPictures()) {
+      await input.setInputFiles({ name, mimeType: name.endsWith("jpg") ? "image/jpeg" : "image/png", buffer: file });
+      const upright = await sharp(file).autoOrient().toBuffer();
+      const wanted = await sharp(upright)
+        .flatten({ background: "white" })
+        .resize(96, 96, { fit: "cover" })
+        .raw()
+        .toBuffer();
+      // In the middle of each quarter.
+      const places = [24, 72].flatMap((y) => [24, 72].map((x) => 96 * y + x));
+      const expected = places.map((at) => [...wanted.subarray(3 * at, 3 * at + 3)]);
+      const isThere = async (): Promise<boolean> => {
+        const pixels = await seen.evaluate((canvas: HTMLCanvasElement) =>
+          Array.from(canvas.getContext("2d")?.getImageData(0, 0, canvas.width, canvas.height).data ?? []),
+        );
+        return places.every((at, i) => expected[i].every((level, c) => Math.abs(level - pixels[4 * at + c]) <= 6));
+      };
+      await expect.poll(isThere, { message: name, timeout: 20_000 }).toBe(true);
+      expect(await figure.locator(".fault").count()).toBe(0);
+    }
+    await input.setInputFiles({
+      name: "text.png",
+      mimeType: "image/png",
+      buffer: Buffer.from("no picture\n".repeat(50)),
+    });
+    await figure.locator(".fault").waitFor();
+    expect(await figure.locator(".fault").allTextContents()).toEqual([
+      "This file is no image that the browser can read, or one too large for it.",
+    ]);
+    await figure.getByRole("radio", { name: "dress" }).check();
+    await figure.locator(".fault").waitFor({ state: "detached" });
+    expect(requests).toEqual([]);
+    await leave(page);
   });
 
   const stepsOf = async (figure: Locator): Promise<number> =>
@@ -223,7 +289,7 @@ describe.skipIf(chromium === undefined)("live figures (skipped without Chromium)
     await page.keyboard.press("ArrowRight");
     await page.keyboard.press("Space");
     expect(await figure.getByLabel("Points", { exact: true }).inputValue()).toBe("your own");
-    await page.context().close();
+    await leave(page);
   });
 
   test("the page's network loses what it loses in Node, and what it saves is that network", async () => {
@@ -264,7 +330,7 @@ describe.skipIf(chromium === undefined)("live figures (skipped without Chromium)
     ];
     expect(Math.max(...saved.data.map((value, i) => Math.abs(value - own.data[i])))).toBeLessThan(1e-3);
     learner.dispose();
-    await page.context().close();
+    await leave(page);
   });
 
   test("the map of the network answers to the keyboard, and the brush paints by it", async () => {
@@ -276,9 +342,12 @@ describe.skipIf(chromium === undefined)("live figures (skipped without Chromium)
     expect(await map.locator(".about").textContent()).toMatch(/downs\.0\.2 attention.*28 × 28 × 28/);
     await page.keyboard.press("End");
     expect(await map.locator(".about").textContent()).toMatch(/final_conv.*28 × 28 × 1.*29 \(0.0 %\)/);
-    await page.context().close();
+    await leave(page);
 
-    const beyond = await open("6-beyond", isolated, { viewport: { width: 360, height: 800 }, reducedMotion: "reduce" });
+    const beyond = await open("6-beyond", undefined, {
+      viewport: { width: 360, height: 800 },
+      reducedMotion: "reduce",
+    });
     const brush = await figureOf(beyond, "brush");
     const labelled = await beyond
       .locator("label[for]")
@@ -297,7 +366,7 @@ describe.skipIf(chromium === undefined)("live figures (skipped without Chromium)
     expect(await brush.getByLabel("brush", { exact: true }).inputValue()).toBe("6");
     await beyond.waitForTimeout(500);
     await figureOf(beyond, "brush");
-    await beyond.context().close();
+    await leave(beyond);
   });
 
   test.for(["light", "dark"] as const)(
@@ -308,7 +377,7 @@ describe.skipIf(chromium === undefined)("live figures (skipped without Chromium)
         ["3-network", ["map"]],
         ["4-training", ["points", "training"]],
       ] as const) {
-        const page = await open(part, isolated, { colorScheme: scheme, viewport: { width: 320, height: 800 } });
+        const page = await open(part, undefined, { colorScheme: scheme, viewport: { width: 320, height: 800 } });
         for (const name of names) await figureOf(page, name);
         expect(await page.evaluate(() => document.documentElement.scrollWidth), part).toBe(320);
         await page.evaluate(axeCore.source);
@@ -318,7 +387,7 @@ describe.skipIf(chromium === undefined)("live figures (skipped without Chromium)
           part,
           [],
         ]);
-        await page.context().close();
+        await leave(page);
       }
     },
   );

@@ -28,10 +28,11 @@ export class ArticleSite {
     this.folder = folder;
   }
 
-  static async build(): Promise<ArticleSite> {
+  /** @param hasPrograms whether programs are compiled ahead, for pages that are isolated */
+  static async build({ hasPrograms = false } = {}): Promise<ArticleSite> {
     const outDir = await mkdtemp(join(tmpdir(), "unnoise-article-"));
-    // Without programs compiled ahead, which take half a minute.
-    await build({ configFile, mode: "test", logLevel: "error", build: { outDir } });
+    const mode = hasPrograms ? "isolated" : "without programs";
+    await build({ configFile, mode, logLevel: "error", build: { outDir } });
     return new ArticleSite(outDir);
   }
 

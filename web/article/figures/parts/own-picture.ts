@@ -11,17 +11,20 @@ export interface OwnPicture {
 }
 
 /**
- * The middle square of an image file. It stays on the reader's machine.
+ * The middle square of an image file, upright as its camera was held, and on white where it is transparent. It stays on the
+ * reader's machine.
  *
  * @throws Error of one line for people, if it is none
  */
 export async function ownPicture(file: Blob, { side, channels }: OwnFormat): Promise<OwnPicture> {
-  const bitmap = await createImageBitmap(file).catch(() => {
-    throw new Error("This file is no image that the browser can read.");
+  const bitmap = await createImageBitmap(file, { imageOrientation: "from-image" }).catch(() => {
+    throw new Error("This file is no image that the browser can read, or one too large for it.");
   });
   const cut = Math.min(bitmap.width, bitmap.height);
   const context = new OffscreenCanvas(side, side).getContext("2d");
   if (context === null) throw new Error("This browser cannot draw on canvases outside of the page.");
+  context.fillStyle = "white";
+  context.fillRect(0, 0, side, side);
   context.imageSmoothingQuality = "high";
   context.drawImage(bitmap, (bitmap.width - cut) / 2, (bitmap.height - cut) / 2, cut, cut, 0, 0, side, side);
   bitmap.close();

@@ -22,12 +22,19 @@ export function SourceChooser({ source, own }: SourceChooserProps) {
   const version = useSignal(0);
   const fault = useSignal("");
   const file = useRef<HTMLInputElement>(null);
+  /** How many files were chosen: the last one counts, however long others take to be read. */
+  const opened = useRef(0);
   const hasStrokes = useComputed(() => version.value > 0 && drawing.current.some((byte) => byte > 0));
-  useEffect(() => garment.subscribe((index) => index >= 0 && (source.value = { garment: index })), []);
+  const set = (picture: PictureSource): void => {
+    opened.current++;
+    fault.value = "";
+    source.value = picture;
+  };
+  useEffect(() => garment.subscribe((index) => index >= 0 && set({ garment: index })), []);
 
   const take = (picture: PictureSource): void => {
     garment.value = -1;
-    source.value = picture;
+    set(picture);
   };
   const takeDrawing = (): void => {
     version.value++;
@@ -35,12 +42,15 @@ export function SourceChooser({ source, own }: SourceChooserProps) {
   };
   const open = async (chosen: File | undefined): Promise<void> => {
     if (chosen === undefined) return;
+    const turn = ++opened.current;
     fault.value = "";
     try {
-      take(await ownPicture(chosen, own));
+      const picture = await ownPicture(chosen, own);
+      if (turn !== opened.current) return;
+      take(picture);
       isDrawing.value = false;
     } catch (error) {
-      fault.value = error instanceof Error ? error.message : String(error);
+      if (turn === opened.current) fault.value = error instanceof Error ? error.message : String(error);
     }
   };
   return (
@@ -72,7 +82,11 @@ export function SourceChooser({ source, own }: SourceChooserProps) {
           type="file"
           accept="image/*"
           hidden
-          onChange={({ currentTarget }) => void open(currentTarget.files?.[0])}
+          onChange={({ currentTarget }) => {
+            void open(currentTarget.files?.[0]);
+            // So that the same file can be chosen again.
+            currentTarget.value = "";
+          }}
         />
         {isDrawing.value && (
           <button

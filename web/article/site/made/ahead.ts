@@ -1,4 +1,4 @@
-// Compiles the programs that the page's figures run: node --conditions unnoise-source ahead.ts FOLDER
+// Compiles the programs that the page's figures run: node --conditions unnoise-source ahead.ts FOLDER [isolated]
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { compileAhead, fromBytes, ndarray } from "unnoise";
@@ -52,5 +52,6 @@ async function useFigures(backend: Backend): Promise<void> {
   for (const batchSize of BATCHES) await learner.sample(batchSize);
 }
 
-const [folder] = process.argv.slice(2);
-for (const [name, bytes] of await compileAhead(useFigures)) await writeFile(join(folder, name), bytes);
+const [folder, kind] = process.argv.slice(2);
+const pages = kind === "isolated" ? [{ relaxedSimd: true, sharedMemory: true }] : undefined;
+for (const [name, bytes] of await compileAhead(useFigures, { pages })) await writeFile(join(folder, name), bytes);

@@ -6,15 +6,20 @@ const FOLDER = "programs/";
 
 /**
  * Compiles the programs of the figures while the site is built, so that pages compile none, and tells pages that they are
- * there: `<html data-programs="programs/">`, from the site's root. Not for tests, whose time it would take.
+ * there: `<html data-programs="programs/">`, from the site's root. It takes a while, so tests build in the mode `isolated`, for
+ * one kind of pages alone, or `without programs`.
  */
 export function programsPlugin(): Plugin {
   let compiled: ReturnType<typeof filesOf> | undefined;
+  let kinds: string[] = [];
   return {
     name: "programs",
-    apply: (_, { command, mode }) => command === "build" && mode !== "test",
+    apply: (_, { command, mode }) => command === "build" && mode !== "without programs",
+    configResolved({ mode }) {
+      kinds = mode === "isolated" ? [mode] : [];
+    },
     buildStart() {
-      compiled = filesOf("ahead.ts");
+      compiled = filesOf("ahead.ts", kinds);
       // Told where it is awaited.
       compiled.catch(() => undefined);
     },
