@@ -84,6 +84,7 @@ export type {
 } from "./diffusion/objectives/probability-flow-likelihood.ts";
 export { Diffusion } from "./diffusion/diffusion.ts";
 export type { InversionOptions, SampleOptions, SamplerSettings } from "./diffusion/sampling/sample.ts";
+export type { UsualSampling } from "./diffusion/samplers/usual-sampling.ts";
 export { interpolationMethods } from "./diffusion/sampling/interpolation.ts";
 export type { InterpolationMethod, InterpolationOptions } from "./diffusion/sampling/interpolation.ts";
 export type { LossType } from "./diffusion/objectives/loss-type.ts";

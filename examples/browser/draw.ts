@@ -13,10 +13,11 @@ export function useModel(model: Drawable): void {
   drawable = model;
   say("model-status", model.description);
   const { diffusion } = model;
-  // For one with timesteps a plan may be to take them all.
-  const usual = diffusion instanceof GaussianDiffusion ? "ddim" : diffusion.plan().sampler;
-  select("sampler").selectedIndex = samplerNames.indexOf(usual);
-  input("steps").value = String(Math.min(diffusion.samplingTimesteps, 50));
+  const { sampler, visited } = diffusion.plan();
+  // One with timesteps takes all of them where it is not told how to draw.
+  const takesAll = diffusion instanceof GaussianDiffusion && !diffusion.sampling;
+  select("sampler").selectedIndex = samplerNames.indexOf(takesAll ? "ddim" : sampler);
+  input("steps").value = String(Math.min(takesAll ? diffusion.samplingTimesteps : visited, 50));
   setOptions(select("class"), ["all in turn", ...model.classNames]);
   element("class-fields", HTMLElement).hidden = model.classNames.length === 0;
 }

@@ -20,6 +20,13 @@ describe("the settings of a diffusion", () => {
     ],
     ["edm", new ElucidatedDiffusion({ sigmaData: 0.3, pMean: -0.4, pStd: 1, sigmaMax: 60, samplingTimesteps: 25 })],
     ["score", new ScoreDiffusion()],
+    [
+      "gaussian",
+      new GaussianDiffusion({ timesteps: 9, sampling: { sampler: "uniPC", steps: 5, finalOrders: [2, 1] } }),
+    ],
+    ["edm", new ElucidatedDiffusion({ sampling: { sampler: "edm", steps: 9, sigmaMax: 60, sChurn: 10 } })],
+    ["score", new ScoreDiffusion({ sampling: { sampler: "annealedLangevin", langevinSteps: 5 } })],
+    ["rectifiedFlow", new RectifiedFlow({ sampling: { sampler: "heun", timestepSpacing: "karras" } })],
     ["score", new ScoreDiffusion({ sde: "vp", betaMax: 10, samplingTimesteps: 50 })],
     ["rectifiedFlow", new RectifiedFlow()],
     [
@@ -45,6 +52,20 @@ describe("the settings of a diffusion", () => {
     const config = check(diffusionSettings, old, "config");
     const diffusion = new GaussianDiffusion({ timesteps: 10, lossType: "huber" });
     expect(diffusionOfConfig(config, diffusion.schedule.betas)).toEqual(diffusion);
+  });
+
+  test.each([
+    [{ steps: 10 }, "sampler must be given"],
+    [{ sampler: "ddim", stepz: 10 }, "has no option stepz, did you mean steps?"],
+    [{ sampler: "ddim", steps: "10" }, 'steps must be a number, got "10"'],
+    [
+      { sampler: "lms", order: Infinity },
+      "order must be a finite number, a list of them, a word, true or false, got Infinity",
+    ],
+    ["ddim", 'options must be an object, got "ddim"'],
+  ])("refuse to draw by %j in one line", (sampling, line) => {
+    const read = () => check(diffusionSettings, { kind: "edm", sampling }, "config");
+    expect(read).toThrow(new Error(`config: sampling ${line}`));
   });
 
   test("of one kind are none of another", () => {

@@ -8,7 +8,25 @@ import { objectiveNames } from "../diffusion/objectives/objective.ts";
 import { RectifiedFlow, timeDistributions } from "../diffusion/rectified-flow.ts";
 import { ScoreDiffusion, sdeNames } from "../diffusion/score-diffusion.ts";
 import type { Betas } from "../diffusion/process/schedules.ts";
+import { checkUsualSampling } from "../diffusion/samplers/usual-sampling.ts";
+import type { UsualSampling } from "../diffusion/samplers/usual-sampling.ts";
 import { flag, numberWithin, oneOf, options, positiveNumber, wholeNumber, withDefault } from "../config/rules.ts";
+
+/** How to draw unless told otherwise. Whether it goes together, the diffusion says that is made of it. */
+const usualSampling = z.optional(
+  z.custom<UsualSampling>((value) => samplingFault(value) === undefined, {
+    error: ({ input }) => samplingFault(input),
+  }),
+);
+
+function samplingFault(value: unknown): string | undefined {
+  try {
+    checkUsualSampling(value);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message.replace(/^sampling: /, "") : String(error);
+  }
+}
 
 /** Every option of a GaussianDiffusion but the betas, which a checkpoint holds as a tensor. */
 export const gaussianSettings = options({
@@ -25,6 +43,7 @@ export const gaussianSettings = options({
   minSnrGamma: withDefault(positiveNumber(), 5),
   p2LossWeightGamma: withDefault(numberWithin(0, 100), 0),
   p2LossWeightK: withDefault(positiveNumber(), 1),
+  sampling: usualSampling,
 });
 
 /** Every option of an ElucidatedDiffusion. */
@@ -37,6 +56,7 @@ export const elucidatedSettings = options({
   sigmaMax: withDefault(positiveNumber(), 80),
   samplingTimesteps: withDefault(wholeNumber(1), 18),
   clipDenoised: withDefault(flag(), true),
+  sampling: usualSampling,
 });
 
 /** Every option of a RectifiedFlow. */
@@ -48,6 +68,7 @@ export const rectifiedFlowSettings = options({
   shift: withDefault(numberWithin(1e-3, 1e3), 1),
   samplingTimesteps: withDefault(wholeNumber(1), 50),
   clipDenoised: withDefault(flag(), true),
+  sampling: usualSampling,
 });
 
 /** Every option of a ScoreDiffusion. */
@@ -60,6 +81,7 @@ export const scoreSettings = options({
   betaMax: withDefault(positiveNumber(), 20),
   samplingTimesteps: withDefault(wholeNumber(1), 1000),
   clipDenoised: withDefault(flag(), true),
+  sampling: usualSampling,
 });
 
 /** Which diffusion a model is trained for. Those without a kind are of the time before there were two. */

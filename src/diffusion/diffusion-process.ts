@@ -12,6 +12,7 @@ import { noiseSchedule } from "./process/noise-schedule.ts";
 import { ScheduleLevels } from "./process/noise-level.ts";
 import type { LevelTensors } from "./process/process.ts";
 import type { NoiseSchedule } from "./process/noise-schedule.ts";
+import type { UsualSampling } from "./samplers/usual-sampling.ts";
 
 export interface DiffusionProcessOptions {
   readonly betas: ArrayLike<number>;
@@ -21,6 +22,8 @@ export interface DiffusionProcessOptions {
   readonly clipDenoised?: boolean;
   /** Default `fixedSmall`. With `learnedRange` the network returns twice the channels. */
   readonly varianceType?: VarianceType;
+  /** How to draw unless told otherwise, such as `{ sampler: "dpmSolver++2M", steps: 20 }`; default: see `SampleOptions`. */
+  readonly sampling?: UsualSampling;
 }
 
 /**
@@ -39,7 +42,7 @@ export abstract class DiffusionProcess extends Diffusion {
   readonly #tables = new Map<keyof NoiseSchedule, Tensor>();
 
   constructor(options: DiffusionProcessOptions) {
-    super();
+    super(options.sampling);
     const { betas, objective = "predNoise", clipDenoised = true, varianceType = "fixedSmall" } = options;
     if (!objectiveNames.includes(objective)) {
       throw new Error(`objective: must be one of ${objectiveNames.join(", ")}, got ${objective}`);

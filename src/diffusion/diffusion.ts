@@ -7,7 +7,10 @@ import type { Denoiser, ModelOutput } from "./denoiser.ts";
 import type { NoiseLevels } from "./process/noise-level.ts";
 import type { LevelTensors, Process } from "./process/process.ts";
 import { RESAMPLES } from "./samplers/parts/repaint.ts";
-import type { SamplingPlan } from "./samplers/plan.ts";
+import { samplingPlan } from "./samplers/plan.ts";
+import type { PlanOptions, SamplingPlan } from "./samplers/plan.ts";
+import { checkUsualSampling, withUsual } from "./samplers/usual-sampling.ts";
+import type { UsualSampling } from "./samplers/usual-sampling.ts";
 import { interpolate } from "./sampling/interpolation.ts";
 import type { InterpolationOptions } from "./sampling/interpolation.ts";
 import { checkCall } from "./sampling/option-types.ts";
@@ -23,9 +26,16 @@ import { StepPrograms } from "./sampling/step-programs.ts";
 export abstract class Diffusion implements Process {
   abstract readonly clipDenoised: boolean;
   abstract readonly levels: NoiseLevels;
-  /** Steps when sampling, unless told otherwise. */
+  /** Steps when sampling, unless told otherwise, by {@link sampling} too. */
   abstract readonly samplingTimesteps: number;
+  /** How it draws unless told otherwise; without, as its kind of diffusion does. */
+  readonly sampling: UsualSampling | undefined;
   protected readonly programs = new StepPrograms();
+
+  constructor(sampling?: UsualSampling) {
+    if (sampling !== undefined) checkUsualSampling(sampling);
+    this.sampling = sampling && { ...sampling };
+  }
 
   /** What its options lead to that users may not expect, one line each: for training to show once. */
   get warnings(): readonly string[] {
@@ -45,7 +55,26 @@ export abstract class Diffusion implements Process {
    *
    * @throws one line, if the options do not go together
    */
-  abstract plan(options?: SamplerSettings): SamplingPlan;
+  plan(options: SamplerSettings = {}): SamplingPlan {
+    return samplingPlan(this.levels, this.completed(withUsual(this.sampling, options)));
+  }
+
+  /**
+   * Fills in what this kind of diffusion does where options say nothing.
+   *
+   * @throws one line, if it cannot do what they ask for
+   */
+  protected abstract completed(options: SamplerSettings): PlanOptions;
+
+  /** @throws one line, if {@link sampling} is nothing that this diffusion can do; for the end of a constructor */
+  protected checkSampling(): void {
+    if (!this.sampling) return;
+    try {
+      this.plan();
+    } catch (error) {
+      throw new Error(`sampling: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    }
+  }
 
   /**
    * Draws from q(x_t | x_0), which reaches any level at once: x_t = alpha x_0 + sigma noise; for timesteps, equation 4 of Ho
@@ -92,8 +121,9 @@ export abstract class Diffusion implements Process {
   async invert(model: Denoiser, images: NdArray, options: InversionOptions = {}): Promise<Samples> {
     checkDenoiser("invert", model);
     checkCall("invert", options);
-    const { steps = this.samplingTimesteps } = options;
-    return invert(this, this.programs, model, images, { ...options, steps });
+    // Over the levels at which sampling by ddim makes the images again.
+    const { steps = this.samplingTimesteps, ...way } = withUsual(this.sampling, { ...options, sampler: "ddim" });
+    return invert(this, this.programs, model, images, { ...options, ...way, steps });
   }
 
   /**

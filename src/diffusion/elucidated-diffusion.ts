@@ -10,8 +10,8 @@ import type { SamplerSettings } from "./sampling/sample.ts";
 import { checkedCount } from "./process/checks.ts";
 import { ContinuousLevels, checkRhos } from "./process/noise-level.ts";
 import type { LevelTensors } from "./process/process.ts";
-import { samplingPlan } from "./samplers/plan.ts";
-import type { SamplingPlan } from "./samplers/plan.ts";
+import type { PlanOptions } from "./samplers/plan.ts";
+import type { UsualSampling } from "./samplers/usual-sampling.ts";
 
 export interface ElucidatedDiffusionOptions {
   /** Deviation of the images' values; default 0.5, of images within [-1, 1]. */
@@ -24,10 +24,12 @@ export interface ElucidatedDiffusionOptions {
   readonly sigmaMin?: number;
   /** Noise level that sampling starts from; default 80. */
   readonly sigmaMax?: number;
-  /** Noise levels when sampling; default 18, which are 35 evaluations of the network for `heun`. */
+  /** Noise levels when sampling, unless `sampling` says how; default 18, which are 35 evaluations of the network for `heun`. */
   readonly samplingTimesteps?: number;
   /** Keeps every prediction of the clean images within [-1, 1] when sampling; default true. */
   readonly clipDenoised?: boolean;
+  /** How to draw unless told otherwise, such as `{ sampler: "dpmSolver++2M", steps: 20 }`; default: see `SampleOptions`. */
+  readonly sampling?: UsualSampling;
 }
 
 const optionTypes = {
@@ -38,6 +40,7 @@ const optionTypes = {
   sigmaMax: "number",
   samplingTimesteps: "number",
   clipDenoised: "boolean",
+  sampling: "object",
 } as const satisfies Record<keyof ElucidatedDiffusionOptions, string>;
 
 /**
@@ -65,7 +68,7 @@ export class ElucidatedDiffusion extends Diffusion {
   readonly levels: ContinuousLevels;
 
   constructor(options: ElucidatedDiffusionOptions = {}) {
-    super();
+    super(options.sampling);
     checkOptions("ElucidatedDiffusion", options, optionTypes);
     const { sigmaData = 0.5, pMean = -1.2, pStd = 1.2, sigmaMin = 0.002, sigmaMax = 80 } = options;
     checkRhos({ sigmaData, sigmaMin, sigmaMax });
@@ -87,6 +90,7 @@ export class ElucidatedDiffusion extends Diffusion {
     this.samplingTimesteps = checkedCount("samplingTimesteps:", options.samplingTimesteps ?? 18);
     this.clipDenoised = options.clipDenoised ?? true;
     this.levels = new ContinuousLevels([sigmaMin, sigmaMax]);
+    this.checkSampling();
   }
 
   /** Levels for a training step, f32 [batch]: the logarithm of rho is normal. */
@@ -133,11 +137,11 @@ export class ElucidatedDiffusion extends Diffusion {
     return { prediction: checkedOutput(prediction, "images shaped as its input", x.shape) };
   }
 
-  plan(options: SamplerSettings = {}): SamplingPlan {
+  protected completed(options: SamplerSettings): PlanOptions {
     const { sampler = options.resamples === undefined ? "heun" : "eulerAncestral" } = options;
     const { steps = this.samplingTimesteps, varianceType } = options;
     checkLearnedVariance(varianceType, "none");
-    return samplingPlan(this.levels, { ...options, sampler, steps });
+    return { ...options, sampler, steps };
   }
 }
 

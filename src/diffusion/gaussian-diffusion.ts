@@ -19,8 +19,7 @@ import type { LossType } from "./objectives/loss-type.ts";
 import { minSnrWeights, p2Weights } from "./objectives/loss-weight.ts";
 import { DiffusionProcess } from "./diffusion-process.ts";
 import type { DiffusionProcessOptions } from "./diffusion-process.ts";
-import { samplingPlan } from "./samplers/plan.ts";
-import type { SamplingPlan } from "./samplers/plan.ts";
+import type { PlanOptions } from "./samplers/plan.ts";
 import { checkedImageSeed, noiseKey } from "./sampling/noise.ts";
 import { checkImages, checkedCount } from "./process/checks.ts";
 import type { Samples, SamplingOptions } from "./sampling/sampling.ts";
@@ -53,7 +52,7 @@ export interface GaussianDiffusionOptions extends Omit<DiffusionProcessOptions, 
   readonly p2LossWeightGamma?: number;
   /** Default 1. */
   readonly p2LossWeightK?: number;
-  /** Steps when sampling; fewer than the timesteps means DDIM. Default: all timesteps. */
+  /** Steps when sampling, unless `sampling` says how; fewer than the timesteps means DDIM. Default: all timesteps. */
   readonly samplingTimesteps?: number;
   /** Default 0. */
   readonly ddimSamplingEta?: number;
@@ -76,6 +75,7 @@ const optionTypes = {
   p2LossWeightK: "number",
   samplingTimesteps: "number",
   ddimSamplingEta: "number",
+  sampling: "object",
 } as const satisfies Record<keyof GaussianDiffusionOptions, string>;
 
 export interface PSampleOptions extends ConditioningOptions {
@@ -130,6 +130,7 @@ export class GaussianDiffusion extends DiffusionProcess {
     if (!(ddimSamplingEta >= 0 && ddimSamplingEta <= 1)) {
       throw new Error(`ddimSamplingEta: must be from 0 to 1, got ${ddimSamplingEta}`);
     }
+    this.checkSampling();
   }
 
   override get warnings(): readonly string[] {
@@ -186,7 +187,7 @@ export class GaussianDiffusion extends DiffusionProcess {
     for (const [name, images] of Object.entries({ noise, selfCondition })) {
       if (images) checkImages(`pSample: ${name}`, images, x.shape);
     }
-    const plan = this.plan({ sampler: "ddpm" });
+    const plan = this.plan(this.#allTimesteps());
     const index = this.timesteps - 1 - t;
     const conditioning = conditioningOf(model, x.shape, options);
     const layout = layoutOf(this, { model, backend, shape: x.shape, ...conditioning }, plan);
@@ -200,7 +201,7 @@ export class GaussianDiffusion extends DiffusionProcess {
 
   /** Algorithm 2 through all timesteps. */
   pSampleLoop(model: Denoiser, options: SamplingOptions): Promise<Samples> {
-    return this.sample(model, { ...options, sampler: "ddpm", steps: this.timesteps });
+    return this.sample(model, { ...options, ...this.#allTimesteps() });
   }
 
   /** DDIM (Song et al. 2021, 2010.02502) with any number of steps up to the timesteps. */
@@ -208,7 +209,11 @@ export class GaussianDiffusion extends DiffusionProcess {
     return this.sample(model, { ...options, sampler: "ddim" });
   }
 
-  plan(options: SamplerSettings = {}): SamplingPlan {
+  #allTimesteps(): SamplerSettings {
+    return { sampler: "ddpm", steps: this.timesteps, timestepSpacing: "trailing" };
+  }
+
+  protected completed(options: SamplerSettings): PlanOptions {
     const usual = options.timesteps?.length ?? options.steps ?? this.samplingTimesteps;
     const isInpainting = options.resamples !== undefined;
     const { sampler = isInpainting || usual === this.timesteps ? "ddpm" : "ddim" } = options;
@@ -217,7 +222,7 @@ export class GaussianDiffusion extends DiffusionProcess {
     const usualVariance = isInpainting && this.varianceType === "learnedRange" ? "fixedSmall" : this.varianceType;
     const { varianceType = sampler === "ddpm" ? usualVariance : undefined } = options;
     checkLearnedVariance(varianceType, this.varianceType);
-    return samplingPlan(this.levels, { ...options, sampler, steps, eta, varianceType });
+    return { ...options, sampler, steps, eta, varianceType };
   }
 
   #weighted(losses: Tensor, t: Tensor): Tensor {

@@ -11,8 +11,8 @@ import { CLEAN, NoiseLevels } from "./process/noise-level.ts";
 import type { NoiseLevel } from "./process/noise-level.ts";
 import type { LevelTensors } from "./process/process.ts";
 import type { TimestepSpacing } from "./process/timestep-spacing.ts";
-import { samplingPlan } from "./samplers/plan.ts";
-import type { SamplingPlan } from "./samplers/plan.ts";
+import type { PlanOptions } from "./samplers/plan.ts";
+import type { UsualSampling } from "./samplers/usual-sampling.ts";
 import type { SamplerSettings } from "./sampling/sample.ts";
 
 /** How the times of a training step are drawn. */
@@ -35,10 +35,12 @@ export interface RectifiedFlowOptions {
    * noise to lose as much, take sqrt(m / n) for m pixels if 1 was right for n (Esser et al. 2024, equation 23); default 1.
    */
   readonly shift?: number;
-  /** Steps when sampling; default 50. */
+  /** Steps when sampling, unless `sampling` says how; default 50. */
   readonly samplingTimesteps?: number;
   /** Keeps every prediction of the clean images within [-1, 1] when sampling; default true. */
   readonly clipDenoised?: boolean;
+  /** How to draw unless told otherwise, such as `{ sampler: "dpmSolver++2M", steps: 20 }`; default: see `SampleOptions`. */
+  readonly sampling?: UsualSampling;
 }
 
 const optionNames = [
@@ -48,6 +50,7 @@ const optionNames = [
   "shift",
   "samplingTimesteps",
   "clipDenoised",
+  "sampling",
 ] as const satisfies readonly (keyof RectifiedFlowOptions)[];
 
 /** What the network is told is this multiple of the time, as embeddings are made for a thousand timesteps. */
@@ -76,7 +79,7 @@ export class RectifiedFlow extends Diffusion {
   readonly levels: FlowLevels;
 
   constructor(options: RectifiedFlowOptions = {}) {
-    super();
+    super(options.sampling);
     checkNames("RectifiedFlow", options, optionNames);
     const { timeDistribution = "uniform", logitMean = 0, logitStd = 1, shift = 1 } = options;
     if (!timeDistributions.includes(timeDistribution)) {
@@ -96,6 +99,7 @@ export class RectifiedFlow extends Diffusion {
     this.samplingTimesteps = checkedCount("samplingTimesteps:", options.samplingTimesteps ?? 50);
     this.clipDenoised = options.clipDenoised ?? true;
     this.levels = new FlowLevels(shift);
+    this.checkSampling();
   }
 
   drawTimes(random: RandomStream, batch: number): Tensor {
@@ -129,11 +133,11 @@ export class RectifiedFlow extends Diffusion {
     return prediction.subtract(target).square().mean([1, 2, 3]);
   }
 
-  plan(options: SamplerSettings = {}): SamplingPlan {
+  protected completed(options: SamplerSettings): PlanOptions {
     const { sampler = options.resamples === undefined ? "euler" : "eulerAncestral" } = options;
     const { steps = this.samplingTimesteps, varianceType } = options;
     checkLearnedVariance(varianceType, "none");
-    return samplingPlan(this.levels, { ...options, sampler, steps });
+    return { ...options, sampler, steps };
   }
 }
 

@@ -10,8 +10,8 @@ import { checkedCount } from "./process/checks.ts";
 import type { LevelTensors } from "./process/process.ts";
 import { SdeLevels, VarianceExploding, VariancePreserving } from "./process/sde.ts";
 import type { Sde } from "./process/sde.ts";
-import { samplingPlan } from "./samplers/plan.ts";
-import type { SamplingPlan } from "./samplers/plan.ts";
+import type { PlanOptions } from "./samplers/plan.ts";
+import type { UsualSampling } from "./samplers/usual-sampling.ts";
 import type { SamplerSettings } from "./sampling/sample.ts";
 
 /** Variance exploding (noise is added to images that stay as they are), or preserving (images fade as it is added). */
@@ -30,10 +30,12 @@ export interface ScoreDiffusionOptions {
   readonly betaMin?: number;
   /** How fast at its end; default 20. */
   readonly betaMax?: number;
-  /** Noise levels when sampling; default 1000, for `annealedLangevin` 10. */
+  /** Noise levels when sampling, unless `sampling` says how; default 1000, for `annealedLangevin` 10. */
   readonly samplingTimesteps?: number;
   /** Keeps every prediction of the clean images within [-1, 1] when sampling; default true. */
   readonly clipDenoised?: boolean;
+  /** How to draw unless told otherwise, such as `{ sampler: "dpmSolver++2M", steps: 20 }`; default: see `SampleOptions`. */
+  readonly sampling?: UsualSampling;
 }
 
 const optionNames = [
@@ -44,6 +46,7 @@ const optionNames = [
   "betaMax",
   "samplingTimesteps",
   "clipDenoised",
+  "sampling",
 ] as const satisfies readonly (keyof ScoreDiffusionOptions)[];
 
 /**
@@ -70,7 +73,7 @@ export class ScoreDiffusion extends Diffusion {
   readonly #process: Sde;
 
   constructor(options: ScoreDiffusionOptions = {}) {
-    super();
+    super(options.sampling);
     checkNames("ScoreDiffusion", options, optionNames);
     const { sde = "ve", sigmaMin = 0.01, sigmaMax = 50, betaMin = 0.1, betaMax = 20 } = options;
     if (!sdeNames.includes(sde)) throw new Error(`sde: must be one of ${sdeNames.join(", ")}, got ${sde}`);
@@ -84,6 +87,7 @@ export class ScoreDiffusion extends Diffusion {
     this.clipDenoised = options.clipDenoised ?? true;
     this.#process = { ve, vp }[sde];
     this.levels = new SdeLevels(this.#process);
+    this.checkSampling();
   }
 
   /** Uniform from the least time that the process knows to 1. */
@@ -116,10 +120,10 @@ export class ScoreDiffusion extends Diffusion {
     return prediction.subtract(noise).square().mean([1, 2, 3]);
   }
 
-  plan(options: SamplerSettings = {}): SamplingPlan {
+  protected completed(options: SamplerSettings): PlanOptions {
     const { sampler = options.resamples === undefined ? "predictorCorrector" : "ddpm", varianceType } = options;
     const { steps = sampler === "annealedLangevin" ? 10 : this.samplingTimesteps } = options;
     checkLearnedVariance(varianceType, "none");
-    return samplingPlan(this.levels, { ...options, sampler, steps });
+    return { ...options, sampler, steps };
   }
 }

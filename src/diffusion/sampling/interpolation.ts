@@ -6,6 +6,7 @@ import { conditioningOf } from "./conditioning.ts";
 import type { ConditioningOptions } from "./conditioning.ts";
 import type { Denoiser } from "../denoiser.ts";
 import type { SamplingPlan } from "../samplers/plan.ts";
+import type { UsualSampling } from "../samplers/usual-sampling.ts";
 import type { InversionOptions, SampleOptions, SamplerSettings } from "./sample.ts";
 import type { Samples } from "./sampling.ts";
 import { checkImages } from "../process/checks.ts";
@@ -40,7 +41,7 @@ export interface InterpolationOptions extends Omit<
   readonly classes?: ArrayLike<number> | undefined;
   /** Of the second images; those of the first by default. Between them, the embeddings of both are mixed. */
   readonly toClasses?: ArrayLike<number> | undefined;
-  /** Default `slerp`, which samples by `ddim` without noise; `mix` by `ddpm` unless told otherwise. */
+  /** Default `slerp`, which samples by `ddim` without noise; `mix` as the diffusion does, or else by `ddpm`. */
   readonly method?: InterpolationMethod;
   /** Shares of the second images, from 0 to 1; default 0.5. */
   readonly lam?: number | readonly number[];
@@ -54,6 +55,7 @@ export interface InterpolationOptions extends Omit<
 /** What it takes to interpolate; every `Diffusion` can do it. */
 export interface Interpolated {
   readonly samplingTimesteps: number;
+  readonly sampling?: UsualSampling | undefined;
   plan(options?: SamplerSettings): SamplingPlan;
   sample(model: Denoiser, options: SampleOptions): Promise<Samples>;
   invert(model: Denoiser, images: NdArray, options?: InversionOptions): Promise<Samples>;
@@ -127,7 +129,8 @@ async function sphericalInterpolation(
   if (sampler !== "ddim" || eta !== 0) {
     throw new Error(`interpolate: slerp samples by ddim without noise, got ${sampler} with eta ${eta}`);
   }
-  const way = { ...options, sampler, eta, strength: options.strength ?? leaving(0.95, diffusion, options) };
+  const whole = { ...options, sampler, eta };
+  const way = { ...whole, strength: options.strength ?? leaving(0.95, diffusion, whole) };
   const steps = diffusion.plan(way).steps.length;
   // Both encoded images and then those between them are one way of three parts.
   const part = (done: number): typeof onStep =>
@@ -144,11 +147,13 @@ async function linearMixing(
   model: Denoiser,
   ends: Endpoints,
   lams: readonly number[],
-  { sampler = "ddpm", steps = diffusion.samplingTimesteps, ...options }: Way,
+  { sampler = diffusion.sampling?.sampler ?? "ddpm", ...options }: Way,
 ): Promise<Samples> {
   const seed = checkedSeed(options.seed);
-  const strength = options.strength ?? leaving(0.5, diffusion, { ...options, steps });
-  const way = { ...options, sampler, steps, strength, seed };
+  const isUsual = sampler === diffusion.sampling?.sampler;
+  const steps = options.steps ?? (isUsual ? undefined : diffusion.samplingTimesteps);
+  const whole = { ...options, sampler, steps };
+  const way = { ...whole, strength: options.strength ?? leaving(0.5, diffusion, whole), seed };
   const { start } = diffusion.plan(way);
   const noised = (images: NdArray) =>
     noisedImages(options.backend, images.shape, noiseKey({ seed, firstIndex: 0 }, START_NOISE), images, start);
@@ -158,8 +163,8 @@ async function linearMixing(
 }
 
 /** This strength, or as much more as leaves one of the steps that are asked for. */
-function leaving(strength: number, { samplingTimesteps }: Interpolated, { steps, timesteps }: Partial<Way>): number {
-  return Math.max(strength, 1 / (timesteps?.length ?? steps ?? samplingTimesteps));
+function leaving(strength: number, diffusion: Interpolated, way: SamplerSettings): number {
+  return Math.max(strength, 1 / diffusion.plan({ ...way, strength: undefined }).visited);
 }
 
 /** Factors of two arrays in what lies between them. */

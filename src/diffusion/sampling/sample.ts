@@ -18,6 +18,8 @@ import type { StepPrograms } from "./step-programs.ts";
 export type SamplerSettings = Partial<PlanOptions>;
 
 /**
+ * A diffusion that has a `sampling` does what that says. What it leaves open, and another sampler than its own, goes so:
+ *
  * - `sampler`: default of `GaussianDiffusion`: `ddim` if fewer steps than timesteps are asked for, else `ddpm`, as always
  *   when inpainting; of `ElucidatedDiffusion`: `heun`, and `eulerAncestral` when inpainting.
  * - `steps`: default `samplingTimesteps`, for `ddpm` all timesteps unless it inpaints.

@@ -1,4 +1,6 @@
 import type { GaussianDiffusion } from "../gaussian-diffusion.ts";
+import { schedulerOfSampling } from "./of-sampler.ts";
+import type { Meant } from "./of-sampler.ts";
 import { schedulerFromConfig } from "./scheduler.ts";
 import type { Scheduler, SchedulerName } from "./scheduler.ts";
 import { trainedAlphasCumprod } from "./trained-betas.ts";
@@ -12,10 +14,14 @@ const schedules = ["linear", "scaled_linear", "squaredcos_cap_v2"] as const;
 /**
  * The scheduler of a diffusion that was trained here, for a folder that diffusers reads. Betas that no schedule of diffusers has are
  * listed one by one.
+ *
+ * @param className default that of the diffusion's `sampling`, or else `DDPMScheduler`
  */
-export function schedulerOf(diffusion: GaussianDiffusion, className: SchedulerName = "DDPMScheduler"): Scheduler {
+export function schedulerOf(diffusion: GaussianDiffusion, className?: SchedulerName): Scheduler {
+  const { as, fields }: Meant = diffusion.sampling ? schedulerOfSampling(diffusion.sampling) : { as: "DDPMScheduler" };
   const config = {
-    _class_name: className,
+    ...(className === undefined && fields),
+    _class_name: className ?? as,
     ...noiseOf(diffusion),
     prediction_type: predictionTypes[diffusion.objective],
     variance_type: varianceTypes[diffusion.varianceType],

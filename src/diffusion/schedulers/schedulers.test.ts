@@ -14,6 +14,7 @@ import type { NoiseLevel } from "../process/noise-level.ts";
 import type { SamplingPlan } from "../samplers/plan.ts";
 import type { SamplerStep } from "../samplers/parts/sampler.ts";
 import { torchGenerator } from "../randomness/torch-generator.ts";
+import type { UsualSampling } from "../samplers/usual-sampling.ts";
 import { schedulerOf } from "./of-diffusion.ts";
 import { schedulerConfig, schedulerFromConfig, schedulerNames } from "./scheduler.ts";
 
@@ -356,6 +357,24 @@ describe("a diffusion that was trained here is saved", () => {
     const { alphasCumprod } = scheduler.diffusion.schedule;
     expect(largestDifference(alphasCumprod, diffusion.schedule.alphasCumprod)).toBeLessThan(1e-6);
     expect(schedulerOf(diffusion, "DDIMScheduler").className).toBe("DDIMScheduler");
+  });
+
+  test.each<[UsualSampling, string, object]>([
+    [
+      { sampler: "dpmSolver++2MSde", steps: 10, timestepSpacing: "karras", sigmaMax: 80, eta: 0.5 },
+      "DPMSolverMultistepScheduler",
+      { algorithm_type: "sde-dpmsolver++", solver_order: 2, use_karras_sigmas: true, sigma_max: 80 },
+    ],
+    [{ sampler: "ddim", timestepSpacing: "linspace" }, "DDIMScheduler", { timestep_spacing: "linspace" }],
+    [{ sampler: "lms", timestepSpacing: "karras" }, "LMSDiscreteScheduler", { use_karras_sigmas: true }],
+    [{ sampler: "edm", sChurn: 3 }, "DDPMScheduler", {}],
+  ])("of one that draws by %j", (sampling, className, fields) => {
+    const scheduler = schedulerOf(new GaussianDiffusion({ timesteps: 50, betaSchedule: "cosine", sampling }));
+    expect(scheduler.className).toBe(className);
+    expect(scheduler.config).toMatchObject(fields);
+    expect(schedulerOf(new GaussianDiffusion({ timesteps: 50, sampling }), "PNDMScheduler").className).toBe(
+      "PNDMScheduler",
+    );
   });
 });
 

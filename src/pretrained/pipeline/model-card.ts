@@ -16,6 +16,8 @@ export interface ModelCard {
   readonly training?: readonly string[] | undefined;
   /** Seed of the training. */
   readonly seed?: number | undefined;
+  /** Steps in which it usually draws. */
+  readonly steps?: number | undefined;
   /** Images that it has drawn, as PNG. */
   readonly samples?: { readonly png: Uint8Array; readonly seed?: number | undefined } | undefined;
 }
@@ -27,7 +29,17 @@ export function modelCard(
     model,
     scheduler,
   }: { readonly className: string; readonly model: DiffusionModel; readonly scheduler: Scheduler },
-  { title = "A diffusion model", trainedOn, dataset, baseModel, licence, training = [], seed, samples }: ModelCard,
+  {
+    title = "A diffusion model",
+    trainedOn,
+    dataset,
+    baseModel,
+    licence,
+    training = [],
+    seed,
+    steps,
+    samples,
+  }: ModelCard,
 ): { readonly text: string; readonly pictures: ReadonlyMap<string, Uint8Array> } {
   const metadata = [
     "library_name: diffusers",
@@ -61,13 +73,13 @@ export function modelCard(
       `from diffusers import ${className}`,
       "",
       `pipeline = ${className}.from_pretrained("<this repository or folder>")`,
-      'pipeline().images[0].save("image.png")',
+      `pipeline(${steps === undefined ? "" : `num_inference_steps=${steps}`}).images[0].save("image.png")`,
     ]),
     fenced("ts", [
       'import { DiffusionPipeline, saveGrid } from "unnoise";',
       "",
       'const pipeline = await DiffusionPipeline.fromPretrained("<this repository or folder>");',
-      'await saveGrid("images.png", await pipeline.sample({ batchSize: 4, seed: 0 }));',
+      `await saveGrid("images.png", await pipeline.sample({ batchSize: 4, ${steps === undefined ? "" : `steps: ${steps}, `}seed: 0 }));`,
     ]),
   ];
   return { text: `${text.join("\n\n")}\n`, pictures: new Map(samples && [["samples.png", samples.png]]) };

@@ -181,7 +181,10 @@ describe("unnoise evaluate", { timeout: 120_000 }, () => {
       /small-idx3-ubyte are \[6, 6, 1\], those of stripes \[12, 12/,
     ],
     ["evaluate --sampler ddim,dimm", /It must be made of ddpm, .*got "dimm"/],
-    ["evaluate --features toy.safetensors --steps 2,21", /ddim: steps must be a whole number from 1 to 20, got 21/],
+    [
+      "evaluate --features toy.safetensors --sampler ddim --steps 2,21",
+      /ddim: steps must be a whole number from 1 to 20, got 21/,
+    ],
     ["evaluate", /are for images \[28, 28, 1\], got \[12, 12, 1\]: name others with --features/],
     ["evaluate --features rows.json", /rows\.json: not a safetensors file/],
     [

@@ -80,7 +80,9 @@ export async function describe(path: string | undefined, flags: InfoFlags): Prom
 async function fromCheckpoint(path: string): Promise<Subject> {
   const { checkpoint, path: file, faults } = await openCheckpoint(path);
   const { config, step, position } = checkpoint;
-  const { dataset, training, diffusion } = config;
+  const { dataset, training } = config;
+  const model = await trainedModelFromCheckpoint(checkpoint);
+  const diffusion = diffusionFromCheckpoint(checkpoint);
   return {
     title: `checkpoint ${file}`,
     facts: [
@@ -88,11 +90,12 @@ async function fromCheckpoint(path: string): Promise<Subject> {
       `trained    ${formatCount(step)} steps of ${training.batchSize * training.gradientAccumulateEvery} images, epoch ${position.epoch + 1}`,
       `images     ${dataset.name}: ${formatCount(dataset.length)} of ${dataset.width} x ${dataset.height}, channels ${dataset.channels}`,
       ...(dataset.classNames ? [`classes    ${dataset.classNames.length}: ${dataset.classNames.join(", ")}`] : []),
-      diffusionFact(diffusion),
+      diffusionFact(config.diffusion),
+      ...drawingFacts(model, diffusion),
       `optimizer  ${optimizerTitle(training.optimizer)}, learning rate ${training.learningRate} (${training.learningRateSchedule}), seed ${training.seed}`,
     ],
-    model: await trainedModelFromCheckpoint(checkpoint),
-    diffusion: diffusionFromCheckpoint(checkpoint),
+    model,
+    diffusion,
     training,
     imageSize: [dataset.height, dataset.width],
     conditionShapes: dataset.conditions ?? lengthOf(dataset.contextLength),
@@ -104,13 +107,15 @@ function fromPreset(name: string): Subject {
   const settings = check(runSettings, { preset: preset.name, ...preset.settings }, "preset");
   const diffusion = diffusionOf(settings);
   const { training, imageSize = 28, channels = 1 } = settings;
+  const model = modelOf(settings, channels);
   return {
     title: `preset ${preset.name}: ${preset.summary}`,
     facts: [
       diffusionFact(settings.diffusion),
+      ...drawingFacts(model, diffusion),
       `optimizer  ${optimizerTitle(training.optimizer)}, learning rate ${training.learningRate} (${training.learningRateSchedule})`,
     ],
-    model: modelOf(settings, channels),
+    model,
     diffusion,
     training,
     imageSize: heightAndWidth(imageSize),
@@ -147,20 +152,29 @@ function modelFact({ architecture, options }: DiffusionModel): string {
 /** One line about what a model was trained for; a checkpoint does not name its schedule. */
 function diffusionFact(diffusion: RunSettings["diffusion"] | DiffusionConfig): string {
   if (diffusion.kind === "edm") {
-    const { sigmaData, pMean, pStd, samplingTimesteps: steps } = diffusion;
-    return `diffusion  EDM, sigmaData ${sigmaData}, ln sigma ~ N(${pMean}, ${pStd}^2); sampling over ${steps} levels`;
+    const { sigmaData, pMean, pStd } = diffusion;
+    return `diffusion  EDM, sigmaData ${sigmaData}, ln sigma ~ N(${pMean}, ${pStd}^2)`;
   }
   if (diffusion.kind === "rectifiedFlow") {
-    const { timeDistribution, shift, samplingTimesteps: steps } = diffusion;
-    return `diffusion  rectified flow, ${timeDistribution} times, shift ${shift}; sampling in ${steps} steps`;
+    const { timeDistribution, shift } = diffusion;
+    return `diffusion  rectified flow, ${timeDistribution} times, shift ${shift}`;
   }
   if (diffusion.kind === "score") {
-    return `diffusion  score-based, ${diffusion.sde.toUpperCase()}; sampling over ${diffusion.samplingTimesteps} levels`;
+    return `diffusion  score-based, ${diffusion.sde.toUpperCase()}`;
   }
-  const { timesteps, objective, lossType, varianceType, samplingTimesteps: steps = timesteps } = diffusion;
+  const { timesteps, objective, lossType, varianceType } = diffusion;
   const schedule = "betaSchedule" in diffusion ? `, ${diffusion.betaSchedule}` : "";
   const variance = varianceType === "learnedRange" ? " and its variance" : "";
-  return `diffusion  ${timesteps} timesteps${schedule}, ${objective}${variance}, loss ${lossType}; sampling in ${steps} steps`;
+  return `diffusion  ${timesteps} timesteps${schedule}, ${objective}${variance}, loss ${lossType}`;
+}
+
+/** How it draws unless told otherwise, if it draws. */
+function drawingFacts({ predicts }: DiffusionModel, diffusion: Diffusion): string[] {
+  if (predicts !== "images") return [];
+  const { sampler, visited } = diffusion.plan();
+  const { sampler: _, steps: __, ...options } = diffusion.sampling ?? { sampler };
+  const values = Object.entries(options).map(([name, value]) => `, ${name} ${JSON.stringify(value)}`);
+  return [`drawing    ${sampler} in ${visited} steps${values.join("")}`];
 }
 
 /** Shapes in a file from when there were no others of any length. */

@@ -55,6 +55,23 @@ describe("unnoise sample", { timeout: 120_000 }, () => {
     expect(await workspace.pictureSize("first.gif")).toMatchObject({ pages: 4 });
   });
 
+  test("draws as the run was told to, unless a flag says otherwise", async () => {
+    const flags = "-n 2 --seed 3 --device reference";
+    const [own, named, other] = await Promise.all(
+      [
+        ["own.png"],
+        ["named.png", "--sampler dpmSolver++2MSde --steps 3 --eta 0.5 --timestep-spacing karras"],
+        ["other.png", "--sampler ddim"],
+      ].map(async ([out, way = ""]) => {
+        const { stderr } = await workspace.unnoise("sample", flags, way, "--out", out);
+        expect(stderr).toBe("");
+        return readFile(workspace.file(out));
+      }),
+    );
+    expect(own).toEqual(named);
+    expect(own).not.toEqual(other);
+  });
+
   test("writes single files, and other numbers of steps", async () => {
     const flags = "-n 11 --sampler ddim --steps 2 --eta 1 --no-grid --out single --device reference";
     const { stderr } = await workspace.unnoise("sample", flags);

@@ -1,12 +1,34 @@
+import { samplerOf } from "../../../diffusion/samplers/registry.ts";
+
+interface OfSampling {
+  readonly timesteps?: number;
+  samplingTimesteps?: number;
+  readonly sampling?: { readonly sampler: string; steps?: number; eta?: number };
+}
+
+type Flags = Readonly<Record<string, unknown>>;
+
 /** Lets settings that nobody has said follow from what was said, so that no error speaks of them. */
-export function fitDefaults(
-  { model, diffusion }: Record<string, unknown>,
-  flags: Readonly<Record<string, unknown>>,
-): void {
+export function fitDefaults({ model, diffusion }: Record<string, unknown>, flags: Flags): void {
   if (flags.dim !== undefined) fitGroups(model as { dim?: number; resnetBlockGroups?: number });
-  const of = diffusion as { timesteps?: number; samplingTimesteps?: number };
+  fitSampling(diffusion as OfSampling, flags);
+}
+
+/** Steps and noise that flags ask for are those of a sampler too; steps that nobody asked for are no more than timesteps. */
+function fitSampling(of: OfSampling, flags: Flags): void {
+  const { sampling } = of;
+  if (sampling && flags.samplingTimesteps !== undefined) sampling.steps = of.samplingTimesteps;
+  if (sampling?.sampler !== undefined && typeof flags.eta === "number" && takesEta(sampling.sampler)) {
+    sampling.eta = flags.eta;
+  }
+  const { timesteps = Infinity } = of;
   if (flags.timesteps === undefined || flags.samplingTimesteps !== undefined) return;
-  if ((of.samplingTimesteps ?? 0) > (of.timesteps ?? Infinity)) of.samplingTimesteps = of.timesteps;
+  if ((of.samplingTimesteps ?? 0) > timesteps) of.samplingTimesteps = timesteps;
+  if ((sampling?.steps ?? 0) > timesteps && sampling) sampling.steps = timesteps;
+}
+
+function takesEta(sampler: string): boolean {
+  return samplerOf(sampler).takes.includes("eta");
 }
 
 /** Groups, which no flag says, divide the channels. Of networks without them there are none to fit. */

@@ -107,6 +107,26 @@ describe("flags", () => {
     }
   });
 
+  test("say how samples are drawn: the preset's way otherwise, another sampler, its steps and its noise", () => {
+    const drawn = (line: string) => resolveSettings(flagsOf(line)).diffusion.sampling;
+    const usual = { sampler: "dpmSolver++2MSde", steps: 10, timestepSpacing: "karras", eta: 0.5 };
+    expect(drawn("")).toEqual(usual);
+    expect(drawn("--sampling-timesteps 20 --eta 1")).toEqual({ ...usual, steps: 20, eta: 1 });
+    expect(drawn("--timesteps 5")).toEqual({ ...usual, steps: 5 });
+    expect(drawn("--sampler uniPC --sampling-timesteps 20")).toEqual({ sampler: "uniPC", steps: 20 });
+    expect(drawn("--sampler dpmSolver++2MSde --timestep-spacing trailing")).toEqual({
+      ...usual,
+      timestepSpacing: "trailing",
+    });
+    expect(drawn("--diffusion edm --sampler edm")).toEqual({ sampler: "edm" });
+    expect(drawn("--preset annotated")).toBeUndefined();
+    const begun = resolveSettings(flagsOf("--sampler uniPC"));
+    expect(resolveSettings(flagsOf("--eta 1"), begun).diffusion).toEqual({ ...begun.diffusion, ddimSamplingEta: 1 });
+    expect(() => drawn("--preset annotated --timestep-spacing karras")).toThrow(
+      "settings: diffusion.sampling sampler must be given",
+    );
+  });
+
   test("change the settings that a run was begun with, and leave its others", () => {
     const begun = resolveSettings(flagsOf("--dim 32 --steps 100 --seed 9"));
     expect(resolveSettings(flagsOf("--steps 200"), begun)).toEqual({ ...begun, length: { steps: 200 } });

@@ -4,6 +4,8 @@ import type * as z from "zod/mini";
 import { varianceTypes } from "../../../diffusion/denoiser.ts";
 import { lossTypes } from "../../../diffusion/objectives/loss-type.ts";
 import { betaScheduleNames } from "../../../diffusion/process/schedules.ts";
+import { timestepSpacingNames } from "../../../diffusion/process/timestep-spacing.ts";
+import { samplerNames } from "../../../diffusion/samplers/registry.ts";
 import { check, numberWithin, wholeNumber } from "../../../config/rules.ts";
 import {
   diffusionKinds,
@@ -149,8 +151,15 @@ const groups: Readonly<Record<string, readonly SettingFlag[]>> = {
     number(
       "--sampling-timesteps <n>",
       "diffusion.samplingTimesteps",
-      "steps of sampling; fewer than --timesteps use DDIM; by default 18 of edm, 50 of rectifiedFlow, 1000 of score",
+      "steps of sampling; without --sampler fewer than --timesteps use DDIM; by default 18 of edm, 50 of rectifiedFlow, 1000 of score",
       count,
+    ),
+    word("--sampler <name>", "diffusion.sampling.sampler", "how samples are drawn unless told otherwise", samplerNames),
+    word(
+      "--timestep-spacing <name>",
+      "diffusion.sampling.timestepSpacing",
+      "how its steps are spread over the timesteps",
+      timestepSpacingNames,
     ),
     number(
       "--sigma-data <x>",
@@ -178,7 +187,12 @@ const groups: Readonly<Record<string, readonly SettingFlag[]>> = {
       "moves rectifiedFlow's times towards noise, for larger images (default: 1)",
       rectifiedFlowSettings.shape.shift,
     ),
-    number("--eta <x>", "diffusion.ddimSamplingEta", "noise that DDIM adds, 0 to 1", diffusion.ddimSamplingEta),
+    number(
+      "--eta <x>",
+      "diffusion.ddimSamplingEta",
+      "noise that DDIM, or --sampler, adds, 0 to 1",
+      diffusion.ddimSamplingEta,
+    ),
   ],
   "Training:": [
     number("--batch-size <n>", "training.batchSize", "images per step", training.batchSize),
@@ -281,6 +295,9 @@ export function resolveSettings(flags: FlagValues, recorded?: RunSettings): RunS
   if (flags.model !== undefined && flags.model !== architectureOf(settings)) settings.model = {};
   const kind = flags.diffusion ?? (recorded ? kindOf(settings) : kindFor(flags, kindOf(settings)));
   if (kind !== kindOf(settings)) settings.diffusion = freshDiffusion(kind);
+  const drawn = settings.diffusion as { sampling?: { readonly sampler: string } };
+  // Options of one sampler are not those of another.
+  if (flags.sampler !== undefined && flags.sampler !== drawn.sampling?.sampler) delete drawn.sampling;
   for (const { option, path } of settingFlags) {
     const value = flags[option.attributeName()];
     if (value === undefined) continue;
@@ -329,5 +346,5 @@ function checkIsFor(kind: DiffusionKind, option: Option, path: string): void {
 
 function assign(target: Record<string, unknown>, [key, ...rest]: readonly string[], value: unknown): void {
   if (rest.length === 0) target[key] = value;
-  else assign(target[key] as Record<string, unknown>, rest, value);
+  else assign((target[key] ??= {}) as Record<string, unknown>, rest, value);
 }
