@@ -2,7 +2,7 @@ import type { Graph } from "../tensor/graph.ts";
 import type { Backend, ByteCache, Executable } from "./backend.ts";
 import { checkGraph } from "./common/checks.ts";
 import { compilerVersion } from "./common/kept/compiler-digest.node.ts";
-import { INDEX, fileNameOf, packProgram } from "./common/kept/prepared-programs.ts";
+import { INDEX, fileNameOf, packProgram, unpackProgram } from "./common/kept/prepared-programs.ts";
 import type { ProgramIndex } from "./common/kept/prepared-programs.ts";
 import { compileProgram, keepsOf } from "./wasm/program/compiled-program.ts";
 import type { CodegenOptions } from "./wasm/program/compiled-program.ts";
@@ -50,6 +50,13 @@ export async function compileAhead(
 ): Promise<ReadonlyMap<string, Uint8Array<ArrayBuffer>>> {
   const compiler = await compilerVersion();
   const files = new Map<string, Uint8Array<ArrayBuffer>>();
+  const own: ByteCache = {
+    async read(key) {
+      const file = files.get(fileNameOf(key));
+      return file && unpackProgram(file);
+    },
+    write: async () => undefined,
+  };
   const strict = precision === "strict";
   const compile = async (graph: Graph, options: CodegenOptions): Promise<void> => {
     const key = await programKey(graph, options);
@@ -60,7 +67,8 @@ export async function compileAhead(
     if (!known) await cache?.write(`${compiler}-${name}`, file);
     files.set(name, file);
   };
-  const device = await createWasmBackend({ strict });
+  // As pages are, so that it runs what was compiled for one kind of them.
+  const device = await createWasmBackend({ strict, wide: false, cache: own });
   try {
     await use(
       watched(device, async (graph) => {

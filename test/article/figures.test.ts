@@ -42,11 +42,11 @@ describe.skipIf(chromium === undefined)("live figures (skipped without Chromium)
 
   beforeAll(async () => {
     [reader, drawer, garments] = await Promise.all([Reader.start(chromium ?? ""), nodeDrawer(), firstGarments()]);
-  }, 120_000);
+  }, 240_000);
   afterAll(async () => {
     await reader?.stop();
     await drawer?.backend.close();
-    expect(reader.complaints).toEqual([]);
+    expect(reader?.complaints).toEqual([]);
   });
 
   const open = (part: string, origin?: string, options?: BrowserContextOptions): Promise<Page> =>

@@ -42,7 +42,7 @@ export class FigureLink {
    */
   constructor(address: string, anchor: string, isFollowed = true) {
     const url = new URL(address);
-    this.#given = isFollowed && url.hash === `#${anchor}` ? url.searchParams : new URLSearchParams();
+    this.#given = new URLSearchParams(isFollowed && url.hash === `#${anchor}` ? url.search : "");
     url.search = "";
     url.hash = anchor;
     this.#address = url;

@@ -13,7 +13,7 @@ import { guided } from "../../figures/guidance/model.ts";
 import { PointLearner } from "../../figures/points/model.ts";
 import { pointsOf } from "../../figures/points/shapes.ts";
 import { drawWay, ways } from "../../figures/samplers/model.ts";
-import { drawMoments } from "../../figures/opening/model.ts";
+import { openingSettings } from "../../figures/opening/settings.ts";
 import { PerfectDenoiser, PerfectGuesser, drawPerfect } from "../../figures/perfect/model.ts";
 import { GarmentLearner } from "../../figures/training/model.ts";
 
@@ -27,7 +27,7 @@ async function useFigures(backend: Backend): Promise<void> {
   const drawer = { model, diffusion, backend };
   const garments = await firstGarments();
   const picture = garmentOf(garments, 0);
-  await drawMoments(drawer, seed);
+  await denoise(drawer, { ...openingSettings(seed), steps: 1 });
   await new Guesser(backend, diffusion, model).at(picture, 1, seed);
   const perfect = new PerfectDenoiser(ndarray(fromBytes(garments), [GARMENTS, SIDE, SIDE, 1]), diffusion);
   await new PerfectGuesser(backend, diffusion, perfect).at(picture, 1, seed);
