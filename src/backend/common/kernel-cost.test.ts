@@ -107,6 +107,15 @@ test("bytes are those of every buffer read or written", () => {
   expect(bytesOf(kernel, ({ length }) => (length === 60 ? 2 : 4))).toBe(2 * 60 + 4 * 6 + 2 * 60);
 });
 
+test("bytes of a slice are those of the elements in it", () => {
+  const x = input(0, [10, 6]);
+  const [kernel] = kernelsOf([x], x.slice(1, 2, 4).exp());
+  expect(bytesOf(kernel)).toBe(4 * (20 + 20));
+  // Each row is read by itself and in the row after it: together no more than there is.
+  const [twice] = kernelsOf([x], x.slice(0, 0, 9).add(x.slice(0, 1, 10)));
+  expect(bytesOf(twice)).toBe(4 * (60 + 54));
+});
+
 test("a kernel is described by the size of its work", () => {
   const [x, w] = [input(0, [2, 6, 8, 5]), input(1, [3, 3, 5, 4])];
   const convolution = kernelsOf([x, w], conv2d(x, w, { padding: 1, stride: 2 })).find(

@@ -1,5 +1,7 @@
-import { readsOf, writesOf } from "../../compiler/accesses.ts";
+import { writesOf } from "../../compiler/accesses.ts";
+import { partsOf } from "../../compiler/program.ts";
 import type { AttentionShape, Buffer, ConvolutionShape, Kernel } from "../../compiler/program.ts";
+import { elementsRead } from "../../compiler/reach.ts";
 import { sizeOf } from "../../tensor/shape.ts";
 
 /** Floating-point operations of a contraction: two per multiply-add, padding included; 0 for any other kernel. */
@@ -32,13 +34,16 @@ function attentionFlops({ batch, heads, queries, keys, channels }: AttentionShap
 }
 
 /**
- * Bytes of every buffer that a kernel reads or writes, each counted once per direction and whole.
+ * Bytes that a kernel reads and writes. An element counts once per direction, and buffers count whole but where the kernel's
+ * indices reach less of what it reads.
  *
  * @param elementBytes bytes of a buffer's elements: 4, whatever their dtype, where a device stores none as halves
  */
 export function bytesOf(kernel: Kernel, elementBytes: (buffer: Buffer) => number = () => 4): number {
-  const buffers = [...readsOf(kernel), ...new Set(writesOf(kernel))];
-  return buffers.reduce((bytes, buffer) => bytes + elementBytes(buffer) * buffer.length, 0);
+  let bytes = 0;
+  for (const [buffer, elements] of elementsRead(kernel)) bytes += elementBytes(partsOf(buffer)[0]) * elements;
+  for (const buffer of new Set(writesOf(kernel))) bytes += elementBytes(buffer) * buffer.length;
+  return bytes;
 }
 
 /** The size of a kernel's work for people: "128 x 28x28, 3x3, 28 -> 56". */
