@@ -8,6 +8,7 @@ import { lower } from "./lower/lower.ts";
 import { productsToStore } from "./lower/products.ts";
 import type { Buffer, Kernel, Program } from "./program.ts";
 import { joinAlike } from "./passes/join.ts";
+import { keepTerms } from "./passes/keep-terms.ts";
 import { mergeKernels } from "./passes/merge.ts";
 import { schedule } from "./passes/schedule.ts";
 import { isStoredLeaf } from "./passes/scheduled-kernel.ts";
@@ -22,7 +23,7 @@ import { commitUpdates, copyKernel } from "./passes/updates.ts";
  *    constants fold, what changes nothing goes;
  * 2. legalize: down to the ops that kernels exist for;
  * 3. schedule and merge: what is stored, what is fused, which kernels;
- * 4. lower: index arithmetic over loop axes;
+ * 4. lower: index arithmetic over loop axes; what a reduction would compute twice is kept;
  * 5. commit: variables take their next values, in place where that is safe;
  * 6. join: kernels that do the same to buffers that can lie together are one.
  *
@@ -42,7 +43,7 @@ function scheduleAndLower(graph: Graph, fusion: Fusion): { kernels: readonly Ker
   for (;;) {
     const table = new BufferTable();
     const { kernels, missing } = lower(graph, mergeKernels(schedule(graph, forced, fusion), updates, fusion), table);
-    if (missing.size === 0) return { kernels, table };
+    if (missing.size === 0) return { kernels: keepTerms(kernels, fusion), table };
     for (const tensor of missing) {
       if (forced.has(tensor)) throw new Error(`internal: ${tensor.toString()} cannot be stored`);
       forced.add(tensor);

@@ -59,6 +59,8 @@ export interface Fusion {
    * that do not fit into the caches.
    */
   readonly operationsPerPass: number;
+  /** Operations, in additions, that a reduction does to its terms twice at most, rather than store what they give. */
+  readonly mostRepeatedOperations: number;
   /** Terms of a result that several passes of a kernel may go over, at most: at the next they should still be in a cache. */
   readonly longestRow: number;
   /** Results below which one pass with more parallel work is better than several with less. */

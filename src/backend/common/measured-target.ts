@@ -22,6 +22,7 @@ export const measuredTarget: Target = {
     mostJoined: 8,
     ordersGradients: false,
     operationsPerPass: 30,
+    mostRepeatedOperations: 9,
     longestRow: 2048,
     fewestRows: 64,
   },

@@ -32,9 +32,8 @@ export function productLoops(
   const [lhs, rhs] = result.inputs;
   // Four axes of 1 stand in for dimensions (batch, rows, columns, inner) that have no axis of their own.
   const built = buildOver([...store.shape, lhs.shape[2], 1, 1, 1, 1], (space) => {
-    const rank = space.axes.length;
     const builder = builderFor(space.axes, kernel, table);
-    const stores = storesOf(kernel, builder, space, rank);
+    const stores = storesOf(kernel, builder, space, store.shape);
     const at = builder.resultCoordinates.get(0);
     if (!at) throw new Error("internal: a product is not used by its store");
     const [batch, row, column] = at;
@@ -96,7 +95,7 @@ export function lowerConvolution(kernel: ScheduledKernel, table: BufferTable): K
   const op = result.op as OpOf<"convolution">;
   const space = spaceOf(result.shape);
   try {
-    const stores = storesOf(kernel, builderFor(space.axes, kernel, table), space, space.axes.length);
+    const stores = storesOf(kernel, builderFor(space.axes, kernel, table), space, kernel.stores[0].shape);
     const input = imageExpression(x, kernel, table);
     return {
       kind: "convolution",

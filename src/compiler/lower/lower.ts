@@ -64,7 +64,7 @@ function lowerMap(kernel: ScheduledKernel, table: BufferTable): Kernel {
   const { shape } = kernel.stores[0];
   const { axes, stores } = buildOver(shape.length === 0 ? [1] : shape, (space) => {
     const builder = builderFor(space.axes, kernel, table);
-    return { axes: space.axes, stores: storesOf(kernel, builder, space, space.axes.length) };
+    return { axes: space.axes, stores: storesOf(kernel, builder, space, shape) };
   });
   const result = coalesce(loops(axes, [axes.length], { stores: withBuffers(kernel.stores, stores, table) }));
   return { kind: "map", axes: result.axes, stores: result.stores };

@@ -1,8 +1,8 @@
-import { flatten } from "../affine.ts";
+import { constantAffine, flatten } from "../affine.ts";
 import type { Loops } from "./axes.ts";
 import type { BufferTable } from "./buffers.ts";
 import { ExpressionBuilder } from "../expression.ts";
-import type { Space } from "../expression.ts";
+import type { Coordinates, Space } from "../expression.ts";
 import type { Store } from "../program.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { ScheduledKernel } from "../passes/scheduled-kernel.ts";
@@ -26,16 +26,26 @@ export function builderFor(
   });
 }
 
+/** @param shape of the kernel's space, from which stores may differ by axes of 1 */
 export function storesOf(
   kernel: Pick<ScheduledKernel, "stores">,
   builder: ExpressionBuilder,
   space: Space,
-  rank: number,
+  shape: readonly number[],
 ): PendingStore[] {
+  const rank = space.axes.length;
+  const own = space.coordinates.slice(0, shape.length);
   return kernel.stores.map((tensor) => {
-    const coordinates = space.coordinates.slice(0, tensor.rank);
+    const coordinates = reframe(own, shape, tensor.shape, rank);
     return { index: flatten(coordinates, tensor.shape, rank), value: builder.at(tensor, coordinates) };
   });
+}
+
+/** Coordinates in a shape that differs by axes of 1. */
+export function reframe(at: Coordinates, shape: readonly number[], to: readonly number[], rank: number): Coordinates {
+  const rest = at.filter((_, i) => shape[i] !== 1);
+  let next = 0;
+  return to.map((n) => (n === 1 ? constantAffine(0, rank) : rest[next++]));
 }
 
 /** Buffers appear only after all expressions were built, so that none reads its own kernel's. */

@@ -1,15 +1,14 @@
 import type { OpOf } from "../../tensor/op.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { constantAffine, flatten } from "../affine.ts";
+import { flatten } from "../affine.ts";
 import type { Affine } from "../affine.ts";
 import { coalesce, permuteAxes } from "./axes.ts";
 import type { BufferTable } from "./buffers.ts";
 import { buildOver, sameCoordinates } from "../expression.ts";
 import type { Coordinates, Space } from "../expression.ts";
-import { builderFor, loops, withBuffers } from "./lowering.ts";
+import { builderFor, loops, reframe, withBuffers } from "./lowering.ts";
 import type { PendingStore } from "./lowering.ts";
-import { costOf } from "../passes/cost.ts";
-import { mapExpression, visitExpression } from "../program.ts";
+import { visitExpression } from "../program.ts";
 import type { Accumulator, Expression, Kernel, Stage } from "../program.ts";
 import type { ScheduledKernel } from "../passes/scheduled-kernel.ts";
 
@@ -63,7 +62,7 @@ export function lowerReduce(kernel: ScheduledKernel, table: BufferTable): Kernel
     kind: "reduce",
     axes: result.axes,
     kept: result.groups[0],
-    stages: keepTerms(stagesOf(accumulators, overTerms)),
+    stages: stagesOf(accumulators, overTerms),
     stores: result.stores.filter((_, i) => !isOverTerms(kernel.stores[i])),
   };
 }
@@ -89,59 +88,8 @@ function stagesOf(accumulators: readonly Accumulator[], stores: Stage["stores"])
   return stages;
 }
 
-/**
- * What a store over the terms shares with a sum before it, if it is expensive, is stored there already and read back:
- * softmax takes its exponentials once.
- */
-function keepTerms(stages: readonly Stage[]): Stage[] {
-  const kept = stages.map(({ accumulators, stores }) => ({ accumulators, stores: [...stores] }));
-  kept.forEach((stage, i) => {
-    stage.stores = stage.stores.map((store) => {
-      for (const before of kept.slice(0, i)) {
-        const shared = sharedTerm(store.value, before.accumulators);
-        if (!shared) continue;
-        const { buffer, index } = store;
-        before.stores.push({ buffer, index, value: shared });
-        const again: Expression = { kind: "load", dtype: shared.dtype, buffer, index };
-        return { buffer, index, value: mapExpression(store.value, (node) => (node === shared ? again : undefined)) };
-      }
-      return store;
-    });
-  });
-  return kept;
-}
-
-/** The largest part of a value that some accumulator computes too, if taking it again would cost. */
-function sharedTerm(value: Expression, accumulators: readonly Accumulator[]): Expression | undefined {
-  const known = new Set<Expression>();
-  for (const accumulator of accumulators) visitExpression(accumulator.value, (node) => known.add(node), known);
-  let shared: Expression | undefined;
-  visitExpression(value, (node) => {
-    if (!shared && known.has(node) && node.dtype === value.dtype && isExpensive(node)) shared = node;
-  });
-  return shared;
-}
-
-function isExpensive(root: Expression): boolean {
-  let cost = 0;
-  visitExpression(root, (node) => {
-    if (node.kind === "apply") cost += costOf(node.op);
-  });
-  return cost >= EXPENSIVE;
-}
-
-/** Cost, in additions, above which reading a value back is cheaper than computing it again. */
-const EXPENSIVE = 10;
-
 function keptAxes(space: Space, reduced: Coordinates): boolean[] {
   return space.axes.map((_, axis) => reduced.every(({ coefficients }) => coefficients[axis] === 0));
-}
-
-/** Coordinates in a shape that differs by axes of 1. */
-function reframe(at: Coordinates, shape: readonly number[], to: readonly number[], rank: number): Coordinates {
-  const rest = at.filter((_, i) => shape[i] !== 1);
-  let next = 0;
-  return to.map((n) => (n === 1 ? constantAffine(0, rank) : rest[next++]));
 }
 
 function interleave(kept: Coordinates, reduced: Coordinates, axes: readonly number[]): Coordinates {
