@@ -7,7 +7,7 @@ import { coneOf, isTransposed } from "./cone.ts";
 import type { Cone } from "./cone.ts";
 import { isStoredLeaf, kernelKind, reductionKey } from "./scheduled-kernel.ts";
 import type { ScheduledKernel } from "./scheduled-kernel.ts";
-import { Tails } from "./tails.ts";
+import { Tails, isReframed } from "./tails.ts";
 import { baseOf, basesOf, headsLayout, isGatherable, isStridedView, lhsLayout, rhsLayout } from "../view.ts";
 import type { ViewLayout } from "../view.ts";
 
@@ -156,7 +156,9 @@ class Scheduler {
       const sinks = this.#sinks();
       const cones = new Map<Tensor, Cone>();
       for (const node of this.#order) {
-        if (this.#isStored(node) || !isElementwise(node.op) || this.#tails.around(node)) continue;
+        if (this.#isStored(node) || this.#tails.around(node)) continue;
+        if (this.#splitsLoops(node)) this.#store(node);
+        if (!isElementwise(node.op)) continue;
         const cone = this.#coneOf(node, cones);
         const uses = sinks.get(node)?.size ?? 1;
         if (!this.#isBetterStored(node, cone, uses)) continue;
@@ -185,6 +187,25 @@ class Scheduler {
     // In passes over the tensor: computed in each use, or once, stored, and read in each use.
     const compute = cone.traffic + cone.operations / this.#fusion.operationsPerPass;
     return compute + COST_OF_STORE + uses < uses * compute;
+  }
+
+  /**
+   * Whether a tensor is what groups of channels share, seen by channel, and used where there is more for each: loops over
+   * that would have to be split into short ones over the groups.
+   */
+  #splitsLoops(node: Tensor): boolean {
+    const { op, inputs } = node;
+    if (op.kind !== "reshape" || this.#isStored(inputs[0]) || inputs[0].op.kind !== "broadcast_in_dim") return false;
+    return !isReframed(inputs[0], node) && (this.#isSpread(node) || this.#isInTail(node));
+  }
+
+  /** Whether the kernel of a reduction evaluates a tensor for each of its results. */
+  #isInTail(node: Tensor): boolean {
+    return (this.#users.get(node) ?? []).some((user) => {
+      const result = this.#tails.around(user);
+      if (result) return result.op.kind === "reduce" && result.inputs[0].size >= LEAST_SPREAD * node.size;
+      return !this.#isStored(user) && this.#isInTail(user);
+    });
   }
 
   /** Whether some user reads each element many times through a broadcast. */

@@ -92,7 +92,7 @@ function movesRows(result: Tensor, { op, shape }: Tensor): boolean {
 }
 
 /** Whether a reshape only adds or drops axes of 1. */
-function isReframed(before: Tensor, after: Tensor): boolean {
+export function isReframed(before: Tensor, after: Tensor): boolean {
   return sameShape(
     before.shape.filter((n) => n !== 1),
     after.shape.filter((n) => n !== 1),
