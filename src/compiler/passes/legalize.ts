@@ -2,7 +2,7 @@ import type { Graph } from "../../tensor/graph.ts";
 import type { ConvolutionWindow, Op, OpKind, OpOf, SpatialPadding } from "../../tensor/op.ts";
 import { identityOf } from "../../tensor/reduction.ts";
 import { range, sizeOf } from "../../tensor/shape.ts";
-import { Tensor, dotGeneral, full, iota } from "../../tensor/tensor.ts";
+import { Tensor, concatenate, dotGeneral, full, iota } from "../../tensor/tensor.ts";
 import { convolutionShape } from "../convolution-shape.ts";
 import type { Splitting } from "../target.ts";
 import { HashConsing, rebuild } from "./simplify.ts";
@@ -94,6 +94,7 @@ const rewrites: { readonly [K in OpKind]?: Rewrite<K> } = {
     const plain = withoutDilation(op, x);
     if (plain) return new Tensor({ ...op, ...plain.window }, [plain.input, dilate(w, op.rhsDilation, [0, 1])]);
     if (!isPointwise(op, w.shape)) return undefined;
+    if (x.op.kind === "concatenate" && x.op.axis === 3) return sumOverParts(op, x, w);
     const [batch, height, width, channels] = x.shape;
     const product = x.reshape([1, batch * height * width, channels]).matmul(w.reshape([1, channels, w.shape[3]]));
     return product.reshape(shape);
@@ -118,6 +119,12 @@ const rewrites: { readonly [K in OpKind]?: Rewrite<K> } = {
         .reshape(shape);
     }
     if (isPointwise(op, op.kernel)) {
+      // Of a concatenation, the gradients by the filters of each part.
+      if (x.op.kind === "concatenate" && x.op.axis === 3)
+        return concatenate(
+          x.inputs.map((part) => new Tensor(op, [part, dy])),
+          2,
+        );
       const pixels = { lhsBatch: [], rhsBatch: [], lhsContract: [0, 1, 2], rhsContract: [0, 1, 2] };
       return dotGeneral(x, dy, pixels).reshape(shape);
     }
@@ -224,6 +231,18 @@ function isPointwise(op: ConvolutionWindow, kernel: readonly number[]): boolean 
     op.strides.every((n) => n === 1) &&
     op.padding.every(([low, high]) => low === 0 && high === 0)
   );
+}
+
+/** A pointwise convolution of a concatenation of channels, as a sum of those of its parts, none of which is copied. */
+function sumOverParts(op: OpOf<"convolution">, x: Tensor, w: Tensor): Tensor {
+  let start = 0;
+  const products = x.inputs.map((part) => {
+    const end = start + part.shape[3];
+    const product = new Tensor(op, [part, w.slice(2, start, end)]);
+    start = end;
+    return product;
+  });
+  return products.reduce((sum, product) => sum.add(product));
 }
 
 /** Windows that neither overlap nor leave gaps: a product of patches, as in a space-to-depth downsampling. */
