@@ -2,7 +2,7 @@ import { writesOf } from "../../../compiler/accesses.ts";
 import { visitExpression } from "../../../compiler/program.ts";
 import type { Buffer, Expression, Kernel, Program } from "../../../compiler/program.ts";
 import type { Precision } from "../../common/precision.ts";
-import { storesFours } from "./vectors.ts";
+import { writtenByFours } from "./vectors.ts";
 
 export const WORD_BYTES = 4;
 
@@ -29,7 +29,7 @@ export class Storage {
 /**
  * Under `f16`, as in Micikevicius et al. (2018, 1710.03740), the results of matrix products, convolutions and attention and what
  * others of them read are stored as halves: those are rounded to halves for the product anyhow. All else that a program
- * keeps stays f32: variables, inputs and outputs, reductions, filters' gradients, and what only elementwise work uses.
+ * keeps stays f32: variables, inputs and outputs, results of reductions, filters' gradients, and what only elementwise work uses.
  */
 export function storageOf({ buffers, kernels, outputs }: Program, precision: Precision): Storage {
   if (precision === "f32") return new Storage(precision);
@@ -37,7 +37,10 @@ export function storageOf({ buffers, kernels, outputs }: Program, precision: Pre
   for (const buffer of halves)
     if (buffer.dtype !== "f32" || buffer.source.kind !== "temporary" || outputs.includes(buffer)) halves.delete(buffer);
   // A half has no address of its own, so neighbours have to be written at once.
-  for (const kernel of kernels) if (!storesFours(kernel)) for (const buffer of writesOf(kernel)) halves.delete(buffer);
+  for (const kernel of kernels) {
+    const fours = writtenByFours(kernel);
+    for (const buffer of writesOf(kernel)) if (!fours.includes(buffer)) halves.delete(buffer);
+  }
   return new Storage(
     precision,
     buffers.filter((buffer) => halves.has(buffer)),

@@ -1,8 +1,6 @@
-import { valuesOf } from "../../../../compiler/accesses.ts";
-import { visitExpression } from "../../../../compiler/program.ts";
 import type { Buffer, ReduceKernel } from "../../../../compiler/program.ts";
 import { sizeOf } from "../../../../tensor/shape.ts";
-import { vectorBuffers } from "../../emit/vectors.ts";
+import { reductionVectors } from "../../emit/vectors.ts";
 
 const WORKGROUP = 256;
 /** Fewer invocations leave a part of many GPUs' cores idle; where workgroups are few even so, there are half as many. */
@@ -37,8 +35,7 @@ export interface Layout {
 
 export function layoutOf(kernel: ReduceKernel): Layout {
   const { axes, kept } = kernel;
-  const alongTerms = adjacentLoads(kernel, axes.length - 1) >= adjacentLoads(kernel, kept - 1);
-  const vectors = vectorsOf(kernel, alongTerms);
+  const { alongTerms, vectors } = reductionVectors(kernel);
   const width = vectors ? 4 : 1;
   const count = sizeOf(axes.slice(0, kept)) / (alongTerms ? 1 : width);
   const terms = sizeOf(axes.slice(kept)) / (alongTerms ? width : 1);
@@ -69,9 +66,14 @@ function shareNeighbours(kernel: ReduceKernel, count: number, terms: number, wid
   while (results > fewest && !isEnough() && results * sharers > SMALLEST_WORKGROUP) results /= 2;
   if (results > fewest && 2 * (count / results) < ENOUGH_WORKGROUPS && results * sharers === SMALLEST_WORKGROUP)
     results /= 2;
-  while (results > 1 && !isEnough() && kernel.stages.length > 1 && 2 * sharers <= terms)
+  while (results > 1 && !isEnough() && !isDivisible(kernel) && 2 * sharers <= terms)
     [results, sharers] = [results / 2, 2 * sharers];
   return { results, sharers };
+}
+
+/** Whether a kernel can be taken in parts, and the parts by another: it goes over the terms once, for their sums alone. */
+export function isDivisible({ stages: [first, ...others] }: ReduceKernel): boolean {
+  return others.length === 0 && first.stores.length === 0;
 }
 
 /** How many of a stage's loads an invocation has under way at a time. */
@@ -94,30 +96,6 @@ export function serialStepsOf(kernel: ReduceKernel, layout: Layout): number {
 export function loadsOf({ axes, kept }: ReduceKernel, { alongTerms, width, sharers }: Layout): number {
   const terms = sizeOf(axes.slice(kept)) / (alongTerms ? width : 1);
   return Math.ceil(terms / sharers);
-}
-
-/** The buffers to be read and written four neighbours at a time; undefined where that cannot be. */
-function vectorsOf({ axes, kept, stages, stores }: ReduceKernel, alongTerms: boolean): Set<Buffer> | undefined {
-  const axis = alongTerms ? axes.length - 1 : kept - 1;
-  if (axis < 0) return undefined;
-  const values = stages.flatMap(({ accumulators }) => accumulators.map(({ value }) => value));
-  const ofTerms = stages.flatMap((stage) => stage.stores);
-  const vectors = vectorBuffers(values, alongTerms ? ofTerms : [...ofTerms, ...stores], axes, axis);
-  // What is stored for each result is then stored alone.
-  return alongTerms && stores.some(({ buffer }) => vectors?.has(buffer)) ? undefined : vectors;
-}
-
-/** Loads whose neighbours in memory are neighbours along an axis. */
-function adjacentLoads({ axes, stages }: ReduceKernel, axis: number): number {
-  if (axis < 0 || axes[axis] === 1) return -1;
-  let count = 0;
-  const seen = new Set<unknown>();
-  for (const root of stages.flatMap(valuesOf))
-    visitExpression(root, (node) => {
-      if (node.kind === "load" && !seen.has(node) && node.index.coefficients[axis] === 1) count++;
-      seen.add(node);
-    });
-  return count;
 }
 
 function powerOfTwoUpTo(n: number, most: number): number {

@@ -4,7 +4,7 @@ import { divisorUpTo } from "../../../../compiler/passes/legalize.ts";
 import { mapIndices } from "../../../../compiler/program.ts";
 import type { Accumulator, Buffer, Expression, Kernel, ReduceKernel, Store } from "../../../../compiler/program.ts";
 import { sizeOf } from "../../../../tensor/shape.ts";
-import { ENOUGH_WORKGROUPS, layoutOf, serialStepsOf } from "./layout.ts";
+import { ENOUGH_WORKGROUPS, isDivisible, layoutOf, serialStepsOf } from "./layout.ts";
 
 /** A reduction of more elements than this, on fewer workgroups than that, leaves most of a large GPU idle. */
 const LARGE = 65_536;
@@ -18,8 +18,8 @@ export function splitReductions(kernels: readonly Kernel[]): Kernel[] {
 }
 
 function splitReduction(kernel: ReduceKernel): ReduceKernel[] {
+  if (!isDivisible(kernel)) return [kernel];
   const [stage] = kernel.stages;
-  if (kernel.stages.length !== 1 || stage.stores.length > 0) return [kernel];
   const split = splitOf(kernel, wantedParts(kernel));
   if (split.parts === 1) return [kernel];
   const sums = stage.accumulators.map((accumulator) => ({ accumulator, buffer: sumsOf(kernel, accumulator, split) }));
