@@ -12,10 +12,12 @@ import { GaussianDiffusion } from "../../src/diffusion/gaussian-diffusion.ts";
 import { Unet } from "../../src/models/unet/unet.ts";
 import type { Fusion, Splitting, Target } from "../../src/compiler/target.ts";
 import { conv2d } from "../../src/tensor/functions/functions.ts";
+import { groupNorm } from "../../src/tensor/functions/norm.ts";
 import { grad } from "../../src/tensor/grad.ts";
 import type { Graph } from "../../src/tensor/graph.ts";
 import type { NdArray } from "../../src/tensor/ndarray.ts";
-import { valueOf } from "../../src/tensor/tensor.ts";
+import { sizeOf } from "../../src/tensor/shape.ts";
+import { concatenate, valueOf } from "../../src/tensor/tensor.ts";
 import { Adam } from "../../src/optim/adam.ts";
 import { inputLeaves } from "../backend/context.ts";
 import { drawScenario } from "../backend/random-graph.ts";
@@ -149,8 +151,50 @@ describe("scheduling", () => {
     const slope = gate.multiply(inner.multiply(gate.multiply(-1).add(1)).add(1)).multiply(y);
     const outputs = [slope.sum(0), slope.multiply(x).sum(1), slope.multiply(z).exp()];
     const program = compile({ inputs: [x, y, z], outputs, updates: [] });
-    // What follows from the slope element by element is computed with it.
-    expect(program.kernels.map(({ kind }) => kind)).toEqual(["map", "reduce", "reduce"]);
+    // What follows from the slope element by element is computed with it, and one of its sums.
+    expect(program.kernels.map(({ kind }) => kind)).toEqual(["reduce", "reduce"]);
+  });
+
+  test("has a reduction store the terms that it sums", () => {
+    const [x, y] = inputLeaves(Array.from({ length: 2 }, () => ({ shape: [8, 64, 32], dtype: "f32" })));
+    const terms = x.multiply(y).exp();
+    const kindsOf = (axes: number[]) =>
+      compile({ inputs: [x, y], outputs: [terms, terms.sum(axes)], updates: [] }).kernels;
+    expect(kindsOf([1])).toMatchObject([
+      { kind: "reduce", stages: [{ accumulators: [{}], stores: [{}] }], stores: [{}] },
+    ]);
+    // Sums over a batch are too few to share the work on the terms out.
+    expect(kindsOf([0])).toMatchObject([{ kind: "map" }, { kind: "reduce" }]);
+    // A term of another place is not known yet.
+    const shifted = compile({ inputs: [x, y], outputs: [terms, terms.reverse([1]).square().sum(1)], updates: [] });
+    expect(shifted.kernels).toMatchObject([{ kind: "map" }, { kind: "reduce" }]);
+  });
+
+  test("copies no concatenation for a pointwise convolution or its gradients", () => {
+    const [x, y, w] = inputLeaves(
+      [
+        [4, 8, 8, 12],
+        [4, 8, 8, 20],
+        [1, 1, 32, 16],
+      ].map((shape) => ({ shape, dtype: "f32" })),
+    );
+    const result = conv2d(concatenate([x, y], 3), w);
+    const outputs = [result, ...grad(result.square().sum(), [w])];
+    const { kernels } = compile({ inputs: [x, y, w], outputs, updates: [] });
+    const whole = x.size + y.size;
+    const copies = kernels.filter((kernel) => writesOf(kernel).some(({ length }) => length === whole));
+    expect(kernels.filter(({ kind }) => kind === "dot")).toHaveLength(4);
+    expect(copies).toEqual([]);
+  });
+
+  test("goes over the channels of an image in one loop where groups of them share something", () => {
+    const [x, weight, bias] = inputLeaves([[64, 8, 8, 28], [28], [28]].map((shape) => ({ shape, dtype: "f32" })));
+    const normalized = groupNorm(x, { groups: 4, weight, bias });
+    const outputs = grad(normalized.multiply(normalized.sigmoid()).square().sum(), [x, weight, bias]);
+    const { kernels } = compile({ inputs: [x, weight, bias], outputs, updates: [] });
+    const large = kernels.flatMap((kernel) => ("axes" in kernel && sizeOf(kernel.axes) >= x.size ? [kernel.axes] : []));
+    expect(large.length).toBeGreaterThan(3);
+    for (const axes of large) expect(axes).toContain(28);
   });
 
   test("updates Adam's moments and parameters in place", () => {
@@ -194,6 +238,18 @@ describe("a target", () => {
     const many = { inputs, outputs: [2, 3, 4, 5].map((n) => inputs[0].multiply(n)), updates: [] };
     expect(compile(many).kernels).toHaveLength(1);
     expect(compile(many, fusing({ mostStores: 2 })).kernels).toHaveLength(2);
+  });
+
+  test("says whether a reduction does much to its terms twice", () => {
+    const [x] = inputLeaves([{ shape: [128, 32], dtype: "f32" }]);
+    const exp = x.subtract(x.max(1, true)).exp();
+    const softmax = { inputs: [x], outputs: [exp.divide(exp.sum(1, true))], updates: [] };
+    const storesWith = (target: Target) =>
+      compile(softmax, target).kernels.flatMap((kernel) =>
+        kernel.kind === "reduce" ? kernel.stages.map(({ stores }) => stores.length) : [],
+      );
+    expect(storesWith(measuredTarget)).toEqual([0, 1, 1]);
+    expect(storesWith(fusing({ mostRepeatedOperations: 100 }))).toEqual([0, 0, 1]);
   });
 
   test("says in how many parts a long product is taken", () => {

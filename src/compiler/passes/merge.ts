@@ -8,7 +8,8 @@ import { reductionKey } from "./scheduled-kernel.ts";
 import type { ScheduledKernel } from "./scheduled-kernel.ts";
 
 /**
- * Joins kernels that read the same memory: side by side, then maps element by element, then row by row.
+ * Joins kernels that read the same memory: side by side, then maps element by element, then row by row, then what maps are
+ * left.
  *
  * @param updates the next values of variables: they are written in place, which rows that are read again could not be
  */
@@ -18,7 +19,8 @@ export function mergeKernels(
   fusion: Fusion,
 ): ScheduledKernel[] {
   const beside = merge(merge(kernels, attentionTogether), sideBySide(fusion));
-  return merge(merge(beside, elementByElement(fusion, updates)), stacked(fusion, updates));
+  const following = merge(merge(beside, elementByElement(fusion, updates)), summed(fusion, updates));
+  return merge(merge(following, stacked(fusion, updates)), inOneSpace(fusion));
 }
 
 /** Gives the joined kernel, or nothing. `kernel` comes after `into` and everything else that it reads is ready before. */
@@ -61,17 +63,17 @@ function union(a: ReadonlySet<Tensor>, b: ReadonlySet<Tensor>): Set<Tensor> {
   return new Set([...a, ...b]);
 }
 
-/** Kernels of one shape that read the same large tensor become one kernel with several stores. */
+/** Kernels of one shape that read the same large tensor, or nothing else, become one kernel with several stores. */
 const sideBySide = ({ mostStores }: Fusion): Joining => ({
   keyOf(kernel) {
-    const [store] = kernel.stores;
-    if (kernel.kind === "map") return `map ${formatShape(store.shape)}`;
+    const [{ shape }] = kernel.stores;
+    if (kernel.kind === "map") return `map ${formatShape(shape)}`;
     if (kernel.kind !== "reduce") return undefined;
     return reductionKey(kernel.results[0]);
   },
   mayFeed: false,
   join(into, kernel) {
-    if (into.stores.length >= mostStores || !sharesLarge(into, kernel)) return undefined;
+    if (into.stores.length + kernel.stores.length > mostStores || !sharesLarge(into, kernel)) return undefined;
     return {
       kind: into.kind,
       results: [...into.results, ...kernel.results],
@@ -79,6 +81,13 @@ const sideBySide = ({ mostStores }: Fusion): Joining => ({
       reads: union(into.reads, kernel.reads),
     };
   },
+});
+
+/** The same for maps whose shapes differ by axes of 1. */
+const inOneSpace = (fusion: Fusion): Joining => ({
+  ...sideBySide(fusion),
+  keyOf: ({ kind, stores: [{ shape }] }) =>
+    kind === "map" ? `map ${formatShape(shape.filter((n) => n !== 1))}` : undefined,
 });
 
 /** Attention and the sums of its exponentials, and its gradients, are by-products of each other. */
@@ -106,7 +115,7 @@ const attentionTogether: Joining = {
 function sharesLarge(a: ScheduledKernel, b: ScheduledKernel): boolean {
   const space = a.results[0]?.inputs[0] ?? a.stores[0];
   for (const tensor of b.reads) if (tensor.size >= space.size && a.reads.has(tensor)) return true;
-  return false;
+  return b.reads.size > 0 && [...b.reads].every((tensor) => a.reads.has(tensor));
 }
 
 /** A map of what another map stores follows it element by element: a parameter's step and the averages that it goes by. */
@@ -141,13 +150,47 @@ function readsInPlace({ stores, reads }: ScheduledKernel, others: readonly Tenso
   return stores.every((store) => visit(store, false));
 }
 
+/** A reduction stores the terms that a map before it would: what a layer's bias goes by is summed up as it is computed. */
+const summed = ({ mostStores, fewestRows }: Fusion, updates: ReadonlySet<Tensor>): Joining => ({
+  keyOf: termsKey(updates),
+  mayFeed: true,
+  join(into, kernel) {
+    const [first] = kernel.results;
+    if (into.kind !== "map" || kernel.kind !== "reduce" || into.stores.length + kernel.stores.length > mostStores)
+      return undefined;
+    const feeds = into.stores.some((store) => kernel.reads.has(store));
+    if (!feeds || kernel.overTerms || first.size < fewestRows || !sumsInPlace(kernel, into.stores)) return undefined;
+    // A map of a batch has more parallel work than sums over it.
+    if (first.op.kind !== "reduce" || first.op.axes.includes(first.inputs[0].shape.findIndex((n) => n > 1)))
+      return undefined;
+    return {
+      kind: "reduce",
+      results: kernel.results,
+      stores: [...kernel.stores, ...into.stores],
+      overTerms: into.stores,
+      reads: new Set([...into.reads, ...kernel.reads].filter((tensor) => !into.stores.includes(tensor))),
+      parts: [into, kernel],
+    };
+  },
+});
+
+/** Whether a reduction needs of each element of others only for the term in its place. */
+function sumsInPlace({ results, stores, reads }: ScheduledKernel, others: readonly Tensor[]): boolean {
+  const seen = [new Set<Tensor>(), new Set<Tensor>()];
+  const visit = (node: Tensor, isTerm: boolean): boolean => {
+    if (others.includes(node)) return isTerm;
+    const known = seen[isTerm ? 1 : 0];
+    if (reads.has(node) || known.has(node)) return true;
+    known.add(node);
+    if (results.includes(node)) return visit(node.inputs[0], true);
+    return node.inputs.every((input) => visit(input, isTerm && isElementwise(node.op)));
+  };
+  return stores.every((store) => visit(store, false));
+}
+
 /** What uses a reduction's results along with its terms follows it row by row: softmax and its like become one kernel. */
 const stacked = ({ mostStores, longestRow, fewestRows }: Fusion, updates: ReadonlySet<Tensor>): Joining => ({
-  keyOf(kernel) {
-    if (kernel.stores.some((store) => updates.has(store))) return undefined;
-    const shape = termShapeOf(kernel);
-    return shape ? `terms ${formatShape(shape)}` : undefined;
-  },
+  keyOf: termsKey(updates),
   mayFeed: true,
   join(into, kernel) {
     const [first] = into.results;
@@ -161,12 +204,21 @@ const stacked = ({ mostStores, longestRow, fewestRows }: Fusion, updates: Readon
       kind: "reduce",
       results: [...into.results, ...kernel.results],
       stores: [...into.stores, ...kernel.stores],
-      overTerms: [...(into.overTerms ?? []), ...(kernel.kind === "map" ? kernel.stores : [])],
+      overTerms: [...(into.overTerms ?? []), ...(kernel.kind === "map" ? kernel.stores : (kernel.overTerms ?? []))],
       reads: union(into.reads, kernel.reads),
       parts: [...(into.parts ?? [into]), ...(kernel.parts ?? [kernel])],
     };
   },
 });
+
+/** Kernels that run over terms of one shape, unless what they store goes where it is read. */
+const termsKey =
+  (updates: ReadonlySet<Tensor>) =>
+  (kernel: ScheduledKernel): string | undefined => {
+    if (kernel.stores.some((store) => updates.has(store))) return undefined;
+    const shape = termShapeOf(kernel);
+    return shape ? `terms ${formatShape(shape)}` : undefined;
+  };
 
 /** The shape that a reduction or map runs over. */
 function termShapeOf(kernel: ScheduledKernel): readonly number[] | undefined {
