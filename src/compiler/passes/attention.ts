@@ -1,5 +1,6 @@
 import { composeAttention } from "../../tensor/attention.ts";
 import type { AttentionOp } from "../../tensor/attention.ts";
+import { rootsOf, topologicalOrder } from "../../tensor/graph.ts";
 import type { Graph } from "../../tensor/graph.ts";
 import type { Op } from "../../tensor/op.ts";
 import { Tensor } from "../../tensor/tensor.ts";
@@ -18,6 +19,7 @@ export function attentionShape([{ shape: q }, { shape: k }]: readonly Tensor[]):
 
 /** Puts what attention is composed of in its place, unless the device has a kernel for it. */
 export function decomposeAttention(graph: Graph, fuses: Target["fusesAttention"]): Graph {
+  if (!topologicalOrder(rootsOf(graph)).some(({ op }) => isAttention(op))) return graph;
   return rebuild(graph, (op, inputs) => {
     if (!isAttention(op)) return new Tensor(op, inputs);
     const isWhole = inputs.every(({ size }) => size > 0) && haveOneWidth(inputs);
