@@ -151,26 +151,21 @@ function readsInPlace({ stores, reads }: ScheduledKernel, others: readonly Tenso
 }
 
 /** A reduction stores the terms that a map before it would: what a layer's bias goes by is summed up as it is computed. */
-const summed = ({ mostStores, fewestRows }: Fusion, updates: ReadonlySet<Tensor>): Joining => ({
+const summed = ({ mostStores, mostJoined, fewestRows }: Fusion, updates: ReadonlySet<Tensor>): Joining => ({
   keyOf: termsKey(updates),
   mayFeed: true,
   join(into, kernel) {
+    if (into.kind !== "map" || kernel.kind !== "reduce" || kernel.overTerms) return undefined;
+    const stores = [...kernel.stores, ...into.stores];
+    const reads = new Set([...into.reads, ...kernel.reads].filter((tensor) => !into.stores.includes(tensor)));
+    if (stores.length > mostStores || reads.size + stores.length > mostJoined) return undefined;
     const [first] = kernel.results;
-    if (into.kind !== "map" || kernel.kind !== "reduce" || into.stores.length + kernel.stores.length > mostStores)
-      return undefined;
     const feeds = into.stores.some((store) => kernel.reads.has(store));
-    if (!feeds || kernel.overTerms || first.size < fewestRows || !sumsInPlace(kernel, into.stores)) return undefined;
+    if (!feeds || first.size < fewestRows || !sumsInPlace(kernel, into.stores)) return undefined;
     // A map of a batch has more parallel work than sums over it.
     if (first.op.kind !== "reduce" || first.op.axes.includes(first.inputs[0].shape.findIndex((n) => n > 1)))
       return undefined;
-    return {
-      kind: "reduce",
-      results: kernel.results,
-      stores: [...kernel.stores, ...into.stores],
-      overTerms: into.stores,
-      reads: new Set([...into.reads, ...kernel.reads].filter((tensor) => !into.stores.includes(tensor))),
-      parts: [into, kernel],
-    };
+    return { kind: "reduce", results: kernel.results, stores, overTerms: into.stores, reads, parts: [into, kernel] };
   },
 });
 
