@@ -51,6 +51,24 @@ test("what products give and take is stored as halves, but not what a program ta
   expect(storageOf(program, "f32").isHalf(writesOf(program.kernels[0])[0])).toBe(false);
 });
 
+test("what a reduction stores for each term is stored as halves where a product reads it, but not its results", () => {
+  const program = programOf(
+    [
+      [128, 32, 64],
+      [64, 16],
+    ],
+    (x, w) => {
+      const terms = x.exp();
+      const sums = terms.sum(1);
+      return [terms.reshape([-1, 64]).matmul(w), sums.matmul(w)];
+    },
+  );
+  const kinds = written(program).filter(([kind]) => kind === "reduce");
+  expect(kinds).toHaveLength(2);
+  expect(kinds).toContainEqual(["reduce", true]);
+  expect(kinds).toContainEqual(["reduce", false]);
+});
+
 test("what is not written four at a time stays in words", () => {
   const program = programOf(
     [
