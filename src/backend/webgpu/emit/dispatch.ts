@@ -23,16 +23,21 @@ export interface Dispatch {
   /** The words of a uniform that is bound behind the buffers; none without one. */
   readonly sizes: readonly number[];
   readonly workgroups: number;
+  /** How they are numbered. */
+  readonly grid: Grid;
   /** Of one workgroup. */
   readonly invocations: number;
   /** Of a reduction: how often an invocation loads terms, one load after the other. */
   readonly serialSteps?: number | undefined;
 }
 
+/** Workgroups in each of a dispatch's dimensions. */
+export type Grid = readonly [x: number, y: number, z: number];
+
 /** Workgroups that one dimension of a dispatch takes; more go into a second one. */
 export const MOST_PER_DIMENSION = 65535;
 
-/** A number of workgroups in two dimensions. */
-export function gridOf(workgroups: number): [x: number, y: number] {
-  return [Math.min(workgroups, MOST_PER_DIMENSION), Math.ceil(workgroups / MOST_PER_DIMENSION)];
+/** So many workgroups, or a few more, in two dimensions. */
+export function gridOf(workgroups: number): Grid {
+  return [Math.min(workgroups, MOST_PER_DIMENSION), Math.ceil(workgroups / MOST_PER_DIMENSION), 1];
 }

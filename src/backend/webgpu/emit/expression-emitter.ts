@@ -20,22 +20,29 @@ export interface Point {
   readonly vectorAxis?: number | undefined;
 }
 
+/** Numbers that mean themselves. Others may follow from sizes, as a mean's divisor does, and its inverse. */
+const LITERALS: ReadonlySet<number> = new Set([-2, -1, 0, 1, 2]);
 const COMPONENTS = ["x", "y", "z", "w"];
 /** Ops whose WGSL is the same for floats and for vectors of them. */
 const VECTOR_OPS: ReadonlySet<string> = new Set(["add", "subtract", "multiply", "divide", "negate", "stop_gradient"]);
 
 /** An affine value as i32. */
-export function affineCode(
-  { offset, coefficients }: Affine,
-  at: readonly Code[],
-  size: (value: number) => Code = String,
-): Code {
-  const terms = coefficients.flatMap((c, axis) => {
-    if (c === 0 || at[axis] === "0") return [];
-    return [c === 1 ? at[axis] : `${at[axis]} * ${size(c)}`];
-  });
-  if (offset !== 0 || terms.length === 0) terms.push(size(offset));
-  return terms.join(" + ").replaceAll("+ -", "- ");
+export function affineCode(affine: Affine, at: readonly Code[], shader: ShaderWriter): Code {
+  return affineCoder(affine, shader)(at);
+}
+
+/** An affine value at several places, which share the sizes that it needs. */
+export function affineCoder({ offset, coefficients }: Affine, shader: ShaderWriter): (at: readonly Code[]) => Code {
+  const factors: Code[] = [];
+  let constant: Code | undefined;
+  return (at) => {
+    const terms = coefficients.flatMap((c, axis) => {
+      if (c === 0 || at[axis] === "0") return [];
+      return [c === 1 ? at[axis] : `${at[axis]} * ${(factors[axis] ??= shader.size(c))}`];
+    });
+    if (offset !== 0 || terms.length === 0) terms.push((constant ??= shader.size(offset)));
+    return terms.join(" + ").replaceAll("+ -", "- ");
+  };
 }
 
 /** Writes expressions at one point of a kernel's index space, as WGSL. */
@@ -79,7 +86,7 @@ export class ExpressionEmitter {
     const key = affineKey(affine);
     const before = this.#known.get(key);
     if (before !== undefined) return before;
-    const code = this.#point.index?.(affine) ?? affineCode(affine, this.#point.at, (value) => this.#shader.size(value));
+    const code = this.#point.index?.(affine) ?? affineCode(affine, this.#point.at, this.#shader);
     if (/^\w+$/.test(code)) return code;
     const known = this.#shader.bind("at", code);
     this.#known.set(key, known);
@@ -97,8 +104,9 @@ export class ExpressionEmitter {
   #emit(node: Expression): Code {
     switch (node.kind) {
       case "constant": {
-        const isFraction = node.dtype === "f32" && Number.isFinite(node.value) && !Number.isInteger(node.value);
-        const code = isFraction ? this.#shader.fraction(node.value) : literal(this.#shader, node.dtype, node.value);
+        const { dtype, value } = node;
+        const isOpen = dtype === "f32" && Number.isFinite(value) && !LITERALS.has(value);
+        const code = isOpen ? this.#shader.number(value) : literal(this.#shader, dtype, value);
         return this.#isVector ? `${this.#typeOf(node.dtype)}(${code})` : code;
       }
       case "index":

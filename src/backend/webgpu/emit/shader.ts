@@ -2,8 +2,8 @@ import type { Buffer } from "../../../compiler/program.ts";
 import type { DType } from "../../../tensor/dtype.ts";
 import type { Precision } from "../../common/precision.ts";
 import type { AdapterTraits } from "./adapter.ts";
-import { MOST_PER_DIMENSION } from "./dispatch.ts";
-import type { Dispatch, Pack } from "./dispatch.ts";
+import { MOST_PER_DIMENSION, gridOf } from "./dispatch.ts";
+import type { Dispatch, Grid, Pack } from "./dispatch.ts";
 import { functionText } from "./functions.ts";
 import type { FunctionName } from "./functions.ts";
 import type { Sizes } from "./sizes.ts";
@@ -65,8 +65,13 @@ export class ShaderWriter {
     return value === 0 || value === 1 || !this.#sizes ? String(value) : this.#sizes.whole(value);
   }
 
-  /** A fraction as f32, which may follow from sizes too: a mean's. */
-  fraction(value: number): Code {
+  /** The same where 0 and 1 are no reason for another text. */
+  anySize(value: number): Code {
+    return this.#sizes ? this.#sizes.whole(value) : String(value);
+  }
+
+  /** A number as f32, which may follow from sizes too: a mean's divisor. */
+  number(value: number): Code {
     return this.#sizes ? this.#sizes.float(value) : `${Math.fround(value)}f`;
   }
 
@@ -180,8 +185,11 @@ export class ShaderWriter {
     return `${this.use("from_halves")}(${words})`;
   }
 
-  /** @param subgroupSize the size of subgroups, where the kernel has one set for it */
-  finish(name: string, size: number, workgroups: number, subgroupSize?: number): Dispatch {
+  /**
+   * @param workgroups how many, of which each has its number in `group`; or a grid, in which each has its place in `id`
+   * @param subgroupSize the size of subgroups, where the kernel has one set for it
+   */
+  finish(name: string, size: number, workgroups: number | Grid, subgroupSize?: number): Dispatch {
     if (subgroupSize !== undefined) {
       this.directive("enable subgroups;");
       this.directive("enable subgroup_size_control;");
@@ -191,12 +199,10 @@ export class ShaderWriter {
       const access = this.#writes.has(buffer) ? "read_write" : "read";
       return `@group(0) @binding(${i}) var<storage, ${access}> ${this.#nameOf(buffer)}: array<${this.#elementOf(buffer)}>;`;
     });
-    // Beyond what one dimension takes, the groups are numbered through two.
-    const group = workgroups > MOST_PER_DIMENSION ? `i32(id.x + id.y * ${MOST_PER_DIMENSION}u)` : "i32(id.x)";
+    const group = typeof workgroups === "number" ? this.#group(workgroups) : "";
     const main = `@compute @workgroup_size(${size})${pinned}
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) invocation: u32) {
-  let group = ${group};
-  let local = i32(invocation);
+${group}  let local = i32(invocation);
 ${this.#lines.join("\n")}
 }`;
     const wgsl = [
@@ -214,9 +220,18 @@ ${this.#lines.join("\n")}
       bindings: this.#bindings.map((buffer) => ({ buffer, isWritten: this.#writes.has(buffer) })),
       pack: this.#pack && this.#bindings.includes(this.#pack.buffer) ? this.#pack : undefined,
       sizes: this.#sizes?.words() ?? [],
-      workgroups,
+      workgroups: typeof workgroups === "number" ? workgroups : workgroups[0] * workgroups[1] * workgroups[2],
+      grid: typeof workgroups === "number" ? gridOf(workgroups) : workgroups,
       invocations: size,
     };
+  }
+
+  /** Beyond what one dimension takes, workgroups are numbered through two, and there are a few more than have work. */
+  #group(workgroups: number): Code {
+    if (workgroups <= MOST_PER_DIMENSION) return "  let group = i32(id.x);\n";
+    return `  let group = i32(id.x + id.y * ${MOST_PER_DIMENSION}u);
+  if (group >= ${this.size(workgroups)}) { return; }
+`;
   }
 
   #word(buffer: Buffer, index: Code): Code {

@@ -1,8 +1,11 @@
-import type { DotKernel } from "../../../compiler/program.ts";
+import type { Affine } from "../../../compiler/affine.ts";
+import { mapIndices } from "../../../compiler/program.ts";
+import type { Buffer, DotKernel, Expression } from "../../../compiler/program.ts";
 import { countUses } from "../../common/codegen/uses.ts";
-import { ExpressionEmitter, affineCode } from "../emit/expression-emitter.ts";
-import { decode } from "../emit/grid.ts";
+import { ExpressionEmitter, affineCoder } from "../emit/expression-emitter.ts";
+import { anyDecoder, decoder } from "../emit/grid.ts";
 import { ShaderWriter } from "../emit/shader.ts";
+import { Sizes } from "../emit/sizes.ts";
 import type { Dispatch } from "../emit/dispatch.ts";
 import type { Code, ShaderBuffers } from "../emit/shader.ts";
 import { isAligned, storedAxis, vectorBuffers } from "../emit/vectors.ts";
@@ -11,9 +14,11 @@ import { linearOperand } from "./operand.ts";
 import { productSize } from "./product-size.ts";
 import type { Tile } from "./tile.ts";
 
-export function emitDot(kernel: DotKernel, buffers: ShaderBuffers, tile: Tile): Dispatch {
+const LEAST_BATCH_AXES = 2;
+
+export function emitDot(dot: DotKernel, buffers: ShaderBuffers, tile: Tile): Dispatch {
+  const kernel = withBatchAxes(dot);
   const { axes, batch, lhs, rhs, stores } = kernel;
-  const batchAxes = axes.slice(0, batch);
   const rowAxes = axes.slice(batch, -2);
   const size = productSize(kernel);
   const [columnAxis, innerAxis] = [storedAxis(kernel), axes.length - 1];
@@ -24,9 +29,19 @@ export function emitDot(kernel: DotKernel, buffers: ShaderBuffers, tile: Tile): 
   const rhsInFours = isAligned(rhs.index, axes, columnAxis);
   const stored = vectorBuffers([], stores, axes, columnAxis);
   const vectors = [...(stored ?? []), ...(lhsInFours ? [lhs.buffer] : []), ...(rhsInFours ? [rhs.buffer] : [])];
-  const shader = new ShaderWriter(buffers, vectors);
-  const batchAt = (batchCode: Code): Code[] => decode(shader, batchAxes, batchCode, "batch");
-  const rowAt = (row: Code): Code[] => decode(shader, rowAxes, row, "row");
+  const shader = new ShaderWriter(buffers, vectors, new Sizes());
+  const batchAt = anyDecoder(shader, axes.slice(0, batch));
+  const rowAt = decoder(shader, rowAxes);
+  const indexOf = ({ offset, coefficients }: Affine): ((inBatch: readonly Code[], batchCode: Code) => Code) => {
+    const steps = coefficients.slice(0, batch).map((c) => shader.anySize(c));
+    const start = shader.anySize(offset);
+    const inBatchOf = affineCoder({ offset: 0, coefficients }, shader);
+    return (inBatch, batchCode) => {
+      const ofBatch = batchAt(batchCode, "batch").map((at, axis) => `${at} * ${steps[axis]}`);
+      return [...ofBatch, inBatchOf([...steps.map(() => "0"), ...inBatch]), start].join(" + ");
+    };
+  };
+  const [lhsAt, rhsAt] = [indexOf(lhs.index), indexOf(rhs.index)];
 
   const product = {
     name: "dot",
@@ -39,7 +54,7 @@ export function emitDot(kernel: DotKernel, buffers: ShaderBuffers, tile: Tile): 
       along: lhsAlongRows ? "outer" : "inner",
       outer: size.rows,
       step: lhs.index.coefficients[innerAxis],
-      index: (batchCode, row) => affineCode(lhs.index, [...batchAt(batchCode), ...rowAt(row), "0", "0"]),
+      index: (batchCode, row) => lhsAt([...rowAt(row, "row"), "0", "0"], batchCode),
     }),
     rhs: linearOperand(shader, {
       buffer: rhs.buffer,
@@ -47,15 +62,45 @@ export function emitDot(kernel: DotKernel, buffers: ShaderBuffers, tile: Tile): 
       along: "outer",
       outer: size.columns,
       step: rhs.index.coefficients[innerAxis],
-      index: (batchCode, column) =>
-        affineCode(rhs.index, [...batchAt(batchCode), ...rowAxes.map(() => "0"), column, "0"]),
+      index: (batchCode, column) => rhsAt([...rowAxes.map(() => "0"), column, "0"], batchCode),
     }),
     storesVectors: stored !== undefined,
     store: () => {
-      const at = [...batchAt("batch"), ...rowAt("row"), "column", "0"];
+      const at = [...batchAt("batch", "batch"), ...rowAt("row", "row"), "column", "0"];
       const point = { at, results: ["product"], vectorAxis: stored && columnAxis };
       new ExpressionEmitter(shader, countUses(stores.map((store) => store.value)), point).store(stores);
     },
   };
   return emitProduct(shader, product, tile);
+}
+
+/**
+ * Along two batch axes at least, of which some may be of one, so that products of one batch share the text with those of many.
+ * There is no second place along an axis of one: whatever is added for it may as well be written as for others.
+ */
+function withBatchAxes(kernel: DotKernel): DotKernel {
+  const added = new Array<number>(Math.max(0, LEAST_BATCH_AXES - kernel.batch)).fill(1);
+  const axes = [...added, ...kernel.axes];
+  const extended = ({ offset, coefficients }: Affine): Affine => ({
+    offset,
+    coefficients: [...added.map(() => 0), ...coefficients],
+  });
+  const stored = (index: Affine, { length }: Buffer): Affine => {
+    const { offset, coefficients } = extended(index);
+    return { offset, coefficients: coefficients.map((c, axis) => (axis < batch && axes[axis] === 1 ? length : c)) };
+  };
+  const batch = kernel.batch + added.length;
+  const memo = new Map<Expression, Expression>();
+  return {
+    ...kernel,
+    axes,
+    batch,
+    lhs: { ...kernel.lhs, index: extended(kernel.lhs.index) },
+    rhs: { ...kernel.rhs, index: extended(kernel.rhs.index) },
+    stores: kernel.stores.map(({ buffer, index, value }) => ({
+      buffer,
+      index: stored(index, buffer),
+      value: mapIndices(value, extended, memo),
+    })),
+  };
 }

@@ -1,5 +1,6 @@
 import type { FilterGradientKernel } from "../../../compiler/program.ts";
 import { ShaderWriter } from "../emit/shader.ts";
+import { Sizes } from "../emit/sizes.ts";
 import type { Dispatch } from "../emit/dispatch.ts";
 import type { ShaderBuffers } from "../emit/shader.ts";
 import { emitProduct } from "./matrix-product.ts";
@@ -15,7 +16,9 @@ export function emitFilterGradient(kernel: FilterGradientKernel, buffers: Shader
   const { rows, columns } = size;
   const storesVectors = columns % 4 === 0;
   const loaded = imageVectors(shape, input);
-  const shader = new ShaderWriter(buffers, [...(loaded ?? []), ...(storesVectors ? [cotangent, result] : [])]);
+  const vectors = [...(loaded ?? []), ...(storesVectors ? [cotangent, result] : [])];
+  // Element by element, windows are divided in the loop: by what the compiler knows.
+  const shader = new ShaderWriter(buffers, vectors, loaded ? new Sizes() : undefined);
 
   const product = {
     name: "filterGradient",
@@ -33,7 +36,7 @@ export function emitFilterGradient(kernel: FilterGradientKernel, buffers: Shader
     }),
     storesVectors,
     store: () => {
-      const index = shader.bind("at", `(batch * ${rows} + row) * ${columns} + column`);
+      const index = shader.bind("at", `(batch * ${shader.anySize(rows)} + row) * ${shader.anySize(columns)} + column`);
       if (storesVectors) shader.storeVector(result, index, "product");
       else shader.store(result, index, "product");
     },

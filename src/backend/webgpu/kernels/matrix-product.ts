@@ -1,4 +1,4 @@
-import { decode } from "../emit/grid.ts";
+import { decodeKnown } from "../emit/grid.ts";
 import type { Dispatch } from "../emit/dispatch.ts";
 import type { Code, ShaderWriter } from "../emit/shader.ts";
 import { sum } from "./operand.ts";
@@ -19,7 +19,7 @@ export function emitProduct(shader: ShaderWriter, product: MatrixProduct, tile: 
   const format: TileFormat = { type: "vec4<f32>", of: (four) => floats(shader, four) };
   emitMemory(shader, product, tile, format);
   const place = emitPlace(shader, product, tile);
-  const [row, column] = decode(shader, [tile.rows / tile.rowsEach, acrossOf(tile)], "local", "block");
+  const [row, column] = decodeKnown(shader, [tile.rows / tile.rowsEach, acrossOf(tile)], "local", "block");
   shader.line(`let row = ${row};`);
   shader.line(`let column = ${column};`);
   const sums = sumsOf(tile);
@@ -115,7 +115,7 @@ function ownRow(tile: Tile, lhsAlongRows: boolean, i: number): Code {
 
 function emitStores(
   shader: ShaderWriter,
-  { rows, columns, lhsAlongRows, storesVectors }: MatrixProduct,
+  { lhsAlongRows, storesVectors, ...product }: MatrixProduct,
   tile: Tile,
   sums: string[][],
   { batch, tileRow, tileColumn }: Place,
@@ -123,17 +123,14 @@ function emitStores(
   const columnsOf = sums[0].map((_, j) =>
     shader.bind("to_column", sum(tileColumn, `(${sum("column", String(j * acrossOf(tile)))}) * 4`)),
   );
-  const within = (condition: Code, isSure: boolean, body: () => void): void => {
-    if (isSure) body();
-    else shader.block(`if (${condition})`, body);
-  };
+  const [rows, columns] = [product.rows, product.columns].map((n) => shader.anySize(n));
   sums.forEach((own, i) => {
     const row = shader.bind("to_row", sum(tileRow, ownRow(tile, lhsAlongRows, i)));
-    within(`${row} < ${rows}`, rows % tile.rows === 0, () =>
+    shader.block(`if (${row} < ${rows})`, () =>
       own.forEach((name, j) => {
         const column = columnsOf[j];
         if (storesVectors)
-          within(`${column} < ${columns}`, columns % tile.columns === 0, () =>
+          shader.block(`if (${column} < ${columns})`, () =>
             shader.line(`store(${batch}, ${row}, ${column}, ${name});`),
           );
         else

@@ -1,7 +1,9 @@
-import { decode } from "../emit/grid.ts";
+import { MOST_PER_DIMENSION } from "../emit/dispatch.ts";
+import type { Grid } from "../emit/dispatch.ts";
+import { decode, decodeKnown } from "../emit/grid.ts";
 import type { Code, ShaderWriter } from "../emit/shader.ts";
 import { sum, times } from "./operand.ts";
-import type { Four, Operand, Run } from "./operand.ts";
+import type { Four, Operand, TileLoop } from "./operand.ts";
 import type { ProductSize } from "./product-size.ts";
 import { lhsStride, rhsStride } from "./tile.ts";
 import type { Tile } from "./tile.ts";
@@ -28,20 +30,21 @@ export interface Place {
   /** Its first row and column. */
   readonly tileRow: Code;
   readonly tileColumn: Code;
-  readonly workgroups: number;
+  readonly workgroups: number | Grid;
 }
 
-/** Where a workgroup's rectangle is, and how many there are. */
+/** Where a workgroup's rectangle is, and how many there are: in a grid, unless there are more than a dimension of it takes. */
 export function emitPlace(shader: ShaderWriter, { batches, rows, columns }: MatrixProduct, tile: Tile): Place {
-  const tiles = [batches, Math.ceil(rows / tile.rows), Math.ceil(columns / tile.columns)];
-  const [batch, rowTile, columnTile] = decode(shader, tiles, "group", "tile");
-  const first = (index: Code, size: number): Code =>
-    index === "0" ? index : shader.bind("tile_from", `${index} * ${size}`);
+  const grid: Grid = [Math.ceil(columns / tile.columns), Math.ceil(rows / tile.rows), batches];
+  const isGrid = grid.every((n) => n <= MOST_PER_DIMENSION);
+  const [columnTile, rowTile, batch] = isGrid
+    ? ["id.x", "id.y", "id.z"].map((each) => `i32(${each})`)
+    : decode(shader, grid.toReversed(), "group", "tile").toReversed();
   return {
-    batch,
-    tileRow: first(rowTile, tile.rows),
-    tileColumn: first(columnTile, tile.columns),
-    workgroups: tiles.reduce((a, b) => a * b),
+    batch: shader.bind("batch", batch),
+    tileRow: shader.bind("tile_from", times(rowTile, tile.rows)),
+    tileColumn: shader.bind("tile_from", times(columnTile, tile.columns)),
+    workgroups: isGrid ? grid : grid[0] * grid[1] * grid[2],
   };
 }
 
@@ -80,34 +83,34 @@ export function emitTiles(
 ): void {
   const { inner, lhsAlongRows, isSumInParts } = product;
   const { rows, columns, inner: depth } = tile;
+  const terms = shader.anySize(inner);
+  const from = isSumInParts ? shader.bind("from", `${batch} * ${terms}`) : "0";
+  const end = isSumInParts ? shader.bind("end", `${from} + ${terms}`) : terms;
+  const ends: (() => void)[] = [];
+  const loop: TileLoop = { from, end, step: depth, atEnd: (write) => ends.push(write) };
   const shares = [
-    ...sharesOf(shader, product.lhs, batch, size, {
+    ...sharesOf(shader, product.lhs, batch, loop, size, {
       name: "lhs",
       first: tileRow,
-      fits: product.rows % rows === 0,
       stride: lhsStride(tile, lhsAlongRows),
       ...(lhsAlongRows
         ? { along: "outer", length: rows, lines: depth }
         : { along: "inner", length: depth, lines: rows }),
     }),
-    ...sharesOf(shader, product.rhs, batch, size, {
+    ...sharesOf(shader, product.rhs, batch, loop, size, {
       name: "rhs",
       first: tileColumn,
-      fits: product.columns % columns === 0,
       stride: rhsStride(tile),
       along: "outer",
       length: columns,
       lines: depth,
     }),
   ];
-  const isPart = isSumInParts && batch !== "0";
-  const from = isPart ? shader.bind("from", `${batch} * ${inner}`) : "0";
-  const end = isPart ? shader.bind("end", `${from} + ${inner}`) : String(inner);
   const reachesBeyond = inner % depth !== 0;
-  shader.block(`for (var tile = 0; tile < ${Math.ceil(inner / depth)}; tile++)`, () => {
+  shader.block(`for (var tile = 0; tile < ${shader.anySize(Math.ceil(inner / depth))}; tile++)`, () => {
     const start = shader.bind("start", sum(from, `tile * ${depth}`));
     for (const { name, isOwn, inner: at, read } of shares) {
-      const four = read({ start, end });
+      const four = read(start);
       const conditions = [isOwn, reachesBeyond ? `${sum(start, at)} < ${end}` : undefined, four.isInside];
       const condition = allOf(conditions);
       shader.line(`var ${name} = ${format.type}();`);
@@ -120,6 +123,7 @@ export function emitTiles(
       else shader.block(`if (${isOwn})`, () => shader.line(`${target} = ${name};`));
     shader.line("workgroupBarrier();");
     sums();
+    for (const write of ends) write();
   });
 }
 
@@ -134,8 +138,6 @@ interface TileLayout {
   readonly name: string;
   /** The operand's row or column at the beginning of the tile. */
   readonly first: Code;
-  /** Whether none of the tiles reaches beyond the last row or column. */
-  readonly fits: boolean;
   readonly along: "outer" | "inner";
   readonly length: number;
   readonly lines: number;
@@ -152,7 +154,7 @@ interface Share {
   readonly isOwn: Code | undefined;
   /** Where along the tile's inner dimension the first is. */
   readonly inner: Code;
-  readonly read: (run: Run) => Four;
+  readonly read: (start: Code) => Four;
 }
 
 /**
@@ -163,13 +165,14 @@ function sharesOf(
   shader: ShaderWriter,
   operand: Operand,
   batch: Code,
+  loop: TileLoop,
   size: number,
-  { name, first, fits, along, length, lines, stride }: TileLayout,
+  { name, first, along, length, lines, stride }: TileLayout,
 ): Share[] {
   const fours = length / 4;
   const width = Math.min(fours, along === "inner" ? size : Math.max(1, size / lines));
   const height = size / width;
-  const [line, four] = decode(shader, [height, width], "local", "own");
+  const [line, four] = decodeKnown(shader, [height, width], "local", "own");
   const place = shader.bind("own", sum(times(line, stride), four));
   return Array.from({ length: Math.ceil((lines * fours) / size) }, (_, i) => {
     const fourBefore = (i * width) % fours;
@@ -182,7 +185,7 @@ function sharesOf(
       target: `${name}_tile[${plus(place, lineBefore * stride + fourBefore)}]`,
       isOwn: lineBefore + height > lines ? `${line} < ${lines - lineBefore}` : undefined,
       inner,
-      read: operand({ batch, outer: sum(first, outer), inner, fits }),
+      read: operand({ batch, outer: sum(first, outer), inner }, loop),
     };
   });
 }

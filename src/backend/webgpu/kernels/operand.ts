@@ -4,20 +4,22 @@ import type { Code, ShaderWriter } from "../emit/shader.ts";
 /** Where four neighbours of an operand are, as i32. */
 export interface FourPlace {
   readonly batch: Code;
-  /** The row, or the column, of the first. */
+  /** The row, or the column, of the first. It may be beyond the last one; what is read in its place is not used. */
   readonly outer: Code;
-  /** Whether it is surely not beyond the last one; what is read in place of those beyond is not used. */
-  readonly fits: boolean;
   /** Where along a tile's inner dimension the first is. */
   readonly inner: Code;
 }
 
-/** Along the inner dimension, the part that a workgroup adds up, as i32. */
-export interface Run {
-  /** Where the tile in question starts. */
-  readonly start: Code;
-  /** Where the run ends; the last tile may reach beyond it. */
+/** The loop over tiles along the inner dimension. */
+export interface TileLoop {
+  /** Where the first tile starts, as i32. */
+  readonly from: Code;
+  /** Where the last one ends, which may reach beyond it. */
   readonly end: Code;
+  /** From one tile to the next. */
+  readonly step: number;
+  /** Has lines written at the end of its body. */
+  readonly atEnd: (write: () => void) => void;
 }
 
 /** Four neighbours of one tile. Their code is written where they are read. */
@@ -32,9 +34,9 @@ export interface Four {
 
 /**
  * An operand of a product, read four neighbours at a time. Called before the loop over tiles, it writes what is the
- * same for all of them; the function that it returns writes the rest, in the loop.
+ * same for all of them; the function that it returns writes the rest, in the loop, where `start` is where a tile starts.
  */
-export type Operand = (place: FourPlace) => (run: Run) => Four;
+export type Operand = (place: FourPlace, loop: TileLoop) => (start: Code) => Four;
 
 export interface LinearOperand {
   readonly buffer: Buffer;
@@ -52,35 +54,37 @@ export interface LinearOperand {
 
 /** An operand whose elements lie at equal distances along the inner dimension. */
 export function linearOperand(shader: ShaderWriter, operand: LinearOperand): Operand {
-  const { buffer, inFours, along, outer, step, index } = operand;
+  const { buffer, inFours, along, outer, index } = operand;
+  const step = shader.size(operand.step);
+  const last = shader.anySize(inFours && along === "outer" ? outer - 4 : outer - 1);
   if (inFours)
     return (place) => {
-      const first = shader.bind("first", atMost(place, along === "outer" ? outer - 4 : outer - 1));
+      const first = shader.bind("first", atMost(place, last));
       const at = shader.bind("at", sum(index(place.batch, first), times(place.inner, step)));
-      return ({ start }) => {
+      return (start) => {
         const here = sum(at, times(start, step));
         return { value: () => shader.loadVector(buffer, here), halves: () => shader.loadHalves(buffer, here) };
       };
     };
   if (along === "outer")
     return (place) => {
-      const firsts = LANES.map((lane) => shader.bind("first", atMost(place, outer - 1, lane)));
+      const firsts = LANES.map((lane) => shader.bind("first", atMost(place, last, lane)));
       const ats = firsts.map((first) => shader.bind("at", sum(index(place.batch, first), times(place.inner, step))));
-      return ({ start }) => ({
+      return (start) => ({
         value: () => `vec4(${ats.map((at) => shader.load(buffer, sum(at, times(start, step)))).join(", ")})`,
       });
     };
-  return (place) => {
-    const first = shader.bind("first", atMost(place, outer - 1));
+  return (place, { end }) => {
+    const first = shader.bind("first", atMost(place, last));
     const at = shader.bind("at", index(place.batch, first));
-    return ({ start, end }) => ({
+    return (start) => ({
       value: () => {
         const inner = shader.bind("inner", sum(start, place.inner));
         const elements = LANES.map((lane) => {
           const element = (k: Code): Code => shader.load(buffer, sum(at, times(k, step)));
           if (lane === 0) return element(inner);
           const k = `min(${inner} + ${lane}, ${end} - 1)`;
-          return `select(0f, ${element(step === 1 ? k : `(${k})`)}, ${inner} + ${lane} < ${end})`;
+          return `select(0f, ${element(`(${k})`)}, ${inner} + ${lane} < ${end})`;
         });
         return `vec4(${elements.join(", ")})`;
       },
@@ -91,18 +95,17 @@ export function linearOperand(shader: ShaderWriter, operand: LinearOperand): Ope
 const LANES = [0, 1, 2, 3];
 
 /** The row or column of one of the four, or the last there is. */
-export function atMost({ outer, fits }: FourPlace, last: number, lane = 0): Code {
-  const code = sum(outer, String(lane));
-  return fits ? code : `min(${code}, ${last})`;
+export function atMost({ outer }: FourPlace, last: Code, lane = 0): Code {
+  return `min(${sum(outer, String(lane))}, ${last})`;
 }
 
 export function sum(a: Code, b: Code): Code {
   return a === "0" ? b : b === "0" ? a : `${a} + ${b}`;
 }
 
-export function times(code: Code, factor: number): Code {
-  if (code === "0" || factor === 0) return "0";
-  if (factor === 1) return code;
+export function times(code: Code, factor: Code | number): Code {
+  if (code === "0" || String(factor) === "0") return "0";
+  if (String(factor) === "1") return code;
   return /^\w+$/.test(code) ? `${code} * ${factor}` : `(${code}) * ${factor}`;
 }
 

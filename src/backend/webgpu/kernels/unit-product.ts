@@ -1,6 +1,6 @@
 import type { MatrixUnit } from "../emit/adapter.ts";
 import type { Dispatch } from "../emit/dispatch.ts";
-import { decode } from "../emit/grid.ts";
+import { decodeKnown } from "../emit/grid.ts";
 import type { Code, ShaderWriter } from "../emit/shader.ts";
 import { sum } from "./operand.ts";
 import type { Four } from "./operand.ts";
@@ -33,7 +33,7 @@ export function emitUnitProduct(shader: ShaderWriter, product: MatrixProduct, ti
   const place = emitPlace(shader, product, tile);
   const subgroup = shader.bind("subgroup", `i32(u32(local) / ${unit.subgroupSize}u)`);
   const grid = [tile.rows / tile.rowsEach, tile.columns / tile.columnsEach];
-  const [down, across] = decode(shader, grid, subgroup, "block");
+  const [down, across] = decodeKnown(shader, grid, subgroup, "block");
   shader.line(`let row = ${down === "0" ? down : `${down} * ${tile.rowsEach}`};`);
   shader.line(`let column = ${across === "0" ? across : `${across} * ${tile.columnsEach}`};`);
   for (const name of sumsOf(blocks))
@@ -93,15 +93,16 @@ function emitSums(
 function emitStoreBlock(shader: ShaderWriter, product: MatrixProduct, tile: Tile, unit: MatrixUnit): void {
   const four = product.storesVectors ? 4 : 1;
   const block = unit.rows * unit.columns;
+  const [rows, columns] = [product.rows, product.columns].map((n) => shader.anySize(n));
   shader.shared("results", "f32", (invocationsOf(tile) / unit.subgroupSize) * block);
   shader.function("store_block(batch: i32, row: i32, column: i32, first: i32, lane: i32)", () => {
     shader.block(`for (var i = lane * ${four}; i < ${block}; i += ${unit.subgroupSize * four})`, () => {
-      const [down, across] = decode(shader, [unit.rows, unit.columns], "i");
+      const [down, across] = decodeKnown(shader, [unit.rows, unit.columns], "i");
       shader.line(`let to_row = row + ${down};`);
       shader.line(`let to_column = column + ${across};`);
       const results = range(four).map((n) => `results[first + i + ${n}]`);
       const value = four === 1 ? results[0] : `vec4(${results.join(", ")})`;
-      shader.block(`if (to_row < ${product.rows} && to_column < ${product.columns})`, () =>
+      shader.block(`if (to_row < ${rows} && to_column < ${columns})`, () =>
         shader.line(`store(batch, to_row, to_column, ${value});`),
       );
     });

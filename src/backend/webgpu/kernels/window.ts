@@ -4,12 +4,13 @@ import { visitExpression } from "../../../compiler/program.ts";
 import type { Buffer, ConvolutionShape, Expression } from "../../../compiler/program.ts";
 import { sizeOf } from "../../../tensor/shape.ts";
 import { countUses } from "../../common/codegen/uses.ts";
-import { ExpressionEmitter, affineCode } from "../emit/expression-emitter.ts";
-import { decode } from "../emit/grid.ts";
+import { ExpressionEmitter, affineCoder } from "../emit/expression-emitter.ts";
+import { decode, decoder } from "../emit/grid.ts";
 import type { Code, ShaderWriter } from "../emit/shader.ts";
 import { vectorBuffers } from "../emit/vectors.ts";
 import { atMost, returnFour, sum, times } from "./operand.ts";
 import type { Four, FourPlace, Operand } from "./operand.ts";
+import { RunningIndex } from "./running-index.ts";
 
 /** An image that windows lie in, in the shader of a kernel that reads it. */
 export interface WindowedImage {
@@ -33,56 +34,50 @@ export function imageVectors(shape: ConvolutionShape, input: Expression): Set<Bu
 export function windowRows(image: WindowedImage, oneTap: boolean): Operand {
   const { shader, shape, input, inFours } = image;
   const pixels = [shape.batch, ...shape.output];
+  const window = [...shape.kernel, shape.inChannels];
+  const last = shader.anySize(sizeOf(pixels) - 1);
+  const pixelOf = decoder(shader, pixels);
   const cornerOf = (place: FourPlace): Code[] => {
-    const pixel = shader.bind("pixel", atMost(place, sizeOf(pixels) - 1));
-    const [index, y, x] = decode(shader, pixels, pixel, "pixel");
+    const [index, y, x] = pixelOf(shader.bind("pixel", atMost(place, last)), "pixel");
     return [index, corner(shader, shape, 0, y), corner(shader, shape, 1, x)];
   };
   if (!inFours) {
     emitElements(image);
-    return (at) => {
+    return (at, { end }) => {
       const [index, y, x] = cornerOf(at);
-      return ({ start, end }) => ({
+      return (start) => ({
         value: () => `elements(${index}, ${y}, ${x}, ${sum(start, at.inner)}, ${end})`,
       });
     };
   }
-  const once = memo();
-  return (at) => {
+  const fixedOf = fixedParts(shader, input);
+  const isInside = insideOf(image);
+  const once = memo<RunningIndex>();
+  const onceStep = memo<Code>();
+  return (at, loop) => {
     const [index, y, x] = cornerOf(at);
-    const fixed = fixedParts(shader, input, [index, y, x, oneTap ? at.inner : "0"]);
-    return ({ start }) => {
-      const place = oneTap ? start : once(at.inner, () => [shader.bind("place", sum(start, at.inner))])[0];
-      const [ky, kx, channel] = once(place, () => decode(shader, [...shape.kernel, shape.inChannels], place, "k"));
-      const indexOf = eachAffine(input, (affine) => {
-        const step = (): Code[] => [windowStep(shader, shape, affine, place, [ky, kx, channel])];
-        return sum(fixed(affine), once(`${place} ${affineKey(affine)}`, step)[0]);
-      });
-      return fourChannels(image, insideOf(image, sum(y, ky), sum(x, kx)), indexOf);
-    };
+    // What is the same for the whole workgroup is counted once for it.
+    const inner = oneTap ? "0" : at.inner;
+    const place = once(inner, () => new RunningIndex(shader, window, sum(loop.from, inner), loop));
+    const fixed = fixedOf([index, y, x, oneTap ? at.inner : "0"]);
+    const indexOf = eachAffine(input, (affine) =>
+      sum(
+        fixed(affine),
+        onceStep(`${inner} ${affineKey(affine)}`, () => place.sum(affine.coefficients.slice(1))),
+      ),
+    );
+    const [ky, kx] = place.at;
+    return () => fourChannels(image, isInside(sum(y, ky), sum(x, kx)), indexOf);
   };
 }
 
-/** How far a place in a window is from its beginning in memory. A row of a window is a run there if channels are not padded. */
-function windowStep(
-  shader: ShaderWriter,
-  { kernel, inChannels }: ConvolutionShape,
-  affine: Affine,
-  place: Code,
-  [ky, kx, channel]: readonly Code[],
-): Code {
-  const [, row, column, step] = affine.coefficients;
-  if (column !== step * inChannels) return moving(shader, affine, ["0", ky, kx, channel]);
-  return shader.bind("step", sum(times(place, step), times(ky, row - kernel[1] * column)));
-}
-
-/** Code that several of an invocation's fours share is written for the first of them. */
-function memo(): (key: string, write: () => Code[]) => readonly Code[] {
-  const known = new Map<string, readonly Code[]>();
+/** What several of an invocation's fours share is written for the first of them. */
+function memo<T>(): (key: string, write: () => T) => T {
+  const known = new Map<string, T>();
   return (key, write) => {
-    const codes = known.get(key) ?? write();
-    known.set(key, codes);
-    return codes;
+    const value = known.get(key) ?? write();
+    known.set(key, value);
+    return value;
   };
 }
 
@@ -95,7 +90,7 @@ export function windowColumns(image: WindowedImage): Operand {
   if (!inFours) {
     emitElements(image);
     return ({ outer, inner }) =>
-      ({ start }) => ({
+      (start) => ({
         value: () => {
           const [index, y, x] = decode(shader, pixels, sum(start, inner), "pixel");
           const corners = `${corner(shader, shape, 0, y)}, ${corner(shader, shape, 1, x)}`;
@@ -103,28 +98,36 @@ export function windowColumns(image: WindowedImage): Operand {
         },
       });
   }
-  const isPadded = hasPadding(shape);
-  const once = memo();
-  return (place) => {
+  const last = shader.anySize(sizeOf(window) - 4);
+  const windowOf = decoder(shader, window);
+  const fixedOf = fixedParts(shader, input);
+  const isInside = insideOf(image);
+  const steps = eachAffine(input, (affine) => shader.size(pixelStep(shape, affine)));
+  const isLinear = everyAffine(input, (affine) => pixelStep(shape, affine) !== 0);
+  const once = memo<RunningIndex>();
+  const onceStep = memo<Code>();
+  return (place, loop) => {
     const { inner } = place;
-    const row = shader.bind("place", atMost(place, sizeOf(window) - 4));
-    const [ky, kx, channel] = decode(shader, window, row, "k");
+    const [ky, kx, channel] = windowOf(shader.bind("place", atMost(place, last)), "k");
     const [y, x] = [below(ky, shape.padding[0][0]), below(kx, shape.padding[1][0])].map((code) =>
       /^\w+$/.test(code) ? code : shader.bind("tap", code),
     );
-    const fixed = fixedParts(shader, input, ["0", y, x, channel], (affine) => times(inner, pixelStep(shape, affine)));
-    let isLinear = true;
-    visitExpression(input, (node) => "index" in node && (isLinear &&= pixelStep(shape, node.index) !== 0));
-    return ({ start }) => {
-      const pixelAt = (): Code[] => decode(shader, pixels, sum(start, inner), "pixel");
-      const [index, py, px] = isPadded || !isLinear ? once(inner, pixelAt) : ["0", "0", "0"];
-      const [down, right] = [times(py, strides[0]), times(px, strides[1])];
-      const at = eachAffine(input, (affine) => {
-        const step = pixelStep(shape, affine);
-        const rest = step === 0 ? moving(shader, affine, [index, down, right, "0"]) : times(start, step);
-        return sum(fixed(affine), rest);
-      });
-      return fourChannels(image, insideOf(image, sum(down, y), sum(right, x)), at);
+    const fixed = fixedOf(["0", y, x, channel], (affine) => times(inner, steps(affine)));
+    const pixel =
+      hasPadding(shape) || !isLinear
+        ? once(inner, () => new RunningIndex(shader, pixels, sum(loop.from, inner), loop))
+        : undefined;
+    const moved = eachAffine(input, (affine) => {
+      if (!pixel || steps(affine) !== "0") return "0";
+      const [ofImage, ofRow, ofColumn] = affine.coefficients;
+      const step = (): Code => pixel.sum([ofImage, ofRow * strides[0], ofColumn * strides[1]]);
+      return onceStep(`${inner} ${affineKey(affine)}`, step);
+    });
+    const [, py, px] = pixel?.at ?? ["0", "0", "0"];
+    const [down, right] = [times(py, strides[0]), times(px, strides[1])];
+    return (start) => {
+      const at = eachAffine(input, (affine) => sum(fixed(affine), sum(moved(affine), times(start, steps(affine)))));
+      return fourChannels(image, isInside(sum(down, y), sum(right, x)), at);
     };
   };
 }
@@ -153,9 +156,10 @@ function fourChannels(
 }
 
 /** Whether a place is in the image and not in its padding: below 0 it is far beyond the end when it has no sign. */
-function insideOf({ shader, shape }: WindowedImage, row: Code, column: Code): Code | undefined {
-  if (!hasPadding(shape)) return undefined;
-  return shader.bind("inside", `(u32(${row}) < ${shape.input[0]}u) & (u32(${column}) < ${shape.input[1]}u)`);
+function insideOf({ shader, shape }: WindowedImage): (row: Code, column: Code) => Code | undefined {
+  if (!hasPadding(shape)) return () => undefined;
+  const [height, width] = shape.input.map((n) => `u32(${shader.anySize(n)})`);
+  return (row, column) => shader.bind("inside", `(u32(${row}) < ${height}) & (u32(${column}) < ${width})`);
 }
 
 function hasPadding({ padding }: ConvolutionShape): boolean {
@@ -176,15 +180,21 @@ function below(code: Code, amount: number): Code {
 function fixedParts(
   shader: ShaderWriter,
   input: Expression,
-  at: readonly Code[],
-  more: (affine: Affine) => Code = () => "0",
-): (affine: Affine) => Code {
-  return eachAffine(input, (affine) => shader.bind("base", sum(affineCode(affine, at), more(affine))));
+): (at: readonly Code[], more?: (affine: Affine) => Code) => (affine: Affine) => Code {
+  const coders = eachAffine(input, (affine) => affineCoder(affine, shader));
+  return (at, more = () => "0") =>
+    eachAffine(input, (affine) => shader.bind("base", sum(coders(affine)(at), more(affine))));
 }
 
-/** Writes the code of every affine value in an expression; a function that finds it again. */
-function eachAffine(input: Expression, codeOf: (affine: Affine) => Code): (affine: Affine) => Code {
-  const codes = new Map<string, Code>();
+function everyAffine(input: Expression, holds: (affine: Affine) => boolean): boolean {
+  let all = true;
+  visitExpression(input, (node) => "index" in node && (all &&= holds(node.index)));
+  return all;
+}
+
+/** Makes something of every affine value in an expression; a function that finds it again. */
+function eachAffine<T>(input: Expression, codeOf: (affine: Affine) => T): (affine: Affine) => T {
+  const codes = new Map<string, T>();
   visitExpression(input, (node) => {
     if (!("index" in node)) return;
     const key = affineKey(node.index);
@@ -195,12 +205,6 @@ function eachAffine(input: Expression, codeOf: (affine: Affine) => Code): (affin
     if (code === undefined) throw new Error("internal: webgpu: an index that is not in the expression");
     return code;
   };
-}
-
-/** What coordinates that change add to it. */
-function moving(shader: ShaderWriter, { coefficients }: Affine, at: readonly Code[]): Code {
-  const code = affineCode({ offset: 0, coefficients }, at);
-  return /^\w+$/.test(code) ? code : shader.bind("step", code);
 }
 
 /** A function that gives up to four neighbours in a window, and zeros beyond its end and in the padding. */

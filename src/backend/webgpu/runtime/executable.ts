@@ -17,7 +17,6 @@ import { bytesFor } from "./memory.ts";
 import type { Memory } from "./memory.ts";
 import type { KernelPipeline, Pipelines } from "./pipelines.ts";
 import { Profiler } from "./profiler.ts";
-import { gridOf } from "../emit/dispatch.ts";
 import { WORD_BYTES } from "../emit/storage.ts";
 import { chunksOf } from "../program/chunks.ts";
 import type { Chunk } from "../program/chunks.ts";
@@ -191,7 +190,7 @@ export class WebGpuExecutable implements Executable {
     const { dispatches, kernels, storage } = this.#loaded;
     let pass: GPUComputePassEncoder | undefined;
     for (let i = first; i < end; i++) {
-      const { workgroups, pack } = dispatches[i];
+      const { grid, pack } = dispatches[i];
       if (pack) {
         // Copies stand between passes.
         pass?.end();
@@ -213,7 +212,7 @@ export class WebGpuExecutable implements Executable {
       pass ??= encoder.beginComputePass();
       pass.setPipeline(kernels[i].pipeline);
       pass.setBindGroup(0, this.#groups[i]);
-      pass.dispatchWorkgroups(...gridOf(workgroups));
+      pass.dispatchWorkgroups(...grid);
     }
     pass?.end();
   }

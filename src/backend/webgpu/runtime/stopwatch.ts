@@ -1,12 +1,12 @@
 import type { Device } from "./device.ts";
 import { Profiler } from "./profiler.ts";
-import { gridOf } from "../emit/dispatch.ts";
+import type { Grid } from "../emit/dispatch.ts";
 
 /** One dispatch, ready to run. */
 export interface Run {
   readonly pipeline: GPUComputePipeline;
   readonly group: GPUBindGroup;
-  readonly workgroups: number;
+  readonly grid: Grid;
 }
 
 const ROUNDS = 3;
@@ -69,12 +69,12 @@ async function timeByWaiting(device: Device, passes: readonly Pass[]): Promise<n
 
 function encode(
   encoder: GPUCommandEncoder,
-  { run: { pipeline, group, workgroups }, repeats }: Pass,
+  { run: { pipeline, group, grid }, repeats }: Pass,
   timestampWrites?: GPUComputePassTimestampWrites,
 ): void {
   const pass = encoder.beginComputePass(timestampWrites && { timestampWrites });
   pass.setPipeline(pipeline);
   pass.setBindGroup(0, group);
-  for (let i = 0; i < repeats; i++) pass.dispatchWorkgroups(...gridOf(workgroups));
+  for (let i = 0; i < repeats; i++) pass.dispatchWorkgroups(...grid);
   pass.end();
 }

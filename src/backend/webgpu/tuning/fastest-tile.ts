@@ -83,13 +83,13 @@ async function timeTrials(
   const placeOf = (buffer: Buffer): GPUBuffer => places[buffers.indexOf(buffer)];
   try {
     const runs = trials.map(({ pipeline, layout, dispatch }) => {
-      const { bindings, workgroups } = dispatch;
+      const { bindings, grid } = dispatch;
       const entries: GPUBindGroupEntry[] = bindings.map(({ buffer }, binding) => ({
         binding,
         resource: { buffer: placeOf(buffer) },
       }));
       entries.push(...uniforms.entriesOf(dispatch));
-      return { pipeline, group: device.gpu.createBindGroup({ layout, entries }), workgroups };
+      return { pipeline, group: device.gpu.createBindGroup({ layout, entries }), grid };
     });
     return await timeRuns(device, runs);
   } finally {

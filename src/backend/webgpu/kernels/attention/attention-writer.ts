@@ -263,7 +263,7 @@ export class AttentionWriter {
     this.#readers.set(tokens, name);
     shader.function(`${name}(image: i32, token: i32, head: i32, channel: i32) -> vec4<f32>`, () => {
       shader.line(`if (token >= ${count} || channel >= ${shape.channels}) { return vec4<f32>(); }`);
-      const index = affineCode(view.index, ["image", "token", "head", "channel"]);
+      const index = affineCode(view.index, ["image", "token", "head", "channel"], shader);
       if (isInFours(tokens, shape)) shader.line(`return ${shader.loadVector(view.buffer, shader.bind("at", index))};`);
       else {
         const at = shader.bind("at", index);

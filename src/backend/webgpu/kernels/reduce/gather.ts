@@ -31,19 +31,22 @@ export function combineLanes(shader: ShaderWriter, { reduction, dtype }: Accumul
 export class Gather {
   readonly #shader: ShaderWriter;
   readonly #layout: Layout;
+  readonly #results: Code;
   readonly #subgroupSize: number;
   /** Of what invocations exchange: a vector where neighbouring results are one. */
   readonly #width: 1 | 4;
   readonly #arrays = new Set<string>();
 
-  constructor(shader: ShaderWriter, layout: Layout, subgroupSize: number) {
+  /** @param results how many a workgroup has */
+  constructor(shader: ShaderWriter, layout: Layout, results: Code, subgroupSize: number) {
     this.#shader = shader;
     this.#layout = layout;
+    this.#results = results;
     this.#subgroupSize = subgroupSize;
     this.#width = layout.alongTerms ? 1 : layout.width;
   }
 
-  /** @param sum the name of a variable that has an invocation's part, and then the whole */
+  /** @param sum the name of a variable that has an invocation's part, and then the whole; `place` and `sharer` say which */
   emit(accumulator: Accumulator, sum: string): void {
     const shader = this.#shader;
     const { results, sharers, alongTerms } = this.#layout;
@@ -57,25 +60,21 @@ export class Gather {
     if (runs === 1) return;
 
     const parts = this.#array(accumulator, results * runs);
-    const own = alongTerms ? `local / ${sharers}` : `local % ${results}`;
-    const store = `${parts}[${run === 1 ? "sharer" : `sharer / ${run}`} * ${results} + ${own}] = ${sum};`;
+    const count = this.#results;
+    const store = `${parts}[${run === 1 ? "sharer" : `sharer / ${run}`} * ${count} + place] = ${sum};`;
     shader.line(run === 1 ? store : `if (sharer % ${run} == 0) { ${store} }`);
     shader.line("workgroupBarrier();");
-    const alone = Math.min(runs, MOST_ALONE);
-    if (runs > alone)
-      shader.block(`for (var half = ${runs / 2}; half >= ${alone}; half /= 2)`, () => {
-        shader.block("if (sharer < half)", () => {
-          shader.line(`let mine = sharer * ${results} + ${own};`);
-          const [a, b] = [
-            shader.bind("part", `${parts}[mine]`),
-            shader.bind("part", `${parts}[mine + half * ${results}]`),
-          ];
-          shader.line(`${parts}[mine] = ${combineParts(shader, accumulator, this.#width, a, b)};`);
-        });
-        shader.line("workgroupBarrier();");
+    const alone = shader.anySize(Math.min(runs, MOST_ALONE));
+    shader.block(`for (var half = ${shader.anySize(runs / 2)}; half >= ${alone}; half /= 2)`, () => {
+      shader.block("if (sharer < half)", () => {
+        shader.line(`let mine = sharer * ${count} + place;`);
+        const [a, b] = [shader.bind("part", `${parts}[mine]`), shader.bind("part", `${parts}[mine + half * ${count}]`)];
+        shader.line(`${parts}[mine] = ${combineParts(shader, accumulator, this.#width, a, b)};`);
       });
-    shader.line(`${sum} = ${parts}[${own}];`);
-    shader.block(`for (var run = 1; run < ${alone}; run++)`, () => add(`${parts}[run * ${results} + ${own}]`));
+      shader.line("workgroupBarrier();");
+    });
+    shader.line(`${sum} = ${parts}[place];`);
+    shader.block(`for (var run = 1; run < ${alone}; run++)`, () => add(`${parts}[run * ${count} + place]`));
   }
 
   /** Workgroup memory; all sums of a type take turns in one array. */

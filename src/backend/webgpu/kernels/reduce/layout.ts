@@ -13,8 +13,6 @@ const ENOUGH_INVOCATIONS = 2 ** 18;
 const FEWEST_LOADS = 4;
 /** Neighbouring results of a workgroup, so that it reads whole lines of a cache: 64 bytes. */
 const NEIGHBOURS = 16;
-/** From so many loads on, several are under way at a time. */
-const FEWEST_UNROLLED = 8;
 /** Loads that are under way at a time, and registers that their sums may take. */
 const UNROLLED = 4;
 const MOST_SUMS = 32;
@@ -39,11 +37,21 @@ export function layoutOf(kernel: ReduceKernel): Layout {
   const width = vectors ? 4 : 1;
   const count = sizeOf(axes.slice(0, kept)) / (alongTerms ? 1 : width);
   const terms = sizeOf(axes.slice(kept)) / (alongTerms ? width : 1);
-  const { results, sharers } = alongTerms ? shareTerms(count, terms) : shareNeighbours(kernel, count, terms, width);
+  const { results, sharers } = filled(
+    alongTerms ? shareTerms(count, terms) : shareNeighbours(kernel, count, terms, width),
+  );
   return { alongTerms, width, vectors: vectors ?? new Set(), results, sharers, workgroups: Math.ceil(count / results) };
 }
 
 type Shares = Pick<Layout, "results" | "sharers">;
+
+/** Of few sizes of workgroups, so that more kernels share a shader: between the smallest and the largest there is none. */
+function filled({ results, sharers }: Shares): Shares {
+  const size = results * sharers;
+  if (sharers === 1)
+    return { results: size > SMALLEST_WORKGROUP && size < WORKGROUP ? SMALLEST_WORKGROUP : size, sharers };
+  return { results, sharers: (size <= SMALLEST_WORKGROUP ? SMALLEST_WORKGROUP : WORKGROUP) / results };
+}
 
 /** Few results have more sharers, until all workgroups together are enough. */
 function shareTerms(count: number, terms: number): Shares {
@@ -77,8 +85,7 @@ export function isDivisible({ stages: [first, ...others] }: ReduceKernel): boole
 }
 
 /** How many of a stage's loads an invocation has under way at a time. */
-export function unrolledOf({ width }: Layout, accumulators: number, loads: number): number {
-  if (loads < FEWEST_UNROLLED) return 1;
+export function unrolledOf({ width }: Layout, accumulators: number): number {
   return powerOfTwoUpTo(MOST_SUMS / Math.max(1, accumulators * width), UNROLLED);
 }
 
@@ -86,10 +93,7 @@ export function unrolledOf({ width }: Layout, accumulators: number, loads: numbe
 export function serialStepsOf(kernel: ReduceKernel, layout: Layout): number {
   const loads = loadsOf(kernel, layout);
   const stepsOf = (unrolled: number): number => Math.floor(loads / unrolled) + (loads % unrolled);
-  return kernel.stages.reduce(
-    (steps, { accumulators }) => steps + stepsOf(unrolledOf(layout, accumulators.length, loads)),
-    0,
-  );
+  return kernel.stages.reduce((steps, { accumulators }) => steps + stepsOf(unrolledOf(layout, accumulators.length)), 0);
 }
 
 /** Loads of each stage that one invocation does. */

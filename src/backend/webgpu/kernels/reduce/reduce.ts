@@ -11,7 +11,7 @@ import { ShaderWriter } from "../../emit/shader.ts";
 import type { Code, ShaderBuffers } from "../../emit/shader.ts";
 import { Sizes } from "../../emit/sizes.ts";
 import { Gather, combineLanes, combineParts } from "./gather.ts";
-import { layoutOf, loadsOf, serialStepsOf, unrolledOf } from "./layout.ts";
+import { layoutOf, serialStepsOf, unrolledOf } from "./layout.ts";
 import type { Layout } from "./layout.ts";
 
 /** Reductions: some invocations of a workgroup take turns over a result's terms, then add up what each has. */
@@ -23,6 +23,7 @@ class ReduceEmitter {
   readonly #kernel: ReduceKernel;
   readonly #shader: ShaderWriter;
   readonly #layout: Layout;
+  readonly #share: Share;
   readonly #gather: Gather;
   readonly #accumulators: readonly Accumulator[];
   readonly #uses: ReturnType<typeof countUses>;
@@ -31,7 +32,8 @@ class ReduceEmitter {
     this.#kernel = kernel;
     this.#layout = layoutOf(kernel);
     this.#shader = new ShaderWriter(buffers, this.#layout.vectors, new Sizes());
-    this.#gather = new Gather(this.#shader, this.#layout, buffers.adapter.subgroupSize ?? 1);
+    this.#share = shareOf(this.#shader, this.#layout);
+    this.#gather = new Gather(this.#shader, this.#layout, this.#share.results, buffers.adapter.subgroupSize ?? 1);
     this.#accumulators = kernel.stages.flatMap((stage) => stage.accumulators);
     this.#uses = countUses([...kernel.stages.flatMap(valuesOf), ...kernel.stores.map((store) => store.value)]);
   }
@@ -41,11 +43,10 @@ class ReduceEmitter {
     const { results, sharers, alongTerms, workgroups } = this.#layout;
     const shader = this.#shader;
     const units = this.#units(axes.slice(0, kept), !alongTerms);
-    const [place, sharer] = alongTerms
-      ? [`local / ${sharers}`, `local % ${sharers}`]
-      : [`local % ${results}`, `local / ${results}`];
-    shader.line(`let result = group * ${results} + ${sharers === 1 ? "local" : place};`);
-    shader.line(`let sharer = ${sharers === 1 ? "0" : sharer};`);
+    const { place, sharer } = this.#share;
+    shader.line(`let place = ${place};`);
+    shader.line(`let result = group * ${this.#share.results} + place;`);
+    shader.line(`let sharer = ${sharer};`);
     const keptAt = this.#decode(units, "result", "i", !alongTerms);
     const isWhole = `result < ${shader.size(sizeOf(units))}`;
     for (const accumulator of this.#accumulators) this.#declare(accumulator, sumOf(accumulator), this.#hasWideResults);
@@ -67,10 +68,11 @@ class ReduceEmitter {
   #terms(stage: Stage, keptAt: readonly Code[]): void {
     const shader = this.#shader;
     const { alongTerms, sharers } = this.#layout;
+    const step = (times: number): Code => shader.anySize(times * sharers);
     const { accumulators } = stage;
     const units = this.#units(this.#kernel.axes.slice(this.#kernel.kept), alongTerms);
     const count = shader.size(sizeOf(units));
-    const unrolled = unrolledOf(this.#layout, accumulators.length, loadsOf(this.#kernel, this.#layout));
+    const unrolled = unrolledOf(this.#layout, accumulators.length);
     const sumsOf = (i: number) => (accumulator: Accumulator) =>
       i === 0 ? this.#partOf(accumulator) : `${this.#partOf(accumulator)}_${i}`;
     const others = Array.from({ length: unrolled - 1 }, (_, i) => sumsOf(i + 1));
@@ -81,13 +83,12 @@ class ReduceEmitter {
       for (const accumulator of accumulators) this.#declare(accumulator, sum(accumulator), this.#layout.width === 4);
     shader.line("var term = sharer;");
     if (unrolled > 1) {
-      const [step, reach] = [unrolled * sharers, (unrolled - 1) * sharers];
-      shader.block(`for (; term + ${reach} < ${count}; term += ${step})`, () => {
+      shader.block(`for (; term + ${step(unrolled - 1)} < ${count}; term += ${step(unrolled)})`, () => {
         term("term", sumsOf(0));
-        others.forEach((sum, i) => term(shader.bind("term", `term + ${(i + 1) * sharers}`), sum));
+        others.forEach((sum, i) => term(shader.bind("term", `term + ${step(i + 1)}`), sum));
       });
     }
-    shader.block(`for (; term < ${count}; term += ${sharers})`, () => term("term", sumsOf(0)));
+    shader.block(`for (; term < ${count}; term += ${step(1)})`, () => term("term", sumsOf(0)));
     for (const accumulator of accumulators) {
       const part = this.#partOf(accumulator);
       for (const sum of others)
@@ -162,6 +163,29 @@ class ReduceEmitter {
     if (isAlong && width > 1 && at[last] !== "0") at[last] = this.#shader.bind(prefix, `${at[last]} * ${width}`);
     return at;
   }
+}
+
+/** What an invocation has a share in, as i32. */
+interface Share {
+  /** How many results its workgroup has, and which of those is the invocation's. */
+  readonly results: Code;
+  readonly place: Code;
+  /** Which of those it is that share that result. */
+  readonly sharer: Code;
+}
+
+/** Results and sharers are powers of two, which need not be known to divide by them. */
+function shareOf(shader: ShaderWriter, { results, sharers, alongTerms }: Layout): Share {
+  const count = shader.anySize(results);
+  if (sharers === 1) return { results: count, place: "local", sharer: "0" };
+  const inner = alongTerms ? sharers : results;
+  const [outerAt, innerAt] = [
+    `local >> u32(${shader.anySize(Math.log2(inner))})`,
+    `local & ${shader.anySize(inner - 1)}`,
+  ];
+  return alongTerms
+    ? { results: count, place: outerAt, sharer: innerAt }
+    : { results: count, place: innerAt, sharer: outerAt };
 }
 
 function sumOf({ slot }: Accumulator): string {
