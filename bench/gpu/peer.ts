@@ -20,11 +20,15 @@ export class GpuPeer {
     this.modes = modes;
   }
 
-  /** @throws Error of one line if there is no PyTorch with CUDA, which with `anywhere` may also be without */
-  static async start(python: string, anywhere: boolean): Promise<GpuPeer> {
+  /**
+   * @param signal ends the process when it is aborted
+   * @throws Error of one line if there is no PyTorch with CUDA, which with `anywhere` may also be without
+   */
+  static async start(python: string, anywhere: boolean, signal: AbortSignal): Promise<GpuPeer> {
     const script = fileURLToPath(new URL("../peers/gpu_peer.py", import.meta.url));
     const child = spawn(python, ["-B", script, ...(anywhere ? ["--processor"] : [])]);
     const lines = new ChildLines("PyTorch", child);
+    signal.addEventListener("abort", () => child.kill("SIGKILL"));
     try {
       return new GpuPeer(lines, (await lines.readAs(ready)).ready);
     } catch (error) {

@@ -20,6 +20,18 @@ export interface GpuPlan {
   /** Bytes of a copy, and dispatches that do nothing. */
   readonly copyBytes: number;
   readonly dispatches: number;
+  /** Seconds after which no part begins. */
+  readonly seconds: number;
+  /** Seconds that each part may take. */
+  readonly limits: {
+    readonly machine: number;
+    readonly values: number;
+    readonly article: number;
+    readonly wide: number;
+    readonly kernels: number;
+    readonly stableDiffusion: number;
+    readonly experiments: number;
+  };
 }
 
 /** Eight minutes of a large GPU. */
@@ -34,6 +46,8 @@ export const WHOLE: GpuPlan = {
   stableDiffusion: { batchSize: 2, latent: 64, passes: 5 },
   copyBytes: 256 << 20,
   dispatches: 2000,
+  seconds: 480,
+  limits: { machine: 45, values: 60, article: 150, wide: 75, kernels: 20, stableDiffusion: 45, experiments: 75 },
 };
 
 const tiny = {
@@ -51,4 +65,6 @@ export const SMALL: GpuPlan = {
   stableDiffusion: { batchSize: 1, latent: 8, narrower: 10, passes: 1 },
   copyBytes: 4 << 20,
   dispatches: 100,
+  seconds: 1800,
+  limits: { machine: 60, values: 300, article: 300, wide: 300, kernels: 120, stableDiffusion: 300, experiments: 300 },
 };

@@ -19,8 +19,10 @@ export class TimedTraining {
   readonly #trainer: Trainer;
   readonly #run: AsyncGenerator<TrainingProgress, void>;
   readonly #plan: StepPlan;
+  readonly #signal: AbortSignal;
 
-  constructor(backend: Backend, plan: StepPlan) {
+  /** @param signal no step begins after it is aborted: then it throws */
+  constructor(backend: Backend, plan: StepPlan, signal: AbortSignal) {
     const { imageSize, network } = plan;
     const { architecture, ...options } = network;
     const model = newModel(architecture, options);
@@ -30,6 +32,7 @@ export class TimedTraining {
       Math.floor(256 * random.uniform()),
     );
     this.#plan = plan;
+    this.#signal = signal;
     this.#recorder = new RecordingBackend(backend);
     this.#trainer = new Trainer({
       backend: this.#recorder,
@@ -47,6 +50,7 @@ export class TimedTraining {
   async losses(count: number): Promise<number[]> {
     const losses: number[] = [];
     while (losses.length < count) {
+      this.#signal.throwIfAborted();
       const { value } = await this.#run.next();
       if (!value) throw new Error("internal: training ended");
       losses.push(value.loss);
