@@ -54,11 +54,14 @@ try {
   const parts = new Parts(options, { environment: benchEnvironment() });
 
   let hasTimes = false;
+  let ours = variants;
   await withVariant(single, async (backend) => {
     const { adapterInfo: info, limits: most, features } = backend.device;
     if (isSoftware(info) && !isSmall)
       throw new Error(`gpu: ${backend.description} is one in software; --small tries the run`);
     hasTimes = hasClock(backend);
+    // Without matrix units it is the same without them.
+    if (subgroupMatrixConfigsOf(info).length === 0) ours = variants.filter(({ matrixUnits }) => matrixUnits !== false);
     await parts.run("device", limits.machine, async () => ({
       description: backend.description,
       vendor: info.vendor,
@@ -86,8 +89,8 @@ try {
       throw error;
     }
   });
-  await parts.run("values", limits.values, (signal) => compareValues(plan, signal));
-  await parts.run("article", limits.article, (signal) => raceSteps(article, plan.rounds, peer, signal));
+  await parts.run("values", limits.values, (signal) => compareValues(plan, ours, signal));
+  await parts.run("article", limits.article, (signal) => raceSteps(article, plan.rounds, ours, peer, signal));
   if (hasTimes)
     for (const variant of [single, half])
       await parts.run(`article, ${variant.name}, kernels`, limits.kernels, (signal) =>
@@ -95,7 +98,7 @@ try {
       );
   for (const wide of plan.wide) {
     const name = `${wide.title}, batch ${wide.batchSize}`;
-    await parts.run(name, limits.wide, (signal) => raceSteps(wide, 1, peer, signal));
+    await parts.run(name, limits.wide, (signal) => raceSteps(wide, 1, ours, peer, signal));
     if (hasTimes) await parts.run(`${name}, f16, kernels`, limits.kernels, (signal) => profileStep(wide, half, signal));
   }
   for (const variant of [half, single])
@@ -105,7 +108,7 @@ try {
   const alone = { anywhere: isSmall };
   for (const variant of [single, ...experiments])
     await parts.run(`experiment: ${variant.name}`, limits.experiments, (signal) =>
-      raceSteps(article, 1, alone, signal, [variant]),
+      raceSteps(article, 1, [variant], alone, signal),
     );
   parts.say(`wrote ${flags.out}`);
   process.stdout.write(`${JSON.stringify(parts.results)}\n`, () =>

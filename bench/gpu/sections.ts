@@ -12,13 +12,13 @@ import { spreadOf } from "../../src/bench/statistics.ts";
 import type { Spread } from "../../src/bench/statistics.ts";
 import { Random } from "../../src/nn/init.ts";
 import { GpuPeer } from "./peer.ts";
-import { variants, withVariant } from "./variants.ts";
+import { withVariant } from "./variants.ts";
 import type { Variant } from "./variants.ts";
 import type { GpuPlan, StepPlan } from "./plan.ts";
 import { TimedTraining } from "./training.ts";
 
 /** How far products are from the processor's, of their largest, and losses of three steps beside the processor's. */
-export async function compareValues({ product, article }: GpuPlan, signal: AbortSignal) {
+export async function compareValues({ product, article }: GpuPlan, ours: readonly Variant[], signal: AbortSignal) {
   const random = new Random(1);
   const matrix = (): NdArray => uniform(random, [product, product]);
   const inputs = { a: matrix(), b: matrix() };
@@ -31,7 +31,7 @@ export async function compareValues({ product, article }: GpuPlan, signal: Abort
     const [expected, losses] = [await multiply(processor), await lossesOf(processor)];
     const largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
     const results: Record<string, { readonly product: number; readonly losses: readonly number[] }> = {};
-    for (const variant of variants.filter(() => !signal.aborted))
+    for (const variant of ours.filter(() => !signal.aborted))
       results[variant.name] = await withVariant(variant, async (backend) => {
         const values = await multiply(backend);
         const error = values.reduce((most, value, i) => Math.max(most, Math.abs(value - expected[i])), 0);
@@ -63,9 +63,9 @@ export async function findPeer({ python, anywhere }: PeerChoice, signal: AbortSi
 export async function raceSteps(
   plan: StepPlan,
   rounds: number,
+  ours: readonly Variant[],
   { python, anywhere }: PeerChoice,
   signal: AbortSignal,
-  ours: readonly Variant[] = variants,
 ) {
   const seconds = new Map<string, number[]>();
   const note = (name: string, value: number): void => void seconds.set(name, [...(seconds.get(name) ?? []), value]);

@@ -125,6 +125,18 @@ describe.skipIf(fault !== undefined)(`the WebGPU backend (${fault ?? "an adapter
     expect(data.length).toBe(n);
   });
 
+  test("computes each of more products than one dimension takes once, and no others", async () => {
+    const backend = await open();
+    const n = 65_535 + 100;
+    const numbers = Float32Array.from({ length: n }, (_, i) => i % 1009);
+    const products = compile(backend, ({ x }) => ({
+      outputs: { y: x.reshape([n, 1, 1]).matmul(x.reshape([n, 1, 1])) },
+    }));
+    const { data } = (await products({ x: ndarray(numbers, [n]) })).y;
+    expect(data.findIndex((value, i) => value !== numbers[i] ** 2)).toBe(-1);
+    expect(data.length).toBe(n);
+  });
+
   test("refuses a buffer beyond what the adapter binds, and says what would fit", async () => {
     const backend = await open();
     const { maxStorageBufferBindingSize: most } = backend.device.limits;

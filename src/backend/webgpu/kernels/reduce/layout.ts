@@ -85,7 +85,8 @@ export function isDivisible({ stages: [first, ...others] }: ReduceKernel): boole
 }
 
 /** How many of a stage's loads an invocation has under way at a time. */
-export function unrolledOf({ width }: Layout, accumulators: number): number {
+export function unrolledOf({ width }: Layout, accumulators: number, loads: number): number {
+  if (loads < UNROLLED) return 1;
   return powerOfTwoUpTo(MOST_SUMS / Math.max(1, accumulators * width), UNROLLED);
 }
 
@@ -93,7 +94,10 @@ export function unrolledOf({ width }: Layout, accumulators: number): number {
 export function serialStepsOf(kernel: ReduceKernel, layout: Layout): number {
   const loads = loadsOf(kernel, layout);
   const stepsOf = (unrolled: number): number => Math.floor(loads / unrolled) + (loads % unrolled);
-  return kernel.stages.reduce((steps, { accumulators }) => steps + stepsOf(unrolledOf(layout, accumulators.length)), 0);
+  return kernel.stages.reduce(
+    (steps, { accumulators }) => steps + stepsOf(unrolledOf(layout, accumulators.length, loads)),
+    0,
+  );
 }
 
 /** Loads of each stage that one invocation does. */

@@ -11,7 +11,7 @@ import { ShaderWriter } from "../../emit/shader.ts";
 import type { Code, ShaderBuffers } from "../../emit/shader.ts";
 import { Sizes } from "../../emit/sizes.ts";
 import { Gather, combineLanes, combineParts } from "./gather.ts";
-import { layoutOf, serialStepsOf, unrolledOf } from "./layout.ts";
+import { layoutOf, loadsOf, serialStepsOf, unrolledOf } from "./layout.ts";
 import type { Layout } from "./layout.ts";
 
 /** Reductions: some invocations of a workgroup take turns over a result's terms, then add up what each has. */
@@ -72,7 +72,7 @@ class ReduceEmitter {
     const { accumulators } = stage;
     const units = this.#units(this.#kernel.axes.slice(this.#kernel.kept), alongTerms);
     const count = shader.size(sizeOf(units));
-    const unrolled = unrolledOf(this.#layout, accumulators.length);
+    const unrolled = unrolledOf(this.#layout, accumulators.length, loadsOf(this.#kernel, this.#layout));
     const sumsOf = (i: number) => (accumulator: Accumulator) =>
       i === 0 ? this.#partOf(accumulator) : `${this.#partOf(accumulator)}_${i}`;
     const others = Array.from({ length: unrolled - 1 }, (_, i) => sumsOf(i + 1));
