@@ -80,7 +80,7 @@ try {
     await parts.run("machine", limits.machine, () => measureMachine(backend.device, plan));
   });
   let peer = { python: flags.python ?? (isSmall ? undefined : "python3"), anywhere: isSmall };
-  await parts.run("PyTorch", limits.machine, async (signal) => {
+  await parts.run("PyTorch", limits.peer, async (signal) => {
     try {
       return await findPeer(peer, signal);
     } catch (error) {

@@ -25,6 +25,7 @@ export interface GpuPlan {
   /** Seconds that each part may take. */
   readonly limits: {
     readonly machine: number;
+    readonly peer: number;
     readonly values: number;
     readonly article: number;
     readonly wide: number;
@@ -47,7 +48,16 @@ export const WHOLE: GpuPlan = {
   copyBytes: 256 << 20,
   dispatches: 2000,
   seconds: 480,
-  limits: { machine: 45, values: 60, article: 150, wide: 75, kernels: 20, stableDiffusion: 45, experiments: 75 },
+  limits: {
+    machine: 45,
+    peer: 60,
+    values: 60,
+    article: 150,
+    wide: 75,
+    kernels: 20,
+    stableDiffusion: 45,
+    experiments: 75,
+  },
 };
 
 const tiny = {
@@ -66,5 +76,14 @@ export const SMALL: GpuPlan = {
   copyBytes: 4 << 20,
   dispatches: 100,
   seconds: 1800,
-  limits: { machine: 60, values: 300, article: 300, wide: 300, kernels: 120, stableDiffusion: 300, experiments: 300 },
+  limits: {
+    machine: 120,
+    peer: 300,
+    values: 300,
+    article: 300,
+    wide: 300,
+    kernels: 120,
+    stableDiffusion: 300,
+    experiments: 300,
+  },
 };
