@@ -21,6 +21,7 @@ interface Flags {
   readonly out: string;
   readonly seconds?: number;
   readonly python?: string;
+  readonly only?: string;
   readonly small?: boolean;
 }
 
@@ -37,6 +38,7 @@ const flags = new Command("node bench/gpu.ts")
     numberFlag(wholeNumber(1)),
   )
   .option("--python <path>", "a python that has torch with CUDA (default: python3, with --small none)")
+  .option("--only <text>", 'only the parts with this in their names, such as "article"')
   .option("--small", "tiny sizes, on any GPU or a driver in software, beside any torch: to try the run itself")
   .parse()
   .opts<Flags>();
@@ -50,7 +52,13 @@ try {
   const interrupt = catchInterrupt(() =>
     say(`stopping; what is done goes to ${flags.out} (Ctrl-C again ends at once)`),
   );
-  const options = { out: flags.out, seconds: flags.seconds ?? plan.seconds, signal: interrupt.signal, say };
+  const options = {
+    out: flags.out,
+    seconds: flags.seconds ?? plan.seconds,
+    signal: interrupt.signal,
+    say,
+    only: flags.only,
+  };
   const parts = new Parts(options, { environment: benchEnvironment() });
 
   let hasTimes = false;

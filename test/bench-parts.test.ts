@@ -14,16 +14,11 @@ afterAll(() => rm(directory, { recursive: true }));
 const file = z.looseObject({ cutShort: z.array(z.string()), seconds: z.number() });
 
 /** Parts that write to a file of their own; its text, and the lines that they say. */
-function partsOf(name: string, seconds: number, signal = new AbortController().signal) {
+function partsOf(name: string, seconds: number, signal = new AbortController().signal, only?: string) {
   const lines: string[] = [];
   const out = join(directory, `${name}.json`);
-  const options = {
-    out,
-    seconds,
-    signal,
-    patience: 0.05,
-    say: (line: string) => void lines.push(line.replace(/^ *\d+ s  /, "")),
-  };
+  const say = (line: string): void => void lines.push(line.replace(/^ *\d+ s  /, ""));
+  const options = { out, seconds, signal, patience: 0.05, say, only };
   const parts = new Parts(options, { environment: "a test" });
   return { parts, lines, written: async () => file.parse(JSON.parse(await readFile(out, "utf8"))) };
 }
@@ -61,6 +56,14 @@ describe("the parts of a long run", () => {
       cutShort: ["slow", "stuck"],
     });
     expect(lines).toContain("slow: cut short");
+  });
+
+  test("are left out where only others are asked for", async () => {
+    const { parts, written } = partsOf("only", 60, undefined, "article");
+    await parts.run("device", 60, () => Promise.reject(new Error("began")));
+    await parts.run("article, f32", 60, () => Promise.resolve(1));
+    expect(await written()).toMatchObject({ "article, f32": 1 });
+    expect(parts.results).not.toHaveProperty("device");
   });
 
   test("do not begin when the time of the run is over", async () => {

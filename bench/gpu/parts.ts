@@ -10,6 +10,8 @@ export interface PartsOptions {
   /** Seconds that a part has to come to an end once its signal is aborted; then it is left behind. */
   readonly patience?: number;
   readonly say: (line: string) => void;
+  /** Parts without this in their names are left out. */
+  readonly only?: string | undefined;
 }
 
 /** What a part does. It gives what it has when its signal is aborted. */
@@ -35,8 +37,8 @@ export class Parts {
 
   /** @param seconds that the part may take */
   async run(name: string, seconds: number, work: Work): Promise<void> {
-    const { out, seconds: most, signal } = this.#options;
-    if (signal.aborted) return;
+    const { out, seconds: most, signal, only = "" } = this.#options;
+    if (signal.aborted || !name.includes(only)) return;
     const begin = this.#elapsed;
     if (begin >= most) {
       this.say(`${name}: skipped`);
