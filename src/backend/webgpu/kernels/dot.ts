@@ -80,6 +80,7 @@ export function emitDot(dot: DotKernel, buffers: ShaderBuffers, tile: Tile): Dis
  */
 function withBatchAxes(kernel: DotKernel): DotKernel {
   const added = new Array<number>(Math.max(0, LEAST_BATCH_AXES - kernel.batch)).fill(1);
+  const batch = kernel.batch + added.length;
   const axes = [...added, ...kernel.axes];
   const extended = ({ offset, coefficients }: Affine): Affine => ({
     offset,
@@ -89,7 +90,6 @@ function withBatchAxes(kernel: DotKernel): DotKernel {
     const { offset, coefficients } = extended(index);
     return { offset, coefficients: coefficients.map((c, axis) => (axis < batch && axes[axis] === 1 ? length : c)) };
   };
-  const batch = kernel.batch + added.length;
   const memo = new Map<Expression, Expression>();
   return {
     ...kernel,
