@@ -1,4 +1,4 @@
-import type { AttentionShape, ConvolutionShape } from "./program.ts";
+import type { AttentionShape, Buffer, ConvolutionShape } from "./program.ts";
 
 /** What the passes know of the device that a program is for: a backend hands it over, and no pass asks which device it is. */
 export interface Target {
@@ -14,8 +14,14 @@ export interface Target {
 export interface Joining {
   /** Buffers that lie together start at multiples of so many elements. */
   readonly alignment: number;
+  /** Elements that lie together, at most. */
+  readonly mostTogether: number;
+  /** What buffers have to have in common to lie together, beside what kernels know of them. */
+  readonly sortOf?: (buffer: Buffer) => string;
   /** Elements of memory that a kernel works on, at most, so that it may wait for others. */
   readonly mostElements: number;
+  /** The same where it depends on variables alone: all that is made of them could be made at the start, and is as large as they are. */
+  readonly mostFixedElements: number;
 }
 
 /**

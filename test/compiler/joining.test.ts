@@ -43,6 +43,49 @@ test.each(optimizerNames)("one kernel takes %s's step of all parameters, which l
   expect(arenas).toHaveLength(name === "sgd" ? 2 : 3);
 });
 
+test("no more lies together than a device takes as one, and no variable beside what is the program's", () => {
+  const { joining } = wasmTarget;
+  if (!joining) throw new Error("wasm joins kernels");
+  const parameters = parametersOf([[40], [40], [40], [40], [40]]);
+  const { kernels, buffers, outputs } = compileGraph(
+    { inputs: [], outputs: [], updates: stepOf("adam", parameters) },
+    { ...wasmTarget, joining: undefined },
+  );
+  const few = joinAlike({ kernels, buffers, outputs }, { ...joining, alignment: 16, mostTogether: 100 });
+  checkProgram(few);
+  expect(few.arenas.map((arena) => arena.length)).toEqual([2, 2, 2, 2, 2, 2]);
+});
+
+test("no variable lies beside what is the program's", () => {
+  const { joining } = wasmTarget;
+  if (!joining) throw new Error("wasm joins kernels");
+  const [w] = parametersOf([[40]]);
+  const buffers = [0, 1, 2, 3, 4, 5].map((id): Buffer => ({
+    id,
+    dtype: "f32",
+    length: 40,
+    source: id === 0 ? { kind: "variable", variable: w } : { kind: "temporary" },
+  }));
+  const index = { offset: 0, coefficients: [1] };
+  const sine = (from: Buffer, to: Buffer): Kernel => {
+    const load: Expression = { kind: "load", dtype: "f32", buffer: from, index };
+    const value: Expression = { kind: "apply", dtype: "f32", op: { kind: "sine" }, args: [load] };
+    return { kind: "map", axes: [40], stores: [{ buffer: to, index, value }] };
+  };
+  const [variable, x, y, a, b, c] = buffers;
+  const { kernels, arenas } = joinAlike(
+    { outputs: [], buffers, kernels: [sine(variable, a), sine(x, b), sine(y, c)] },
+    joining,
+  );
+  expect(kernels).toHaveLength(2);
+  expect(new Set(arenas)).toEqual(
+    new Set([
+      [x, y],
+      [b, c],
+    ]),
+  );
+});
+
 test("variables that processes exchange stay where they came to", () => {
   const { arenas } = programOf(stepOf("adam", parametersOf(shapes, { isExchanged: true })));
   expect(arenas).toEqual([]);
@@ -122,7 +165,7 @@ test("what lies together stays so, in its order, when more comes to lie beside i
     ]),
   ).toEqual({ obstacles: new Set([0, 1]) });
   expect(arenas.order([[a, b]])).toEqual({ obstacles: new Set([0]) });
-  expect(arenas.place([c, a, b])).toMatchObject({ length: 37, source: { parts: [c, a, b] } });
+  expect(arenas.place([c, a, b])).toMatchObject({ length: 40, source: { parts: [c, a, b] } });
   expect(arenas.all).toEqual([
     [c, a, b],
     [e, f],

@@ -60,12 +60,14 @@ export class WebGpuBackend implements Backend {
   private constructor(device: Device, adapter: AdapterTraits, dumps: boolean, options: WebGpuOptions) {
     const queue = new JobQueue(this.#lifetime, () => device.check());
     const memory = new Memory(device);
-    const variables = new VariableStore(new BufferVariables(memory, queue), this.#lifetime);
+    const variableMemory = new BufferVariables(memory, queue);
+    const variables = new VariableStore(variableMemory, this.#lifetime);
     this.#context = {
       device,
       queue,
       memory,
       pipelines: new Pipelines(device),
+      variableMemory,
       variables,
       residency: new Residency(variables, this.#lifetime),
       workspace: new Workspace(memory),
@@ -130,26 +132,28 @@ export class WebGpuBackend implements Backend {
   async load(graph: Graph): Promise<WebGpuExecutable> {
     this.#lifetime.check();
     checkGraph(graph);
-    const { device, pipelines, queue, residency } = this.#context;
+    const { device, pipelines, queue, residency, variables: store } = this.#context;
     device.check();
     const scheduled = scheduleProgram(graph, this.precision, this.#adapter);
     const tiles = await this.#tuner.tilesFor(scheduled.program.kernels, scheduled.storage);
     const emitted = emitProgram(scheduled, this.#adapter, tiles);
     if (this.#dumps) for (const wgsl of new Set(emitted.dispatches.map((each) => each.wgsl))) console.error(wgsl);
     const kernels = await pipelines.compile(emitted.dispatches);
-    const install = (): Promise<WebGpuExecutable> =>
-      WebGpuExecutable.create(this.#context, { ...emitted, graph, kernels });
-    return residency.begin(variablesOf(graph), () => queue.run(install));
+    const variables = variablesOf(graph);
+    return residency.begin(variables, () => {
+      const places = new Map(variables.map((variable) => [variable, store.placeOf(variable)]));
+      return queue.run(() => WebGpuExecutable.create(this.#context, { ...emitted, graph, kernels }, places));
+    });
   }
 
   async exchange(variables: readonly Variable[], change: ExchangeValues): Promise<void> {
     checkSingles(variables);
     const { residency, variables: store, queue, memory } = this.#context;
     return residency.begin(variables, () => {
-      const sources = variables.map((each) => ({ buffer: store.placeOf(each), dtype: each.dtype, length: each.size }));
+      const sources = variables.map((each) => ({ place: store.placeOf(each), dtype: each.dtype, length: each.size }));
       const read = async () => (await memory.readNow(sources))();
       const write = async (values: readonly Float32Array<ArrayBuffer>[]): Promise<void> =>
-        sources.forEach(({ buffer }, i) => memory.write(buffer, values[i]));
+        sources.forEach(({ place }, i) => memory.write(place, values[i]));
       return queue.run(() => exchangeCopies(variables, read, write, change));
     });
   }

@@ -9,6 +9,8 @@ export interface Candidate {
   readonly key: string;
   /** The operands that the key tells apart by their places in this list. */
   readonly operands: readonly Buffer[];
+  /** Of buffers that are the same for all that may join. */
+  readonly shared: readonly Buffer[];
   /** Whether it does the same to every element of its operands, whose lengths do not matter then. */
   readonly isLine: boolean;
 }
@@ -20,10 +22,10 @@ export function candidateOf(kernel: Kernel): Candidate | undefined {
     const { key, buffers } = shapeOf({ ...kernel, axes: [] }, { withLengths: false });
     const shared = buffers.filter((buffer) => !same.has(buffer));
     const operands = buffers.filter((buffer) => same.has(buffer));
-    return { kernel, key: `line ${key} ${shared.map(({ id }) => id).join()}`, operands, isLine: true };
+    return { kernel, key: `line ${key}`, operands, shared, isLine: true };
   }
   const { key, buffers } = shapeOf(kernel);
-  return { kernel, key, operands: buffers, isLine: false };
+  return { kernel, key, operands: buffers, shared: [], isLine: false };
 }
 
 /** If a map goes through whole buffers element by element, beside which it reads single elements at most: those buffers. */

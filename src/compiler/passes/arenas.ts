@@ -1,12 +1,14 @@
 import { placesIn } from "../program.ts";
 import type { Buffer } from "../program.ts";
 
+const LANES = 4;
+
 /** Which buffers lie one after another. */
 export class Arenas {
   readonly #alignment: number;
   readonly #arenaOf = new Map<Buffer, readonly Buffer[]>();
   readonly #stretches = new Map<string, Buffer>();
-  #stretchCount = 0;
+  readonly #numbers = new Map<Buffer, number>();
 
   constructor(alignment: number) {
     this.#alignment = alignment;
@@ -53,18 +55,25 @@ export class Arenas {
   }
 
   #stretchOf(parts: readonly Buffer[]): Buffer {
-    const key = parts.map(({ id }) => id).join();
+    const key = parts.map((part) => this.#numberOf(part)).join();
     const known = this.#stretches.get(key);
     if (known) return known;
     const { length } = placesIn(parts, this.#alignment);
     const stretch: Buffer = {
-      id: -++this.#stretchCount,
+      id: -1 - this.#stretches.size,
       dtype: parts[0].dtype,
-      length,
+      // Whole vectors, which memory has room for.
+      length: Math.ceil(length / LANES) * LANES,
       source: { kind: "stretch", parts },
     };
     this.#stretches.set(key, stretch);
     return stretch;
+  }
+
+  #numberOf(buffer: Buffer): number {
+    const number = this.#numbers.get(buffer) ?? this.#numbers.size;
+    this.#numbers.set(buffer, number);
+    return number;
   }
 }
 

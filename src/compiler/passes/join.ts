@@ -23,6 +23,7 @@ class Joiner {
   readonly #order: KernelOrder;
   readonly #arenas: Arenas;
   readonly #users = new Map<Buffer, Kernel[]>();
+  readonly #numbers = new Map<Buffer, number>();
   /** In place of the kernel that others have joined. */
   readonly #joint = new Map<Kernel, Kernel>();
   readonly #joined = new Set<Kernel>();
@@ -63,10 +64,12 @@ class Joiner {
     const groups = new Map<string, Candidate[]>();
     const fixed = fixedKernels(this.#program);
     for (const kernel of this.#program.kernels) {
-      const candidate = this.#mayMove(kernel) ? candidateOf(kernel) : undefined;
+      const candidate = this.#mayMove(kernel, fixed.has(kernel)) ? candidateOf(kernel) : undefined;
       if (!candidate) continue;
       // What is kept from run to run is computed apart.
-      const key = `${fixed.has(kernel) ? "fixed " : ""}${candidate.key}`;
+      const shared = candidate.shared.map((buffer) => this.#numberOf(buffer)).join();
+      const sorts = candidate.operands.map((buffer) => this.#sortOf(buffer)).join();
+      const key = `${fixed.has(kernel) ? "fixed " : ""}${candidate.key} ${shared} ${sorts}`;
       const group = groups.get(key);
       if (group) group.push(candidate);
       else groups.set(key, [candidate]);
@@ -74,12 +77,25 @@ class Joiner {
     return [...groups.values()].filter((group) => group.length > 1);
   }
 
+  /** Variables have memory that is not the program's. */
+  #sortOf(buffer: Buffer): string {
+    const { sortOf = () => "" } = this.#joining;
+    return buffer.source.kind === "variable" ? `variable ${sortOf(buffer)}` : sortOf(buffer);
+  }
+
+  #numberOf(buffer: Buffer): number {
+    const number = this.#numbers.get(buffer) ?? this.#numbers.size;
+    this.#numbers.set(buffer, number);
+    return number;
+  }
+
   /** Not where it would take much memory: what a kernel reads or writes stays for longer if it runs later or earlier. */
-  #mayMove(kernel: Kernel): boolean {
+  #mayMove(kernel: Kernel, isFixed: boolean): boolean {
+    const { mostElements, mostFixedElements } = this.#joining;
     const writes = writesOf(kernel);
     if (writes.every(({ source }) => source.kind === "variable")) return true;
     const temporaries = [...writes, ...readsOf(kernel)].filter(({ source }) => source.kind === "temporary");
-    return temporaries.reduce((sum, { length }) => sum + length, 0) <= this.#joining.mostElements;
+    return temporaries.reduce((sum, { length }) => sum + length, 0) <= (isFixed ? mostFixedElements : mostElements);
   }
 
   /** Has what can run where the first of a group does run as one with it, then the first of those that are left. */
@@ -125,20 +141,27 @@ class Joiner {
 
   /**
    * Members whose buffers cannot lie beside those of the members before: devices hand inputs and results over in buffers of
-   * their own, and a GPU's kernel may not write to memory of which it reads another part.
+   * their own, a GPU's kernel may not write to memory of which it reads another part, and a device may not take that much as one.
    */
   #obstaclesIn(operands: readonly (readonly Buffer[])[]): Set<number> {
     const obstacles = new Set<number>();
     for (const buffers of operands) {
       const used = new Map<Kernel, Buffer>();
+      let together = 0;
       buffers.forEach((buffer, member) => {
+        const { alignment, mostTogether } = this.#joining;
+        const length = Math.ceil(buffer.length / alignment) * alignment;
+        const isMuch = together + length > mostTogether;
         const users = this.#users.get(buffer) ?? [];
         const meets = users.some((user) => {
           const other = used.get(user);
           return other !== undefined && [buffer, other].some((either) => writesOf(user).includes(either));
         });
-        if (!this.#isMovable(buffer) || meets || buffers.indexOf(buffer) < member) obstacles.add(member);
-        else for (const user of users) used.set(user, buffer);
+        if (!this.#isMovable(buffer) || meets || isMuch || buffers.indexOf(buffer) < member) obstacles.add(member);
+        else {
+          together += length;
+          for (const user of users) used.set(user, buffer);
+        }
       });
     }
     return obstacles;

@@ -11,5 +11,5 @@ export const wasmTarget: Target = {
   fusesAttention: paysAsAWhole,
   fusion: { ...measuredTarget.fusion, ordersGradients: true },
   // As variables lie that come together.
-  joining: { alignment: LINE_BYTES / 4, mostElements: 2 ** 18 },
+  joining: { alignment: LINE_BYTES / 4, mostTogether: Infinity, mostElements: 2 ** 18, mostFixedElements: 2 ** 18 },
 };

@@ -96,8 +96,8 @@ test("halves take half of the memory", () => {
   const bytesOf = (precision: "f32" | "f16", buffer: Buffer): number => {
     const storage = storageOf(program, precision);
     const dispatches = program.kernels.map((kernel) => emitKernel(kernel, storage, adapter));
-    const { slotOf, sizes } = planSlots(program, storage, dispatches);
-    return sizes[slotOf.get(buffer) ?? -1];
+    const { placeOf, sizes } = planSlots(program, storage, dispatches);
+    return sizes[placeOf.get(buffer)?.slot ?? -1];
   };
   const [hidden] = writesOf(program.kernels[0]);
   expect(bytesOf("f32", hidden)).toBe(4 * 2 * 8 * 8 * 8);

@@ -1,5 +1,5 @@
 import { writesOf } from "../../../compiler/accesses.ts";
-import { visitExpression } from "../../../compiler/program.ts";
+import { partsOf, visitExpression } from "../../../compiler/program.ts";
 import type { Buffer, Expression, Kernel, Program } from "../../../compiler/program.ts";
 import type { Precision } from "../../common/precision.ts";
 import { writtenByFours } from "./vectors.ts";
@@ -16,13 +16,18 @@ export class Storage {
     this.#halves = new Set(halves);
   }
 
+  /** What lies together is all of one kind. */
   isHalf(buffer: Buffer): boolean {
-    return this.#halves.has(buffer);
+    return this.#halves.has(partsOf(buffer)[0]);
   }
 
-  /** Whole vectors of four, and at least one. */
-  bytesOf(buffer: Buffer): number {
-    return Math.max(1, Math.ceil(buffer.length / 4)) * (this.isHalf(buffer) ? 8 : 16);
+  elementBytes(buffer: Buffer): number {
+    return this.isHalf(buffer) ? 2 : WORD_BYTES;
+  }
+
+  /** Of so many elements of a buffer's kind: whole vectors of four, and at least one. */
+  bytesOf(buffer: Buffer, length = buffer.length): number {
+    return Math.max(1, Math.ceil(length / 4)) * 4 * this.elementBytes(buffer);
   }
 }
 
@@ -31,7 +36,10 @@ export class Storage {
  * others of them read are stored as halves: those are rounded to halves for the product anyhow. All else that a program
  * keeps stays f32: variables, inputs and outputs, results of reductions, filters' gradients, and what only elementwise work uses.
  */
-export function storageOf({ buffers, kernels, outputs }: Program, precision: Precision): Storage {
+export function storageOf(
+  { buffers, kernels, outputs }: Pick<Program, "buffers" | "kernels" | "outputs">,
+  precision: Precision,
+): Storage {
   if (precision === "f32") return new Storage(precision);
   const halves = new Set(kernels.flatMap(factorsOf));
   for (const buffer of halves)

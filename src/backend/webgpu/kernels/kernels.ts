@@ -1,4 +1,4 @@
-import { readsOf, writesOf } from "../../../compiler/accesses.ts";
+import { operandsRead, operandsWritten } from "../../../compiler/accesses.ts";
 import type { Buffer, Kernel } from "../../../compiler/program.ts";
 import { emitAttention, emitAttentionGradient } from "./attention/attention.ts";
 import { emitConvolution } from "./convolution.ts";
@@ -52,8 +52,8 @@ function emitTiled(kernel: ProductKernel, buffers: ShaderBuffers, tile: Tile): D
 /** Where an adapter binds fewer buffers than a kernel uses, the smallest that it only reads share one. */
 function buffersOf(kernel: Kernel, storage: Storage, adapter: AdapterTraits): ShaderBuffers {
   const { maxStorageBuffersPerShaderStage: most } = adapter;
-  const writes = new Set(writesOf(kernel));
-  const reads = [...readsOf(kernel)].filter((buffer) => !writes.has(buffer));
+  const writes = new Set(operandsWritten(kernel));
+  const reads = [...operandsRead(kernel)].filter((buffer) => !writes.has(buffer));
   const excess = writes.size + reads.length - most;
   if (excess <= 0) return { writes, storage, adapter };
   const packed = reads.toSorted((a, b) => a.length - b.length).slice(0, excess + 1);

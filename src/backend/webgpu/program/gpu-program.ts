@@ -1,8 +1,9 @@
+import { joinAlike } from "../../../compiler/passes/join.ts";
 import { compileGraph } from "../../../compiler/compiler.ts";
 import { writesOf } from "../../../compiler/accesses.ts";
 import type { Kernel, Program } from "../../../compiler/program.ts";
 import type { Graph } from "../../../tensor/graph.ts";
-import { webgpuTarget } from "./webgpu-target.ts";
+import { joiningFor, webgpuTarget } from "./webgpu-target.ts";
 import type { Precision } from "../../common/precision.ts";
 import type { AdapterTraits } from "../emit/adapter.ts";
 import type { Dispatch } from "../emit/dispatch.ts";
@@ -33,8 +34,11 @@ export interface GpuProgram extends ScheduledProgram {
 export function scheduleProgram(graph: Graph, precision: Precision, adapter: AdapterTraits): ScheduledProgram {
   const compiled = compileGraph(graph, webgpuTarget);
   const work = compiled.kernels.filter((kernel) => writesOf(kernel).some(({ length }) => length > 0));
-  const program = { ...compiled, kernels: splitReductions(splitContractions(work, adapter)) };
-  return { program, storage: storageOf(program, precision) };
+  const split = { ...compiled, kernels: splitContractions(work, adapter) };
+  const storage = storageOf(split, precision);
+  // What is left of a reduction's few results may be enough, those of several taken together.
+  const joined = joinAlike(split, joiningFor(storage));
+  return { program: { ...joined, kernels: splitReductions(joined.kernels) }, storage };
 }
 
 /** @param tiles those of products for which others than the usual ones are known to be faster */

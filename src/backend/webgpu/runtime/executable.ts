@@ -1,3 +1,4 @@
+import { partsOf, placesIn } from "../../../compiler/program.ts";
 import type { Buffer, Program } from "../../../compiler/program.ts";
 import type { TypedArray } from "../../../tensor/dtype.ts";
 import type { Graph } from "../../../tensor/graph.ts";
@@ -14,7 +15,7 @@ import type { VariableStore } from "../../common/variable-store.ts";
 import { variablesOf } from "../../../tensor/graph.ts";
 import type { Device } from "./device.ts";
 import { bytesFor } from "./memory.ts";
-import type { Memory } from "./memory.ts";
+import type { Memory, Place } from "./memory.ts";
 import type { KernelPipeline, Pipelines } from "./pipelines.ts";
 import { Profiler } from "./profiler.ts";
 import { WORD_BYTES } from "../emit/storage.ts";
@@ -23,6 +24,7 @@ import type { Chunk } from "../program/chunks.ts";
 import type { GpuProgram } from "../program/gpu-program.ts";
 import { SizesBuffer } from "./sizes.ts";
 import type { Submissions } from "./submissions.ts";
+import type { BufferVariables, VariablePlace } from "./variable-memory.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** What programs of one backend share. */
@@ -31,7 +33,8 @@ export interface ExecutionContext {
   readonly queue: JobQueue;
   readonly memory: Memory;
   readonly pipelines: Pipelines;
-  readonly variables: VariableStore<GPUBuffer>;
+  readonly variableMemory: BufferVariables;
+  readonly variables: VariableStore<VariablePlace>;
   readonly residency: Residency;
   readonly workspace: Workspace;
   readonly submissions: Submissions;
@@ -45,15 +48,24 @@ export interface LoadedProgram extends GpuProgram {
   readonly sizes: SizesBuffer;
 }
 
+/** Where the values of variables are; in the queue, it is where they are now. */
+export type VariablePlaces = ReadonlyMap<Variable, VariablePlace>;
+
+/** Variables of which each starts so many bytes from the first. */
+interface VariableArena {
+  readonly variables: readonly Variable[];
+  readonly starts: readonly number[];
+}
+
 /** What frees a program's memory. It stands apart from the class so that it cannot keep a program alive. */
 function freeing(
   { queue, memory, workspace }: ExecutionContext,
-  literals: ReadonlyMap<unknown, GPUBuffer>,
+  literals: ReadonlyMap<unknown, Place>,
   { slots, sizes }: LoadedProgram,
 ): () => void {
   const free = (): void => {
     if (sizes.buffer) memory.free(sizes.buffer);
-    for (const buffer of literals.values()) memory.free(buffer);
+    for (const { buffer } of literals.values()) memory.free(buffer);
     workspace.release(slots);
   };
   return () => queue.free(free);
@@ -66,11 +78,12 @@ export class WebGpuExecutable implements Executable {
   readonly #context: ExecutionContext;
   readonly #loaded: LoadedProgram;
   readonly #variables: readonly Variable[];
-  readonly #literals = new Map<Buffer, GPUBuffer>();
+  readonly #literals = new Map<Buffer, Place>();
   readonly #inputs: readonly (Buffer | undefined)[];
+  readonly #arenas: readonly VariableArena[];
   readonly #groups: GPUBindGroup[] = [];
-  /** The variables' buffers that the bind groups were made for. */
-  readonly #bound = new Map<Buffer, GPUBuffer>();
+  /** Where the variables were that the bind groups were made for. */
+  readonly #bound = new Map<Buffer, Place>();
   readonly #release: Release;
   #disposed = false;
 
@@ -85,15 +98,21 @@ export class WebGpuExecutable implements Executable {
     this.#inputs = graph.inputs.map((_, index) =>
       program.buffers.find((buffer) => {
         const { source } = buffer;
-        return source.kind === "input" && source.index === index && plan.slotOf.has(buffer);
+        return source.kind === "input" && source.index === index && plan.placeOf.has(buffer);
       }),
     );
+    this.#arenas = variableArenas(program);
   }
 
-  /** @throws OutOfMemory where its buffers do not fit; then it has none */
+  /**
+   * To be called in the queue.
+   *
+   * @throws OutOfMemory where its buffers do not fit; then it has none
+   */
   static async create(
     context: ExecutionContext,
     program: Omit<LoadedProgram, "slots" | "sizes">,
+    places: VariablePlaces,
   ): Promise<WebGpuExecutable> {
     const { workspace, memory, device } = context;
     const sizes = await SizesBuffer.create(memory, device.gpu.limits, program.dispatches);
@@ -104,6 +123,7 @@ export class WebGpuExecutable implements Executable {
     const executable = new WebGpuExecutable(context, { ...program, slots, sizes });
     try {
       await executable.#writeLiterals();
+      await executable.#gather(places);
       return executable;
     } catch (error) {
       executable.dispose();
@@ -119,11 +139,11 @@ export class WebGpuExecutable implements Executable {
   }
 
   elementBytes(buffer: Buffer): number {
-    return this.#loaded.storage.isHalf(buffer) ? 2 : 4;
+    return this.#loaded.storage.elementBytes(buffer);
   }
 
   get heldBytes(): number {
-    return [...this.#literals.values()].reduce((sum, { size }) => sum + size, 0);
+    return [...this.#literals.values()].reduce((sum, { buffer: { size } }) => sum + size, 0);
   }
 
   /** Runs once and times each kernel on the GPU's clock. */
@@ -154,14 +174,15 @@ export class WebGpuExecutable implements Executable {
   /** Encodes and submits everything, chunk by chunk; what is returned waits for the outputs. */
   async #submit(
     inputs: readonly NdArray[],
-    places: ReadonlyMap<Variable, GPUBuffer>,
+    places: VariablePlaces,
     profiler: Profiler | undefined,
   ): Promise<() => Promise<TypedArray[]>> {
     const { program, seconds } = this.#loaded;
     const { device, memory, submissions } = this.#context;
+    await this.#gather(places);
     this.#bind(places);
     this.#inputs.forEach((buffer, i) => {
-      if (buffer) memory.write(this.#gpuBufferOf(buffer), inputs[i].data);
+      if (buffer) memory.write(this.#placeOf(buffer), inputs[i].data);
     });
     const chunks = chunksOf(seconds, submissions.longest);
     const last = chunks.pop();
@@ -177,7 +198,7 @@ export class WebGpuExecutable implements Executable {
     const arrived = await memory.read(
       encoder,
       program.outputs.map((buffer) => ({
-        buffer: this.#gpuBufferOf(buffer),
+        place: this.#placeOf(buffer),
         dtype: buffer.dtype,
         length: buffer.length,
       })),
@@ -195,15 +216,13 @@ export class WebGpuExecutable implements Executable {
         // Copies stand between passes.
         pass?.end();
         pass = undefined;
-        for (const [buffer, offset] of pack.offsets)
+        const packed = this.#placeOf(pack.buffer);
+        for (const [buffer, offset] of pack.offsets) {
+          const from = this.#placeOf(buffer);
+          const to = packed.offset + WORD_BYTES * offset;
           if (buffer.length > 0)
-            encoder.copyBufferToBuffer(
-              this.#gpuBufferOf(buffer),
-              0,
-              this.#gpuBufferOf(pack.buffer),
-              WORD_BYTES * offset,
-              storage.bytesOf(buffer),
-            );
+            encoder.copyBufferToBuffer(from.buffer, from.offset, packed.buffer, to, storage.bytesOf(buffer));
+        }
       }
       if (profiler) {
         pass?.end();
@@ -217,31 +236,47 @@ export class WebGpuExecutable implements Executable {
     pass?.end();
   }
 
+  /** Another program may have had variables moved away from each other. */
+  async #gather(places: VariablePlaces): Promise<void> {
+    for (const { variables, starts } of this.#arenas) {
+      const parts = variables.flatMap((variable) => places.get(variable) ?? []);
+      await this.#context.variableMemory.gather(parts, starts);
+    }
+  }
+
   /** Binds variables that are at another place than before. */
-  #bind(places: ReadonlyMap<Variable, GPUBuffer>): void {
+  #bind(places: VariablePlaces): void {
     const moved = new Set<Buffer>();
     for (const buffer of this.program.buffers) {
       const place = buffer.source.kind === "variable" && places.get(buffer.source.variable);
-      if (!place || this.#bound.get(buffer) === place) continue;
-      this.#bound.set(buffer, place);
+      if (!place) continue;
+      const bound = this.#bound.get(buffer);
+      if (bound?.buffer === place.buffer && bound.offset === place.offset) continue;
+      this.#bound.set(buffer, { buffer: place.buffer, offset: place.offset });
       moved.add(buffer);
     }
     const { dispatches, kernels, sizes, storage } = this.#loaded;
     dispatches.forEach((dispatch, i) => {
       const { bindings } = dispatch;
-      if (this.#groups[i] && !bindings.some(({ buffer }) => moved.has(buffer))) return;
+      if (this.#groups[i] && !bindings.some(({ buffer }) => moved.has(partsOf(buffer)[0]))) return;
       const entries: GPUBindGroupEntry[] = bindings.map(({ buffer }, binding) => ({
         binding,
-        resource: { buffer: this.#gpuBufferOf(buffer), size: storage.bytesOf(buffer) },
+        resource: { ...this.#placeOf(buffer), size: storage.bytesOf(buffer) },
       }));
       entries.push(...sizes.entriesOf(dispatch));
       this.#groups[i] = this.#context.device.gpu.createBindGroup({ layout: kernels[i].layout, entries });
     });
   }
 
-  #gpuBufferOf(buffer: Buffer): GPUBuffer {
-    const slot = this.#loaded.plan.slotOf.get(buffer);
-    const place = this.#bound.get(buffer) ?? this.#literals.get(buffer) ?? this.#loaded.slots[slot ?? -1];
+  /** Of what lies together, the place of the first. */
+  #placeOf(operand: Buffer): Place {
+    const [buffer] = partsOf(operand);
+    const { plan, slots } = this.#loaded;
+    const inSlot = plan.placeOf.get(buffer);
+    const place =
+      this.#bound.get(buffer) ??
+      this.#literals.get(buffer) ??
+      (inSlot && { buffer: slots[inSlot.slot], offset: inSlot.offset });
     if (!place) throw new Error(`internal: buffer ${buffer.id} has no place`);
     return place;
   }
@@ -250,10 +285,19 @@ export class WebGpuExecutable implements Executable {
     const { memory } = this.#context;
     const literals = this.program.buffers.filter(({ source }) => source.kind === "literal");
     const sizes = literals.map(({ length }) => bytesFor(length));
-    (await memory.allocate(sizes, "the program's constants")).forEach((place, i) => {
+    (await memory.allocate(sizes, "the program's constants")).forEach((buffer, i) => {
       const { source } = literals[i];
+      const place = { buffer, offset: 0 };
       this.#literals.set(literals[i], place);
       if (source.kind === "literal") memory.write(place, source.data);
     });
   }
+}
+
+function variableArenas({ arenas, alignment }: Program): VariableArena[] {
+  return arenas.flatMap((parts) => {
+    const variables = parts.flatMap(({ source }) => (source.kind === "variable" ? [source.variable] : []));
+    const starts = placesIn(parts, alignment).starts.map((start) => WORD_BYTES * start);
+    return variables.length > 0 ? [{ variables, starts }] : [];
+  });
 }

@@ -7,9 +7,16 @@ import type { Device } from "./device.ts";
 const MOST_KEPT_BYTES = 4 << 20;
 const SMALLEST_STAGING = 256;
 
-/** Some elements of a dtype at the start of a buffer. */
-export interface Source {
+/** From where on something lies. */
+export interface Place {
   readonly buffer: GPUBuffer;
+  /** Bytes, a multiple of 256. */
+  readonly offset: number;
+}
+
+/** Some elements of a dtype. */
+export interface Source {
+  readonly place: Place;
   readonly dtype: DType;
   readonly length: number;
 }
@@ -79,8 +86,16 @@ export class Memory {
     buffer.destroy();
   }
 
-  write(buffer: GPUBuffer, data: TypedArray): void {
-    if (data.length > 0) this.#device.gpu.queue.writeBuffer(buffer, 0, data);
+  write({ buffer, offset }: Place, data: TypedArray): void {
+    if (data.length > 0) this.#device.gpu.queue.writeBuffer(buffer, offset, data);
+  }
+
+  /** After all that was submitted. */
+  copy(moves: readonly { readonly from: Place & { readonly bytes: number }; readonly to: Place }[]): void {
+    const encoder = this.#device.gpu.createCommandEncoder();
+    for (const { from, to } of moves)
+      encoder.copyBufferToBuffer(from.buffer, from.offset, to.buffer, to.offset, from.bytes);
+    this.#device.gpu.queue.submit([encoder.finish()]);
   }
 
   /**
@@ -94,9 +109,9 @@ export class Memory {
     const bytes = 4 * lengths.reduce((sum, length) => sum + length, 0);
     const staging = bytes > 0 ? await this.#takeStaging(bytes) : undefined;
     let offset = 0;
-    const offsets = sources.map(({ buffer, length }) => {
+    const offsets = sources.map(({ place, length }) => {
       const at = offset;
-      if (staging && length > 0) encoder.copyBufferToBuffer(buffer, 0, staging, at, 4 * length);
+      if (staging && length > 0) encoder.copyBufferToBuffer(place.buffer, place.offset, staging, at, 4 * length);
       offset += 4 * length;
       return at;
     });

@@ -32,7 +32,7 @@ export class SizesBuffer {
     for (const { sizes } of dispatches)
       if (sizes.length > 0) words.set(sizes, (places.get(keyOf(sizes)) ?? 0) / WORD_BYTES);
     const [buffer] = await memory.allocate([bytes], "the program's sizes", USAGE.uniform | USAGE.copyTarget);
-    memory.write(buffer, words);
+    memory.write({ buffer, offset: 0 }, words);
     return new SizesBuffer(buffer, places);
   }
 
