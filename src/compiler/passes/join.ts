@@ -24,6 +24,9 @@ class Joiner {
   readonly #arenas: Arenas;
   readonly #users = new Map<Buffer, Kernel[]>();
   readonly #numbers = new Map<Buffer, number>();
+  /** What runs at one place and may be one kernel, if its buffers can lie together. */
+  readonly #meetings: (readonly Candidate[])[] = [];
+  readonly #met = new Set<Kernel>();
   /** In place of the kernel that others have joined. */
   readonly #joint = new Map<Kernel, Kernel>();
   readonly #joined = new Set<Kernel>();
@@ -49,9 +52,13 @@ class Joiner {
     const lines = groups.filter(([{ isLine }]) => isLine);
     // What only the end of a program uses waits for it, and what the start could do is done there. Lines come last, since
     // theirs may lie in any order.
-    for (const group of stacks) this.#joinEach(group.toReversed());
-    for (const group of stacks.toReversed()) this.#joinEach(group);
-    for (const group of lines) this.#joinEach(group.toReversed());
+    for (const group of stacks) this.#meetEach(group.toReversed());
+    for (const group of stacks.toReversed()) this.#meetEach(group);
+    for (const group of lines) this.#meetEach(group.toReversed());
+    // Of small ones larger ones are put together, which the other way round would have to lie in just their order.
+    const sizeOf = ([{ isLine }, ...others]: readonly Candidate[]): number => (isLine ? Infinity : others.length);
+    for (const meeting of this.#meetings.toSorted((a, b) => (sizeOf(a) < sizeOf(b) ? -1 : sizeOf(a) > sizeOf(b) ? 1 : 0)))
+      this.#joinEach(meeting);
     const kernels = this.#program.kernels
       .filter((kernel) => !this.#joined.has(kernel) || this.#joint.has(kernel))
       .toSorted((a, b) => this.#order.placeOf(a) - this.#order.placeOf(b))
@@ -98,54 +105,67 @@ class Joiner {
     return temporaries.reduce((sum, { length }) => sum + length, 0) <= (isFixed ? mostFixedElements : mostElements);
   }
 
-  /** Has what can run where the first of a group does run as one with it, then the first of those that are left. */
-  #joinEach(group: readonly Candidate[]): void {
-    let left = group.filter(({ kernel }) => !this.#joined.has(kernel));
+  /** Has what can run where the first of a group does run there, then the first of those that are left. */
+  #meetEach(group: readonly Candidate[]): void {
+    let left = group.filter(({ kernel }) => !this.#met.has(kernel));
     while (left.length > 1) {
       const [first, ...others] = left;
-      const members = [first, ...others.filter(({ kernel }) => this.#order.mayJoin(kernel, first.kernel))];
-      this.#join(first.kernel, members);
-      left = others.filter(({ kernel }) => !this.#joined.has(kernel));
+      let members = [first, ...others.filter(({ kernel }) => this.#order.mayJoin(kernel, first.kernel))];
+      for (let obstacles = this.#obstaclesAmong(members); obstacles.size > 0; obstacles = this.#obstaclesAmong(members))
+        members = members.filter((_, member) => !obstacles.has(member));
+      if (members.length > 1) {
+        this.#meetings.push(members);
+        for (const { kernel } of members) {
+          this.#order.join(kernel, first.kernel);
+          this.#met.add(kernel);
+        }
+      }
+      left = others.filter(({ kernel }) => !this.#met.has(kernel));
     }
   }
 
-  /** Joins as many of them as there are whose buffers can lie together; all can run where a kernel is. */
-  #join(at: Kernel, candidates: readonly Candidate[]): void {
+  /** Has those of a meeting be one whose buffers can lie together beside what already does, then those that are left. */
+  #joinEach(meeting: readonly Candidate[]): void {
+    let left = meeting;
+    while (left.length > 1) {
+      const members = this.#inOrder(left);
+      if (members.length > 1) this.#join(members);
+      left = left.slice(1).filter(({ kernel }) => !this.#joined.has(kernel));
+    }
+  }
+
+  /** As many of them as there are whose buffers can lie together, in an order in which they can. */
+  #inOrder(candidates: readonly Candidate[]): readonly Candidate[] {
     let members = candidates;
     while (members.length > 1) {
-      const operands = operandsOf(members);
-      const own = operands.filter((buffers) => !isShared(buffers, candidates));
-      const obstacles = this.#obstaclesIn(own);
-      const found = obstacles.size > 0 ? { obstacles } : this.#arenas.order(own);
-      if ("order" in found) {
-        this.#add(
-          at,
-          found.order.map((member) => members[member]),
-        );
-        return;
-      }
+      const obstacles = this.#obstaclesAmong(members);
+      const found = obstacles.size > 0 ? { obstacles } : this.#arenas.order(this.#ownOperands(members));
+      if ("order" in found) return found.order.map((member) => members[member]);
       members = members.filter((_, member) => !found.obstacles.has(member));
     }
+    return members;
   }
 
-  #add(at: Kernel, members: readonly Candidate[]): void {
+  #join(members: readonly Candidate[]): void {
     const operands = operandsOf(members).map((buffers) =>
       isShared(buffers, members) ? buffers[0] : this.#arenas.place(buffers),
     );
-    for (const { kernel } of members) {
-      this.#order.join(kernel, at);
-      this.#joined.add(kernel);
-    }
+    for (const { kernel } of members) this.#joined.add(kernel);
     this.#joint.set(members[0].kernel, jointKernel(members, operands, this.#joining.alignment));
+  }
+
+  /** For each operand that is not the same for all, the buffers of the members. */
+  #ownOperands(members: readonly Candidate[]): Buffer[][] {
+    return operandsOf(members).filter((buffers) => !isShared(buffers, members));
   }
 
   /**
    * Members whose buffers cannot lie beside those of the members before: devices hand inputs and results over in buffers of
    * their own, a GPU's kernel may not write to memory of which it reads another part, and a device may not take that much as one.
    */
-  #obstaclesIn(operands: readonly (readonly Buffer[])[]): Set<number> {
+  #obstaclesAmong(members: readonly Candidate[]): Set<number> {
     const obstacles = new Set<number>();
-    for (const buffers of operands) {
+    for (const buffers of this.#ownOperands(members)) {
       const used = new Map<Kernel, Buffer>();
       let together = 0;
       buffers.forEach((buffer, member) => {
