@@ -5,6 +5,7 @@ import { candidateOf, jointKernel } from "./alike.ts";
 import type { Candidate } from "./alike.ts";
 import { Arenas } from "./arenas.ts";
 import { KernelOrder } from "./kernel-order.ts";
+import { Strands } from "./strands.ts";
 
 /** A program before it is known what lies together. */
 type Apart = Omit<Program, "arenas" | "alignment">;
@@ -55,10 +56,7 @@ class Joiner {
     for (const group of stacks) this.#meetEach(group.toReversed());
     for (const group of stacks.toReversed()) this.#meetEach(group);
     for (const group of lines) this.#meetEach(group.toReversed());
-    // Of small ones larger ones are put together, which the other way round would have to lie in just their order.
-    const sizeOf = ([{ isLine }, ...others]: readonly Candidate[]): number => (isLine ? Infinity : others.length);
-    for (const meeting of this.#meetings.toSorted((a, b) => (sizeOf(a) < sizeOf(b) ? -1 : sizeOf(a) > sizeOf(b) ? 1 : 0)))
-      this.#joinEach(meeting);
+    for (const meeting of this.#inOneOrder(this.#meetings)) this.#joinEach(meeting);
     const kernels = this.#program.kernels
       .filter((kernel) => !this.#joined.has(kernel) || this.#joint.has(kernel))
       .toSorted((a, b) => this.#order.placeOf(a) - this.#order.placeOf(b))
@@ -122,6 +120,29 @@ class Joiner {
       }
       left = others.filter(({ kernel }) => !this.#met.has(kernel));
     }
+  }
+
+  /**
+   * Meetings whose members are in the same order wherever they use the same buffers, the smallest first: larger ones are put together of
+   * those, which the other way round would have to lie in just their order. Lines may lie in any.
+   */
+  #inOneOrder(meetings: readonly (readonly Candidate[])[]): (readonly Candidate[])[] {
+    const strands = new Strands();
+    const first = new Map<Candidate, Buffer>();
+    for (const meeting of meetings) {
+      const operands = this.#ownOperands(meeting);
+      meeting.forEach((candidate, member) => {
+        strands.tie(operands.map((buffers) => buffers[member]));
+        first.set(candidate, operands[0][member]);
+      });
+    }
+    const placeOf = (candidate: Candidate): number => {
+      const buffer = first.get(candidate);
+      return buffer ? strands.placeOf(buffer) : -1;
+    };
+    const ordered = meetings.map((meeting) => meeting.toSorted((a, b) => placeOf(a) - placeOf(b)));
+    const stacks = ordered.filter(([{ isLine }]) => !isLine).toSorted((a, b) => a.length - b.length);
+    return [...stacks, ...ordered.filter(([{ isLine }]) => isLine)];
   }
 
   /** Has those of a meeting be one whose buffers can lie together beside what already does, then those that are left. */
