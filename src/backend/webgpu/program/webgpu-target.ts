@@ -1,8 +1,6 @@
 import type { ConvolutionShape } from "../../../compiler/program.ts";
-import type { Joining, Target } from "../../../compiler/target.ts";
+import type { Target } from "../../../compiler/target.ts";
 import { measuredTarget } from "../../common/measured-target.ts";
-import { WORD_BYTES } from "../emit/storage.ts";
-import type { Storage } from "../emit/storage.ts";
 
 /**
  * Attention is one kernel from so many keys on, where the similarities take more memory than all else of a network; and up to
@@ -26,25 +24,10 @@ function hasManyTiles({ kernel, inChannels, outChannels }: ConvolutionShape): bo
   return tiles(kernel[0] * kernel[1] * inChannels) * tiles(outChannels) >= FEW_PARTS;
 }
 
-/** What the compiler knows of GPUs. Kernels are joined when sums in parts are kernels too. */
+/** What the compiler knows of GPUs. */
 export const webgpuTarget: Target = {
   ...measuredTarget,
   splitting: { ...measuredTarget.splitting, takesWhole: hasManyTiles },
   fusion: { ...measuredTarget.fusion, operationsPerPass: OPERATIONS_PER_PASS, mostRepeatedOperations: Infinity },
   fusesAttention: ({ keys, channels }) => keys >= FEWEST_KEYS && channels <= MOST_CHANNELS,
 };
-
-/** Bytes that a binding starts at multiples of, and those of the largest, on every adapter. */
-const BINDING_ALIGNMENT = 256;
-const MOST_BOUND = 128 << 20;
-
-/** Which kernels are one, where elements take 4 bytes, or as few as 2. */
-export function joiningFor(storage: Storage): Joining {
-  return {
-    alignment: BINDING_ALIGNMENT / (storage.precision === "f16" ? 2 : 4),
-    mostTogether: MOST_BOUND / WORD_BYTES,
-    mostElements: 2 ** 20,
-    mostFixedElements: 2 ** 16,
-    sortOf: (buffer) => (storage.isHalf(buffer) ? "half" : "word"),
-  };
-}
