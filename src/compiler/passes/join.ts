@@ -109,8 +109,11 @@ class Joiner {
     while (left.length > 1) {
       const [first, ...others] = left;
       let members = [first, ...others.filter(({ kernel }) => this.#order.mayJoin(kernel, first.kernel))];
-      for (let obstacles = this.#obstaclesAmong(members); obstacles.size > 0; obstacles = this.#obstaclesAmong(members))
+      while (members.length > 1) {
+        const obstacles = this.#obstaclesAmong(members);
+        if (obstacles.size === 0) break;
         members = members.filter((_, member) => !obstacles.has(member));
+      }
       if (members.length > 1) {
         this.#meetings.push(members);
         for (const { kernel } of members) {
