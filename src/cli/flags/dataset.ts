@@ -3,7 +3,7 @@ import { readdir, stat } from "node:fs/promises";
 import { isAbsolute, join, relative, resolve } from "node:path";
 import { heightAndWidth } from "../../config/image-size.ts";
 import type { ImageSize } from "../../config/image-size.ts";
-import type { ImageFolder } from "../../data/image-folder/image-folder.node.ts";
+import type { ImageFolder, ImageFolderOptions } from "../../data/image-folder/image-folder.node.ts";
 import type { ImageDataset } from "../../data/dataset.ts";
 import { fileError } from "../../io/file-errors.node.ts";
 import type { PublishedOptions, Split } from "../../data/published/published.node.ts";
@@ -23,8 +23,8 @@ export interface DataSettings {
   readonly split?: Split;
   /** Whether a directory's subdirectories are classes, true by default. */
   readonly classes?: boolean;
-  /** Leaves out images that cannot be read. Where it is given, a flag --skip-broken decides it. */
-  readonly skipBroken?: boolean;
+  /** Leaves out images that cannot be read: --skip-broken. */
+  readonly skipBroken?: boolean | undefined;
   /** What the sides of images must be divisible by, where their size is chosen. */
   readonly sizeMultiple?: number;
 }
@@ -133,15 +133,20 @@ async function dataKind(path: string): Promise<"idxFile" | "idxPair" | "cifar10"
 
 async function openFolder(settings: DataSettings, say: (line: string) => void): Promise<ImageFolder> {
   const { split, skipBroken } = settings;
+  const options = { ...collectionOptions(settings), directory: dataPath(settings), split, skipBroken };
+  const folder = await openImageFolder({ ...options, log: say });
+  for (const line of folderReport(folder)) say(line);
+  // A run knows it by the same name wherever it goes on.
+  return { ...folder, name: settings.data };
+}
+
+/** The images of a directory. @throws Error of one line that names the broken ones, and the flag that leaves them out */
+export async function openImageFolder(options: ImageFolderOptions): Promise<ImageFolder> {
   const { BrokenImages, imageFolder } = await import("../../data/image-folder/image-folder.node.ts");
   try {
-    const options = { ...collectionOptions(settings), directory: dataPath(settings), split, skipBroken };
-    const folder = await imageFolder({ ...options, log: say });
-    for (const line of folderReport(folder)) say(line);
-    // A run knows it by the same name wherever it goes on.
-    return { ...folder, name: settings.data };
+    return await imageFolder(options);
   } catch (error) {
-    if (!(error instanceof BrokenImages) || skipBroken !== false) throw error;
+    if (!(error instanceof BrokenImages) || options.skipBroken === true) throw error;
     throw new Error(`${error.message}; --skip-broken leaves them out`, { cause: error });
   }
 }

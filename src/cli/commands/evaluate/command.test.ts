@@ -170,8 +170,33 @@ describe("unnoise evaluate", { timeout: 120_000 }, () => {
     expect(JSON.parse((await unnoise("evaluate --nll 5 --seed 3 --json")).stdout)).toEqual(report);
   });
 
+  test("loads the model and reads the data as sample and train do", async () => {
+    const rows = async (flags: string) => {
+      const { stdout, stderr } = await unnoise(`evaluate --features toy.safetensors -n 12 --steps 2${flags} --json`);
+      expect(stderr).toBe("");
+      return (JSON.parse(stdout) as Report).rows;
+    };
+    const [single, half] = [await rows(""), await rows(" --weights bf16")];
+    expect(half[0].fid).not.toBe(single[0].fid);
+    expect(half[0].fid / single[0].fid).toBeCloseTo(1, 1);
+    await mkdir(join(folder, "damaged"));
+    const sharp = await loadSharp();
+    for (let i = 0; i < 12; i++) {
+      const raw = Uint8Array.from({ length: 144 }, (_, at) => stripes(144 * i + at));
+      const picture = sharp(raw, { raw: { width: 12, height: 12, channels: 1 } }).toColourspace("b-w");
+      await picture.png().toFile(join(folder, "damaged", `${i}.png`));
+    }
+    await writeFile(join(folder, "damaged", "broken.png"), "no picture");
+    const line = "evaluate --features toy.safetensors -n 12 --steps 2 --data damaged";
+    expect((await unnoise(line)).stderr).toMatch(/broken\.png.*; --skip-broken leaves them out\n$/);
+    const { stdout, stderr } = await unnoise(`${line} --skip-broken`);
+    expect(stderr).toBe("");
+    expect(stdout).toContain("data    damaged: 12 images");
+  });
+
   const wrong: [string, RegExp][] = [
     ["evaluate --nll --steps 2", /--nll draws no samples: leave the flags for them away/],
+    ["evaluate --nll --order 2", /--nll draws no samples: leave the flags for them away/],
     ["evaluate --steps 2,3 --out x.png", /--out shows the samples of one sampler and number of steps, got 2 pairs/],
     ["evaluate --images drawn --steps 2", /--images evaluates pictures that are there: leave --checkpoint, --sampler/],
     ["evaluate --images drawn", /--images needs a dataset to compare with: name one with --data/],

@@ -4,14 +4,10 @@ import { numberWithin, wholeNumber } from "../../../config/rules.ts";
 import { addDeviceFlags } from "../../flags/device.ts";
 import type { EvaluateFlags } from "./flags.ts";
 import { numberFlag, numbersFlag } from "../../flags/flags.ts";
-import {
-  checkpointOption,
-  emaOption,
-  etaOption,
-  samplingSizeOption,
-  seedOption,
-  timestepSpacingOption,
-} from "../../flags/sampling.ts";
+import { DATA_PLACES, addDataFlags } from "../../flags/data.ts";
+import { addModelFlags } from "../../flags/model.ts";
+import { samplingSizeOption, seedOption } from "../../flags/sampling.ts";
+import { addWayFlags } from "../../flags/way.ts";
 import { namesFlag } from "../../flags/name-list.ts";
 
 const EXAMPLES = `
@@ -43,12 +39,8 @@ const NLL_IMAGES = 64;
 export function evaluateCommand(): Command {
   const command = new Command("evaluate")
     .description("Measure how good a model's samples, or other images, are beside a dataset.")
-    .addOption(checkpointOption())
     .option("--images <path>", "evaluate the images of a directory or of an IDX file instead of drawing samples")
-    .option(
-      "--data <name>",
-      "the dataset: fashion-mnist, mnist, cifar10, hub:<dataset>, or a path (default: what the model was trained on)",
-    )
+    .option("--data <name>", `the dataset: ${DATA_PLACES} (default: what the model was trained on)`)
     .addOption(
       new Option("--split <name>", "the part of a published dataset (default: train, with --nll test)").choices([
         "train",
@@ -74,16 +66,14 @@ export function evaluateCommand(): Command {
       ),
     )
     .option("--steps <numbers>", "with how many steps (default: as trained)", numbersFlag(wholeNumber(1)))
-    .addOption(timestepSpacingOption())
-    .addOption(etaOption())
     .option(
       "--guidance <scale>",
       "how far samples go towards their class: 1 draws as trained (default: 1)",
       numberFlag(numberWithin(-100, 100)),
     )
     .option("--json [file]", "print JSON, or write it to a file row by row")
-    .option("--out <picture>", "write a picture of the samples nearest to the dataset, with their neighbours")
-    .addOption(emaOption());
+    .option("--out <picture>", "write a picture of the samples nearest to the dataset, with their neighbours");
+  addWayFlags(addModelFlags(addDataFlags(command)));
   return addDeviceFlags(command)
     .addHelpText("after", EXAMPLES)
     .action(async (flags: EvaluateFlags) => {

@@ -1,11 +1,12 @@
 import type { SamplerName } from "../../../diffusion/samplers/registry.ts";
-import type { TimestepSpacing } from "../../../diffusion/process/timestep-spacing.ts";
 import type { ImageSize } from "../../../config/image-size.ts";
+import type { DataFlags } from "../../flags/data.ts";
 import type { DeviceFlags } from "../../flags/device.ts";
+import type { ModelFlags } from "../../flags/model.ts";
+import type { WayFlags } from "../../flags/way.ts";
 
 /** What `unnoise evaluate` is told. */
-export interface EvaluateFlags extends DeviceFlags {
-  readonly checkpoint?: string;
+export interface EvaluateFlags extends DataFlags, DeviceFlags, ModelFlags, WayFlags {
   readonly images?: string;
   readonly data?: string;
   readonly split?: "train" | "test";
@@ -21,11 +22,8 @@ export interface EvaluateFlags extends DeviceFlags {
   readonly seed: number;
   readonly sampler?: readonly SamplerName[];
   readonly steps?: readonly number[];
-  readonly timestepSpacing?: TimestepSpacing;
-  readonly eta?: number;
   readonly guidance?: number;
   /** True prints JSON; a name is a file that is written. */
   readonly json?: string | true;
   readonly out?: string;
-  readonly ema: boolean;
 }

@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import type { ImageDataset } from "../../../data/dataset.ts";
-import type { ImageFolder, ImageFolderOptions } from "../../../data/image-folder/image-folder.node.ts";
 import { datasetImages } from "../../../evaluation/dataset-batches.ts";
+import { openImageFolder } from "../../flags/dataset.ts";
 import type { ImageBatch } from "../../../io/images/pixels.ts";
 
 /** Images that are there already, to be compared with a dataset. */
@@ -13,40 +13,40 @@ export interface GivenImages {
   readAs(dataset: ImageDataset, resize: boolean): Promise<ImageBatch<Uint8Array>>;
 }
 
-/** The images that --images names: those of a directory or of an IDX file. */
-export async function givenImages(path: string): Promise<GivenImages> {
+/**
+ * The images that --images names: those of a directory or of an IDX file.
+ *
+ * @param skipBroken leaves out those of a directory that cannot be read
+ */
+export async function givenImages(path: string, skipBroken = false): Promise<GivenImages> {
   const status = await stat(path).catch(() => undefined);
   if (status === undefined) {
     throw new Error(`--images must be a directory of images or an IDX file that exists, got ${path}`);
   }
   if (status.isDirectory()) {
-    const { imageFolder } = await import("../../../data/image-folder/image-folder.node.ts");
-    return folderImages(path, imageFolder);
+    return folderImages(path, skipBroken);
   }
   const { idxPair } = await import("../../../data/idx.node.ts");
   return idxImages(path, await idxPair({ images: path }));
 }
 
-async function folderImages(
-  path: string,
-  open: (options: ImageFolderOptions) => Promise<ImageFolder>,
-): Promise<GivenImages> {
-  const { survey } = await open({ directory: path });
+async function folderImages(directory: string, skipBroken: boolean): Promise<GivenImages> {
+  const { survey } = await openImageFolder({ directory, skipBroken });
   const { smallest, largest, isColour } = survey;
   const isUniform = smallest.width === largest.width && smallest.height === largest.height;
   return {
-    path,
+    path: directory,
     imageSize: isUniform ? [largest.height, largest.width] : undefined,
     readAs: async ({ name, height, width, channels }, resize) => {
       const fits = isUniform && largest.width === width && largest.height === height && !(isColour && channels === 1);
       if (!fits && !resize) {
         const sizes = [smallest, largest].slice(isUniform ? 1 : 0).map((size) => `${size.width} x ${size.height}`);
         throw new Error(
-          `--images: those of ${path} have ${sizes.join(" to ")} pixels ${inColour(isColour)}, ` +
+          `--images: those of ${directory} have ${sizes.join(" to ")} pixels ${inColour(isColour)}, ` +
             `those of ${name} ${width} x ${height} ${inColour(channels === 3)}; --resize makes them alike`,
         );
       }
-      return datasetImages(await open({ directory: path, height, width, channels }));
+      return datasetImages(await openImageFolder({ directory, skipBroken, height, width, channels }));
     },
   };
 }

@@ -11,8 +11,9 @@ import { representativeImages } from "../../../evaluation/dataset-batches.ts";
 import { writeFileAtomic } from "../../../io/atomic.node.ts";
 import { fromBytes } from "../../../io/images/pixels.ts";
 import { ndarray } from "../../../tensor/ndarray.ts";
-import { diffusionFromCheckpoint, modelFromCheckpoint } from "../../../checkpoint/from-checkpoint.ts";
+import { diffusionFromCheckpoint } from "../../../checkpoint/from-checkpoint.ts";
 import { describeDevice, withDevice } from "../../flags/device.ts";
+import { wayOf } from "../../flags/way.ts";
 import type { EvaluateFlags } from "./flags.ts";
 import { formatCount } from "../../output/format.ts";
 import { EXIT_INTERRUPTED, catchInterrupt } from "../../interrupt.ts";
@@ -45,6 +46,8 @@ const likelihoodReport = z.strictObject({
 });
 type LikelihoodReport = z.infer<typeof likelihoodReport>;
 
+const NO_SAMPLES = "--nll draws no samples: leave the flags for them away";
+
 /**
  * Measures how likely a model makes images that it has not learned from.
  *
@@ -52,20 +55,10 @@ type LikelihoodReport = z.infer<typeof likelihoodReport>;
  */
 export async function likelihoodRun(flags: EvaluateFlags, count: number): Promise<number> {
   const say = flags.json === true ? (): void => {} : print;
-  for (const name of [
-    "images",
-    "sampler",
-    "steps",
-    "out",
-    "imageSize",
-    "resize",
-    "guidance",
-    "eta",
-    "timestepSpacing",
-    "features",
-  ] as const) {
-    if (flags[name] !== undefined) throw new Error("--nll draws no samples: leave the flags for them away");
+  for (const name of ["images", "sampler", "steps", "out", "imageSize", "resize", "guidance", "features"] as const) {
+    if (flags[name] !== undefined) throw new Error(NO_SAMPLES);
   }
+  if (Object.values(wayOf(flags)).some((value) => value !== undefined)) throw new Error(NO_SAMPLES);
   if (launcher !== undefined)
     throw new Error(`--nll: runs in one process, ${launcher.name} has started ${launcher.size}`);
   if (typeof flags.json === "string") await checkPlace(flags.json);
@@ -74,7 +67,7 @@ export async function likelihoodRun(flags: EvaluateFlags, count: number): Promis
   const diffusion = diffusionFromCheckpoint(found.checkpoint);
   if (!(diffusion instanceof GaussianDiffusion))
     throw new Error("--nll: needs a model with timesteps, this one has none");
-  const model = await modelFromCheckpoint(found.checkpoint, { ema: flags.ema });
+  const { model } = source;
   const dataset = await openReferenceData({ ...flags, split: flags.split ?? "test" }, found, source, say);
   const { indices, images } = await representativeImages(dataset, count);
   const classes = model.numClasses > 0 && dataset.labels ? indicesOf(dataset.labels, indices) : undefined;

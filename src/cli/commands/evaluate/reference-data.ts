@@ -17,14 +17,14 @@ export interface ComparedImages {
 
 /** Opens the dataset that samples are compared with: the one that is named, or the one that the model learned from. */
 export async function openReferenceData(
-  { data, split }: Required<Pick<EvaluateFlags, "split">> & Pick<EvaluateFlags, "data">,
+  { data, split, skipBroken }: Required<Pick<EvaluateFlags, "split">> & Pick<EvaluateFlags, "data" | "skipBroken">,
   found: LatestCheckpoint | undefined,
   { imageSize, channels }: ComparedImages,
   say: (line: string) => void,
 ): Promise<ImageDataset> {
-  const settings = { imageSize, channels, split };
+  const settings = { imageSize, channels, split, skipBroken };
   const named = data === undefined ? await learnedFrom(found) : { data };
-  const dataset = await openData({ ...settings, ...named }, say);
+  const dataset = await openData({ ...settings, ...named, ...(skipBroken && { skipBroken }) }, say);
   if (found === undefined) return dataset;
   const [drawn, there] = [
     [...(imageSize ?? []), channels],
@@ -40,7 +40,7 @@ async function learnedFrom(found: LatestCheckpoint | undefined): Promise<DataSet
   const recorded = await recordedCommand(dirname(dirname(found.path)));
   if (recorded !== undefined) {
     const { data, classes, skipBroken } = recorded.settings;
-    return { data, classes, ...(skipBroken && { skipBroken }), startedIn: recorded.startedIn };
+    return { data, classes, skipBroken, startedIn: recorded.startedIn };
   }
   const { name } = found.checkpoint.config.dataset;
   const [data] = name.split(" ");

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import * as z from "zod/mini";
 import { writeFileAtomic } from "../../../io/atomic.node.ts";
 import { readJson } from "../../../io/json.node.ts";
-import { check } from "../../../config/rules.ts";
+import { check, withDefault } from "../../../config/rules.ts";
 
 /** Null where nothing could be measured. */
 const measured = z.nullable(z.number());
@@ -45,6 +45,8 @@ const evaluationSettings = z.strictObject({
   seed: z.number(),
   timestepSpacing: z.nullable(z.string()),
   eta: z.nullable(z.number()),
+  /** Other options of samplers, as JSON; there were none in older reports. */
+  samplerOptions: withDefault(z.nullable(z.string()), null),
   guidance: z.nullable(z.number()),
   device: z.string(),
 });

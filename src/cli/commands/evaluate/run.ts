@@ -12,6 +12,7 @@ import { fromBytes } from "../../../io/images/pixels.ts";
 import type { ImageBatch } from "../../../io/images/pixels.ts";
 import { ndarray } from "../../../tensor/ndarray.ts";
 import { classShares } from "./class-shares.ts";
+import { samplerOptionsOf } from "../../flags/sampler-options.ts";
 import { describeDevice, withDevice } from "../../flags/device.ts";
 import type { EvaluateFlags } from "./flags.ts";
 import { EvaluationReport } from "./report.ts";
@@ -42,7 +43,7 @@ export async function evaluateRun(flags: EvaluateFlags): Promise<number> {
   const say = flags.json === true ? (): void => {} : print;
   await checkFlags(flags);
   const source = flags.images === undefined ? await SampleSource.open(flags, say) : undefined;
-  const given = flags.images === undefined ? undefined : await givenImages(flags.images);
+  const given = flags.images === undefined ? undefined : await givenImages(flags.images, flags.skipBroken);
   const compared = source ?? { imageSize: given?.imageSize };
   const dataset = await openReferenceData({ ...flags, split: flags.split ?? "train" }, source?.found, compared, say);
   say(`data    ${dataset.name}: ${formatCount(dataset.length)} images from ${dataset.source}`);
@@ -214,6 +215,7 @@ async function settingsOf(
   number: number,
 ): Promise<EvaluationSettings> {
   const { dataset } = reference;
+  const samplerOptions = samplerOptionsOf(flags);
   return {
     samples: samples.path,
     samplesFingerprint: samples.fingerprint,
@@ -226,6 +228,7 @@ async function settingsOf(
     seed: flags.seed,
     timestepSpacing: flags.timestepSpacing ?? null,
     eta: flags.eta ?? null,
+    samplerOptions: Object.keys(samplerOptions).length === 0 ? null : JSON.stringify(samplerOptions),
     guidance: flags.guidance ?? null,
     device: extractor.backend.description,
   };

@@ -10,9 +10,11 @@ import { sha256 } from "../../../io/sha256.ts";
 import type { DiffusionModel } from "../../../models/model.ts";
 import { heightAndWidth } from "../../../config/image-size.ts";
 import type { ImageSize } from "../../../config/image-size.ts";
-import { diffusionFromCheckpoint, modelFromCheckpoint } from "../../../checkpoint/from-checkpoint.ts";
+import { diffusionFromCheckpoint } from "../../../checkpoint/from-checkpoint.ts";
 import type { LatestCheckpoint } from "../../../checkpoint/run-directory.node.ts";
 import type { EvaluateFlags } from "./flags.ts";
+import { loadModel } from "../../flags/model.ts";
+import { wayOf } from "../../flags/way.ts";
 import { condScaleOf } from "../../flags/guiding.ts";
 import { alone } from "../../../training/collective/collective.ts";
 import type { Collective } from "../../../training/collective/collective.ts";
@@ -44,46 +46,48 @@ export class SampleSource {
   readonly found: LatestCheckpoint;
   /** [height, width] of the samples. */
   readonly imageSize: readonly [number, number];
-  readonly #model: DiffusionModel;
+  readonly model: DiffusionModel;
   readonly #diffusion: Diffusion;
 
   private constructor(found: LatestCheckpoint, model: DiffusionModel, imageSize: ImageSize | undefined) {
     this.found = found;
     const { height, width } = found.checkpoint.config.dataset;
     this.imageSize = heightAndWidth(imageSize ?? [height, width]);
-    this.#model = model;
+    this.model = model;
     this.#diffusion = diffusionFromCheckpoint(found.checkpoint);
   }
 
   static async open(flags: EvaluateFlags, say: (line: string) => void): Promise<SampleSource> {
-    const { checkpoint, ema, imageSize } = flags;
+    const { checkpoint, imageSize } = flags;
     const found = await announcedCheckpoint(checkpoint, { say });
-    return new SampleSource(found, await modelFromCheckpoint(found.checkpoint, { ema }), imageSize);
+    return new SampleSource(found, await loadModel(found.checkpoint, flags), imageSize);
   }
 
   get channels(): number {
-    return this.#model.channels;
+    return this.model.channels;
   }
 
   get numClasses(): number {
-    return this.#model.numClasses;
+    return this.model.numClasses;
   }
 
   /** Of the weights that samples are drawn with, and of what their answers mean. */
   async fingerprint(): Promise<string> {
     const { config, betas } = this.found.checkpoint;
     const meaning = JSON.stringify([config.diffusion, betas === undefined ? [] : [...betas]]);
-    return sha256(new TextEncoder().encode(`${await fingerprint(this.#model)} ${meaning}`));
+    return sha256(new TextEncoder().encode(`${await fingerprint(this.model)} ${meaning}`));
   }
 
   /** @throws one line, if a sampler cannot take a number of steps */
-  ways({ sampler: samplers, steps, timestepSpacing, eta, guidance }: EvaluateFlags): SampleWay[] {
+  ways(flags: EvaluateFlags): SampleWay[] {
+    const { sampler: samplers, steps, guidance } = flags;
     if (guidance !== undefined && this.numClasses === 0) {
       throw new Error("--guidance: this model is not class-conditional");
     }
     const way = (sampler: SamplerName | undefined, steps: number | undefined): SampleWay => {
-      const plan = this.#diffusion.plan({ sampler, steps, timestepSpacing, eta });
-      const settings = { sampler, steps, timestepSpacing, eta, condScale: condScaleOf(guidance) };
+      const chosen = { sampler, steps, ...wayOf(flags) };
+      const plan = this.#diffusion.plan(chosen);
+      const settings = { ...chosen, condScale: condScaleOf(guidance) };
       return { sampler: plan.sampler, steps: plan.visited, evaluations: plan.steps.length, settings };
     };
     return (samplers ?? [undefined]).flatMap((sampler) => (steps ?? [undefined]).map((count) => way(sampler, count)));
@@ -104,13 +108,13 @@ export class SampleSource {
     ranks: Collective = alone,
   ): Promise<{ readonly images: ImageBatch<Uint8Array>; readonly secondsFor64: number }> {
     const imageSize = this.imageSize;
-    const size = imageSize[0] * imageSize[1] * this.#model.channels;
+    const size = imageSize[0] * imageSize[1] * this.model.channels;
     const data = new Uint8Array(number * size);
     const seconds: number[] = [];
     const start = performance.now();
     let [drawn, began] = [0, start];
     const options = { ...settings, number, seed, classes, imageSize, backend, signal, onStep };
-    for await (const samples of drawBatches(this.#diffusion, this.#model, options, ranks)) {
+    for await (const samples of drawBatches(this.#diffusion, this.model, options, ranks)) {
       const [count] = samples.shape;
       seconds.push(((performance.now() - began) / 1000) * (BATCH / count));
       data.set(byteImages(samples).data, drawn * size);
@@ -121,7 +125,7 @@ export class SampleSource {
     // The batches of several processes arrive together.
     const isShared = ranks.size > 1;
     const secondsFor64 = isShared ? ((performance.now() - start) / 1000) * (BATCH / number) : median(seconds);
-    return { images: { data, shape: [number, ...imageSize, this.#model.channels] }, secondsFor64 };
+    return { images: { data, shape: [number, ...imageSize, this.model.channels] }, secondsFor64 };
   }
 }
 

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { emaOption } from "../../flags/sampling.ts";
+import { emaOption } from "../../flags/model.ts";
 import type { ExportFlags } from "./run.ts";
 
 const EXAMPLES = `

@@ -4,7 +4,9 @@ import { numberWithin, wholeNumber } from "../../../config/rules.ts";
 import { addDeviceFlags } from "../../flags/device.ts";
 import { numberFlag } from "../../flags/flags.ts";
 import type { InterpolateFlags } from "./run.ts";
-import { checkpointOption, emaOption, scaleOption, seedOption, timestepSpacingOption } from "../../flags/sampling.ts";
+import { addModelFlags } from "../../flags/model.ts";
+import { scaleOption, seedOption } from "../../flags/sampling.ts";
+import { addWayFlags, samplerOption } from "../../flags/way.ts";
 import { RESIZE_HELP } from "../../flags/open-image.ts";
 
 const EXAMPLES = `
@@ -25,7 +27,6 @@ export function interpolateCommand(): Command {
     .description("Draw the images that a trained model sees between two images, as a row.")
     .argument("<a>", "a PNG, JPEG or WebP file as large as the model's images")
     .argument("<b>", "the image to arrive at")
-    .addOption(checkpointOption())
     .option("-n, --number <n>", "images of the row, both ends included", numberFlag(wholeNumber(2, 64)), 8)
     .addOption(new Option("--method <name>", "the way between").choices(interpolationMethods).default("slerp"))
     .option(
@@ -38,14 +39,14 @@ export function interpolateCommand(): Command {
       "evaluations of the model per image, each way (default: as trained)",
       numberFlag(wholeNumber(1)),
     )
-    .addOption(timestepSpacingOption())
+    .addOption(samplerOption())
     .option("--class <names>", "what both images are of, or with a comma between what each is: names or numbers")
     .addOption(seedOption("what the noise of mix follows from (default: another each time)"))
     .option("--resize", RESIZE_HELP)
     .option("--gif [file]", "also write an animation that goes there and back")
     .addOption(scaleOption())
-    .option("--out <file>", "where to write: .png, .jpg or .webp", "interpolation.png")
-    .addOption(emaOption());
+    .option("--out <file>", "where to write: .png, .jpg or .webp", "interpolation.png");
+  addWayFlags(addModelFlags(command));
   return addDeviceFlags(command, { precision: true })
     .addHelpText("after", EXAMPLES)
     .action(async (a: string, b: string, flags: InterpolateFlags) => {

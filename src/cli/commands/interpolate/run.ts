@@ -1,10 +1,14 @@
 import type { InterpolationMethod } from "../../../diffusion/sampling/interpolation.ts";
-import type { TimestepSpacing } from "../../../diffusion/process/timestep-spacing.ts";
+import type { SamplerName } from "../../../diffusion/samplers/registry.ts";
 import type { NdArray } from "../../../tensor/ndarray.ts";
-import { diffusionFromCheckpoint, modelFromCheckpoint } from "../../../checkpoint/from-checkpoint.ts";
+import { diffusionFromCheckpoint } from "../../../checkpoint/from-checkpoint.ts";
 import { withDevice } from "../../flags/device.ts";
 import type { DeviceFlags } from "../../flags/device.ts";
 import { endClasses } from "../../flags/guiding.ts";
+import { loadModel } from "../../flags/model.ts";
+import type { ModelFlags } from "../../flags/model.ts";
+import { wayOf } from "../../flags/way.ts";
+import type { WayFlags } from "../../flags/way.ts";
 import { openImage } from "../../flags/open-image.ts";
 import { checkGridSize, writeAnimation, writeGrid } from "../../output/pictures.ts";
 import { print } from "../../output/print.ts";
@@ -13,22 +17,20 @@ import type { ProgressBar } from "../../output/progress.ts";
 import { announcedCheckpoint } from "../../runs/runs.ts";
 import { animationTarget, checkPlaces, pictureTarget } from "../../output/targets.ts";
 
-export interface InterpolateFlags extends DeviceFlags {
-  readonly checkpoint?: string;
+export interface InterpolateFlags extends DeviceFlags, ModelFlags, WayFlags {
   readonly number: number;
   readonly method: InterpolationMethod;
   readonly strength?: number;
   readonly steps?: number;
   /** Of both images, or of each with a comma between: names or numbers. */
   readonly class?: string;
-  readonly timestepSpacing?: TimestepSpacing;
+  readonly sampler?: SamplerName;
   readonly seed?: number;
   readonly resize?: boolean;
   /** True for a name that follows from the picture's. */
   readonly gif?: string | boolean;
   readonly scale?: number;
   readonly out: string;
-  readonly ema: boolean;
 }
 
 /** Draws the images between two and writes them as a row. */
@@ -48,10 +50,10 @@ export async function interpolateRun(a: string, b: string, flags: InterpolateFla
     checkGridSize(target.animation, [1, height, width, channels], { scale: flags.scale }, frames);
   }
   const diffusion = diffusionFromCheckpoint(checkpoint);
-  const model = await modelFromCheckpoint(checkpoint, { ema: flags.ema });
-  const { number, method, strength, steps, timestepSpacing, seed } = flags;
+  const model = await loadModel(checkpoint, flags);
+  const { number, method, strength, steps, sampler, seed } = flags;
   const lam = Array.from({ length: number }, (_, i) => i / (number - 1));
-  const way = { method, lam, strength, steps, timestepSpacing, seed, ...ofClasses };
+  const way = { ...wayOf(flags), method, lam, strength, steps, sampler, seed, ...ofClasses };
   let bar: ProgressBar | undefined;
   const row = await withDevice(flags, async (backend) => {
     try {

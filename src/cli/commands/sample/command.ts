@@ -1,22 +1,13 @@
-import { Command, Option } from "commander";
-import { samplerNames } from "../../../diffusion/samplers/registry.ts";
+import { Command } from "commander";
 import { wholeNumber } from "../../../config/rules.ts";
 import { addDeviceFlags } from "../../flags/device.ts";
 import { addEditingFlags } from "../../flags/editing.ts";
 import { numberFlag } from "../../flags/flags.ts";
 import { addPretrainedFlags } from "../../flags/pretrained.ts";
-import {
-  checkpointOption,
-  emaOption,
-  etaOption,
-  samplingSizeOption,
-  scaleOption,
-  seedOption,
-  timestepSpacingOption,
-  weightsOption,
-} from "../../flags/sampling.ts";
+import { samplingSizeOption, scaleOption, seedOption } from "../../flags/sampling.ts";
 import { addGuidingFlags } from "../../flags/guiding.ts";
-import { addSamplerOptions } from "../../flags/sampler-options.ts";
+import { addModelFlags } from "../../flags/model.ts";
+import { addWayFlags, samplerOption } from "../../flags/way.ts";
 import type { SampleFlags } from "./sample-flags.ts";
 
 const EXAMPLES = `
@@ -43,7 +34,6 @@ export function sampleCommand(): Command {
   const count = wholeNumber(1);
   const command = new Command("sample")
     .description("Draw images with a trained model.")
-    .addOption(checkpointOption(", with --class the latest that knows classes"))
     .option(
       "-n, --number <n>",
       "images to draw (default: about 16, the same number of each class)",
@@ -56,14 +46,7 @@ export function sampleCommand(): Command {
       "noise levels to visit, with one evaluation of the model at each; with heun and edm about two (default: as trained)",
       numberFlag(count),
     )
-    .addOption(
-      new Option(
-        "--sampler <name>",
-        "how to get from noise to images (default: ddpm, ddim with fewer steps than timesteps, heun for edm)",
-      ).choices(samplerNames),
-    )
-    .addOption(timestepSpacingOption())
-    .addOption(etaOption())
+    .addOption(samplerOption())
     .option(
       "--grid <columns>",
       "images per row of the picture (default: about as many as there are rows)",
@@ -72,13 +55,12 @@ export function sampleCommand(): Command {
     .option("--no-grid", "write every image to a file of its own in the directory --out, as soon as it is drawn")
     .option("--gif [file]", "also write an animation of the denoising")
     .addOption(scaleOption())
-    .option("--out <path>", "where to write: .png, .jpg or .webp (default: samples-<seed>.png)")
-    .addOption(emaOption())
-    .addOption(weightsOption());
+    .option("--out <path>", "where to write: .png, .jpg or .webp (default: samples-<seed>.png)");
+  addModelFlags(command, ", with --class the latest that knows classes");
   addPretrainedFlags(command, "draw with");
   addDeviceFlags(command, { precision: true });
   addGuidingFlags(command);
-  addSamplerOptions(command);
+  addWayFlags(command);
   addEditingFlags(command);
   return command.addHelpText("after", EXAMPLES).action(async (flags: SampleFlags) => {
     const { sampleRun } = await import("./run.ts");

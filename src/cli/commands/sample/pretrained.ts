@@ -3,7 +3,7 @@ import { DiffusionPipeline } from "../../../pretrained/pipeline/pipeline.ts";
 import { torchGenerator } from "../../../diffusion/randomness/torch-generator.ts";
 import { openEdits } from "../../flags/editing.ts";
 import { pretrainedOptions } from "../../flags/pretrained.ts";
-import { samplerOptionsOf } from "../../flags/sampler-options.ts";
+import { wayOf } from "../../flags/way.ts";
 import { animationSteps } from "../../output/pictures.ts";
 import { print } from "../../output/print.ts";
 import { drawInto } from "./draw.ts";
@@ -45,10 +45,10 @@ export async function samplePretrained(
     weights: flags.weights,
   });
   print(`${pipeline.className} ${place}, ${pipeline.scheduler.className}`);
-  const { number = FEW_IMAGES, steps, sampler, eta, timestepSpacing } = flags;
+  const { number = FEW_IMAGES, steps, sampler } = flags;
   const [height, width] = sizeOf(pipeline, flags);
   const size = { height, width, channels: pipeline.model.channels };
-  const given = { steps, sampler, eta, timestepSpacing, ...samplerOptionsOf(flags) };
+  const given = { steps, sampler, ...wayOf(flags) };
   const edits = await openEdits(flags, size, pipeline.plan(given).visited);
   const way = { ...given, ...edits };
   const evaluations = pipeline.plan(way).steps.length;

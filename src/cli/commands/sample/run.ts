@@ -1,10 +1,11 @@
-import { diffusionFromCheckpoint, modelFromCheckpoint } from "../../../checkpoint/from-checkpoint.ts";
+import { diffusionFromCheckpoint } from "../../../checkpoint/from-checkpoint.ts";
 import type { Checkpoint } from "../../../checkpoint/checkpoint.ts";
 import { heightAndWidth } from "../../../config/image-size.ts";
 import { openEdits } from "../../flags/editing.ts";
 import { wantedOf } from "../../flags/guiding.ts";
 import { checkPretrainedFlags } from "../../flags/pretrained.ts";
-import { samplerOptionsOf } from "../../flags/sampler-options.ts";
+import { loadModel } from "../../flags/model.ts";
+import { wayOf } from "../../flags/way.ts";
 import { fromFirst } from "../../ranks/from-first.ts";
 import { joinRanks } from "../../ranks/ranks.ts";
 import { drawBatches, roundsOf } from "../../output/draw-batches.ts";
@@ -33,8 +34,8 @@ export async function sampleRun(flags: SampleFlags): Promise<number> {
   const { checkpoint } = await announcedCheckpoint(flags.checkpoint, { knowsClasses });
   const { number, classes, columns, guidance } = await wantedOf(flags, checkpoint);
   const diffusion = diffusionFromCheckpoint(checkpoint);
-  const { steps, sampler, eta, timestepSpacing } = flags;
-  const chosen = { steps, sampler, eta, timestepSpacing, ...samplerOptionsOf(flags) };
+  const { steps, sampler } = flags;
+  const chosen = { steps, sampler, ...wayOf(flags) };
   const size = sizeOf(flags, checkpoint);
   const { visited } = diffusion.plan(chosen);
   const edits = await openEdits(flags, size, visited);
@@ -42,7 +43,7 @@ export async function sampleRun(flags: SampleFlags): Promise<number> {
   const all = diffusion.plan(way).steps.length;
   const returnSteps = output.animates ? animationSteps(all) : [];
   if (ranks.rank === 0) await output.prepare({ number, columns, ...size, frames: returnSteps.length }, print);
-  const model = await modelFromCheckpoint(checkpoint, { ema: flags.ema, weights: flags.weights });
+  const model = await loadModel(checkpoint, flags);
 
   const imageSize = [size.height, size.width] as const;
   const options = { number, classes, seed, imageSize, ...way, returnSteps };

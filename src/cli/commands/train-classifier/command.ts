@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { numberWithin, wholeNumber } from "../../../config/rules.ts";
 import { addDeviceFlags } from "../../flags/device.ts";
-import { imageSizeFlag } from "../../flags/image-size.ts";
+import { DATA_PLACES, addSizedDataFlags } from "../../flags/data.ts";
 import { numberFlag } from "../../flags/flags.ts";
 import { seedOption } from "../../flags/sampling.ts";
 import type { TrainClassifierFlags } from "./run.ts";
@@ -21,24 +21,13 @@ export function trainClassifierCommand(): Command {
     .description(
       "Train a small classifier of images on their labels. What it sees in images is what unnoise evaluate compares.",
     )
-    .option("--data <name>", "fashion-mnist, mnist, cifar10, hub:<dataset>, or a path", "fashion-mnist")
-    .option(
-      "--image-size <size>",
-      "side, or width x height as in 48x32, that a directory's images are scaled and cut to (default: by the images)",
-      imageSizeFlag,
-    )
-    .option(
-      "--channels <n>",
-      "1 to read a directory's images in gray, 3 in colour (default: by the images)",
-      numberFlag(wholeNumber(1, 3)),
-    )
-    .option("--skip-broken", "leave out images of a directory that cannot be read")
+    .option("--data <name>", DATA_PLACES, "fashion-mnist")
     .option("--epochs <n>", "how often it sees every image", numberFlag(count), 6)
     .option("--batch-size <n>", "images per step", numberFlag(count), 64)
     .option("--lr <x>", "highest learning rate of Adam", numberFlag(numberWithin(1e-8, 1)), 2e-3)
     .addOption(seedOption("all randomness follows from it").default(0))
     .option("--out <file>", "where to write it", "classifier.safetensors");
-  return addDeviceFlags(command)
+  return addDeviceFlags(addSizedDataFlags(command))
     .addHelpText("after", EXAMPLES)
     .action(async (flags: TrainClassifierFlags) => {
       const { trainClassifierRun } = await import("./run.ts");

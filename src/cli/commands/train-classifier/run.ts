@@ -1,5 +1,4 @@
 import type { Backend } from "../../../backend/backend.ts";
-import type { ImageSize } from "../../../config/image-size.ts";
 import type { ImageDataset } from "../../../data/dataset.ts";
 import { Classifier } from "../../../evaluation/features/classifier.ts";
 import { decodeClassifier, encodeClassifier } from "../../../evaluation/features/classifier-file.ts";
@@ -8,6 +7,7 @@ import type { ImageClassifier } from "../../../evaluation/features/image-classif
 import { trainClassifier } from "../../../evaluation/features/train-classifier.ts";
 import { Pace } from "../../../training/pace.ts";
 import { isPublished, openData } from "../../flags/dataset.ts";
+import type { SizedDataFlags } from "../../flags/data.ts";
 import { describeDevice, withDevice } from "../../flags/device.ts";
 import type { DeviceFlags } from "../../flags/device.ts";
 import { formatCount, formatDuration } from "../../output/format.ts";
@@ -16,11 +16,8 @@ import { print } from "../../output/print.ts";
 import { progressDisplay } from "../../output/progress.ts";
 import { checkPlace } from "../../output/targets.ts";
 
-export interface TrainClassifierFlags extends DeviceFlags {
+export interface TrainClassifierFlags extends DeviceFlags, SizedDataFlags {
   readonly data: string;
-  readonly imageSize?: ImageSize;
-  readonly channels?: number;
-  readonly skipBroken?: boolean;
   readonly epochs: number;
   readonly batchSize: number;
   readonly lr: number;

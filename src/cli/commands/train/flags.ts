@@ -26,7 +26,7 @@ import { weightStandardizations } from "../../../nn/conv2d.ts";
 import { optimizerNames } from "../../../optim/optimizers.ts";
 import { fitDefaults } from "./fit-defaults.ts";
 import { numberFlag, numbersFlag } from "../../flags/flags.ts";
-import { imageSizeFlag } from "../../flags/image-size.ts";
+import { channelsOption, imageSizeOption, skipBrokenOption } from "../../flags/data.ts";
 import { modelOptionFlag } from "../../flags/model-option.ts";
 import { defaultPreset, presetNamed } from "../../presets/all.ts";
 import { runSettings } from "../../runs/run-settings.ts";
@@ -70,22 +70,11 @@ const groups: Readonly<Record<string, readonly SettingFlag[]>> = {
       "data",
       "fashion-mnist, mnist, cifar10, hub:<dataset> from Hugging Face, an IDX or Parquet file, or a directory of IDX files or of images",
     ),
-    {
-      path: "imageSize",
-      option: new Option(
-        "--image-size <size>",
-        "side, or width x height as in 48x32, that a directory's images are scaled and cut to (default: by the images)",
-      ).argParser(imageSizeFlag),
-    },
-    number(
-      "--channels <n>",
-      "channels",
-      "1 to read a directory's images in gray, 3 in colour (default: by the images)",
-      wholeNumber(1, 3),
-    ),
+    { path: "imageSize", option: imageSizeOption() },
+    { path: "channels", option: channelsOption() },
     word("--classes", "classes", "take a directory's subdirectories for classes that the model is told (default)"),
     word("--no-classes", "classes", "take them for nothing"),
-    word("--skip-broken", "skipBroken", "leave out images of a directory that cannot be read"),
+    { path: "skipBroken", option: skipBrokenOption() },
     word("--flip", "training.randomHorizontalFlip", "mirror half of the images, picked at random"),
     word("--no-flip", "training.randomHorizontalFlip", "leave all images as they are"),
   ],
