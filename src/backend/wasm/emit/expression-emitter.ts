@@ -37,12 +37,13 @@ export interface ExpressionContext {
 
 /**
  * Which elements are computed: one or four along `axis`, from `lane` elements beyond where the induction variables
- * stand.
+ * stand, and so many beyond that along another axis.
  */
 export interface Point {
   readonly width: 1 | 4;
   readonly axis: number;
   readonly lane: number;
+  readonly beside?: { readonly axis: number; readonly at: number };
 }
 
 /** Registers every address and integer that the expressions need. */
@@ -64,14 +65,14 @@ export class ExpressionEmitter {
   readonly #context: ExpressionContext;
   readonly #lanes: Lanes;
   readonly #axis: number;
-  readonly #lane: number;
+  readonly #point: Point;
   #known = new Map<Expression, Local>();
 
-  constructor(context: ExpressionContext, { width, axis, lane }: Point) {
+  constructor(context: ExpressionContext, point: Point) {
     this.#context = context;
-    this.#lanes = new Lanes(context.builder, width);
-    this.#axis = axis;
-    this.#lane = lane;
+    this.#lanes = new Lanes(context.builder, point.width);
+    this.#axis = point.axis;
+    this.#point = point;
   }
 
   value(node: Expression): Computed {
@@ -105,10 +106,16 @@ export class ExpressionEmitter {
     return index.coefficients[this.#axis] ?? 0;
   }
 
+  /** How far an index at this emitter's (first) element is beyond where the induction variables stand. */
+  #beyond(index: Affine): number {
+    const { lane, beside } = this.#point;
+    return lane * this.#step(index) + (beside ? beside.at * (index.coefficients[beside.axis] ?? 0) : 0);
+  }
+
   #placeAt(base: Local<"i32">, index: Affine): Place {
     const { builder, variables } = this.#context;
     const place = variables.place(base, index);
-    const offset = place.offset + 4 * this.#lane * this.#step(index);
+    const offset = place.offset + 4 * this.#beyond(index);
     if (offset >= 0) return { local: place.local, offset };
     return { local: builder.keep(i32.add(place.local, offset)), offset: 0 };
   }
@@ -139,7 +146,7 @@ export class ExpressionEmitter {
   /** The value of an affine index at this emitter's (first) element. */
   #integerAt(index: Affine): Computed<"i32"> {
     const place = this.#context.variables.place(undefined, index);
-    const offset = place.offset + this.#lane * this.#step(index);
+    const offset = place.offset + this.#beyond(index);
     return offset === 0 ? place.local : i32.add(place.local, offset);
   }
 
@@ -183,7 +190,7 @@ export class ExpressionEmitter {
   }
 
   #scalar(node: Expression): Computed {
-    return new ExpressionEmitter(this.#context, { width: 1, axis: this.#axis, lane: this.#lane }).value(node);
+    return new ExpressionEmitter(this.#context, { ...this.#point, width: 1 }).value(node);
   }
 
   #result(node: Extract<Expression, { kind: "result" }>): Computed {

@@ -6,13 +6,15 @@ import type { Integer, Local } from "../assembly/instruction.ts";
 import { i32 } from "../assembly/scalar-instructions.ts";
 import { countUses } from "../../common/codegen/uses.ts";
 import { ExpressionEmitter, registerIndices } from "../emit/expression-emitter.ts";
-import type { Sources } from "../emit/expression-emitter.ts";
+import type { ExpressionContext, Sources } from "../emit/expression-emitter.ts";
 import { InductionVariables } from "../emit/induction-variables.ts";
 import { canVectorize } from "../emit/vectorize.ts";
 import { KernelBuilder } from "./kernel-builder.ts";
 import type { KernelCode, KernelOptions } from "./kernel-builder.ts";
 import { splitTasks } from "./tasks.ts";
 import type { AxisRange } from "./tasks.ts";
+import { elementsPerTask, emitBlock, transposingMap } from "./transposing-map.ts";
+import type { TransposingMap } from "./transposing-map.ts";
 
 /** Elements that one task writes, about: enough to hide its start, few enough to spread over threads. */
 const TASK_ELEMENTS = 8192;
@@ -26,11 +28,29 @@ function isWorthUnrolling(axes: readonly number[], runs: number): boolean {
   return sizeOf(axes) * runs >= FEWEST_TO_UNROLL;
 }
 
-export function emitMap({ axes, stores }: MapKernel, options: KernelOptions): KernelCode {
+export function emitMap(kernel: MapKernel, options: KernelOptions): KernelCode {
   const target = new KernelBuilder(options);
+  const transposing = transposingMap(kernel, options.runs);
+  if (transposing) {
+    const tasks = splitTasks(transposing.axes, elementsPerTask(transposing));
+    emitTransposing(target, transposing, tasks.decode(target));
+    return target.finish(tasks.count);
+  }
+  const { axes, stores } = kernel;
   const tasks = splitTasks(axes, TASK_ELEMENTS / stores.length);
   emitElements(target.code, { axes, stores, sources: target, ranges: tasks.decode(target) });
   return target.finish(tasks.count);
+}
+
+function emitTransposing(target: KernelBuilder, map: TransposingMap, ranges: readonly AxisRange[]): void {
+  const { code } = target;
+  const { axes, stores } = map;
+  const baseOf = ({ buffer }: Store): Local<"i32"> => target.baseOf(buffer);
+  const context = contextOf(code, { axes, stores, sources: target, ranges }, baseOf);
+  nested(context, axes.slice(0, -2), ranges, () => {
+    emitBlock(context, map, baseOf);
+    return 0;
+  });
 }
 
 export interface ElementLoops {
@@ -46,18 +66,13 @@ export interface ElementLoops {
 }
 
 /** A loop nest over axes, vectorised along the last one, that evaluates and stores. */
-export function emitElements(
-  code: FunctionBuilder,
-  { axes, stores, sources, ranges, origin = [] }: ElementLoops,
-): void {
+export function emitElements(code: FunctionBuilder, loops: ElementLoops): void {
+  const { axes, stores, sources, ranges } = loops;
   const baseOf = (store: ElementLoops["stores"][number]): Local<"i32"> =>
     "base" in store.buffer ? store.buffer.base : sources.baseOf(store.buffer);
   const roots = stores.map((store) => store.value);
-  const variables = new InductionVariables(code);
-  registerIndices(roots, variables, sources);
-  for (const store of stores) variables.register(baseOf(store), store.index);
-  variables.start(axes.map((_, axis) => ranges[axis]?.start ?? origin[axis] ?? 0));
-  const context = { builder: code, variables, sources, uses: countUses(roots) };
+  const context = contextOf(code, loops, baseOf);
+  const { variables } = context;
 
   const last = axes.length - 1;
   const vectorizes = canVectorize(roots, last) && stores.every((store) => isAdjacent(store.index, last));
@@ -97,8 +112,32 @@ export function emitElements(
     return ranges[last] ? emitPartialRow(loop, ranges[last]) : emitRow(loop);
   };
 
+  nested(context, axes.slice(0, -1), ranges, () => row(stores));
+}
+
+/** What expressions need in a nest of loops, which starts. */
+function contextOf<Stored extends ElementLoops["stores"][number]>(
+  code: FunctionBuilder,
+  { axes, stores, sources, ranges, origin = [] }: ElementLoops & { readonly stores: readonly Stored[] },
+  baseOf: (store: Stored) => Local<"i32">,
+): ExpressionContext {
+  const roots = stores.map((store) => store.value);
+  const variables = new InductionVariables(code);
+  registerIndices(roots, variables, sources);
+  for (const store of stores) variables.register(baseOf(store), store.index);
+  variables.start(axes.map((_, axis) => ranges[axis]?.start ?? origin[axis] ?? 0));
+  return { builder: code, variables, sources, uses: countUses(roots) };
+}
+
+/** Loops over axes. `inner` emits what is in them, and returns how far it moved the variables along the axis after these. */
+function nested(
+  { builder: code, variables }: ExpressionContext,
+  axes: readonly number[],
+  ranges: readonly AxisRange[],
+  inner: () => number,
+): void {
   const nest = (axis: number): number => {
-    if (axis === last) return row(stores);
+    if (axis === axes.length) return inner();
     const range = ranges[axis];
     if (range && range.end === undefined) {
       nest(axis + 1);
