@@ -52,12 +52,14 @@ try {
   for (const [name, { page: part, act }] of Object.entries(stills)) {
     if (wanted.length > 0 && !wanted.includes(name)) continue;
     await page.goto(`${server.resolvedUrls?.local[0]}tutorial/${part}.html`);
+    // From the beginning, as charts are as wide as their place was.
+    await page.addStyleTag({ content: ".frame-body { padding: 0.8rem }" });
     const figure = page.locator(`[data-figure="${name}"]`);
     await figure.scrollIntoViewIfNeeded();
     const frame = figure.locator(".frame");
     await figure.locator(".frame[data-live=true][data-state=idle]").waitFor({ timeout: 120_000 });
     await act?.(frame);
-    const still = await frame.locator(".frame-body").screenshot({ style: ".frame-body { padding: 0.8rem }" });
+    const still = await frame.locator(".frame-body").screenshot();
     // The package holds them: few colours are a third of the bytes.
     await sharp(still)
       .png({ palette: true, colours: 128, effort: 10 })

@@ -1,4 +1,4 @@
-// How long a reader waits for each figure of the built article: node scripts/article-times.ts (after npm run build:article)
+// How long a reader waits for each figure of the article, after npm run build:article: node scripts/article-times.ts [figure ...]
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 import type { BrowserContext } from "playwright-core";
@@ -66,12 +66,14 @@ async function secondsOf(context: BrowserContext, address: string, wait: Wait): 
   }
 }
 
+const wanted = process.argv.slice(2);
 const server = await preview({ configFile, logLevel: "error", preview: { port: 0, headers: isolation } });
 const browser = await chromium.launch({ executablePath: findChromium() ?? "", args: ["--no-sandbox"] });
 try {
   const address = server.resolvedUrls?.local[0] ?? "";
   process.stdout.write("| figure | cold | warm |\n| --- | --: | --: |\n");
   for (const wait of waits) {
+    if (wanted.length > 0 && !wanted.includes(wait.figure)) continue;
     // Nothing is kept of what others fetched; the second time all is.
     const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
     const [cold, warm] = [await secondsOf(context, address, wait), await secondsOf(context, address, wait)];
