@@ -1,10 +1,20 @@
 import type { Checkpoint } from "../../checkpoint/checkpoint.ts";
 import { diffusionFromCheckpoint, modelFromCheckpoint } from "../../checkpoint/from-checkpoint.ts";
 import { GaussianDiffusion } from "../../diffusion/gaussian-diffusion.ts";
+import type { UsualSampling } from "../../diffusion/samplers/usual-sampling.ts";
 import { schedulerOf } from "../../diffusion/schedulers/of-diffusion.ts";
+import { schedulerOfSampling } from "../../diffusion/schedulers/of-sampler.ts";
+import type { SchedulerName } from "../../diffusion/schedulers/scheduler.ts";
 import { DiffusionPipeline } from "./pipeline.ts";
 import type { ModelCard } from "./model-card.ts";
 import { configOf } from "./save.ts";
+
+/** The classes that DDPMPipeline of diffusers steps with: it scales no input, and gives a generator to every step. */
+const STEPPED: readonly SchedulerName[] = ["DDPMScheduler", "DDIMScheduler", "DPMSolverMultistepScheduler"];
+
+function drawsIn(sampling: UsualSampling | undefined): sampling is UsualSampling {
+  return sampling !== undefined && STEPPED.includes(schedulerOfSampling(sampling).as);
+}
 
 /**
  * A checkpoint's model as a DDPMPipeline of diffusers.
@@ -24,7 +34,8 @@ export async function pipelineFromCheckpoint(
   }
   const model = await modelFromCheckpoint(checkpoint, options);
   configOf(model);
-  return new DiffusionPipeline({ model, scheduler: schedulerOf(diffusion) });
+  const scheduler = drawsIn(diffusion.sampling) ? schedulerOf(diffusion) : schedulerOf(diffusion, "DDPMScheduler");
+  return new DiffusionPipeline({ model, scheduler });
 }
 
 /** What a card can tell of a checkpoint. */
@@ -39,7 +50,7 @@ export function cardOfCheckpoint({ config, step }: Checkpoint): ModelCard {
       `${count(step)} steps of ${count(images)} images, ${training.optimizer}, learning rate ${training.learningRate}`,
     ],
     seed: training.seed,
-    steps: diffusion.sampling?.steps,
+    steps: drawsIn(diffusion.sampling) ? diffusion.sampling.steps : undefined,
   };
 }
 
