@@ -33,7 +33,9 @@ export function fitToData(
   const choices = [
     ...(isFolder && settings.imageSize === undefined ? [[`${width} x ${height} pixels`, "--image-size"]] : []),
     ...(isFolder && settings.channels === undefined ? [[channels === 1 ? "in gray" : "in colour", "--channels"]] : []),
-    ...(numClasses === model.numClasses ? [] : [[`${numClasses || "no"} classes`, "--no-classes"]]),
+    ...(numClasses === model.numClasses
+      ? []
+      : [[`${numClasses || "no"} classes`, isFolder ? "--no-classes" : "--num-classes"]]),
     ...(batchSize === training.batchSize ? [] : [[`batches of ${batchSize}`, "--batch-size"]]),
     ...(dimMults === undefined
       ? []
@@ -52,11 +54,12 @@ export function fitToData(
   };
 }
 
-/** Those of a directory, or as many as labels tell where a model is told classes. */
+/** Those of a directory, or as many as labels tell where a model is told classes; without labels only a classifier has any. */
 function classesOf({ classes, model }: RunSettings, dataset: ImageDataset): RunSettings["model"]["numClasses"] {
   const { labels, classNames } = dataset;
   if ("survey" in dataset) return classes ? (classNames?.length ?? 0) : model.numClasses;
-  if (!model.numClasses || labels === undefined) return model.numClasses;
+  if (!model.numClasses) return model.numClasses;
+  if (labels === undefined) return model.architecture === "unetClassifier" ? model.numClasses : 0;
   return classNames?.length ?? labels.reduce((most, label) => Math.max(most, label + 1), 0);
 }
 
