@@ -41,7 +41,7 @@ const wrong: WrongLine[] = [
   [
     "train --data ramps-idx3-ubyte --batch-size 4 --samples 1000000 --device reference",
     1,
-    /denoising.gif: at most 1073741824 pixels are written at once, this would be 41 frames of/,
+    /denoising.gif: at most 1073741824 pixels are written at once, this would be 11 frames of/,
   ],
   ["train --data ramps-idx3-ubyte --threads 2 --device reference", 1, /--threads: is for the processor, --device wasm/],
   ["train --threads 0", 2, /'--threads <n>' argument '0' is invalid. It must be a whole number of at least 1/],
@@ -223,7 +223,7 @@ describe("unnoise train", { timeout: 120_000 }, () => {
     );
     expect([stderr, code]).toEqual(["", 0]);
     expect(stdout).toContain(
-      "chosen by the images: batches of 10, one resolution (--batch-size, --dim-mults change that)\n",
+      "chosen by the images: no classes, batches of 10, one resolution (--num-classes, --batch-size, --dim-mults change that)\n",
     );
     expect(stdout).toContain("Drawing 2 images in 10 steps");
     // The schedule destroys nothing in ten steps, and that is said once.
