@@ -67,7 +67,7 @@ describe("unnoise evaluate", { timeout: 120_000 }, () => {
   beforeAll(async () => {
     const model = "--dim 4 --dim-mults 1,2 --attention-heads 1 --timesteps 20 --sampling-timesteps 3";
     const trained = await unnoise(
-      `train --data stripes ${model} --batch-size 4 --steps 2 --samples 4 --sample-every 0`,
+      `train --data stripes ${model} --num-classes 0 --batch-size 4 --steps 2 --samples 4 --sample-every 0`,
     );
     expect(trained.stderr).toBe("");
     const classifier = await unnoise(
