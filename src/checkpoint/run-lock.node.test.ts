@@ -9,28 +9,45 @@ import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { RunLock, checkNotLocked, isLocked } from "./run-lock.node.ts";
 
 const folders: string[] = [];
+const children: ChildProcess[] = [];
 let folder: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "unnoise-lock-"));
   folders.push(folder);
 });
 afterAll(async () => {
+  for (const child of children) child.kill("SIGKILL");
   for (const path of folders) await rm(path, { recursive: true });
 });
 
-/** A process that takes the lock, says so, and waits. */
-async function holderOf(directory: string): Promise<ChildProcess> {
+/** A process that takes the lock when it is told to, says so, and waits. */
+async function processAt(directory: string): Promise<{ take(): Promise<ChildProcess> }> {
   const module = fileURLToPath(new URL("run-lock.node.ts", import.meta.url));
   const script = `const { RunLock } = await import(${JSON.stringify(module)});
-    try { await RunLock.take(${JSON.stringify(directory)}); console.log("taken"); setInterval(() => {}, 1000); }
-    catch (error) { console.log(error.message); }`;
+    console.log("ready");
+    process.stdin.once("data", async () => {
+      try { await RunLock.take(${JSON.stringify(directory)}); console.log("taken"); setInterval(() => {}, 1000); }
+      catch (error) { console.log(error.message); process.exit(); }
+    });`;
   const child = spawn(process.execPath, ["--input-type=module", "--eval", script], {
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["pipe", "pipe", "inherit"],
   });
-  const [said] = (await once(child.stdout, "data")) as [Buffer];
-  expect(said.toString()).toBe("taken\n");
-  return child;
+  children.push(child);
+  const says = async (expected: string): Promise<void> => {
+    const [said] = (await once(child.stdout, "data")) as [Buffer];
+    expect(said.toString()).toBe(`${expected}\n`);
+  };
+  await says("ready");
+  return {
+    async take() {
+      child.stdin.write("take");
+      await says("taken");
+      return child;
+    },
+  };
 }
+
+const holderOf = async (directory: string): Promise<ChildProcess> => (await processAt(directory)).take();
 
 async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   child.kill(signal);
@@ -92,9 +109,11 @@ describe("the lock of a run directory", { timeout: 30_000 }, () => {
 
   test("goes to one of several that find it left behind", async () => {
     await end(await holderOf(folder), "SIGKILL");
-    const attempts = await Promise.allSettled([1, 2, 3].map(() => holderOf(folder)));
+    const processes = await Promise.all([1, 2, 3, 4, 5].map(() => processAt(folder)));
+    const attempts = await Promise.allSettled(processes.map((process) => process.take()));
     const holders = attempts.flatMap((attempt) => (attempt.status === "fulfilled" ? [attempt.value] : []));
     expect(holders).toHaveLength(1);
+    expect(await readdir(folder)).toEqual(["run.lock"]);
     expect(await isLocked(folder)).toBe(true);
     for (const child of holders) await end(child, "SIGKILL");
   });

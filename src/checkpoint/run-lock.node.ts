@@ -1,6 +1,6 @@
-import { randomUUID } from "node:crypto";
-import { readFileSync, readlinkSync, rmSync } from "node:fs";
-import { open, readFile, realpath, rename, rm, stat, utimes } from "node:fs/promises";
+import { createHash, randomUUID } from "node:crypto";
+import { existsSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import { open, readFile, realpath, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import * as z from "zod/mini";
@@ -53,7 +53,9 @@ export class RunLock {
     try {
       const place = await realpath(directory);
       own.get(place)?.release();
-      const lock = new RunLock(place, await claim(place, directory));
+      const mine: Holder = { pid: process.pid, host, start: startOf(process.pid) ?? null, token: randomUUID() };
+      await claim(join(place, NAME), directory, mine);
+      const lock = new RunLock(place, mine);
       own.set(place, lock);
       return lock;
     } catch (error) {
@@ -96,20 +98,36 @@ export async function checkNotLocked(directory: string): Promise<void> {
   if (await isLocked(directory)) throw inUse(directory, await holderIn(join(directory, NAME)));
 }
 
-async function claim(directory: string, name: string): Promise<Holder> {
-  const path = join(directory, NAME);
-  const mine: Holder = { pid: process.pid, host, start: startOf(process.pid) ?? null, token: randomUUID() };
-  while (true) {
-    if (await written(path, mine)) return mine;
+/** @throws Error of one line if a process that lives holds it, or is about to */
+async function claim(path: string, name: string, mine: Holder): Promise<void> {
+  while (!(await written(path, mine))) {
     const there = await holderIn(path);
     if (await lives(there, path)) throw inUse(name, there);
-    // Of several that find it dead, one moves it away; what another has put there since is put back.
-    const moved = `${path}.${mine.token}`;
-    await rename(path, moved).catch(() => {});
-    const caught = await holderIn(moved);
-    if (caught !== undefined && caught.token !== there?.token) await rename(moved, path);
-    else await rm(moved, { force: true });
+    // Of several that find it dead, who holds this lock puts its own in the place, if what is there is still the dead one's.
+    const right = `${path}.${createHash("sha256")
+      .update(there?.token ?? "")
+      .digest("hex")
+      .slice(0, 16)}`;
+    await claim(right, name, mine);
+    try {
+      if (await isLeft(path, there)) return await replace(path, mine);
+    } finally {
+      await rm(right, { force: true });
+    }
   }
+}
+
+async function isLeft(path: string, dead: Holder | undefined): Promise<boolean> {
+  const there = await holderIn(path);
+  if (!existsSync(path) || there?.token !== dead?.token) return false;
+  return !(await lives(there, path));
+}
+
+/** In one step, so that nobody finds no lock meanwhile. */
+async function replace(path: string, mine: Holder): Promise<void> {
+  const whole = `${path}.${mine.token}`;
+  await writeFile(whole, JSON.stringify(mine), { flag: "wx" });
+  await rename(whole, path);
 }
 
 async function written(path: string, mine: Holder): Promise<boolean> {
