@@ -1,4 +1,4 @@
-// Draws the losses of two runs of the article's recipe, here and in PyTorch, beside those that the article prints:
+// Draws the losses of runs of the article's recipe, here and in PyTorch, beside those that the article prints:
 //   npm run unnoise -- train --preset annotated --out runs/annotated
 //   python bench/peers/loss_curve.py --images train-images-idx3-ubyte.gz --steps 2808 --out runs/pytorch
 //   node_modules/.bin/node bench/loss-curve.ts runs/annotated runs/pytorch
@@ -23,8 +23,9 @@ const ARTICLE = [
 const ARTICLE_STEPS_PER_EPOCH = 469;
 const ARTICLE_PRINTS_PER_EPOCH = 5;
 
-const colours = { unnoise: "#d1495b", pytorch: "#00798c" };
-type Side = keyof typeof colours;
+const sides = ["unnoise", "pytorch"] as const;
+type Side = (typeof sides)[number];
+const colours: Readonly<Record<Side, string>> = { unnoise: "#d1495b", pytorch: "#00798c" };
 
 /** What a line of either side's metrics.jsonl must have. */
 const metricsLine = z.object({ step: z.int().positive(), loss: z.number() });
@@ -34,15 +35,15 @@ interface Flags {
   readonly out: string;
 }
 
-async function run(directories: Readonly<Record<Side, string>>, flags: Flags): Promise<void> {
-  const means = { unnoise: await meansOf(directories.unnoise), pytorch: await meansOf(directories.pytorch) };
-  const steps = WINDOW * Math.max(means.unnoise.length, means.pytorch.length);
+async function run(directories: readonly string[], flags: Flags): Promise<void> {
+  const means = await Promise.all(directories.map(async (path, i) => [sides[i], await meansOf(path)] as const));
+  const steps = WINDOW * Math.max(...means.map(([, own]) => own.length));
   await writeFileAtomic(
     flags.json,
     `${JSON.stringify({ recipe: "annotated", window: WINDOW, means }, undefined, 2)}\n`,
   );
   const svg = lineChart({
-    lines: [lineOf("unnoise", means.unnoise), lineOf("pytorch", means.pytorch), printed(steps)],
+    lines: [...means.map(lineOf), printed(steps)],
     xLabel: "step",
     yLabel: "Huber loss",
     isLogarithmic: true,
@@ -69,7 +70,7 @@ async function meansOf(directory: string): Promise<number[]> {
   });
 }
 
-function lineOf(side: Side, means: readonly number[]): ChartLine {
+function lineOf([side, means]: readonly [Side, readonly number[]]): ChartLine {
   const x = means.map((_, i) => i * WINDOW + (WINDOW + 1) / 2);
   return { name: `${side}, mean of ${WINDOW} steps`, colour: colours[side], x, y: means };
 }
@@ -87,9 +88,9 @@ function articleStep(i: number): number {
 
 function command(): Command {
   return new Command("loss-curve")
-    .description("Draw the losses of two runs of The Annotated Diffusion Model's recipe.")
+    .description("Draw the losses of runs of The Annotated Diffusion Model's recipe.")
     .argument("<unnoise>", "a directory that `unnoise train --preset annotated` wrote")
-    .argument("<pytorch>", "a directory that bench/peers/loss_curve.py wrote")
+    .argument("[pytorch]", "a directory that bench/peers/loss_curve.py wrote")
     .option("--json <file>", "where the losses go", "docs/loss-curve.json")
     .option("--out <file>", "where the picture goes, a PNG", "docs/loss-curve.png")
     .exitOverride();
@@ -97,8 +98,7 @@ function command(): Command {
 
 try {
   const parsed = command().parse();
-  const [unnoise, pytorch] = parsed.args;
-  await run({ unnoise, pytorch }, parsed.opts<Flags>());
+  await run(parsed.args, parsed.opts<Flags>());
 } catch (error) {
   process.exitCode = error instanceof CommanderError ? Number(error.exitCode !== 0) : report(error);
 }
