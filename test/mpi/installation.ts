@@ -97,5 +97,6 @@ export async function mpirun(
     (error: unknown) => error as { readonly stdout: string; readonly stderr: string; readonly code: number },
   );
   const seconds = (performance.now() - start) / 1000;
-  return { code: ended.code, output: `${ended.stdout}\n${ended.stderr}`, seconds };
+  // Open MPI ends messages of its own with a zero byte.
+  return { code: ended.code, output: `${ended.stdout}\n${ended.stderr}`.replaceAll("\0", "\n"), seconds };
 }
