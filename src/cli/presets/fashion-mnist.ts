@@ -3,7 +3,8 @@ import type { Preset } from "./preset.ts";
 /** A small U-Net that draws garments of ten classes after minutes on two cores; docs/recipes.md says what else was tried. */
 export const fashionMnistPreset: Preset = {
   name: "fashion-mnist",
-  summary: "garments of the class that one asks for, within minutes: a small U-Net, cosine schedule, samples in ten steps",
+  summary:
+    "garments of the class that one asks for, within minutes: a small U-Net, cosine schedule, samples in ten steps",
   settings: {
     data: "fashion-mnist",
     model: { dim: 16, dimMults: [1, 2, 4], attentionHeads: 2, numClasses: 10 },
