@@ -1,7 +1,7 @@
 import type { Graph } from "../tensor/graph.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Variable } from "../tensor/variable.ts";
-import { decomposeAttention } from "./passes/attention.ts";
+import { decompose } from "./passes/composites.ts";
 import { legalize } from "./passes/legalize.ts";
 import { BufferTable } from "./lower/buffers.ts";
 import { lower } from "./lower/lower.ts";
@@ -19,8 +19,8 @@ import { commitUpdates, copyKernel } from "./passes/updates.ts";
 /**
  * From a graph to kernels for a device that its backend describes:
  *
- * 1. simplify: attention becomes what it is composed of where the device has no kernel for it, equal subgraphs become one,
- *    constants fold, what changes nothing goes;
+ * 1. simplify: composites become what they are composed of, but attention where the device has a kernel for it; equal
+ *    subgraphs become one, constants fold, what changes nothing goes;
  * 2. legalize: down to the ops that kernels exist for;
  * 3. schedule and merge: what is stored, what is fused, which kernels;
  * 4. lower: index arithmetic over loop axes; what a reduction would compute twice is kept;
@@ -30,7 +30,7 @@ import { commitUpdates, copyKernel } from "./passes/updates.ts";
  * Memory is planned by the device, with `planMemory` where it has one address space.
  */
 export function compileGraph(graph: Graph, target: Target): Program {
-  const legal = legalize(simplify(decomposeAttention(graph, target.fusesAttention)), target.splitting);
+  const legal = legalize(simplify(decompose(graph, target.fusesAttention)), target.splitting);
   const { kernels, table } = scheduleAndLower(legal, target.fusion);
   const program = commit(legal, kernels, table);
   return target.joining ? joinAlike(program, target.joining) : { ...program, arenas: [], alignment: 1 };

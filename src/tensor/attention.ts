@@ -1,5 +1,5 @@
-import { softmax } from "./functions/functions.ts";
 import type { OpOf } from "./op.ts";
+import { composeSoftmax } from "./softmax.ts";
 import { Tensor, dotGeneral } from "./tensor.ts";
 
 /** The ops that are defined by what they are composed of. Queries, keys and values are [batch, tokens, heads, channels]. */
@@ -14,7 +14,7 @@ const perHead = { lhsBatch: [0, 2], rhsBatch: [0, 2], lhsContract: [3], rhsContr
 function weightsOf(q: Tensor, k: Tensor, scale: number, mask?: Tensor): Tensor {
   const similarity = dotGeneral(q.multiply(scale), k, perHead);
   const [batch, keys] = k.shape;
-  return softmax(mask ? mask.reshape([batch, 1, 1, keys]).select(similarity, MASKED) : similarity);
+  return composeSoftmax(mask ? mask.reshape([batch, 1, 1, keys]).select(similarity, MASKED) : similarity, 3);
 }
 
 /** Sums of values by a distribution over the keys for each query: [batch, queries, heads, channels]. */

@@ -334,6 +334,11 @@ const rules: { readonly [K in OpKind]: Rule<K> } = {
     const filter = [op.kernel[0], op.kernel[1], x.shape[3], dy.shape[3]];
     return { shape: op.parts === undefined ? filter : [op.parts, ...filter], dtype: "f32" };
   },
+  softmax: (op, [x]) => {
+    const fits = x.dtype === "f32" && areAxes([op.axis], x.shape.length);
+    requireThat(fits, () => `${op.kind}: operand must be f32 with an axis ${op.axis}, got ${describe([x])}`);
+    return x;
+  },
   attention: (op, inputs) => {
     const [q, , v] = inputs;
     requireHeads(op, inputs, inputs);

@@ -110,7 +110,8 @@ export type Op =
       readonly lhsDilation: SpatialPair;
       readonly rhsDilation: SpatialPair;
     }
-  // Attention: composites, as StableHLO calls ops that are defined by a composition of others, which attention.ts gives
+  // Composites, as StableHLO calls ops that are defined by a composition of others, which softmax.ts and attention.ts give
+  | { readonly kind: "softmax"; readonly axis: number }
   | { readonly kind: "attention"; readonly scale: number } // (q, k, v) -> softmax(scale q k^T) v
   | { readonly kind: "attention_logsumexp"; readonly scale: number } // (q, k) -> log of the sum of exp(scale q k^T)
   | {

@@ -50,8 +50,20 @@ function forEachQuery(
     for (let head = 0; head < heads; head++) for (let query = 0; query < queries; query++) visit(batch, head, query);
 }
 
-/** What the language's attention.ts composes of other ops, query by query. */
-export const attention: Meanings<"attention" | "attention_logsumexp" | "attention_gradient"> = {
+/** What the language's softmax.ts and attention.ts compose of other ops, distribution by distribution. */
+export const attention: Meanings<"softmax" | "attention" | "attention_logsumexp" | "attention_gradient"> = {
+  softmax: ({ axis }, [{ data }], { shape }) => {
+    const step = sizeOf(shape.slice(axis + 1));
+    const results = new Float32Array(data.length);
+    const values = new Float64Array(shape[axis]);
+    for (let from = 0; from < data.length; from += shape[axis] * step)
+      for (let at = from; at < from + step; at++) {
+        for (let i = 0; i < values.length; i++) values[i] = data[at + i * step];
+        const total = logSumExp(values);
+        for (let i = 0; i < values.length; i++) results[at + i * step] = Math.exp(values[i] - total);
+      }
+    return results;
+  },
   attention: ({ scale }, inputs, { shape }) => {
     const [q, k, v] = inputs.map(headsOf);
     const sums = new Float64Array(sizeOf(shape));

@@ -4,7 +4,7 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import type { BufferTable } from "./buffers.ts";
 import { NeedsStorage, buildOver } from "../expression.ts";
 import { builderFor } from "./lowering.ts";
-import { attentionShape } from "../passes/attention.ts";
+import { attentionShape } from "../passes/composites.ts";
 import type { AttentionOperands, Buffer, Kernel, View } from "../program.ts";
 import type { ScheduledKernel } from "../passes/scheduled-kernel.ts";
 import { fitsLayout, headsLayout, stepAlong } from "../view.ts";

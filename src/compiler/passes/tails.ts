@@ -1,4 +1,4 @@
-import { isAttention } from "./attention.ts";
+import { isAttention } from "./composites.ts";
 import { isElementwise } from "../../tensor/op.ts";
 import { sameShape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";

@@ -23,10 +23,7 @@ export function geluTanh(x: Tensor): Tensor {
 
 /** exp(x) normalised to sum to 1 along an axis; the maximum is subtracted first. */
 export function softmax(x: Tensor, axis = -1): Tensor {
-  const at = normalizeAxis("softmax", axis, x.rank);
-  // The maximum cancels, so it has no gradient.
-  const exp = x.subtract(x.max(at, true).stopGradient()).exp();
-  return exp.divide(exp.sum(at, true));
+  return new Tensor({ kind: "softmax", axis: normalizeAxis("softmax", axis, x.rank) }, [x]);
 }
 
 /** log(softmax(x)), without the overflow of taking them one after the other. */
