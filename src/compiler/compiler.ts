@@ -7,7 +7,7 @@ import { BufferTable } from "./lower/buffers.ts";
 import { lower } from "./lower/lower.ts";
 import { productsToStore } from "./lower/products.ts";
 import type { Buffer, Kernel, Program } from "./program.ts";
-import { joinAlike } from "./passes/join.ts";
+import { joinAlike } from "./joining/join.ts";
 import { keepTerms } from "./passes/keep-terms.ts";
 import { mergeKernels } from "./passes/merge.ts";
 import { schedule } from "./passes/schedule.ts";

@@ -44,7 +44,7 @@ function operands(random: Random, { batch, queries, keys, heads, channels, value
 
 const distribute = (random: Random): OpCase => {
   const shape = random.pick([[5], [3, 4], [2, 1, 7], [4, 33], [2, 300, 3], [0, 3], [3, 1]]);
-  const axis = random.integer(0, shape.length);
+  const axis = random.integer(0, shape.length - 1);
   return distribution([random.array(shape)], axis);
 };
 

@@ -34,6 +34,8 @@ function termsOf({ op, inputs, size }: Tensor): number | undefined {
       return sizeOf(b.shape.slice(0, 3));
     case "convolution_filter_gradient":
       return sizeOf(b.shape.slice(0, 3));
+    case "softmax":
+      return a.shape[op.axis];
     case "attention":
     case "attention_logsumexp":
     case "attention_gradient":

@@ -55,12 +55,15 @@ export const attention: Meanings<"softmax" | "attention" | "attention_logsumexp"
   softmax: ({ axis }, [{ data }], { shape }) => {
     const step = sizeOf(shape.slice(axis + 1));
     const results = new Float32Array(data.length);
-    const values = new Float64Array(shape[axis]);
+    // Rounded where the composition rounds.
+    const weights = new Float32Array(shape[axis]);
     for (let from = 0; from < data.length; from += shape[axis] * step)
       for (let at = from; at < from + step; at++) {
-        for (let i = 0; i < values.length; i++) values[i] = data[at + i * step];
-        const total = logSumExp(values);
-        for (let i = 0; i < values.length; i++) results[at + i * step] = Math.exp(values[i] - total);
+        for (let i = 0; i < weights.length; i++) weights[i] = data[at + i * step];
+        const most = weights.reduce((a, b) => Math.max(a, b), -Infinity);
+        for (let i = 0; i < weights.length; i++) weights[i] = Math.exp(Math.fround(weights[i] - most));
+        const total = Math.fround(weights.reduce((a, b) => a + b, 0));
+        for (let i = 0; i < weights.length; i++) results[at + i * step] = weights[i] / total;
       }
     return results;
   },

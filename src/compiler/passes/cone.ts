@@ -7,7 +7,8 @@ import { isResult } from "./tails.ts";
 /** What has to be read and computed to evaluate a tensor from stored ones. */
 export interface Cone {
   readonly leaves: ReadonlySet<Tensor>;
-  /** In additions. */
+  readonly nodes: ReadonlySet<Tensor>;
+  /** In additions. What two paths lead to is computed once. */
   readonly operations: number;
   /** Iota nodes: a cone without leaves may still vary. */
   readonly indices: number;
@@ -15,14 +16,11 @@ export interface Cone {
   readonly traffic: number;
 }
 
-/** Operations of a cone are counted along each path to them, whose number may double with every node: beyond this they are many. */
-const MANY = 1e6;
-
 export function coneOf(node: Tensor, isStored: (tensor: Tensor) => boolean, memo = new Map<Tensor, Cone>()): Cone {
   const known = memo.get(node);
   if (known) return known;
   let leaves: ReadonlySet<Tensor> = new Set();
-  let operations = isElementwise(node.op) ? costOf(node.op) : 0;
+  let nodes: ReadonlySet<Tensor> = new Set([node]);
   let indices = node.op.kind === "iota" ? 1 : 0;
   const inputs = isStoredLeaf(node) ? [] : [...new Set(node.inputs)];
   for (const input of inputs) {
@@ -31,13 +29,15 @@ export function coneOf(node: Tensor, isStored: (tensor: Tensor) => boolean, memo
       continue;
     }
     const cone = coneOf(input, isStored, memo);
-    operations = Math.min(MANY, operations + cone.operations);
+    nodes = new Set([...nodes, ...cone.nodes]);
     indices += cone.indices;
     leaves = leaves.size === 0 ? cone.leaves : new Set([...leaves, ...cone.leaves]);
   }
   let traffic = 0;
   for (const leaf of leaves) traffic += Math.min(1, leaf.size / Math.max(1, node.size));
-  const cone = { leaves, operations, indices, traffic };
+  let operations = 0;
+  for (const { op } of nodes) if (isElementwise(op)) operations += costOf(op);
+  const cone = { leaves, nodes, operations, indices, traffic };
   memo.set(node, cone);
   return cone;
 }

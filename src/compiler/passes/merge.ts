@@ -6,6 +6,7 @@ import type { Fusion } from "../target.ts";
 import { isTransposed } from "./cone.ts";
 import { reductionKey } from "./scheduled-kernel.ts";
 import type { ScheduledKernel } from "./scheduled-kernel.ts";
+import { isReframed } from "./tails.ts";
 
 /**
  * Joins kernels that read the same memory: side by side, then maps element by element, then row by row, then what maps are
@@ -36,27 +37,42 @@ interface Joining {
 
 function merge(kernels: readonly ScheduledKernel[], { keyOf, mayFeed, join }: Joining): ScheduledKernel[] {
   const position = new Map<Tensor, number>();
-  const merged: ScheduledKernel[] = [];
+  /** Of the last kernel so far that reads what a kernel stores. */
+  const lastUse = new Map<Tensor, number>();
+  const merged: (ScheduledKernel | undefined)[] = [];
   const open = new Map<string, number[]>();
-  const place = (kernel: ScheduledKernel): number => {
+  const place = (kernel: ScheduledKernel): void => {
     const key = keyOf(kernel);
     const candidates = key === undefined ? [] : (open.get(key) ?? []);
     const positions = [...kernel.reads].map((tensor) => position.get(tensor) ?? -1);
     for (const at of candidates) {
+      const into = merged[at];
       const isReady = positions.every((made) => made < at || (mayFeed && made === at));
-      const joined = isReady ? join(merged[at], kernel) : undefined;
+      // Where nothing has used it yet, what was before may as well run now.
+      const mayWait = mayFeed && into?.stores.every((store) => (lastUse.get(store) ?? -1) < at);
+      const joined = into && (isReady || mayWait) ? join(into, kernel) : undefined;
       if (!joined) continue;
-      merged[at] = joined;
-      return at;
+      if (isReady) put(joined, at);
+      else {
+        merged[at] = undefined;
+        place(joined);
+      }
+      return;
     }
-    if (key !== undefined) open.set(key, [...candidates, merged.length]);
-    return merged.push(kernel) - 1;
+    if (key !== undefined) open.set(key, [...candidates.filter((at) => merged[at]), merged.length]);
+    put(kernel, merged.length);
   };
-  for (const kernel of kernels) {
-    const at = place(kernel);
+  const put = (kernel: ScheduledKernel, at: number): void => {
+    merged[at] = kernel;
     for (const store of kernel.stores) position.set(store, at);
-  }
-  return merged;
+    for (const tensor of kernel.reads) lastUse.set(tensor, Math.max(at, lastUse.get(tensor) ?? -1));
+  };
+  for (const kernel of kernels) place(kernel);
+  return merged.filter((kernel) => kernel !== undefined);
+}
+
+function partsOf(...kernels: readonly ScheduledKernel[]): ScheduledKernel[] {
+  return kernels.flatMap((kernel) => kernel.parts ?? [kernel]);
 }
 
 function union(a: ReadonlySet<Tensor>, b: ReadonlySet<Tensor>): Set<Tensor> {
@@ -79,6 +95,7 @@ const sideBySide = ({ mostStores }: Fusion): Joining => ({
       results: [...into.results, ...kernel.results],
       stores: [...into.stores, ...kernel.stores],
       reads: union(into.reads, kernel.reads),
+      ...((into.parts ?? kernel.parts) && { parts: partsOf(into, kernel) }),
     };
   },
 });
@@ -86,9 +103,13 @@ const sideBySide = ({ mostStores }: Fusion): Joining => ({
 /** The same for maps whose shapes differ by axes of 1. */
 const inOneSpace = (fusion: Fusion): Joining => ({
   ...sideBySide(fusion),
-  keyOf: ({ kind, stores: [{ shape }] }) =>
-    kind === "map" ? `map ${formatShape(shape.filter((n) => n !== 1))}` : undefined,
+  keyOf: spaceKey,
 });
+
+/** Maps over the same elements, whose shapes may differ by axes of 1. */
+function spaceKey({ kind, stores: [{ shape }] }: ScheduledKernel): string | undefined {
+  return kind === "map" ? `map ${formatShape(shape.filter((n) => n !== 1))}` : undefined;
+}
 
 /** Attention and the sums of its exponentials, and its gradients, are by-products of each other. */
 const attentionTogether: Joining = {
@@ -120,7 +141,7 @@ function sharesLarge(a: ScheduledKernel, b: ScheduledKernel): boolean {
 
 /** A map of what another map stores follows it element by element: a parameter's step and the averages that it goes by. */
 const elementByElement = ({ mostStores, mostJoined }: Fusion, updates: ReadonlySet<Tensor>): Joining => ({
-  keyOf: ({ kind, stores: [{ shape }] }) => (kind === "map" ? `map ${formatShape(shape)}` : undefined),
+  keyOf: spaceKey,
   mayFeed: true,
   join(into, kernel) {
     const stores = [...into.stores, ...kernel.stores];
@@ -132,7 +153,7 @@ const elementByElement = ({ mostStores, mostJoined }: Fusion, updates: ReadonlyS
     // Next to what jumps about in memory, what could go through it in order would have to jump as well.
     const jumps = into.stores.some((store) => isTransposed(store, (tensor) => into.reads.has(tensor)));
     return feeds && !jumps && readsInPlace(kernel, into.stores)
-      ? { kind: "map", results: [], stores, reads }
+      ? { kind: "map", results: [], stores, reads, parts: partsOf(into, kernel) }
       : undefined;
   },
 });
@@ -145,7 +166,7 @@ function readsInPlace({ stores, reads }: ScheduledKernel, others: readonly Tenso
     const known = seen[isMoved ? 1 : 0];
     if (reads.has(node) || known.has(node)) return true;
     known.add(node);
-    return node.inputs.every((input) => visit(input, isMoved || !isElementwise(node.op)));
+    return node.inputs.every((input) => visit(input, isMoved || !(isElementwise(node.op) || isReframed(input, node))));
   };
   return stores.every((store) => visit(store, false));
 }
@@ -201,7 +222,7 @@ const stacked = ({ mostStores, longestRow, fewestRows }: Fusion, updates: Readon
       stores: [...into.stores, ...kernel.stores],
       overTerms: [...(into.overTerms ?? []), ...(kernel.kind === "map" ? kernel.stores : (kernel.overTerms ?? []))],
       reads: union(into.reads, kernel.reads),
-      parts: [...(into.parts ?? [into]), ...(kernel.parts ?? [kernel])],
+      parts: partsOf(into, kernel),
     };
   },
 });

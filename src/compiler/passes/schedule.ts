@@ -157,7 +157,7 @@ class Scheduler {
       const cones = new Map<Tensor, Cone>();
       for (const node of this.#order) {
         if (this.#isStored(node) || this.#tails.around(node)) continue;
-        if (this.#splitsLoops(node)) this.#store(node);
+        if (this.#splitsLoops(node)) this.#store(node.inputs[0]);
         if (!isElementwise(node.op)) continue;
         const cone = this.#coneOf(node, cones);
         const uses = sinks.get(node)?.size ?? 1;

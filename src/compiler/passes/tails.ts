@@ -2,6 +2,10 @@ import { isAttention } from "./composites.ts";
 import { isElementwise } from "../../tensor/op.ts";
 import { sameShape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { reductionKey } from "./scheduled-kernel.ts";
+
+/** To read so many terms once more takes longer than to start a kernel. */
+const MANY_TERMS = 2 ** 18;
 
 /**
  * The tails of reductions and contractions: elementwise work that alone uses a result is done before that is stored. The
@@ -33,7 +37,7 @@ export class Tails {
         if (user === undefined || others.length > 0 || user.size !== result.size || this.#members.has(user)) break;
         const reshapes = user.op.kind === "reshape" && mayReshape(result, node, user);
         if (!reshapes && !isElementwise(user.op) && !movesRows(result, user)) break;
-        if (!takesTail(result)) break;
+        if (!takesTail(result) || waitsForSibling(result, node, user)) break;
         node = user;
         tail.push(node);
         if (!reshapes || isRoot(node)) end = node;
@@ -73,6 +77,32 @@ export function isResult({ op }: Tensor): boolean {
     kind === "convolution_filter_gradient" ||
     isAttention(op)
   );
+}
+
+/**
+ * Whether the next node of a reduction's tail also takes what another sum over the same terms comes to: the two are one kernel
+ * then, such as both moments of a group, and the tail follows that.
+ */
+function waitsForSibling(result: Tensor, before: Tensor, after: Tensor): boolean {
+  if (result.op.kind !== "reduce" || result.inputs[0].size < MANY_TERMS) return false;
+  const key = reductionKey(result);
+  const others = after.inputs.filter((input) => input !== before);
+  const siblings = resultsBelow(others).filter((other) => other !== result && reductionKey(other) === key);
+  if (siblings.length === 0) return false;
+  const needed = resultsBelow(result.inputs);
+  return siblings.some((sibling) => !needed.includes(sibling));
+}
+
+/** The results that tensors are computed of. */
+function resultsBelow(tensors: readonly Tensor[]): Tensor[] {
+  const seen = new Set<Tensor>();
+  const visit = (node: Tensor): void => {
+    if (seen.has(node)) return;
+    seen.add(node);
+    if (!isResult(node)) node.inputs.forEach(visit);
+  };
+  tensors.forEach(visit);
+  return [...seen].filter(isResult);
 }
 
 function takesTail({ op }: Tensor): boolean {

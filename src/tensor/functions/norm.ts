@@ -33,11 +33,11 @@ export function groupNorm(x: Tensor, { groups, weight, bias, epsilon = 1e-5 }: G
   // Sums around one of the values keep E[x^2] - E[x]^2 from cancelling when the mean is far from zero.
   const shift = x.slice(1, 0, 1).slice(2, 0, 1).stopGradient();
   const centred = x.subtract(shift);
-  const sum = centred.sum([1, 2]);
-  const squares = centred.square().sum([1, 2]);
+  const sum = centred.sum([1, 2]).reshape(grouped);
+  const squares = centred.square().sum([1, 2]).reshape(grouped);
   const channelMean = sum.multiply(1 / pixels);
-  const squaresAroundMean = squares.subtract(sum.multiply(channelMean)).reshape(grouped);
-  const mean = channelMean.add(shift.reshape([batch, channels])).reshape(grouped);
+  const squaresAroundMean = squares.subtract(sum.multiply(channelMean));
+  const mean = channelMean.add(shift.reshape(grouped));
   const groupMean = mean.mean(2, true);
   const spread = mean.subtract(groupMean).square();
   const variance = squaresAroundMean
@@ -46,9 +46,9 @@ export function groupNorm(x: Tensor, { groups, weight, bias, epsilon = 1e-5 }: G
     .multiply(1 / (pixels * perGroup));
   const inverseDeviation = variance.add(epsilon).rsqrt();
 
-  const perChannel = (t: Tensor): Tensor => t.broadcastTo(grouped).reshape([batch, channels]);
-  const scale = perChannel(inverseDeviation).multiply(weight);
-  const offset = bias.subtract(perChannel(groupMean).multiply(scale));
+  const byGroup = (t: Tensor): Tensor => t.reshape([...t.shape.slice(0, -1), groups, perGroup]);
+  const scale = inverseDeviation.multiply(byGroup(weight));
+  const offset = byGroup(bias).subtract(groupMean.multiply(scale));
   const overPixels = (t: Tensor): Tensor => t.reshape([batch, 1, 1, channels]);
   return x.multiply(overPixels(scale)).add(overPixels(offset));
 }

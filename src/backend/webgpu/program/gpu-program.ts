@@ -1,4 +1,4 @@
-import { joinAlike } from "../../../compiler/passes/join.ts";
+import { joinAlike } from "../../../compiler/joining/join.ts";
 import { compileGraph } from "../../../compiler/compiler.ts";
 import { writesOf } from "../../../compiler/accesses.ts";
 import type { Kernel, Program } from "../../../compiler/program.ts";

@@ -1,11 +1,13 @@
 import type { Affine } from "../affine.ts";
 import { shapeOf } from "../kernel-shape.ts";
 import { mapExpression, placesIn, visitExpression } from "../program.ts";
-import type { Buffer, Expression, Kernel, MapKernel, ReduceKernel, Store } from "../program.ts";
+import type { Buffer, DotKernel, Expression, Kernel, MapKernel, ReduceKernel, Store, View } from "../program.ts";
+
+type Joinable = MapKernel | ReduceKernel | DotKernel;
 
 /** A kernel that could run as one with others of its key. */
 export interface Candidate {
-  readonly kernel: MapKernel | ReduceKernel;
+  readonly kernel: Joinable;
   readonly key: string;
   /** The operands that the key tells apart by their places in this list. */
   readonly operands: readonly Buffer[];
@@ -16,7 +18,7 @@ export interface Candidate {
 }
 
 export function candidateOf(kernel: Kernel): Candidate | undefined {
-  if (kernel.kind !== "map" && kernel.kind !== "reduce") return undefined;
+  if (kernel.kind !== "map" && kernel.kind !== "reduce" && kernel.kind !== "dot") return undefined;
   const same = kernel.kind === "map" ? lineOf(kernel) : undefined;
   if (same) {
     const { key, buffers } = shapeOf({ ...kernel, axes: [] }, { withLengths: false });
@@ -70,21 +72,27 @@ export function jointKernel(members: readonly Candidate[], operands: readonly Bu
   const stepOf = ({ source }: Buffer): number =>
     source.kind === "stretch" ? placesIn(source.parts, alignment).starts[1] : 0;
   const axes = [members.length, ...kernel.axes];
-  const wide = kernel.kind === "map" ? { ...kernel, axes } : { ...kernel, axes, kept: kernel.kept + 1 };
-  return withOperands(wide, replaced, ({ index: { offset, coefficients }, buffer }) => ({
+  return withOperands(withMembers(kernel, axes), replaced, ({ index: { offset, coefficients }, buffer }) => ({
     offset,
     coefficients: [buffer ? stepOf(buffer) : 0, ...coefficients],
   }));
 }
 
+function withMembers(kernel: Joinable, axes: readonly number[]): Joinable {
+  switch (kernel.kind) {
+    case "map":
+      return { ...kernel, axes };
+    case "reduce":
+      return { ...kernel, axes, kept: kernel.kept + 1 };
+    case "dot":
+      return { ...kernel, axes, batch: kernel.batch + 1 };
+  }
+}
+
 type MapIndex = (use: { readonly index: Affine; readonly buffer?: Buffer }) => Affine;
 
 /** A kernel with other buffers in place of its own. */
-function withOperands<K extends MapKernel | ReduceKernel>(
-  kernel: K,
-  operands: ReadonlyMap<Buffer, Buffer>,
-  mapIndex: MapIndex,
-): K {
+function withOperands(kernel: Joinable, operands: ReadonlyMap<Buffer, Buffer>, mapIndex: MapIndex): Joinable {
   const of = (buffer: Buffer): Buffer => operands.get(buffer) ?? buffer;
   const memo = new Map<Expression, Expression>();
   const inside = (root: Expression): Expression => mapExpression(root, rewrite, memo);
@@ -115,6 +123,13 @@ function withOperands<K extends MapKernel | ReduceKernel>(
       value: inside(value),
     }));
   if (kernel.kind === "map") return { ...kernel, stores: stored(kernel.stores) };
+  if (kernel.kind === "dot") {
+    const viewed = ({ buffer, index }: View): View => ({
+      buffer: of(buffer),
+      index: mapIndex({ index, buffer: of(buffer) }),
+    });
+    return { ...kernel, lhs: viewed(kernel.lhs), rhs: viewed(kernel.rhs), stores: stored(kernel.stores) };
+  }
   const stages = kernel.stages.map(({ accumulators, stores }) => ({
     accumulators: accumulators.map((accumulator) => ({ ...accumulator, value: inside(accumulator.value) })),
     stores: stored(stores),
