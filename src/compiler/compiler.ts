@@ -12,6 +12,7 @@ import { keepTerms } from "./passes/keep-terms.ts";
 import { mergeKernels } from "./passes/merge.ts";
 import { schedule } from "./passes/schedule.ts";
 import { isStoredLeaf } from "./passes/scheduled-kernel.ts";
+import { dropDeadStores } from "./passes/dead-stores.ts";
 import { simplify } from "./passes/simplify.ts";
 import type { Fusion, Target } from "./target.ts";
 import { commitUpdates, copyKernel } from "./passes/updates.ts";
@@ -24,7 +25,7 @@ import { commitUpdates, copyKernel } from "./passes/updates.ts";
  * 2. legalize: down to the ops that kernels exist for;
  * 3. schedule and merge: what is stored, what is fused, which kernels;
  * 4. lower: index arithmetic over loop axes; what a reduction would compute twice is kept;
- * 5. commit: variables take their next values, in place where that is safe;
+ * 5. commit: variables take their next values, in place where that is safe, and what nothing reads is not stored;
  * 6. join: kernels that do the same to buffers that can lie together are one.
  *
  * Memory is planned by the device, with `planMemory` where it has one address space.
@@ -32,7 +33,7 @@ import { commitUpdates, copyKernel } from "./passes/updates.ts";
 export function compileGraph(graph: Graph, target: Target): Program {
   const legal = legalize(simplify(decompose(graph, target.fusesAttention)), target.splitting);
   const { kernels, table } = scheduleAndLower(legal, target.fusion);
-  const program = commit(legal, kernels, table);
+  const program = dropDeadStores(commit(legal, kernels, table));
   return target.joining ? joinAlike(program, target.joining) : { ...program, arenas: [], alignment: 1 };
 }
 
