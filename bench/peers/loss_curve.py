@@ -53,7 +53,8 @@ class Run:
         torch.manual_seed(arguments.seed)
         self.batch = arguments.batch
         self.images = read_images(arguments.images)
-        self.unet = Unet(weight_standardization=arguments.weight_standardization)
+        # This layout is the faster one on processors.
+        self.unet = Unet(weight_standardization=arguments.weight_standardization).to(memory_format=torch.channels_last)
         self.diffusion = Diffusion()
         self.optimizer = torch.optim.Adam(self.unet.parameters(), lr=1e-3)
         self.order = None

@@ -4,6 +4,7 @@ import type { AttentionOp } from "../../tensor/attention.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Fusion } from "../target.ts";
 import { isTransposed } from "./cone.ts";
+import { costOf } from "./cost.ts";
 import { reductionKey } from "./scheduled-kernel.ts";
 import type { ScheduledKernel } from "./scheduled-kernel.ts";
 import { isReframed } from "./tails.ts";
@@ -140,7 +141,10 @@ function sharesLarge(a: ScheduledKernel, b: ScheduledKernel): boolean {
 }
 
 /** A map of what another map stores follows it element by element: a parameter's step and the averages that it goes by. */
-const elementByElement = ({ mostStores, mostJoined }: Fusion, updates: ReadonlySet<Tensor>): Joining => ({
+const elementByElement = (
+  { mostStores, mostJoined, mostOperations }: Fusion,
+  updates: ReadonlySet<Tensor>,
+): Joining => ({
   keyOf: spaceKey,
   mayFeed: true,
   join(into, kernel) {
@@ -150,13 +154,26 @@ const elementByElement = ({ mostStores, mostJoined }: Fusion, updates: ReadonlyS
     const buffers = reads.size + stores.filter((store) => !updates.has(store)).length;
     if (stores.length > mostStores || buffers > mostJoined) return undefined;
     const feeds = into.stores.some((store) => kernel.reads.has(store));
+    if (!feeds || operationsOf(stores, reads) > mostOperations) return undefined;
     // Next to what jumps about in memory, what could go through it in order would have to jump as well.
     const jumps = into.stores.some((store) => isTransposed(store, (tensor) => into.reads.has(tensor)));
-    return feeds && !jumps && readsInPlace(kernel, into.stores)
+    return !jumps && readsInPlace(kernel, into.stores)
       ? { kind: "map", results: [], stores, reads, parts: partsOf(into, kernel) }
       : undefined;
   },
 });
+
+/** What has to be computed for an element of each store, in additions. */
+function operationsOf(stores: readonly Tensor[], reads: ReadonlySet<Tensor>): number {
+  const seen = new Set<Tensor>();
+  const visit = (node: Tensor): void => {
+    if (reads.has(node) || seen.has(node)) return;
+    seen.add(node);
+    node.inputs.forEach(visit);
+  };
+  stores.forEach(visit);
+  return [...seen].reduce((sum, { op }) => sum + (isElementwise(op) ? costOf(op) : 0), 0);
+}
 
 /** Whether each element that a kernel stores needs of others only the same element. */
 function readsInPlace({ stores, reads }: ScheduledKernel, others: readonly Tensor[]): boolean {
