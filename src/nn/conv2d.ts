@@ -1,4 +1,5 @@
 import { conv2d } from "../tensor/functions/functions.ts";
+import { variance } from "../tensor/functions/norm.ts";
 import type { Conv2dPadding } from "../tensor/functions/functions.ts";
 import { valueOf } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -104,8 +105,8 @@ export class WeightStandardizedConv2d extends Conv2d {
   protected override filters(): Tensor {
     const weight = valueOf(this.weight);
     const perFilter = [1, 2, 3];
+    const spread = variance(weight, perFilter).add(EPSILON);
     const centred = weight.subtract(weight.mean(perFilter, true));
-    const variance = centred.square().mean(perFilter, true).add(EPSILON);
-    return centred.multiply(this.weightStandardization === "printed" ? variance.sqrt() : variance.rsqrt());
+    return centred.multiply(this.weightStandardization === "printed" ? spread.sqrt() : spread.rsqrt());
   }
 }

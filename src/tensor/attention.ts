@@ -1,5 +1,5 @@
 import type { OpOf } from "./op.ts";
-import { composeSoftmax } from "./softmax.ts";
+import { composeSoftmax } from "./composites.ts";
 import { Tensor, dotGeneral } from "./tensor.ts";
 
 /** The ops that are defined by what they are composed of. Queries, keys and values are [batch, tokens, heads, channels]. */

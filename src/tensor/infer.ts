@@ -339,6 +339,11 @@ const rules: { readonly [K in OpKind]: Rule<K> } = {
     requireThat(fits, () => `${op.kind}: operand must be f32 with an axis ${op.axis}, got ${describe([x])}`);
     return x;
   },
+  variance: (op, [x]) => {
+    const fits = x.dtype === "f32" && areAxes(op.axes, x.shape.length);
+    requireThat(fits, () => `${op.kind}: operand must be f32 with axes [${op.axes.join(",")}], got ${describe([x])}`);
+    return { shape: x.shape.map((n, axis) => (op.axes.includes(axis) ? 1 : n)), dtype: "f32" };
+  },
   attention: (op, inputs) => {
     const [q, , v] = inputs;
     requireHeads(op, inputs, inputs);

@@ -110,8 +110,9 @@ export type Op =
       readonly lhsDilation: SpatialPair;
       readonly rhsDilation: SpatialPair;
     }
-  // Composites, as StableHLO calls ops that are defined by a composition of others, which softmax.ts and attention.ts give
+  // Composites, as StableHLO calls ops that are defined by a composition of others, which composites.ts and attention.ts give
   | { readonly kind: "softmax"; readonly axis: number }
+  | { readonly kind: "variance"; readonly axes: readonly number[] } // over axes, which become 1
   | { readonly kind: "attention"; readonly scale: number } // (q, k, v) -> softmax(scale q k^T) v
   | { readonly kind: "attention_logsumexp"; readonly scale: number } // (q, k) -> log of the sum of exp(scale q k^T)
   | {

@@ -5,6 +5,7 @@ import { tensorOf, valuesOf } from "../../test/support/reference.ts";
 import { drawPad } from "../../test/backend/movement-cases.ts";
 import { attention, attentionGradients } from "./attention.ts";
 import { softmax } from "./functions/functions.ts";
+import { variance } from "./functions/norm.ts";
 import { grad } from "./grad.ts";
 import { convolvedSize } from "./infer.ts";
 import type { NdArray } from "./ndarray.ts";
@@ -249,6 +250,7 @@ const cases: { readonly [K in OpKind]: readonly Draw[] | "leaf" | "constant" } =
   convolution: [convolution],
   convolution_filter_gradient: [filterGradient],
   softmax: [moved([3, 4], ([x]) => softmax(x)), moved([2, 3, 2], ([x]) => softmax(x, 1))],
+  variance: [moved([3, 4], ([x]) => variance(x, [1])), moved([2, 3, 2, 2], ([x]) => variance(x, [1, 3]))],
   attention: [attend],
   attention_logsumexp: [logSumExp],
   attention_gradient: [attentionGradient(0), attentionGradient(1), attentionGradient(2)],
@@ -279,7 +281,7 @@ describe("the vector-Jacobian product agrees with central differences:", () => {
     "slice",
     "broadcast_in_dim",
   ] as const;
-  const attending = ["attention", "attention_logsumexp", "attention_gradient", "softmax"] as const;
+  const attending = ["attention", "attention_logsumexp", "attention_gradient", "softmax", "variance"] as const;
   test.for([...squared, ...linear, ...attending])("%s, twice", async (kind) => {
     const draws = cases[kind];
     for (const draw of draws === "leaf" || draws === "constant" ? [] : draws) {

@@ -2,7 +2,7 @@ import type { ConvolutionWindow, OpKind, OpOf, SpatialPadding } from "./op.ts";
 import { attentionGradients, composeAttention, logsumexpGradients } from "./attention.ts";
 import { pullBack } from "./pull-back.ts";
 import { range } from "./shape.ts";
-import { softmaxGradient } from "./softmax.ts";
+import { softmaxGradient, varianceGradient } from "./composites.ts";
 import type { Shape } from "./shape.ts";
 import { Tensor, dotGeneral, scatterAdd } from "./tensor.ts";
 
@@ -156,6 +156,7 @@ const table: { readonly [K in OpKind]: Vjp<K> } = {
     return [inputGradient(x.shape, g, dy, op), new Tensor({ ...windowOf(op), kind: "convolution" }, [x, g])];
   },
   softmax: (y, g, op) => [softmaxGradient(y, g, op.axis)],
+  variance: (y, g, op) => [varianceGradient(y.inputs[0], g, op.axes)],
   attention: (y, g, op) => attentionGradients(y, g, op.scale),
   attention_logsumexp: (y, g, op) => logsumexpGradients(y, g, op.scale),
   attention_gradient: ({ inputs }, g, op) => {

@@ -3,6 +3,7 @@ import type { OpKind } from "../../src/tensor/op.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
 import type { Random } from "../support/random.ts";
 import { attentionCases } from "./attention-cases.ts";
+import { compositeCases } from "./composite-cases.ts";
 import { contractionCases } from "./contraction-cases.ts";
 import { elementwiseCases } from "./elementwise-cases.ts";
 import { movementCases } from "./movement-cases.ts";
@@ -39,4 +40,5 @@ export const opCases: { readonly [K in OpKind]: OpCases } = {
   ...movementCases,
   ...contractionCases,
   ...attentionCases,
+  ...compositeCases,
 };

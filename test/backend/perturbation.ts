@@ -36,6 +36,8 @@ function termsOf({ op, inputs, size }: Tensor): number | undefined {
       return sizeOf(b.shape.slice(0, 3));
     case "softmax":
       return a.shape[op.axis];
+    case "variance":
+      return a.size / Math.max(1, size);
     case "attention":
     case "attention_logsumexp":
     case "attention_gradient":

@@ -50,23 +50,8 @@ function forEachQuery(
     for (let head = 0; head < heads; head++) for (let query = 0; query < queries; query++) visit(batch, head, query);
 }
 
-/** What the language's softmax.ts and attention.ts compose of other ops, distribution by distribution. */
-export const attention: Meanings<"softmax" | "attention" | "attention_logsumexp" | "attention_gradient"> = {
-  softmax: ({ axis }, [{ data }], { shape }) => {
-    const step = sizeOf(shape.slice(axis + 1));
-    const results = new Float32Array(data.length);
-    // Rounded where the composition rounds.
-    const weights = new Float32Array(shape[axis]);
-    for (let from = 0; from < data.length; from += shape[axis] * step)
-      for (let at = from; at < from + step; at++) {
-        for (let i = 0; i < weights.length; i++) weights[i] = data[at + i * step];
-        const most = weights.reduce((a, b) => Math.max(a, b), -Infinity);
-        for (let i = 0; i < weights.length; i++) weights[i] = Math.exp(Math.fround(weights[i] - most));
-        const total = Math.fround(weights.reduce((a, b) => a + b, 0));
-        for (let i = 0; i < weights.length; i++) results[at + i * step] = weights[i] / total;
-      }
-    return results;
-  },
+/** What the language's attention.ts composes of other ops, query by query. */
+export const attention: Meanings<"attention" | "attention_logsumexp" | "attention_gradient"> = {
   attention: ({ scale }, inputs, { shape }) => {
     const [q, k, v] = inputs.map(headsOf);
     const sums = new Float64Array(sizeOf(shape));

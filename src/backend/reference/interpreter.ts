@@ -6,6 +6,7 @@ import type { OpKind } from "../../tensor/op.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Variable } from "../../tensor/variable.ts";
 import { attention } from "./attention.ts";
+import { composites } from "./composites.ts";
 import { contraction } from "./contraction.ts";
 import { elementwise } from "./elementwise.ts";
 import { leaves } from "./leaves.ts";
@@ -20,6 +21,7 @@ const meanings: Meanings<Exclude<OpKind, "input" | "variable">> = {
   ...rows,
   ...contraction,
   ...attention,
+  ...composites,
 };
 
 /** Values from outside the graph. */

@@ -1,6 +1,6 @@
 import { composeAttention } from "../../tensor/attention.ts";
 import type { AttentionOp } from "../../tensor/attention.ts";
-import { composeSoftmax } from "../../tensor/softmax.ts";
+import { composeSoftmax, composeVariance } from "../../tensor/composites.ts";
 import { rootsOf, topologicalOrder } from "../../tensor/graph.ts";
 import type { Graph } from "../../tensor/graph.ts";
 import type { Op } from "../../tensor/op.ts";
@@ -18,11 +18,16 @@ export function attentionShape([{ shape: q }, { shape: k }]: readonly Tensor[]):
   return { batch: q[0], heads: q[2], queries: q[1], keys: k[1], channels: q[3] };
 }
 
+function isComposite(op: Op): boolean {
+  return op.kind === "softmax" || op.kind === "variance" || isAttention(op);
+}
+
 /** Puts what composites are composed of in their place, but attention that the device has a kernel for. */
 export function decompose(graph: Graph, fusesAttention: Target["fusesAttention"]): Graph {
-  if (!topologicalOrder(rootsOf(graph)).some(({ op }) => op.kind === "softmax" || isAttention(op))) return graph;
+  if (!topologicalOrder(rootsOf(graph)).some(({ op }) => isComposite(op))) return graph;
   return rebuild(graph, (op, inputs) => {
     if (op.kind === "softmax") return composeSoftmax(inputs[0], op.axis);
+    if (op.kind === "variance") return composeVariance(inputs[0], op.axes);
     if (!isAttention(op)) return new Tensor(op, inputs);
     const isWhole = inputs.every(({ size }) => size > 0) && haveOneWidth(inputs);
     const pass = op.kind === "attention_gradient" ? "backward" : "forward";

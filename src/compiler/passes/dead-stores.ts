@@ -18,7 +18,10 @@ export function dropDeadStores({ buffers, kernels, outputs }: Part): Part {
     for (const buffer of readsOf(wanted)) read.add(buffer);
     return [wanted];
   });
-  return { buffers: buffers.filter(isWanted), kernels: kept.toReversed(), outputs };
+  // Some kernels write what nobody asked them for.
+  const written = new Set(kept.flatMap(writesOf));
+  const isUsed = (buffer: Buffer): boolean => isWanted(buffer) || written.has(buffer);
+  return { buffers: buffers.filter(isUsed), kernels: kept.toReversed(), outputs };
 }
 
 function withStores(kernel: Kernel, isWanted: (store: Store) => boolean): Kernel {

@@ -1,5 +1,10 @@
 import { formatShape } from "../shape.ts";
-import type { Tensor } from "../tensor.ts";
+import { Tensor } from "../tensor.ts";
+
+/** Mean square difference from the mean, over some axes, which become 1. */
+export function variance(x: Tensor, axes: readonly number[]): Tensor {
+  return new Tensor({ kind: "variance", axes }, [x]);
+}
 
 export interface GroupNormOptions {
   readonly groups: number;
@@ -40,11 +45,11 @@ export function groupNorm(x: Tensor, { groups, weight, bias, epsilon = 1e-5 }: G
   const mean = channelMean.add(shift.reshape(grouped));
   const groupMean = mean.mean(2, true);
   const spread = mean.subtract(groupMean).square();
-  const variance = squaresAroundMean
+  const ofGroup = squaresAroundMean
     .add(spread.multiply(pixels))
     .sum(2, true)
     .multiply(1 / (pixels * perGroup));
-  const inverseDeviation = variance.add(epsilon).rsqrt();
+  const inverseDeviation = ofGroup.add(epsilon).rsqrt();
 
   const byGroup = (t: Tensor): Tensor => t.reshape([...t.shape.slice(0, -1), groups, perGroup]);
   const scale = inverseDeviation.multiply(byGroup(weight));
@@ -68,9 +73,10 @@ export interface LayerNormParameters {
  * @param x [..., dim]
  */
 export function layerNorm(x: Tensor, { weight, bias, epsilon = 1e-5 }: LayerNormParameters = {}): Tensor {
-  const centred = x.subtract(x.mean(-1, true));
-  const variance = centred.square().mean(-1, true);
-  const normalized = centred.multiply(variance.add(epsilon).rsqrt());
+  const deviation = variance(x, [x.rank - 1])
+    .add(epsilon)
+    .rsqrt();
+  const normalized = x.subtract(x.mean(-1, true)).multiply(deviation);
   const scaled = weight ? normalized.multiply(weight) : normalized;
   return bias ? scaled.add(bias) : scaled;
 }
