@@ -260,7 +260,7 @@ export {
 export type { Conv2dOptions, Conv2dPadding } from "./tensor/functions/functions.ts";
 export { groupNorm, layerNorm } from "./tensor/functions/norm.ts";
 export type { GroupNormOptions, LayerNormParameters } from "./tensor/functions/norm.ts";
-export { grad } from "./tensor/grad.ts";
+export { grad } from "./tensor/autodiff/grad.ts";
 export { RandomStream } from "./tensor/random.ts";
 export { Variable } from "./tensor/variable.ts";
 export type { VariableOptions } from "./tensor/variable.ts";

@@ -7,7 +7,7 @@ import { GaussianDiffusion } from "../../src/diffusion/gaussian-diffusion.ts";
 import { linearBetaSchedule } from "../../src/diffusion/process/schedules.ts";
 import type { DiffusionModel } from "../../src/models/model.ts";
 import { nhwcToNchw } from "../../src/parity/layout.ts";
-import { grad } from "../../src/tensor/grad.ts";
+import { grad } from "../../src/tensor/autodiff/grad.ts";
 import { ndarray } from "../../src/tensor/ndarray.ts";
 import type { NdArray } from "../../src/tensor/ndarray.ts";
 import { valueOf } from "../../src/tensor/tensor.ts";

@@ -9,7 +9,7 @@ import { chooseTile } from "../../src/backend/webgpu/kernels/tile.ts";
 import type { Tile } from "../../src/backend/webgpu/kernels/tile.ts";
 import { compileGraph } from "../../src/compiler/compiler.ts";
 import { conv2d } from "../../src/tensor/functions/functions.ts";
-import { grad } from "../../src/tensor/grad.ts";
+import { grad } from "../../src/tensor/autodiff/grad.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 
 /** What WebGPU promises of every adapter. */

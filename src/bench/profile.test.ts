@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { compileGraph } from "../compiler/compiler.ts";
 import { measuredTarget } from "../backend/common/measured-target.ts";
 import { conv2d } from "../tensor/functions/functions.ts";
-import { grad } from "../tensor/grad.ts";
+import { grad } from "../tensor/autodiff/grad.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { groupByKind, kindsOf, profileKernels } from "./profile.ts";

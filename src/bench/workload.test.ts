@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { ReferenceBackend } from "../backend/reference/backend.ts";
 import { programOf } from "../backend/wasm/program/compiled-program.ts";
 import { Unet } from "../models/unet/unet.ts";
-import { grad } from "../tensor/grad.ts";
+import { grad } from "../tensor/autodiff/grad.ts";
 import { Tensor, valueOf } from "../tensor/tensor.ts";
 import { kindsOf } from "./profile.ts";
 import { workloadNames } from "./workload-names.ts";

@@ -3,7 +3,7 @@ import { selfCondition } from "../models/conditions/self-condition.ts";
 import { evaluate, largestDifference } from "../../test/support/evaluate.ts";
 import { Random } from "../../test/support/random.ts";
 import { Unet } from "../models/unet/unet.ts";
-import { grad } from "../tensor/grad.ts";
+import { grad } from "../tensor/autodiff/grad.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import { concatenate, literal, scalar, valueOf } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";

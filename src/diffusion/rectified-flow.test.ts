@@ -5,7 +5,7 @@ import { hostSamplerNames, sampleOnHost } from "../../test/support/host-sampling
 import { Random } from "../../test/support/random.ts";
 import { createWasmBackend } from "../backend/wasm/wasm-backend.node.ts";
 import { compile } from "../backend/compile.ts";
-import { grad } from "../tensor/grad.ts";
+import { grad } from "../tensor/autodiff/grad.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import { RandomStream } from "../tensor/random.ts";
 import { valueOf } from "../tensor/tensor.ts";

@@ -4,7 +4,7 @@ import { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
 import type { LossType } from "../diffusion/objectives/loss-type.ts";
 import { linearBetaSchedule } from "../diffusion/process/schedules.ts";
 import type { WeightStandardization } from "../nn/conv2d.ts";
-import { grad } from "../tensor/grad.ts";
+import { grad } from "../tensor/autodiff/grad.ts";
 import type { NdArray } from "../tensor/ndarray.ts";
 import { valueOf } from "../tensor/tensor.ts";
 import { Adam } from "../optim/adam.ts";

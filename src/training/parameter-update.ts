@@ -5,7 +5,7 @@ import { LossScale, withLossScale } from "../optim/loss-scale.ts";
 import type { Optimizer } from "../optim/optimizer.ts";
 import { newOptimizer } from "../optim/optimizers.ts";
 import type { State } from "../optim/state.ts";
-import { grad } from "../tensor/grad.ts";
+import { grad } from "../tensor/autodiff/grad.ts";
 import type { Update } from "../tensor/graph.ts";
 import { valueOf } from "../tensor/tensor.ts";
 import type { Tensor } from "../tensor/tensor.ts";

@@ -7,7 +7,7 @@ import { ReferenceBackend } from "../backend/reference/backend.ts";
 import { GaussianDiffusion } from "../diffusion/gaussian-diffusion.ts";
 import { Unet } from "../models/unet/unet.ts";
 import type { UnetOptions } from "../models/unet/options.ts";
-import { grad } from "../tensor/grad.ts";
+import { grad } from "../tensor/autodiff/grad.ts";
 import { ndarray } from "../tensor/ndarray.ts";
 import { valueOf } from "../tensor/tensor.ts";
 import { Adam } from "../optim/adam.ts";

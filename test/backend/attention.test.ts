@@ -13,7 +13,7 @@ import { planMemory } from "../../src/compiler/memory.ts";
 import type { Target } from "../../src/compiler/target.ts";
 import { checkProgram } from "../../src/compiler/verify.ts";
 import { mergeHeads, scaledDotProduct } from "../../src/nn/attention/scaled-dot-product.ts";
-import { grad } from "../../src/tensor/grad.ts";
+import { grad } from "../../src/tensor/autodiff/grad.ts";
 import type { NdArray } from "../../src/tensor/ndarray.ts";
 import type { Shape } from "../../src/tensor/shape.ts";
 import { sizeOf } from "../../src/tensor/shape.ts";

@@ -1,4 +1,4 @@
-import { grad } from "../../src/tensor/grad.ts";
+import { grad } from "../../src/tensor/autodiff/grad.ts";
 import { gelu, huberLoss } from "../../src/tensor/functions/functions.ts";
 import { RandomStream } from "../../src/tensor/random.ts";
 import { concatenate, full, iota, literal, scalar, scatterAdd } from "../../src/tensor/tensor.ts";

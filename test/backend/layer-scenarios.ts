@@ -1,4 +1,4 @@
-import { grad } from "../../src/tensor/grad.ts";
+import { grad } from "../../src/tensor/autodiff/grad.ts";
 import { conv2d, silu, softmax, upsampleNearest } from "../../src/tensor/functions/functions.ts";
 import { groupNorm } from "../../src/tensor/functions/norm.ts";
 import type { SpatialPadding, SpatialPair } from "../../src/tensor/op.ts";

@@ -3,7 +3,7 @@ import type { Backend } from "../../src/backend/backend.ts";
 import { compile } from "../../src/backend/compile.ts";
 import { ReferenceBackend } from "../../src/backend/reference/backend.ts";
 import { conv2d, softmax } from "../../src/tensor/functions/functions.ts";
-import { grad } from "../../src/tensor/grad.ts";
+import { grad } from "../../src/tensor/autodiff/grad.ts";
 import type { Update } from "../../src/tensor/graph.ts";
 import { ndarray } from "../../src/tensor/ndarray.ts";
 import type { NdArray } from "../../src/tensor/ndarray.ts";

@@ -1,6 +1,6 @@
 import { interpret, planOf } from "../../src/backend/reference/interpreter.ts";
 import type { NdArray } from "../../src/tensor/ndarray.ts";
-import { grad } from "../../src/tensor/grad.ts";
+import { grad } from "../../src/tensor/autodiff/grad.ts";
 import type { Shape } from "../../src/tensor/shape.ts";
 import { range, sameShape } from "../../src/tensor/shape.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";

@@ -1,4 +1,4 @@
-import { grad } from "../../src/tensor/grad.ts";
+import { grad } from "../../src/tensor/autodiff/grad.ts";
 import { conv2d, softmax } from "../../src/tensor/functions/functions.ts";
 import { concatenate, full, iota } from "../../src/tensor/tensor.ts";
 import { floats } from "./scenario.ts";

@@ -1,5 +1,5 @@
 import type { DType } from "../../src/tensor/dtype.ts";
-import { grad } from "../../src/tensor/grad.ts";
+import { grad } from "../../src/tensor/autodiff/grad.ts";
 import type { Update } from "../../src/tensor/graph.ts";
 import { conv2d } from "../../src/tensor/functions/functions.ts";
 import type { Shape } from "../../src/tensor/shape.ts";

@@ -22,7 +22,7 @@ import { RunDirectory } from "../../src/checkpoint/run-directory.node.ts";
 import { Trainer } from "../../src/training/trainer.ts";
 import { ReferenceBackend } from "../../src/backend/reference/backend.ts";
 import { conv2d } from "../../src/tensor/functions/functions.ts";
-import { grad } from "../../src/tensor/grad.ts";
+import { grad } from "../../src/tensor/autodiff/grad.ts";
 import { ndarray } from "../../src/tensor/ndarray.ts";
 import { iota, valueOf } from "../../src/tensor/tensor.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";

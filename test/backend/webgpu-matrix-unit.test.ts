@@ -12,7 +12,7 @@ import { storageOf } from "../../src/backend/webgpu/emit/storage.ts";
 import type { Precision } from "../../src/backend/common/precision.ts";
 import type { NdArray } from "../../src/tensor/ndarray.ts";
 import { conv2d } from "../../src/tensor/functions/functions.ts";
-import { grad } from "../../src/tensor/grad.ts";
+import { grad } from "../../src/tensor/autodiff/grad.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
 import { Random } from "../support/random.ts";
 import { largestDifference } from "../support/evaluate.ts";

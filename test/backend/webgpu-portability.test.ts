@@ -8,7 +8,7 @@ import { WebGpuBackend } from "../../src/backend/webgpu/webgpu-backend.ts";
 import { PLAIN_ADAPTER } from "../../src/bench/gpu/counts.ts";
 import { trainingGraph } from "../../src/bench/gpu/step-graph.ts";
 import { conv2d, softmax } from "../../src/tensor/functions/functions.ts";
-import { grad } from "../../src/tensor/grad.ts";
+import { grad } from "../../src/tensor/autodiff/grad.ts";
 import { largestDifference } from "../support/evaluate.ts";
 import { Random } from "../support/random.ts";
 import { whyNoWebGpu } from "../support/webgpu.ts";

@@ -13,7 +13,7 @@ import { TileChoices } from "../../src/backend/webgpu/tuning/tile-choices.ts";
 import { createWebGpuBackend } from "../../src/backend/webgpu/webgpu-backend.node.ts";
 import type { WebGpuBackend, WebGpuOptions } from "../../src/backend/webgpu/webgpu-backend.ts";
 import { conv2d } from "../../src/tensor/functions/functions.ts";
-import { grad } from "../../src/tensor/grad.ts";
+import { grad } from "../../src/tensor/autodiff/grad.ts";
 import type { Graph } from "../../src/tensor/graph.ts";
 import type { NdArray } from "../../src/tensor/ndarray.ts";
 import { largestDifference } from "../support/evaluate.ts";

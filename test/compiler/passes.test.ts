@@ -13,7 +13,7 @@ import { Unet } from "../../src/models/unet/unet.ts";
 import type { Fusion, Splitting, Target } from "../../src/compiler/target.ts";
 import { conv2d, softmax } from "../../src/tensor/functions/functions.ts";
 import { groupNorm } from "../../src/tensor/functions/norm.ts";
-import { grad } from "../../src/tensor/grad.ts";
+import { grad } from "../../src/tensor/autodiff/grad.ts";
 import type { Graph } from "../../src/tensor/graph.ts";
 import type { NdArray } from "../../src/tensor/ndarray.ts";
 import { sizeOf } from "../../src/tensor/shape.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { Unet } from "../../src/models/unet/unet.ts";
-import { grad } from "../../src/tensor/grad.ts";
+import { grad } from "../../src/tensor/autodiff/grad.ts";
 import { Tensor, valueOf } from "../../src/tensor/tensor.ts";
 import { measuredTarget } from "../../src/backend/common/measured-target.ts";
 import { compileGraph } from "../../src/compiler/compiler.ts";

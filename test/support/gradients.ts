@@ -1,5 +1,5 @@
 import { sizeOf } from "../../src/tensor/shape.ts";
-import { grad } from "../../src/tensor/grad.ts";
+import { grad } from "../../src/tensor/autodiff/grad.ts";
 import type { NdArray } from "../../src/tensor/ndarray.ts";
 import { literal } from "../../src/tensor/tensor.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";

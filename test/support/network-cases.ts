@@ -3,7 +3,7 @@ import { gunzipSync } from "node:zlib";
 import type { Backend } from "../../src/backend/backend.ts";
 import { compile } from "../../src/backend/compile.ts";
 import type { DiffusionModel } from "../../src/models/model.ts";
-import { grad } from "../../src/tensor/grad.ts";
+import { grad } from "../../src/tensor/autodiff/grad.ts";
 import { mseLoss } from "../../src/tensor/functions/functions.ts";
 import { ndarray } from "../../src/tensor/ndarray.ts";
 import type { NdArray } from "../../src/tensor/ndarray.ts";

@@ -5,7 +5,7 @@ import type { Kernel } from "../../compiler/program.ts";
 import { Unet } from "../../models/unet/unet.ts";
 import { attention } from "../../tensor/attention.ts";
 import { conv2d } from "../../tensor/functions/functions.ts";
-import { grad } from "../../tensor/grad.ts";
+import { grad } from "../../tensor/autodiff/grad.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import type { Shape } from "../../tensor/shape.ts";
 import { bytesOf, describeKernel, flopsOf } from "./kernel-cost.ts";

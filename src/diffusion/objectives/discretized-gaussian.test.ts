@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { tensorOf, valuesOf } from "../../../test/support/reference.ts";
-import { grad } from "../../tensor/grad.ts";
+import { grad } from "../../tensor/autodiff/grad.ts";
 import { discretizedGaussianLogLikelihood, logNormalDistribution } from "./discretized-gaussian.ts";
 
 interface Case {

@@ -1,7 +1,7 @@
 import type { Backend } from "../../backend/backend.ts";
 import { compile } from "../../backend/compile.ts";
 import { defaultBackend } from "../../backend/default.ts";
-import { grad } from "../../tensor/grad.ts";
+import { grad } from "../../tensor/autodiff/grad.ts";
 import { ndarray } from "../../tensor/ndarray.ts";
 import type { NdArray } from "../../tensor/ndarray.ts";
 import { normalRows } from "../../tensor/random.ts";

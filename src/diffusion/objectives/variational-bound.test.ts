@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { evaluate, largestDifference } from "../../../test/support/evaluate.ts";
 import { Random } from "../../../test/support/random.ts";
 import { tensorOf, valuesOf } from "../../../test/support/reference.ts";
-import { grad } from "../../tensor/grad.ts";
+import { grad } from "../../tensor/autodiff/grad.ts";
 import { ndarray } from "../../tensor/ndarray.ts";
 import { concatenate, valueOf } from "../../tensor/tensor.ts";
 import type { Tensor } from "../../tensor/tensor.ts";

@@ -1,5 +1,5 @@
 import { logSoftmax } from "../../tensor/functions/functions.ts";
-import { grad } from "../../tensor/grad.ts";
+import { grad } from "../../tensor/autodiff/grad.ts";
 import { iota } from "../../tensor/tensor.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 

@@ -4,7 +4,7 @@ import { defaultBackend } from "../../backend/default.ts";
 import type { ImageDataset } from "../../data/dataset.ts";
 import { DataLoader } from "../../data/loader.ts";
 import { crossEntropyLoss } from "../../tensor/functions/functions.ts";
-import { grad } from "../../tensor/grad.ts";
+import { grad } from "../../tensor/autodiff/grad.ts";
 import { ndarray } from "../../tensor/ndarray.ts";
 import { valueOf } from "../../tensor/tensor.ts";
 import { Adam } from "../../optim/adam.ts";

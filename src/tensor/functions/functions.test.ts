@@ -15,7 +15,7 @@ import {
   softmax,
   upsampleNearest,
 } from "./functions.ts";
-import { grad } from "../grad.ts";
+import { grad } from "../autodiff/grad.ts";
 import { full, iota } from "../tensor.ts";
 import type { Tensor } from "../tensor.ts";
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { gradientError } from "../../../test/support/gradients.ts";
 import { Random } from "../../../test/support/random.ts";
 import { arraysOf } from "../../../test/support/reference.ts";
-import { grad } from "../grad.ts";
+import { grad } from "../autodiff/grad.ts";
 import type { NdArray } from "../ndarray.ts";
 import { groupNorm } from "./norm.ts";
 import { full, literal } from "../tensor.ts";

@@ -7,7 +7,7 @@ import { readsOf, writesOf } from "../../../compiler/accesses.ts";
 import type { Buffer } from "../../../compiler/program.ts";
 import { GaussianDiffusion } from "../../../diffusion/gaussian-diffusion.ts";
 import { Unet } from "../../../models/unet/unet.ts";
-import { grad } from "../../../tensor/grad.ts";
+import { grad } from "../../../tensor/autodiff/grad.ts";
 import type { Graph } from "../../../tensor/graph.ts";
 import type { NdArray } from "../../../tensor/ndarray.ts";
 import { valueOf } from "../../../tensor/tensor.ts";

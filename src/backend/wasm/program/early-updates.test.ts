@@ -4,7 +4,7 @@ import { readsOf, writesOf } from "../../../compiler/accesses.ts";
 import type { Buffer, Kernel, MapKernel } from "../../../compiler/program.ts";
 import { GaussianDiffusion } from "../../../diffusion/gaussian-diffusion.ts";
 import { Unet } from "../../../models/unet/unet.ts";
-import { grad } from "../../../tensor/grad.ts";
+import { grad } from "../../../tensor/autodiff/grad.ts";
 import { full, valueOf } from "../../../tensor/tensor.ts";
 import { Variable } from "../../../tensor/variable.ts";
 import { chainKernels, kernelsOf } from "./chains.ts";

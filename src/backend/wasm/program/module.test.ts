@@ -4,7 +4,7 @@ import { Random } from "../../../../test/support/random.ts";
 import { assemble, disassemble } from "../../../../test/support/wabt.ts";
 import { GaussianDiffusion } from "../../../diffusion/gaussian-diffusion.ts";
 import { Unet } from "../../../models/unet/unet.ts";
-import { grad } from "../../../tensor/grad.ts";
+import { grad } from "../../../tensor/autodiff/grad.ts";
 import type { Graph } from "../../../tensor/graph.ts";
 import { valueOf } from "../../../tensor/tensor.ts";
 import type { Tensor } from "../../../tensor/tensor.ts";

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { inputLeaves } from "../../../../../test/backend/context.ts";
 import { Random } from "../../../../../test/support/random.ts";
-import { grad } from "../../../../tensor/grad.ts";
+import { grad } from "../../../../tensor/autodiff/grad.ts";
 import { conv2d } from "../../../../tensor/functions/functions.ts";
 import type { Graph } from "../../../../tensor/graph.ts";
 import type { NdArray } from "../../../../tensor/ndarray.ts";

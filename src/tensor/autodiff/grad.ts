@@ -1,7 +1,7 @@
 import { pullBack } from "./pull-back.ts";
-import { formatShape } from "./shape.ts";
-import { full, scalar } from "./tensor.ts";
-import type { Tensor } from "./tensor.ts";
+import { formatShape } from "../shape.ts";
+import { full, scalar } from "../tensor.ts";
+import type { Tensor } from "../tensor.ts";
 import { vectorJacobianProduct } from "./vjp.ts";
 
 /**

@@ -1,5 +1,5 @@
-import { topologicalOrder } from "./graph.ts";
-import type { Tensor } from "./tensor.ts";
+import { topologicalOrder } from "../graph.ts";
+import type { Tensor } from "../tensor.ts";
 
 /** Cotangents of a node's operands, given its own; undefined where none flows. */
 export type VectorJacobianProduct = (node: Tensor, cotangent: Tensor) => readonly (Tensor | undefined)[];

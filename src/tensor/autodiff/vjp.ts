@@ -1,10 +1,10 @@
-import type { ConvolutionWindow, OpKind, OpOf, SpatialPadding } from "./op.ts";
-import { attentionGradients, composeAttention, logsumexpGradients } from "./attention.ts";
+import type { ConvolutionWindow, OpKind, OpOf, SpatialPadding } from "../op.ts";
+import { attentionGradients, composeAttention, logsumexpGradients } from "../attention.ts";
 import { pullBack } from "./pull-back.ts";
-import { range } from "./shape.ts";
-import { softmaxGradient, varianceGradient } from "./composites.ts";
-import type { Shape } from "./shape.ts";
-import { Tensor, dotGeneral, scatterAdd } from "./tensor.ts";
+import { range } from "../shape.ts";
+import { softmaxGradient, varianceGradient } from "../composites.ts";
+import type { Shape } from "../shape.ts";
+import { Tensor, dotGeneral, scatterAdd } from "../tensor.ts";
 
 /** From the cotangent of a node to those of its operands; undefined where none flows. */
 type Vjp<K extends OpKind> = (node: Tensor, cotangent: Tensor, op: OpOf<K>) => (Tensor | undefined)[];

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { tensorOf, valuesOf } from "../../test/support/reference.ts";
+import { tensorOf, valuesOf } from "../../../test/support/reference.ts";
 import { grad } from "./grad.ts";
-import { iota, scalar, valueOf } from "./tensor.ts";
-import { Variable } from "./variable.ts";
+import { iota, scalar, valueOf } from "../tensor.ts";
+import { Variable } from "../variable.ts";
 
 describe("grad", () => {
   const x = tensorOf([1, 2, 3]);

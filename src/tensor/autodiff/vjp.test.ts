@@ -1,17 +1,17 @@
 import { describe, expect, test } from "vitest";
-import { gradientError } from "../../test/support/gradients.ts";
-import { Random } from "../../test/support/random.ts";
-import { tensorOf, valuesOf } from "../../test/support/reference.ts";
-import { drawPad } from "../../test/backend/movement-cases.ts";
-import { attention, attentionGradients } from "./attention.ts";
-import { softmax } from "./functions/functions.ts";
-import { variance } from "./functions/norm.ts";
+import { gradientError } from "../../../test/support/gradients.ts";
+import { Random } from "../../../test/support/random.ts";
+import { tensorOf, valuesOf } from "../../../test/support/reference.ts";
+import { drawPad } from "../../../test/backend/movement-cases.ts";
+import { attention, attentionGradients } from "../attention.ts";
+import { softmax } from "../functions/functions.ts";
+import { variance } from "../functions/norm.ts";
 import { grad } from "./grad.ts";
-import { convolvedSize } from "./infer.ts";
-import type { NdArray } from "./ndarray.ts";
-import type { BinaryKind, ConvolutionWindow, OpKind, Reduction, UnaryKind } from "./op.ts";
-import type { Shape } from "./shape.ts";
-import { Tensor, dotGeneral, scatterAdd } from "./tensor.ts";
+import { convolvedSize } from "../infer.ts";
+import type { NdArray } from "../ndarray.ts";
+import type { BinaryKind, ConvolutionWindow, OpKind, Reduction, UnaryKind } from "../op.ts";
+import type { Shape } from "../shape.ts";
+import { Tensor, dotGeneral, scatterAdd } from "../tensor.ts";
 
 interface GradientCase {
   readonly inputs: readonly NdArray[];
