@@ -4,10 +4,10 @@ import { numberWithin, wholeNumber } from "../../../config/rules.ts";
 import { addDeviceFlags } from "../../flags/device.ts";
 import type { EvaluateFlags } from "./flags.ts";
 import { numberFlag, numbersFlag } from "../../flags/flags.ts";
-import { DATA_PLACES, addDataFlags } from "../../flags/data.ts";
+import { DATA_PLACES, addDataFlags } from "../../flags/images/data.ts";
 import { addModelFlags } from "../../flags/model.ts";
-import { samplingSizeOption, seedOption } from "../../flags/sampling.ts";
-import { addWayFlags } from "../../flags/way.ts";
+import { samplingSizeOption, seedOption } from "../../flags/drawing/sampling.ts";
+import { addWayFlags } from "../../flags/drawing/way.ts";
 import { namesFlag } from "../../flags/name-list.ts";
 
 const EXAMPLES = `

@@ -1,9 +1,9 @@
 import type { SamplerName } from "../../../diffusion/samplers/registry.ts";
 import type { ImageSize } from "../../../config/image-size.ts";
-import type { DataFlags } from "../../flags/data.ts";
+import type { DataFlags } from "../../flags/images/data.ts";
 import type { DeviceFlags } from "../../flags/device.ts";
 import type { ModelFlags } from "../../flags/model.ts";
-import type { WayFlags } from "../../flags/way.ts";
+import type { WayFlags } from "../../flags/drawing/way.ts";
 
 /** What `unnoise evaluate` is told. */
 export interface EvaluateFlags extends DataFlags, DeviceFlags, ModelFlags, WayFlags {

@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import type { ImageDataset } from "../../../data/dataset.ts";
 import { datasetImages } from "../../../evaluation/dataset-batches.ts";
-import { openImageFolder } from "../../flags/dataset.ts";
+import { openImageFolder } from "../../flags/images/dataset.ts";
 import type { ImageBatch } from "../../../io/images/pixels.ts";
 
 /** Images that are there already, to be compared with a dataset. */

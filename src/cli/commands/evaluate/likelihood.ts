@@ -13,7 +13,7 @@ import { fromBytes } from "../../../io/images/pixels.ts";
 import { ndarray } from "../../../tensor/ndarray.ts";
 import { diffusionFromCheckpoint } from "../../../checkpoint/from-checkpoint.ts";
 import { describeDevice, withDevice } from "../../flags/device.ts";
-import { wayOf } from "../../flags/way.ts";
+import { wayOf } from "../../flags/drawing/way.ts";
 import type { EvaluateFlags } from "./flags.ts";
 import { formatCount } from "../../output/format.ts";
 import { EXIT_INTERRUPTED, catchInterrupt } from "../../interrupt.ts";

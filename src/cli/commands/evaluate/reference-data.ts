@@ -2,8 +2,8 @@ import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import type { ImageDataset } from "../../../data/dataset.ts";
 import type { LatestCheckpoint } from "../../../checkpoint/run-directory.node.ts";
-import { HUB, isPublished, openData } from "../../flags/dataset.ts";
-import type { DataSettings } from "../../flags/dataset.ts";
+import { HUB, isPublished, openData } from "../../flags/images/dataset.ts";
+import type { DataSettings } from "../../flags/images/dataset.ts";
 import type { EvaluateFlags } from "./flags.ts";
 import { recordedCommand } from "../../runs/runs.ts";
 

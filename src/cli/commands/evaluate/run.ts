@@ -12,7 +12,7 @@ import { fromBytes } from "../../../io/images/pixels.ts";
 import type { ImageBatch } from "../../../io/images/pixels.ts";
 import { ndarray } from "../../../tensor/ndarray.ts";
 import { classShares } from "./class-shares.ts";
-import { samplerOptionsOf } from "../../flags/sampler-options.ts";
+import { samplerOptionsOf } from "../../flags/drawing/sampler-options.ts";
 import { describeDevice, withDevice } from "../../flags/device.ts";
 import type { EvaluateFlags } from "./flags.ts";
 import { EvaluationReport } from "./report.ts";

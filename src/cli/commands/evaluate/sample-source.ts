@@ -14,8 +14,8 @@ import { diffusionFromCheckpoint } from "../../../checkpoint/from-checkpoint.ts"
 import type { LatestCheckpoint } from "../../../checkpoint/run-directory.node.ts";
 import type { EvaluateFlags } from "./flags.ts";
 import { loadModel } from "../../flags/model.ts";
-import { wayOf } from "../../flags/way.ts";
-import { condScaleOf } from "../../flags/guiding.ts";
+import { wayOf } from "../../flags/drawing/way.ts";
+import { condScaleOf } from "../../flags/drawing/guiding.ts";
 import { alone } from "../../../training/collective/collective.ts";
 import type { Collective } from "../../../training/collective/collective.ts";
 import { BATCH, drawBatches, roundsOf } from "../../output/draw-batches.ts";

@@ -3,7 +3,7 @@ import { importSources } from "../../../checkpoint/importing/import-checkpoint.t
 import { wholeNumber } from "../../../config/rules.ts";
 import { betaScheduleNames } from "../../../diffusion/process/schedules.ts";
 import { numberFlag } from "../../flags/flags.ts";
-import { imageSizeFlag } from "../../flags/image-size.ts";
+import { imageSizeFlag } from "../../flags/images/image-size.ts";
 import type { ImportFlags } from "./run.ts";
 
 const EXAMPLES = `

@@ -5,9 +5,9 @@ import { addDeviceFlags } from "../../flags/device.ts";
 import { numberFlag } from "../../flags/flags.ts";
 import type { InterpolateFlags } from "./run.ts";
 import { addModelFlags } from "../../flags/model.ts";
-import { scaleOption, seedOption } from "../../flags/sampling.ts";
-import { addWayFlags, samplerOption } from "../../flags/way.ts";
-import { RESIZE_HELP } from "../../flags/open-image.ts";
+import { scaleOption, seedOption } from "../../flags/drawing/sampling.ts";
+import { addWayFlags, samplerOption } from "../../flags/drawing/way.ts";
+import { RESIZE_HELP } from "../../flags/images/open-image.ts";
 
 const EXAMPLES = `
 Examples:

@@ -2,7 +2,7 @@ import { Command, Option } from "commander";
 import { betaScheduleNames } from "../../../diffusion/process/schedules.ts";
 import { wholeNumber } from "../../../config/rules.ts";
 import { numberFlag, numbersFlag } from "../../flags/flags.ts";
-import { seedOption } from "../../flags/sampling.ts";
+import { seedOption } from "../../flags/drawing/sampling.ts";
 import type { NoiseFlags } from "./run.ts";
 
 const EXAMPLES = `

@@ -1,13 +1,13 @@
 import { Command } from "commander";
 import { wholeNumber } from "../../../config/rules.ts";
 import { addDeviceFlags } from "../../flags/device.ts";
-import { addEditingFlags } from "../../flags/editing.ts";
+import { addEditingFlags } from "../../flags/drawing/editing.ts";
 import { numberFlag } from "../../flags/flags.ts";
 import { addPretrainedFlags } from "../../flags/pretrained.ts";
-import { samplingSizeOption, scaleOption, seedOption } from "../../flags/sampling.ts";
-import { addGuidingFlags } from "../../flags/guiding.ts";
+import { samplingSizeOption, scaleOption, seedOption } from "../../flags/drawing/sampling.ts";
+import { addGuidingFlags } from "../../flags/drawing/guiding.ts";
 import { addModelFlags } from "../../flags/model.ts";
-import { addWayFlags, samplerOption } from "../../flags/way.ts";
+import { addWayFlags, samplerOption } from "../../flags/drawing/way.ts";
 import type { SampleFlags } from "./sample-flags.ts";
 
 const EXAMPLES = `

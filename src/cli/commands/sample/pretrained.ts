@@ -1,9 +1,9 @@
 import { heightAndWidth } from "../../../config/image-size.ts";
 import { DiffusionPipeline } from "../../../pretrained/pipeline/pipeline.ts";
 import { torchGenerator } from "../../../diffusion/randomness/torch-generator.ts";
-import { openEdits } from "../../flags/editing.ts";
+import { openEdits } from "../../flags/drawing/editing.ts";
 import { pretrainedOptions } from "../../flags/pretrained.ts";
-import { wayOf } from "../../flags/way.ts";
+import { wayOf } from "../../flags/drawing/way.ts";
 import { animationSteps } from "../../output/pictures.ts";
 import { print } from "../../output/print.ts";
 import { drawInto } from "./draw.ts";

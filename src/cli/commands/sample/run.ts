@@ -1,11 +1,11 @@
 import { diffusionFromCheckpoint } from "../../../checkpoint/from-checkpoint.ts";
 import type { Checkpoint } from "../../../checkpoint/checkpoint.ts";
 import { heightAndWidth } from "../../../config/image-size.ts";
-import { openEdits } from "../../flags/editing.ts";
-import { wantedOf } from "../../flags/guiding.ts";
+import { openEdits } from "../../flags/drawing/editing.ts";
+import { wantedOf } from "../../flags/drawing/guiding.ts";
 import { checkPretrainedFlags } from "../../flags/pretrained.ts";
 import { loadModel } from "../../flags/model.ts";
-import { wayOf } from "../../flags/way.ts";
+import { wayOf } from "../../flags/drawing/way.ts";
 import { fromFirst } from "../../ranks/from-first.ts";
 import { joinRanks } from "../../ranks/ranks.ts";
 import { drawBatches, roundsOf } from "../../output/draw-batches.ts";

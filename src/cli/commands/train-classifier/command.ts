@@ -1,9 +1,9 @@
 import { Command } from "commander";
 import { numberWithin, wholeNumber } from "../../../config/rules.ts";
 import { addDeviceFlags } from "../../flags/device.ts";
-import { DATA_PLACES, addSizedDataFlags } from "../../flags/data.ts";
+import { DATA_PLACES, addSizedDataFlags } from "../../flags/images/data.ts";
 import { numberFlag } from "../../flags/flags.ts";
-import { seedOption } from "../../flags/sampling.ts";
+import { seedOption } from "../../flags/drawing/sampling.ts";
 import type { TrainClassifierFlags } from "./run.ts";
 
 const EXAMPLES = `

@@ -6,8 +6,8 @@ import { writeClassifier } from "../../../evaluation/features/classifier-file.no
 import type { ImageClassifier } from "../../../evaluation/features/image-classifier.ts";
 import { trainClassifier } from "../../../evaluation/features/train-classifier.ts";
 import { Pace } from "../../../training/pace.ts";
-import { isPublished, openData } from "../../flags/dataset.ts";
-import type { SizedDataFlags } from "../../flags/data.ts";
+import { isPublished, openData } from "../../flags/images/dataset.ts";
+import type { SizedDataFlags } from "../../flags/images/data.ts";
 import { describeDevice, withDevice } from "../../flags/device.ts";
 import type { DeviceFlags } from "../../flags/device.ts";
 import { formatCount, formatDuration } from "../../output/format.ts";

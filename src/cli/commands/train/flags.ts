@@ -26,7 +26,7 @@ import { weightStandardizations } from "../../../nn/conv2d.ts";
 import { optimizerNames } from "../../../optim/optimizers.ts";
 import { fitDefaults } from "./fit-defaults.ts";
 import { numberFlag, numbersFlag } from "../../flags/flags.ts";
-import { channelsOption, imageSizeOption, skipBrokenOption } from "../../flags/data.ts";
+import { channelsOption, imageSizeOption, skipBrokenOption } from "../../flags/images/data.ts";
 import { modelOptionFlag } from "../../flags/model-option.ts";
 import { defaultPreset, presetNamed } from "../../presets/all.ts";
 import { runSettings } from "../../runs/run-settings.ts";

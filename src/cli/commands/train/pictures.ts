@@ -6,7 +6,7 @@ import type { SamplingProgress } from "../../../diffusion/sampling/sampling.ts";
 import { writeFileAtomic } from "../../../io/atomic.node.ts";
 import { errorLine } from "../../../io/file-errors.node.ts";
 import type { DiffusionModel } from "../../../models/model.ts";
-import { allClasses, classesInTurn, columnsOfClasses } from "../../flags/classes.ts";
+import { allClasses, classesInTurn, columnsOfClasses } from "../../flags/drawing/classes.ts";
 import { catchInterrupt } from "../../interrupt.ts";
 import { formatDuration } from "../../output/format.ts";
 import { lossCurve } from "../../output/loss-curve.ts";

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { checkNotLocked } from "../../../checkpoint/run-lock.node.ts";
-import { isImageCollection, isSameData } from "../../flags/dataset.ts";
+import { isImageCollection, isSameData } from "../../flags/images/dataset.ts";
 import { checkPretrainedFlags } from "../../flags/pretrained.ts";
 import type { PretrainedFlags } from "../../flags/pretrained.ts";
 import type { State } from "../../../optim/state.ts";

@@ -1,5 +1,5 @@
 import type { ImageDataset } from "../../../data/dataset.ts";
-import { openData } from "../../flags/dataset.ts";
+import { openData } from "../../flags/images/dataset.ts";
 import { fromFirst } from "../../ranks/from-first.ts";
 import type { Ranks } from "../../ranks/ranks.ts";
 import type { RunSettings } from "../../runs/run-settings.ts";

@@ -1,12 +1,12 @@
 import { Option } from "commander";
 import type { Command } from "commander";
-import type { SampleOptions } from "../../diffusion/sampling/sample.ts";
-import { RESAMPLES } from "../../diffusion/samplers/parts/repaint.ts";
-import { numberWithin, wholeNumber } from "../../config/rules.ts";
-import { print } from "../output/print.ts";
-import { numberFlag } from "./flags.ts";
-import { RESIZE_HELP, openImage, openMask } from "./open-image.ts";
-import type { ModelImages } from "./open-image.ts";
+import type { SampleOptions } from "../../../diffusion/sampling/sample.ts";
+import { RESAMPLES } from "../../../diffusion/samplers/parts/repaint.ts";
+import { numberWithin, wholeNumber } from "../../../config/rules.ts";
+import { print } from "../../output/print.ts";
+import { numberFlag } from "../flags.ts";
+import { RESIZE_HELP, openImage, openMask } from "../images/open-image.ts";
+import type { ModelImages } from "../images/open-image.ts";
 
 /** As much as diffusers changes an image. */
 const STRENGTH = 0.8;

@@ -1,15 +1,15 @@
 import type { Command } from "commander";
 import { Option } from "commander";
-import type { NoisyClassifier } from "../../diffusion/sampling/classifier.ts";
-import { sameShape } from "../../tensor/shape.ts";
-import type { Checkpoint } from "../../checkpoint/checkpoint.ts";
-import { classifierFromCheckpoint } from "../../checkpoint/from-checkpoint.ts";
-import { numberWithin } from "../../config/rules.ts";
-import { openCheckpoint } from "../../checkpoint/run-directory.node.ts";
+import type { NoisyClassifier } from "../../../diffusion/sampling/classifier.ts";
+import { sameShape } from "../../../tensor/shape.ts";
+import type { Checkpoint } from "../../../checkpoint/checkpoint.ts";
+import { classifierFromCheckpoint } from "../../../checkpoint/from-checkpoint.ts";
+import { numberWithin } from "../../../config/rules.ts";
+import { openCheckpoint } from "../../../checkpoint/run-directory.node.ts";
 import { allClasses, classesInTurn, classesNamed, columnsOfClasses } from "./classes.ts";
 import type { EditingFlags } from "./editing.ts";
-import { numberFlag } from "./flags.ts";
-import { programName } from "../program-name.ts";
+import { numberFlag } from "../flags.ts";
+import { programName } from "../../program-name.ts";
 
 /** Images where neither a number nor classes ask for more. */
 const FEW_IMAGES = 16;

@@ -1,8 +1,8 @@
 import { Option } from "commander";
 import type { Command } from "commander";
-import { wholeNumber } from "../../config/rules.ts";
-import type { ImageSize } from "../../config/image-size.ts";
-import { numberFlag } from "./flags.ts";
+import { wholeNumber } from "../../../config/rules.ts";
+import type { ImageSize } from "../../../config/image-size.ts";
+import { numberFlag } from "../flags.ts";
 import { imageSizeFlag } from "./image-size.ts";
 
 /** How images are read: flags that all commands have which take data, so that what trains a model also evaluates it. */

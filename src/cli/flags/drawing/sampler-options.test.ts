@@ -1,8 +1,8 @@
 import { Command } from "commander";
 import { expect, test } from "vitest";
-import { registerSampler, samplerNames, samplerOf } from "../../diffusion/samplers/registry.ts";
-import { linearBetaSchedule } from "../../diffusion/process/schedules.ts";
-import { GaussianDiffusion } from "../../diffusion/gaussian-diffusion.ts";
+import { registerSampler, samplerNames, samplerOf } from "../../../diffusion/samplers/registry.ts";
+import { linearBetaSchedule } from "../../../diffusion/process/schedules.ts";
+import { GaussianDiffusion } from "../../../diffusion/gaussian-diffusion.ts";
 import { addSamplerOptions, samplerOptionsOf } from "./sampler-options.ts";
 
 function given(line: string): object {

@@ -1,6 +1,6 @@
-import { decodeImage, loadImage, probeImage } from "../../io/images/images.node.ts";
-import { ndarray } from "../../tensor/ndarray.ts";
-import type { NdArray } from "../../tensor/ndarray.ts";
+import { decodeImage, loadImage, probeImage } from "../../../io/images/images.node.ts";
+import { ndarray } from "../../../tensor/ndarray.ts";
+import type { NdArray } from "../../../tensor/ndarray.ts";
 
 export interface ModelImages {
   readonly height: number;

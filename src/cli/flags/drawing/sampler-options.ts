@@ -1,7 +1,7 @@
 import { InvalidArgumentError, Option } from "commander";
 import type { Command } from "commander";
-import { samplerNames, samplerOf, takenBySamplers } from "../../diffusion/samplers/registry.ts";
-import type { SamplerOptions } from "../../diffusion/samplers/registry.ts";
+import { samplerNames, samplerOf, takenBySamplers } from "../../../diffusion/samplers/registry.ts";
+import type { SamplerOptions } from "../../../diffusion/samplers/registry.ts";
 
 /** What the options do that people turn most; the docstrings of the samplers, and docs/samplers.md, have the rest. */
 const MEANINGS: Readonly<Record<string, string>> = {

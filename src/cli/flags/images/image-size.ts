@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from "commander";
-import type { ImageSize } from "../../config/image-size.ts";
+import type { ImageSize } from "../../../config/image-size.ts";
 
 /** "48x32" or "32" as the settings have it, height first. */
 export function imageSizeFlag(text: string): ImageSize {

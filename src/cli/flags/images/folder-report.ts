@@ -1,5 +1,5 @@
-import type { ImageFolder } from "../../data/image-folder/image-folder.node.ts";
-import { formatCount } from "../output/format.ts";
+import type { ImageFolder } from "../../../data/image-folder/image-folder.node.ts";
+import { formatCount } from "../../output/format.ts";
 
 /** Classes, and files of a kind, that are named one by one. */
 const NAMED_CLASSES = 20;

@@ -1,11 +1,11 @@
 import { Option } from "commander";
 import type { Command } from "commander";
-import { numberWithin } from "../../config/rules.ts";
-import { timestepSpacingNames } from "../../diffusion/process/timestep-spacing.ts";
-import type { TimestepSpacing } from "../../diffusion/process/timestep-spacing.ts";
-import type { SamplerSettings } from "../../diffusion/sampling/sample.ts";
-import { samplerNames } from "../../diffusion/samplers/registry.ts";
-import { numberFlag } from "./flags.ts";
+import { numberWithin } from "../../../config/rules.ts";
+import { timestepSpacingNames } from "../../../diffusion/process/timestep-spacing.ts";
+import type { TimestepSpacing } from "../../../diffusion/process/timestep-spacing.ts";
+import type { SamplerSettings } from "../../../diffusion/sampling/sample.ts";
+import { samplerNames } from "../../../diffusion/samplers/registry.ts";
+import { numberFlag } from "../flags.ts";
 import { addSamplerOptions, samplerOptionsOf } from "./sampler-options.ts";
 
 /** How a model draws, but for samplers and steps, of which a command may take several: flags that all have which draw. */

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { loadSharp } from "../../io/images/images.node.ts";
+import { loadSharp } from "../../../io/images/images.node.ts";
 import { openMask } from "./open-image.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "unnoise-mask-"));

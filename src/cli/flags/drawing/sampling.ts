@@ -1,7 +1,7 @@
 import { Option } from "commander";
-import { wholeNumber } from "../../config/rules.ts";
-import { numberFlag } from "./flags.ts";
-import { imageSizeFlag } from "./image-size.ts";
+import { wholeNumber } from "../../../config/rules.ts";
+import { numberFlag } from "../flags.ts";
+import { imageSizeFlag } from "../images/image-size.ts";
 
 /** Flags that several commands have which draw with a trained model, each with one meaning. */
 

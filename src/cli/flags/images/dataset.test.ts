@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { HubServer } from "../../../test/support/hub-server.ts";
-import { encodePng } from "../../io/images/images.node.ts";
+import { HubServer } from "../../../../test/support/hub-server.ts";
+import { encodePng } from "../../../io/images/images.node.ts";
 import { isImageCollection, isSameData, openData } from "./dataset.ts";
 
 /** An IDX file of bytes: the axes, then 0, 1, 2, ... */

@@ -1,14 +1,14 @@
 import { existsSync } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { isAbsolute, join, relative, resolve } from "node:path";
-import { heightAndWidth } from "../../config/image-size.ts";
-import type { ImageSize } from "../../config/image-size.ts";
-import type { ImageFolder, ImageFolderOptions } from "../../data/image-folder/image-folder.node.ts";
-import type { ImageDataset } from "../../data/dataset.ts";
-import { fileError } from "../../io/file-errors.node.ts";
-import type { PublishedOptions, Split } from "../../data/published/published.node.ts";
-import { downloadNotes } from "../output/download-notes.ts";
-import { formatCount } from "../output/format.ts";
+import { heightAndWidth } from "../../../config/image-size.ts";
+import type { ImageSize } from "../../../config/image-size.ts";
+import type { ImageFolder, ImageFolderOptions } from "../../../data/image-folder/image-folder.node.ts";
+import type { ImageDataset } from "../../../data/dataset.ts";
+import { fileError } from "../../../io/file-errors.node.ts";
+import type { PublishedOptions, Split } from "../../../data/published/published.node.ts";
+import { downloadNotes } from "../../output/download-notes.ts";
+import { formatCount } from "../../output/format.ts";
 import { folderReport } from "./folder-report.ts";
 
 export interface DataSettings {
@@ -33,9 +33,10 @@ type Open = (options: PublishedOptions) => Promise<ImageDataset>;
 
 /** What opens a published dataset, fetched when it is asked for. */
 const published = {
-  "fashion-mnist": async (): Promise<Open> => (await import("../../data/published/fashion-mnist.node.ts")).fashionMnist,
-  mnist: async (): Promise<Open> => (await import("../../data/published/mnist.node.ts")).mnist,
-  cifar10: async (): Promise<Open> => (await import("../../data/published/cifar10.node.ts")).cifar10,
+  "fashion-mnist": async (): Promise<Open> =>
+    (await import("../../../data/published/fashion-mnist.node.ts")).fashionMnist,
+  mnist: async (): Promise<Open> => (await import("../../../data/published/mnist.node.ts")).mnist,
+  cifar10: async (): Promise<Open> => (await import("../../../data/published/cifar10.node.ts")).cifar10,
 } as const;
 
 const publishedNames = Object.keys(published);
@@ -86,15 +87,15 @@ export async function openData(settings: DataSettings, say: (line: string) => vo
     throw new Error(`--data must be ${publishedNames.join(", ")}, hub:<dataset>, or a path that exists, got ${data}`);
   }
   if (kind === "parquet") {
-    const { parquetDataset } = await import("../../data/parquet/parquet-dataset.node.ts");
+    const { parquetDataset } = await import("../../../data/parquet/parquet-dataset.node.ts");
     return parquetDataset({ ...collectionOptions(settings), files: [data], name: settings.data });
   }
   if (kind === "images") return openFolder(settings, say);
   if (kind === "cifar10") {
-    const { cifar10 } = await import("../../data/published/cifar10.node.ts");
+    const { cifar10 } = await import("../../../data/published/cifar10.node.ts");
     return cifar10({ directory: data, split });
   }
-  const { idxPair } = await import("../../data/idx.node.ts");
+  const { idxPair } = await import("../../../data/idx.node.ts");
   const pair = kind === "idxPair" ? await findIdxPair(data) : undefined;
   return pair === undefined ? idxPair({ images: data }) : idxPair({ ...pair, name: data });
 }
@@ -106,7 +107,7 @@ export async function isImageCollection(data: string): Promise<boolean> {
 
 /** `hub:owner/name`, or `hub:owner/name:config` where a repository has several datasets. */
 async function openHubDataset(settings: DataSettings, say: (line: string) => void): Promise<ImageDataset> {
-  const { hubDataset } = await import("../../pretrained/hub-dataset.node.ts");
+  const { hubDataset } = await import("../../../pretrained/hub-dataset.node.ts");
   const [id, config] = settings.data.slice(HUB.length).split(":");
   const onProgress = downloadNotes(say);
   const options = { ...collectionOptions(settings), config, split: settings.split, log: say, onProgress };
@@ -127,7 +128,7 @@ async function dataKind(path: string): Promise<"idxFile" | "idxPair" | "cifar10"
   if (status === undefined) return undefined;
   if (!status.isDirectory()) return path.endsWith(".parquet") ? "parquet" : "idxFile";
   if ((await findIdxPair(path)) !== undefined) return "idxPair";
-  const { hasCifar10 } = await import("../../data/published/cifar10.node.ts");
+  const { hasCifar10 } = await import("../../../data/published/cifar10.node.ts");
   return hasCifar10(path) ? "cifar10" : "images";
 }
 
@@ -142,7 +143,7 @@ async function openFolder(settings: DataSettings, say: (line: string) => void): 
 
 /** The images of a directory. @throws Error of one line that names the broken ones, and the flag that leaves them out */
 export async function openImageFolder(options: ImageFolderOptions): Promise<ImageFolder> {
-  const { BrokenImages, imageFolder } = await import("../../data/image-folder/image-folder.node.ts");
+  const { BrokenImages, imageFolder } = await import("../../../data/image-folder/image-folder.node.ts");
   try {
     return await imageFolder(options);
   } catch (error) {

@@ -1,4 +1,4 @@
-import { nearestName } from "../../config/nearest-name.ts";
+import { nearestName } from "../../../config/nearest-name.ts";
 
 /** Columns of a grid beyond which classes get none of their own. */
 const MOST_COLUMNS = 16;
