@@ -18,7 +18,7 @@ import type { Collective } from "../src/training/collective/collective.ts";
 import { MpiCollective } from "../src/training/collective/mpi/mpi.node.ts";
 import { taskOf } from "../src/training/tasks/tasks.ts";
 import { settingsOf } from "../src/training/trainer-options.ts";
-import { TrainingProgram } from "../src/training/training-program.ts";
+import { TrainingProgram } from "../src/training/step/training-program.ts";
 
 const BATCH = 128;
 const RATES = { learningRate: 1e-3, emaRate: 0.005 };

@@ -17,8 +17,8 @@ import { UNet2DModel } from "../src/models/unet-2d/unet-2d-model.ts";
 import { withoutWeights } from "../src/nn/init.ts";
 import { ndarray } from "../src/tensor/ndarray.ts";
 import type { NdArray } from "../src/tensor/ndarray.ts";
-import { TrainingProgram } from "../src/training/training-program.ts";
-import type { MicroBatch } from "../src/training/micro-batch.ts";
+import { TrainingProgram } from "../src/training/step/training-program.ts";
+import type { MicroBatch } from "../src/training/step/micro-batch.ts";
 import type { TrainingTask } from "../src/training/task.ts";
 
 const PREFIX = "model.";

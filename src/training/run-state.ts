@@ -9,7 +9,7 @@ import { isExhausted } from "../optim/loss-scale.ts";
 import { findNonFinite, readState, stateProblems, writeState } from "../optim/state.ts";
 import type { State } from "../optim/state.ts";
 import type { Variable } from "../tensor/variable.ts";
-import type { TrainingProgram } from "./training-program.ts";
+import type { TrainingProgram } from "./step/training-program.ts";
 
 /** What a run is at a step, but for the numbers in its variables. */
 export interface RunPlace {

@@ -6,7 +6,7 @@ import type { NdArray } from "../tensor/ndarray.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { gatherRows } from "./collective/gather-rows.ts";
 import type { Collective } from "./collective/collective.ts";
-import { joinRows } from "./micro-batch.ts";
+import { joinRows } from "./step/micro-batch.ts";
 import type { TrainingTask } from "./task.ts";
 
 type Observations = Readonly<Record<string, Tensor>>;

@@ -17,16 +17,16 @@ import { alone } from "./collective/collective.ts";
 import { Ranks } from "./collective/ranks.ts";
 import { checkTrainable } from "./checks.ts";
 import { divergence } from "./divergence.ts";
-import { drawMicroBatches } from "./micro-batch.ts";
+import { drawMicroBatches } from "./step/micro-batch.ts";
 import { Pace } from "./pace.ts";
 import { RunState, faultOf } from "./run-state.ts";
-import { StepPipeline } from "./step-pipeline.ts";
+import { StepPipeline } from "./step/step-pipeline.ts";
 import { taskOf } from "./tasks/tasks.ts";
 import { lastStepOf, settingsOf, weightsOf } from "./trainer-options.ts";
 import type { RunLength, RunOptions, TrainerOptions, TrainingProgress } from "./trainer-options.ts";
-import { TrainingProgram } from "./training-program.ts";
+import { TrainingProgram } from "./step/training-program.ts";
 import { splitDataset, validationLoss } from "./validation.ts";
-import { changesSince, wholeBatchFrom } from "./whole-batch.ts";
+import { changesSince, wholeBatchFrom } from "./step/whole-batch.ts";
 
 /** Steps that begin ahead of the caller, at most: as many as take so long. */
 const MOST_AHEAD = 7;

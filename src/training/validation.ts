@@ -4,8 +4,8 @@ import { DataLoader } from "../data/loader.ts";
 import { randomOrder } from "../data/random-order.ts";
 import { shareOf } from "../data/shard.ts";
 import type { Collective } from "./collective/collective.ts";
-import { microBatchOf } from "./micro-batch.ts";
-import type { TrainingProgram } from "./training-program.ts";
+import { microBatchOf } from "./step/micro-batch.ts";
+import type { TrainingProgram } from "./step/training-program.ts";
 
 /** An epoch that no training reaches: the order of the split is none of a training's. */
 const SPLIT = 2 ** 32 - 1;

@@ -7,7 +7,7 @@ import type { Graph } from "../../tensor/graph.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { taskOf } from "../../training/tasks/tasks.ts";
 import { settingsOf } from "../../training/trainer-options.ts";
-import { TrainingProgram } from "../../training/training-program.ts";
+import { TrainingProgram } from "../../training/step/training-program.ts";
 import { sizes } from "../sizes.ts";
 import type { SizeName } from "../sizes.ts";
 import { networkOf } from "../workload.ts";

@@ -8,7 +8,7 @@ import { noiseSchedule } from "../process/noise-schedule.ts";
 import { linearBetaSchedule, scaledLinearBetaSchedule } from "../process/schedules.ts";
 import { timestepsOf } from "../process/timestep-spacing.ts";
 import { rescaleZeroTerminalSnr } from "../process/zero-terminal-snr.ts";
-import { deis } from "./deis.ts";
+import { deis } from "./multistep/deis.ts";
 import { inversionPlan, samplingPlan } from "./plan.ts";
 import type { PlanOptions } from "./plan.ts";
 import type { SamplerStep } from "./parts/sampler.ts";

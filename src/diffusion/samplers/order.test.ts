@@ -4,17 +4,17 @@ import { sampleOnHost } from "../../../test/support/host-sampling.ts";
 import { ContinuousLevels } from "../process/noise-level.ts";
 import type { NoiseLevel } from "../process/noise-level.ts";
 import { ddim } from "./ddim.ts";
-import { deis } from "./deis.ts";
-import { dpmSolver2M, dpmSolver2MSde, dpmSolver3M, dpmSolver3MSde } from "./dpm-solver.ts";
+import { deis } from "./multistep/deis.ts";
+import { dpmSolver2M, dpmSolver2MSde, dpmSolver3M, dpmSolver3MSde } from "./multistep/dpm-solver.ts";
 import { edm } from "./edm.ts";
 import { eulerAncestral } from "./euler-ancestral.ts";
 import { euler } from "./euler.ts";
 import { heun } from "./heun.ts";
-import { lms } from "./lms.ts";
-import { pndm } from "./pndm.ts";
+import { lms } from "./multistep/lms.ts";
+import { pndm } from "./multistep/pndm.ts";
 import type { Sampler } from "./parts/sampler.ts";
 import type { SamplerOptions } from "./registry.ts";
-import { uniPC } from "./uni-pc.ts";
+import { uniPC } from "./multistep/uni-pc.ts";
 
 const data = new GaussianMixture([
   { weight: 0.3, mean: -1, deviation: 0.3 },

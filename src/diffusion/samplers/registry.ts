@@ -1,18 +1,18 @@
 import { annealedLangevin } from "./annealed-langevin.ts";
 import { ddim } from "./ddim.ts";
 import { ddpm } from "./ddpm.ts";
-import { deis } from "./deis.ts";
-import { dpmSolver2M, dpmSolver2MSde, dpmSolver3M, dpmSolver3MSde } from "./dpm-solver.ts";
+import { deis } from "./multistep/deis.ts";
+import { dpmSolver2M, dpmSolver2MSde, dpmSolver3M, dpmSolver3MSde } from "./multistep/dpm-solver.ts";
 import { edm } from "./edm.ts";
 import { eulerAncestral } from "./euler-ancestral.ts";
 import { euler } from "./euler.ts";
 import { heun } from "./heun.ts";
 import { lcm } from "./lcm.ts";
-import { lms } from "./lms.ts";
+import { lms } from "./multistep/lms.ts";
 import type { SamplerRow } from "./parts/sampler.ts";
-import { pndm } from "./pndm.ts";
+import { pndm } from "./multistep/pndm.ts";
 import { langevin, predictorCorrector } from "./predictor-corrector.ts";
-import { uniPC } from "./uni-pc.ts";
+import { uniPC } from "./multistep/uni-pc.ts";
 
 const builtIn = {
   ddpm: { sampler: ddpm, takes: ["varianceType", "finalNoise"] },

@@ -2,7 +2,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import type { Picture } from "unnoise";
 import { Slider } from "../../kit/controls.tsx";
-import { drawPicture } from "../../kit/picture.ts";
+import { drawPicture } from "../../kit/pictures/picture.ts";
 import type { Output } from "./messages.ts";
 import type { Cell } from "./notebook.ts";
 

@@ -9,7 +9,7 @@ import type { TrainingSettings } from "../../../checkpoint/training-settings.ts"
 import type { DiffusionModel } from "../../../models/model.ts";
 import { architectureNamed, modelLike } from "../../../models/registry.ts";
 import { taskOf } from "../../../training/tasks/tasks.ts";
-import { TrainingProgram } from "../../../training/training-program.ts";
+import { TrainingProgram } from "../../../training/step/training-program.ts";
 import { optimizerTitle } from "../../../optim/optimizers.ts";
 import { describedPipeline } from "../../../pretrained/pipeline/describe.ts";
 import { trainingSettings } from "../../../checkpoint/training-settings.ts";

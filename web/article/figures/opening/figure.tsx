@@ -4,7 +4,7 @@ import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { Button, Slider } from "../../../kit/controls.tsx";
 import { SEEDS } from "../../../kit/figure.ts";
 import type { BodyProps, FigureTurn, LiveFigure } from "../../../kit/figure.ts";
-import { drawGrays } from "../../../kit/picture.ts";
+import { drawGrays } from "../../../kit/pictures/picture.ts";
 import { numberWithin } from "../../../kit/link.ts";
 import { useSetting } from "../../../kit/setting.ts";
 import { SIDE } from "../common/garment-sizes.ts";

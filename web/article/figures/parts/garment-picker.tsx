@@ -1,6 +1,6 @@
 import type { Signal } from "@preact/signals";
 import { useUniqueId } from "../../../kit/unique-id.ts";
-import { Pictures } from "../../../kit/pictures.tsx";
+import { Pictures } from "../../../kit/pictures/pictures.tsx";
 import { ONE_OF_EACH, garmentOf } from "../common/garments.ts";
 import { useGarments } from "./use-garments.ts";
 

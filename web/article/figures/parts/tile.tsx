@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
 import type { NdArray } from "unnoise";
-import { Pictures } from "../../../kit/pictures.tsx";
+import { Pictures } from "../../../kit/pictures/pictures.tsx";
 
 export interface TileProps {
   readonly images: NdArray | undefined;

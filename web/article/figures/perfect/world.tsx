@@ -1,5 +1,5 @@
 import type { NdArray } from "unnoise";
-import { Pictures } from "../../../kit/pictures.tsx";
+import { Pictures } from "../../../kit/pictures/pictures.tsx";
 import { GARMENTS } from "../common/garment-sizes.ts";
 import { ONE_OF_EACH, garmentOf } from "../common/garments.ts";
 import { useGarments } from "../parts/use-garments.ts";

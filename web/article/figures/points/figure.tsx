@@ -1,7 +1,7 @@
 import { useSignal, useSignalEffect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { ndarray } from "unnoise";
-import { Chart } from "../../../kit/chart.tsx";
+import { Chart } from "../../../kit/pictures/chart.tsx";
 import { Button, Slider } from "../../../kit/controls.tsx";
 import type { BodyProps, FigureTurn, LiveFigure } from "../../../kit/figure.ts";
 import { numberWithin, oneOf } from "../../../kit/link.ts";

@@ -1,6 +1,6 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { useWidth } from "../../../kit/chart.tsx";
+import { useWidth } from "../../../kit/pictures/chart.tsx";
 import { EXTENT } from "./model.ts";
 
 export interface PlaneProps {

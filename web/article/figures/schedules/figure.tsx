@@ -1,11 +1,11 @@
 import { useSignal, useSignalEffect } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
 import type { BetaSchedule, NdArray } from "unnoise";
-import { Chart } from "../../../kit/chart.tsx";
+import { Chart } from "../../../kit/pictures/chart.tsx";
 import { Slider } from "../../../kit/controls.tsx";
 import { instantBackend } from "../../../kit/device.ts";
 import type { BodyProps, LiveFigure } from "../../../kit/figure.ts";
-import { Pictures } from "../../../kit/pictures.tsx";
+import { Pictures } from "../../../kit/pictures/pictures.tsx";
 import { useLinked } from "../../../kit/setting.ts";
 import { useUniqueId } from "../../../kit/unique-id.ts";
 import { garmentBytes } from "../common/page-data.ts";

@@ -2,7 +2,7 @@ import { useComputed, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { ndarray, fromBytes } from "unnoise";
 import type { NdArray } from "unnoise";
-import { Chart } from "../../../kit/chart.tsx";
+import { Chart } from "../../../kit/pictures/chart.tsx";
 import { Button, Slider } from "../../../kit/controls.tsx";
 import type { BodyProps, LiveFigure } from "../../../kit/figure.ts";
 import { oneOf } from "../../../kit/link.ts";

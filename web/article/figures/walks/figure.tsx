@@ -1,6 +1,6 @@
 import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { Chart } from "../../../kit/chart.tsx";
+import { Chart } from "../../../kit/pictures/chart.tsx";
 import { Button, Choice } from "../../../kit/controls.tsx";
 import type { BodyProps, LiveFigure } from "../../../kit/figure.ts";
 import { instantBackend } from "../../../kit/device.ts";

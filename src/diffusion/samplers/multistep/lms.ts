@@ -1,9 +1,9 @@
-import { rhoOf } from "../process/noise-level.ts";
-import type { NoiseLevel } from "../process/noise-level.ts";
-import { epsilon, history, sum, unscaled } from "./parts/combination.ts";
-import { lagrangeIntegrals } from "./parts/lagrange.ts";
-import { checkOrder, intervalsOf } from "./parts/sampler.ts";
-import type { OrderOptions, SamplerStep } from "./parts/sampler.ts";
+import { rhoOf } from "../../process/noise-level.ts";
+import type { NoiseLevel } from "../../process/noise-level.ts";
+import { epsilon, history, sum, unscaled } from "../parts/combination.ts";
+import { lagrangeIntegrals } from "../parts/lagrange.ts";
+import { checkOrder, intervalsOf } from "../parts/sampler.ts";
+import type { OrderOptions, SamplerStep } from "../parts/sampler.ts";
 
 /**
  * The linear multistep method of k-diffusion (`sample_lms`, Crowson 2022), which is that of Adams and Bashforth for

@@ -1,9 +1,9 @@
-import { rhoOf } from "../process/noise-level.ts";
-import type { NoiseLevel } from "../process/noise-level.ts";
-import { epsilon, history, sum, unscaled } from "./parts/combination.ts";
-import { lagrangeIntegrals } from "./parts/lagrange.ts";
-import { checkFinalOrders, checkOrder, intervalsOf, ordersOf } from "./parts/sampler.ts";
-import type { FinalOrdersOptions, OrderOptions, SamplerStep } from "./parts/sampler.ts";
+import { rhoOf } from "../../process/noise-level.ts";
+import type { NoiseLevel } from "../../process/noise-level.ts";
+import { epsilon, history, sum, unscaled } from "../parts/combination.ts";
+import { lagrangeIntegrals } from "../parts/lagrange.ts";
+import { checkFinalOrders, checkOrder, intervalsOf, ordersOf } from "../parts/sampler.ts";
+import type { FinalOrdersOptions, OrderOptions, SamplerStep } from "../parts/sampler.ts";
 
 /**
  * Diffusion exponential integrator sampler, Zhang & Chen (2022, 2204.13902), Algorithm 1 with polynomials in

@@ -1,5 +1,5 @@
-import type { Checkpoint } from "../checkpoint/checkpoint.ts";
-import type { DataLoader, LoaderState } from "../data/loader.ts";
+import type { Checkpoint } from "../../checkpoint/checkpoint.ts";
+import type { DataLoader, LoaderState } from "../../data/loader.ts";
 
 /**
  * Where a loader goes on from the state of one with another batch size: at its own next whole batch, in the next epoch

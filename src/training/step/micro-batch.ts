@@ -1,9 +1,9 @@
-import type { TrainingSettings } from "../checkpoint/training-settings.ts";
-import type { ImageDataset } from "../data/dataset.ts";
-import type { Batch, DataLoader } from "../data/loader.ts";
-import { allocate } from "../tensor/dtype.ts";
-import { ndarray } from "../tensor/ndarray.ts";
-import type { NdArray } from "../tensor/ndarray.ts";
+import type { TrainingSettings } from "../../checkpoint/training-settings.ts";
+import type { ImageDataset } from "../../data/dataset.ts";
+import type { Batch, DataLoader } from "../../data/loader.ts";
+import { allocate } from "../../tensor/dtype.ts";
+import { ndarray } from "../../tensor/ndarray.ts";
+import type { NdArray } from "../../tensor/ndarray.ts";
 
 /** The images of one gradient, and what its randomness follows from. */
 export interface MicroBatch {

@@ -1,9 +1,9 @@
-import { lambdaOf } from "../process/noise-level.ts";
-import type { NoiseLevel } from "../process/noise-level.ts";
-import { epsilon, memory, sum, x, x0 } from "./parts/combination.ts";
-import type { Combination } from "./parts/combination.ts";
-import { checkFinalOrders, checkOrder, checkWholeNumbers, ordersOf } from "./parts/sampler.ts";
-import type { FinalOrdersOptions, OrderOptions, SamplerStep } from "./parts/sampler.ts";
+import { lambdaOf } from "../../process/noise-level.ts";
+import type { NoiseLevel } from "../../process/noise-level.ts";
+import { epsilon, memory, sum, x, x0 } from "../parts/combination.ts";
+import type { Combination } from "../parts/combination.ts";
+import { checkFinalOrders, checkOrder, checkWholeNumbers, ordersOf } from "../parts/sampler.ts";
+import type { FinalOrdersOptions, OrderOptions, SamplerStep } from "../parts/sampler.ts";
 
 export interface UniPCOptions extends OrderOptions, FinalOrdersOptions {
   /** B(h) of `uniPC`: e^h - 1 (`bh2`, the default), or h (`bh1`). */

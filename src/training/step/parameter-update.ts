@@ -1,15 +1,15 @@
-import type { TrainingSettings } from "../checkpoint/training-settings.ts";
-import { emaUpdates } from "../optim/ema.ts";
-import { clipByGlobalNorm } from "../optim/gradient.ts";
-import { LossScale, withLossScale } from "../optim/loss-scale.ts";
-import type { Optimizer } from "../optim/optimizer.ts";
-import { newOptimizer } from "../optim/optimizers.ts";
-import type { State } from "../optim/state.ts";
-import { grad } from "../tensor/autodiff/grad.ts";
-import type { Update } from "../tensor/graph.ts";
-import { valueOf } from "../tensor/tensor.ts";
-import type { Tensor } from "../tensor/tensor.ts";
-import type { Variable } from "../tensor/variable.ts";
+import type { TrainingSettings } from "../../checkpoint/training-settings.ts";
+import { emaUpdates } from "../../optim/ema.ts";
+import { clipByGlobalNorm } from "../../optim/gradient.ts";
+import { LossScale, withLossScale } from "../../optim/loss-scale.ts";
+import type { Optimizer } from "../../optim/optimizer.ts";
+import { newOptimizer } from "../../optim/optimizers.ts";
+import type { State } from "../../optim/state.ts";
+import { grad } from "../../tensor/autodiff/grad.ts";
+import type { Update } from "../../tensor/graph.ts";
+import { valueOf } from "../../tensor/tensor.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import type { Variable } from "../../tensor/variable.ts";
 
 /** From a loss to the next values of parameters and of their averages, and what that keeps from step to step. */
 export class ParameterUpdate {

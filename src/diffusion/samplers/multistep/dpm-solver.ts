@@ -1,9 +1,9 @@
-import { lambdaOf } from "../process/noise-level.ts";
-import type { NoiseLevel } from "../process/noise-level.ts";
-import { history, sum, x, x0, z } from "./parts/combination.ts";
-import type { Combination } from "./parts/combination.ts";
-import { checkEta, checkFinalOrders, intervalsOf, ordersOf } from "./parts/sampler.ts";
-import type { EtaOptions, FinalOrdersOptions, SamplerStep } from "./parts/sampler.ts";
+import { lambdaOf } from "../../process/noise-level.ts";
+import type { NoiseLevel } from "../../process/noise-level.ts";
+import { history, sum, x, x0, z } from "../parts/combination.ts";
+import type { Combination } from "../parts/combination.ts";
+import { checkEta, checkFinalOrders, intervalsOf, ordersOf } from "../parts/sampler.ts";
+import type { EtaOptions, FinalOrdersOptions, SamplerStep } from "../parts/sampler.ts";
 
 const solverTypes = ["midpoint", "heun"] as const;
 

@@ -1,9 +1,9 @@
-import { hasSignal, rhoOf } from "../process/noise-level.ts";
-import type { NoiseLevel, NoiseLevels } from "../process/noise-level.ts";
-import { epsilon, history, memory, sum, unscaled, velocity } from "./parts/combination.ts";
-import type { Combination } from "./parts/combination.ts";
-import { arrivalsOf, checkStride, intervalsOf, stridesOf } from "./parts/sampler.ts";
-import type { Interval, SamplerStep, StrideOptions } from "./parts/sampler.ts";
+import { hasSignal, rhoOf } from "../../process/noise-level.ts";
+import type { NoiseLevel, NoiseLevels } from "../../process/noise-level.ts";
+import { epsilon, history, memory, sum, unscaled, velocity } from "../parts/combination.ts";
+import type { Combination } from "../parts/combination.ts";
+import { arrivalsOf, checkStride, intervalsOf, stridesOf } from "../parts/sampler.ts";
+import type { Interval, SamplerStep, StrideOptions } from "../parts/sampler.ts";
 
 export interface PndmOptions extends StrideOptions {
   /** Whether the first three steps of `pndm` are Runge and Kutta's, of four evaluations each; default false. */
