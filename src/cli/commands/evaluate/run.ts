@@ -26,6 +26,7 @@ import { joinRanks } from "../../ranks/ranks.ts";
 import type { Ranks } from "../../ranks/ranks.ts";
 import { assist, callAssistants } from "./assistant.ts";
 import { writeGrid } from "../../output/pictures.ts";
+import { classesToDraw } from "./classes-to-draw.ts";
 import { print, printText } from "../../output/print.ts";
 import { progressBar } from "../../output/progress.ts";
 import { openReferenceData } from "./reference-data.ts";
@@ -113,6 +114,8 @@ async function openReference(
 async function evaluateModel(run: Run, source: SampleSource, backend: Backend): Promise<number> {
   const { flags, say } = run;
   const ways = source.ways(flags);
+  const { labels, name } = run.reference.dataset;
+  if (source.numClasses > 0 && labels === undefined) say(`classes ${name} has no labels: each is drawn equally often`);
   const weights = await source.fingerprint();
   const settings = await settingsOf(run, { path: weights, fingerprint: weights }, flags.number);
   const report = await EvaluationReport.open(settings, fileOf(flags));
@@ -144,7 +147,7 @@ async function evaluateWay(
 ): Promise<EvaluationRow> {
   const { ranks } = run;
   const { number, seed, json } = run.flags;
-  const classes = classesLike(run.reference.dataset, source.numClasses, number);
+  const classes = classesToDraw(run.reference.dataset, source.numClasses, number);
   const bar =
     json === true ? undefined : await progressBar(source.evaluations(way, number, ranks), `${way.sampler} step`);
   await callAssistants(ranks, { way, options: { number, seed, classes } });
@@ -179,17 +182,6 @@ async function evaluateImages(run: Run, path: string, images: ImageBatch<Uint8Ar
 
 function fileOf({ json }: EvaluateFlags): string | undefined {
   return typeof json === "string" ? json : undefined;
-}
-
-/** A class for each sample, in the proportions of the dataset; undefined for a model without classes. */
-function classesLike({ labels, name }: ImageDataset, numClasses: number, number: number): number[] | undefined {
-  if (numClasses === 0) return undefined;
-  if (labels === undefined) throw new Error(`the model draws classes, and ${name} has no labels`);
-  const sorted = labels.toSorted();
-  const classes = Array.from({ length: number }, (_, i) => sorted[Math.floor(((i + 0.5) * sorted.length) / number)]);
-  const largest = classes[classes.length - 1];
-  if (largest < numClasses) return classes;
-  throw new Error(`the model draws ${numClasses} classes, ${name} has a label ${largest}`);
 }
 
 function numbersOf({ images, fid, kid, kidStd, precision, recall, novelty }: Evaluation) {
