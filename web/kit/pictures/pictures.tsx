@@ -8,14 +8,16 @@ export interface PicturesProps extends DrawOptions {
   readonly images: NdArray | undefined;
   /** What is seen, for those who do not see it; "" where something beside it says so. */
   readonly label: string;
+  /** So many rows of pictures have their place before there are some; 1 unless given. */
+  readonly rows?: number | undefined;
 }
 
 /** A grid of images, each pixel a square. */
-export function Pictures({ images, label, columns, padding, background }: PicturesProps) {
+export function Pictures({ images, label, columns, rows = 1, padding, background }: PicturesProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
   useLayoutEffect(() => {
     if (canvas.current && images) drawImages(canvas.current, images, { columns, padding, background });
   }, [images, columns, padding, background]);
   const spoken = label === "" ? ({ "aria-hidden": true } as const) : ({ role: "img", "aria-label": label } as const);
-  return <canvas class="pictures" ref={canvas} {...spoken} />;
+  return <canvas class="pictures" width={columns ?? 1} height={rows} ref={canvas} {...spoken} />;
 }

@@ -101,6 +101,7 @@ function Body({ context }: BodyProps) {
         <Tile
           images={images.value}
           columns={batchSize / 2}
+          rows={2}
           label={`${batchSize} ways to paint it`}
           caption={`${batchSize} ways to go on`}
         />

@@ -41,6 +41,7 @@ function Body({ context }: BodyProps) {
         <Tile
           images={seen.value?.images}
           columns={batchSize / 2}
+          rows={2}
           label={`${batchSize} variations of it with strength ${percent.value} %`}
           caption={`${batchSize} variations`}
         />

@@ -8,16 +8,18 @@ export interface TileProps {
   readonly label: string;
   readonly caption: ComponentChildren;
   readonly columns?: number | undefined;
+  readonly rows?: number | undefined;
 }
 
 /** Pictures with a line below. */
-export function Tile({ images, label, caption, columns }: TileProps) {
+export function Tile({ images, label, caption, columns, rows }: TileProps) {
   return (
     <div class="tile">
       <Pictures
         images={images}
         label={label}
         columns={columns}
+        rows={rows}
         padding={images?.shape[0] === 1 ? 0 : 1}
         background={0}
       />

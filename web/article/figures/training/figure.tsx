@@ -107,6 +107,7 @@ function Body({ context }: BodyProps) {
           <Tile
             images={preview.value?.images}
             columns={count / 2}
+            rows={2}
             label={`${count} pictures that the network draws after ${preview.value?.step ?? 0} steps`}
             caption={preview.value ? `what it draws after ${preview.value.step} steps` : "what it draws: nothing yet"}
           />
