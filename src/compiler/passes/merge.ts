@@ -3,8 +3,7 @@ import { formatShape, sameShape, sizeOf } from "../../tensor/shape.ts";
 import type { AttentionOp } from "../../tensor/attention.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Fusion } from "../target.ts";
-import { isTransposed } from "./cone.ts";
-import { costOf } from "./cost.ts";
+import { isTransposed, operationsOf } from "./cone.ts";
 import { reductionKey } from "./scheduled-kernel.ts";
 import type { ScheduledKernel } from "./scheduled-kernel.ts";
 import { isReframed } from "./tails.ts";
@@ -154,7 +153,7 @@ const elementByElement = (
     const buffers = reads.size + stores.filter((store) => !updates.has(store)).length;
     if (stores.length > mostStores || buffers > mostJoined) return undefined;
     const feeds = into.stores.some((store) => kernel.reads.has(store));
-    if (!feeds || operationsOf(stores, reads) > mostOperations) return undefined;
+    if (!feeds || operationsOf(stores, (tensor) => reads.has(tensor)) > mostOperations) return undefined;
     // Next to what jumps about in memory, what could go through it in order would have to jump as well.
     const jumps = into.stores.some((store) => isTransposed(store, (tensor) => into.reads.has(tensor)));
     return !jumps && readsInPlace(kernel, into.stores)
@@ -162,18 +161,6 @@ const elementByElement = (
       : undefined;
   },
 });
-
-/** What has to be computed for an element of each store, in additions. */
-function operationsOf(stores: readonly Tensor[], reads: ReadonlySet<Tensor>): number {
-  const seen = new Set<Tensor>();
-  const visit = (node: Tensor): void => {
-    if (reads.has(node) || seen.has(node)) return;
-    seen.add(node);
-    node.inputs.forEach(visit);
-  };
-  stores.forEach(visit);
-  return [...seen].reduce((sum, { op }) => sum + (isElementwise(op) ? costOf(op) : 0), 0);
-}
 
 /** Whether each element that a kernel stores needs of others only the same element. */
 function readsInPlace({ stores, reads }: ScheduledKernel, others: readonly Tensor[]): boolean {

@@ -3,7 +3,7 @@ import type { Graph } from "../../tensor/graph.ts";
 import { isElementwise, isMovement } from "../../tensor/op.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Fusion } from "../target.ts";
-import { coneOf, isTransposed } from "./cone.ts";
+import { coneOf, isTransposed, operationsOf } from "./cone.ts";
 import type { Cone } from "./cone.ts";
 import { isStoredLeaf, kernelKind, reductionKey } from "./scheduled-kernel.ts";
 import type { ScheduledKernel } from "./scheduled-kernel.ts";
@@ -144,7 +144,7 @@ class Scheduler {
     for (const base of basesOf(input)) {
       if (base.op.kind === "constant" || this.#isStored(base)) continue;
       const cone = this.#coneOf(base);
-      if (cone.operations > this.#fusion.mostOperandOperations || cone.traffic > MOST_OPERAND_TRAFFIC)
+      if (this.#doesMore(base, cone, this.#fusion.mostOperandOperations) || cone.traffic > MOST_OPERAND_TRAFFIC)
         this.#store(base);
     }
   }
@@ -175,18 +175,21 @@ class Scheduler {
     for (const node of shared) {
       if (sinks.get(node)?.size !== 1 || this.#isSpread(node)) continue;
       this.#stored.delete(node);
-      const fits = (this.#users.get(node) ?? []).every((user) => !this.#isTooLarge(this.#coneOf(user)));
+      const fits = (this.#users.get(node) ?? []).every((user) => !this.#isTooLarge(user, this.#coneOf(user)));
       if (!fits) this.#stored.add(node);
     }
   }
 
   #isBetterStored(node: Tensor, cone: Cone, uses: number): boolean {
-    if (this.#isTooLarge(cone)) return true;
-    if (cone.operations > 0 && cone.leaves.size + cone.indices > 0 && this.#isSpread(node)) return true;
+    if (this.#isTooLarge(node, cone)) return true;
+    if (cone.operationsAlongPaths > 0 && cone.leaves.size + cone.indices > 0 && this.#isSpread(node)) return true;
     if (uses < 2) return false;
     // In passes over the tensor: computed in each use, or once, stored, and read in each use.
-    const compute = cone.traffic + cone.operations / this.#fusion.operationsPerPass;
-    return compute + COST_OF_STORE + uses < uses * compute;
+    const isDearer = (operations: number): boolean => {
+      const compute = cone.traffic + operations / this.#fusion.operationsPerPass;
+      return compute + COST_OF_STORE + uses < uses * compute;
+    };
+    return isDearer(cone.operationsAlongPaths) && isDearer(operationsOf([node], this.#isStored));
   }
 
   /**
@@ -253,8 +256,12 @@ class Scheduler {
     return coneOf(node, this.#isStored, memo);
   }
 
-  #isTooLarge({ leaves, operations }: Cone): boolean {
-    return leaves.size > this.#fusion.mostLeaves || operations > this.#fusion.mostOperations;
+  #isTooLarge(node: Tensor, cone: Cone): boolean {
+    return cone.leaves.size > this.#fusion.mostLeaves || this.#doesMore(node, cone, this.#fusion.mostOperations);
+  }
+
+  #doesMore(node: Tensor, { operationsAlongPaths }: Cone, operations: number): boolean {
+    return operationsAlongPaths > operations && operationsOf([node], this.#isStored) > operations;
   }
 
   #kernels(): ScheduledKernel[] {
