@@ -335,13 +335,11 @@ const rules: { readonly [K in OpKind]: Rule<K> } = {
     return { shape: op.parts === undefined ? filter : [op.parts, ...filter], dtype: "f32" };
   },
   softmax: (op, [x]) => {
-    const fits = x.dtype === "f32" && areAxes([op.axis], x.shape.length);
-    requireThat(fits, () => `${op.kind}: operand must be f32 with an axis ${op.axis}, got ${describe([x])}`);
+    requireOver(op, [op.axis], x);
     return x;
   },
   variance: (op, [x]) => {
-    const fits = x.dtype === "f32" && areAxes(op.axes, x.shape.length);
-    requireThat(fits, () => `${op.kind}: operand must be f32 with axes [${op.axes.join(",")}], got ${describe([x])}`);
+    requireOver(op, op.axes, x);
     return { shape: x.shape.map((n, axis) => (op.axes.includes(axis) ? 1 : n)), dtype: "f32" };
   },
   attention: (op, inputs) => {
@@ -366,6 +364,11 @@ const rules: { readonly [K in OpKind]: Rule<K> } = {
     return { query: q, key: k, value: v }[op.of];
   },
 };
+
+function requireOver({ kind }: { readonly kind: string }, axes: readonly number[], x: TensorType): void {
+  const fits = x.dtype === "f32" && areAxes(axes, x.shape.length);
+  requireThat(fits, () => `${kind}: operand must be f32 with axes [${axes.join(",")}], got ${describe([x])}`);
+}
 
 /** Queries, keys and values [batch, tokens, heads, channels]: keys and values have a number of tokens of their own. */
 function requireHeads(

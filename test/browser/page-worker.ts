@@ -24,7 +24,13 @@ export async function workerInPage(
   await page.goto(url);
   await page.evaluate(() => Object.assign(globalThis, { send: startHost() }) && undefined);
   return {
-    postMessage: (message: unknown) => void page.evaluate((message) => send(message), message),
+    // What nobody has any more is given back whenever it is collected: a worker that has ended hears nothing of it.
+    postMessage: (message: unknown) =>
+      void page
+        .evaluate((message) => send(message), message)
+        .catch((error: unknown) => {
+          if (!page.isClosed()) throw error;
+        }),
     addEventListener: ((type: string, listener: (event: MessageEvent) => void) => {
       if (type === "message") listeners.push(listener);
     }) as WorkerLike["addEventListener"],

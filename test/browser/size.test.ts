@@ -9,7 +9,7 @@ import { withCompilerVersion } from "../../scripts/compiler-version.ts";
 import { Site } from "./site.ts";
 
 /** Of the core with all that it fetches, gzipped: what compiles programs is in it. */
-const MOST_BYTES = 178_000;
+const MOST_BYTES = 178_500;
 const CORE = ["tensor", "compiler", "backend", "nn", "models", "diffusion", "optim", "training"];
 
 /** What only pages need which draw as Python does; a page without them must not have them. */

@@ -46,7 +46,7 @@ test("a directory of images gives them in the size and the channels that are ask
   expect(await open("pictures")).toMatchObject({ length: 1, height: 8, width: 8, channels: 3 });
 });
 
-const parquet = fileURLToPath(new URL("../../../test/fixtures/parquet/gray.parquet", import.meta.url));
+const parquet = fileURLToPath(new URL("../../../../test/fixtures/parquet/gray.parquet", import.meta.url));
 
 test("a Parquet file gives its images and their classes", async () => {
   const dataset = await openData({ data: parquet, channels: 3 }, () => {});
