@@ -1,7 +1,8 @@
 // Draws the losses of runs of the article's recipe, here and in PyTorch, beside those that the article prints:
 //   npm run unnoise -- train --preset annotated --out runs/annotated
 //   python bench/peers/loss_curve.py --images train-images-idx3-ubyte.gz --steps 2808 --out runs/pytorch
-//   node_modules/.bin/node bench/loss-curve.ts runs/annotated runs/pytorch
+//   npm run unnoise -- train --preset annotated --timesteps 200 --steps 2340 --out runs/first-version
+//   node_modules/.bin/node bench/loss-curve.ts runs/annotated runs/pytorch runs/first-version
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Command, CommanderError } from "commander";
@@ -15,7 +16,11 @@ import type { ChartLine } from "../src/io/charts/line-chart.ts";
 
 /** Steps whose losses are averaged into one point. */
 const WINDOW = 20;
-/** What "The Annotated Diffusion Model" prints at every hundredth step of an epoch of 469, the first being 0. */
+/**
+ * What "The Annotated Diffusion Model" prints at every hundredth step of an epoch of 469, the first being 0. The
+ * notebook of its first version (huggingface/notebooks, examples/annotated_diffusion.ipynb) prints the same numbers,
+ * from 200 timesteps, five epochs and ConvNeXT blocks; its text and code became others, its output stayed.
+ */
 const ARTICLE = [
   0.4648, 0.1214, 0.0811, 0.0802, 0.0612, 0.0631, 0.0568, 0.0573, 0.055, 0.0444, 0.0542, 0.0602, 0.0468, 0.051, 0.0478,
   0.0468, 0.0431, 0.0522, 0.0475, 0.0511, 0.0459, 0.043, 0.0464, 0.0495, 0.0447,
@@ -23,9 +28,13 @@ const ARTICLE = [
 const ARTICLE_STEPS_PER_EPOCH = 469;
 const ARTICLE_PRINTS_PER_EPOCH = 5;
 
-const sides = ["unnoise", "pytorch"] as const;
+const sides = ["unnoise", "pytorch", "unnoise, 200 timesteps"] as const;
 type Side = (typeof sides)[number];
-const colours: Readonly<Record<Side, string>> = { unnoise: "#d1495b", pytorch: "#00798c" };
+const colours: Readonly<Record<Side, string>> = {
+  unnoise: "#d1495b",
+  pytorch: "#00798c",
+  "unnoise, 200 timesteps": "#edae49",
+};
 
 /** What a line of either side's metrics.jsonl must have. */
 const metricsLine = z.object({ step: z.int().positive(), loss: z.number() });
@@ -91,6 +100,7 @@ function command(): Command {
     .description("Draw the losses of runs of The Annotated Diffusion Model's recipe.")
     .argument("<unnoise>", "a directory that `unnoise train --preset annotated` wrote")
     .argument("[pytorch]", "a directory that bench/peers/loss_curve.py wrote")
+    .argument("[first-version]", "a run with the 200 timesteps of the article's first version")
     .option("--json <file>", "where the losses go", "docs/loss-curve.json")
     .option("--out <file>", "where the picture goes, a PNG", "docs/loss-curve.png")
     .exitOverride();

@@ -13,12 +13,11 @@ import { DEFAULT_PEERS, findPeers, librariesOf, peerNames } from "./contest/cont
 import { libraries } from "./contest/libraries.ts";
 import { installLibraries } from "./contest/packages.ts";
 import { codeTable } from "./gpu-code/gpu-code.ts";
-import type { CodeShare } from "./gpu-code/gpu-code.ts";
 import { Referee } from "./contest/referee.ts";
 import { countTable } from "./measurements/gpu-counts.ts";
-import type { CountedRow } from "./measurements/gpu-counts.ts";
 import { measurementNames, measurementsOf } from "./measurements/measurements.ts";
-import type { Outcome, Plan } from "./measurements/plan.ts";
+import type { CodeShare, CountedRow, Outcome } from "./measurements/outcome.ts";
+import type { Plan } from "./measurements/plan.ts";
 import { geometricMeans, sizeTable } from "./measurements/size-table.ts";
 
 const EXIT_USAGE = 2;

@@ -1,18 +1,10 @@
 import { formatTable } from "../../src/cli/output/format.ts";
 import { nameOfTile } from "../../src/backend/webgpu/kernels/tile.ts";
-import type { Outcome, Plan } from "../measurements/plan.ts";
+import type { CodeShare, Outcome } from "../measurements/outcome.ts";
+import type { Plan } from "../measurements/plan.ts";
 import { AmdCompiler } from "./amd-compiler.ts";
 import { tileCost } from "./issue-cycles.ts";
 import { typicalKernels } from "./kernels.ts";
-
-/** How much of what a GPU's vector units are given are multiply-adds, in the loop of a product: counted, not measured. */
-export interface CodeShare {
-  readonly kernel: string;
-  readonly tile: string;
-  readonly workgroups: number;
-  readonly f32: number;
-  readonly f16: number;
-}
 
 /** Compiles typical kernels for an AMD GPU, if there is what it takes. */
 export async function countGpuCode({ say, warn }: Plan): Promise<Outcome> {

@@ -3,12 +3,8 @@ import type { GpuCounts } from "../../src/bench/gpu/counts.ts";
 import { countedPrograms } from "../../src/bench/gpu/programs.ts";
 import { formatBytes, formatCount, formatScaled, formatTable } from "../../src/cli/output/format.ts";
 import { formatSeconds } from "../../src/cli/commands/bench/report.ts";
-import type { Outcome, Plan } from "./plan.ts";
-
-/** What programs ask of a GPU, counted without one. */
-export interface CountedRow extends GpuCounts {
-  readonly title: string;
-}
+import type { CountedRow, Outcome } from "./outcome.ts";
+import type { Plan } from "./plan.ts";
 
 export async function countForGpu({ say }: Pick<Plan, "say">): Promise<Outcome> {
   const counts: CountedRow[] = [];

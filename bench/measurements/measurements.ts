@@ -1,10 +1,19 @@
 import type { SizeName } from "../../src/bench/sizes.ts";
 import { countForGpu } from "./gpu-counts.ts";
 import { countGpuCode } from "../gpu-code/gpu-code.ts";
-import type { Measurement } from "./plan.ts";
+import type { Outcome } from "./outcome.ts";
+import type { Plan } from "./plan.ts";
 import { compareProcesses } from "./processes.ts";
 import { compareSize } from "./sizes.ts";
 import { compareSteps, compareThreads } from "./steps.ts";
+
+export interface Measurement {
+  /** What --only calls it. */
+  readonly id: string;
+  /** Whether it is ours alone, and done only where it is asked for. */
+  readonly isCount?: boolean;
+  run(plan: Plan): Promise<Outcome>;
+}
 
 /** Rows of the table of sizes. */
 const tableRows = ["dim28", "dim16", "dim32", "dim64", "dim128", "dim28-single"] as const satisfies readonly SizeName[];

@@ -2,7 +2,8 @@ import { DEFAULT_SIZE, titleOf } from "../../src/bench/sizes.ts";
 import { ours } from "../contest/contestants.ts";
 import { Participant, takesPart } from "../contest/participant.ts";
 import type { Contestant, Task } from "../contest/participant.ts";
-import type { Outcome, Plan } from "./plan.ts";
+import type { Outcome } from "./outcome.ts";
+import type { Plan } from "./plan.ts";
 import { WARM_UP_STEPS, judge, resultOf, taskOf, unlessItFails } from "./turns.ts";
 import type { Samples } from "./turns.ts";
 

@@ -2,7 +2,7 @@ import { geometricMean } from "../../src/bench/statistics.ts";
 import type { BenchResult } from "../../src/bench/result.ts";
 import { formatUnit } from "../../src/cli/commands/bench/report.ts";
 import { formatTable } from "../../src/cli/output/format.ts";
-import type { SizeRow } from "./plan.ts";
+import type { SizeRow } from "./outcome.ts";
 
 const columns = ["train", "forward", "memory"] as const;
 

@@ -2,7 +2,8 @@ import { DEFAULT_SIZE, titleOf } from "../../src/bench/sizes.ts";
 import type { SizeName } from "../../src/bench/sizes.ts";
 import type { WorkloadName } from "../../src/bench/workload-names.ts";
 import { ours } from "../contest/contestants.ts";
-import type { Outcome, Plan } from "./plan.ts";
+import type { Outcome } from "./outcome.ts";
+import type { Plan } from "./plan.ts";
 import { profileAnswer } from "./profile-answer.ts";
 import { resultOf, takeTurns, taskOf, withParticipants } from "./turns.ts";
 
