@@ -37,13 +37,18 @@ const MARGIN = { left: 48, right: 12, top: 10, bottom: 40 };
 /** More points than this in a line are not seen. */
 const MOST_POINTS = 600;
 
+/** What the axes stand for while there is nothing to draw; they bear no numbers then. */
+const NO_VALUES: Range = [0, 1];
+
 /** Lines over a common axis, as wide as their place. */
 export function Chart(props: ChartProps) {
-  const { label, series, xLabel, yLabel, isLogarithmic = false, cursor, onPoint, height = 260 } = props;
+  const { label, series, xLabel, yLabel, cursor, onPoint, height = 260 } = props;
   const [ref, width] = useWidth();
   const [left, right, top, bottom] = [MARGIN.left, width - MARGIN.right, MARGIN.top, height - MARGIN.bottom];
-  const xRange = props.xRange ?? rangeOf(series.map(({ x, y }) => x ?? [0, y.length - 1]));
-  const yRange = props.yRange ?? rangeOf(series.map(({ y }) => y));
+  const ownX = props.xRange ?? rangeOf(series.map(({ x, y }) => x ?? (y.length > 0 ? [0, y.length - 1] : [])));
+  const ownY = props.yRange ?? rangeOf(series.map(({ y }) => y));
+  const [xRange, yRange] = [ownX ?? NO_VALUES, ownY ?? NO_VALUES];
+  const isLogarithmic = props.isLogarithmic === true && ownY !== undefined;
   const scale = isLogarithmic ? Math.log : (value: number) => value;
   const xAt = (value: number): number => left + ((value - xRange[0]) / (xRange[1] - xRange[0])) * (right - left);
   const yAt = (value: number): number =>
@@ -77,16 +82,19 @@ export function Chart(props: ChartProps) {
           {ticksOf(yRange, isLogarithmic, 6).map((tick) => (
             <g key={tick} class="tick">
               <path d={`M${left} ${yAt(tick).toFixed(1)}H${right}`} />
-              <text x={left - 8} y={yAt(tick) + 4} text-anchor="end">
-                {tick}
-              </text>
+              {ownY !== undefined && (
+                <text x={left - 8} y={yAt(tick) + 4} text-anchor="end">
+                  {tick}
+                </text>
+              )}
             </g>
           ))}
-          {ticksOf(xRange, false, Math.max(2, Math.floor(width / 80))).map((tick) => (
-            <text key={tick} x={xAt(tick)} y={bottom + 18} text-anchor="middle">
-              {tick}
-            </text>
-          ))}
+          {ownX !== undefined &&
+            ticksOf(xRange, false, Math.max(2, Math.floor(width / 80))).map((tick) => (
+              <text key={tick} x={xAt(tick)} y={bottom + 18} text-anchor="middle">
+                {tick}
+              </text>
+            ))}
           <text x={right} y={height - 4} text-anchor="end">
             {xLabel}
           </text>
@@ -127,7 +135,8 @@ export function useWidth() {
   return [ref, width.value] as const;
 }
 
-function rangeOf(lists: readonly ArrayLike<number>[]): Range {
+/** Of all values; undefined if there are none. */
+function rangeOf(lists: readonly ArrayLike<number>[]): Range | undefined {
   let [low, high] = [Infinity, -Infinity];
   for (const list of lists) {
     for (let i = 0; i < list.length; i++) {
@@ -135,6 +144,6 @@ function rangeOf(lists: readonly ArrayLike<number>[]): Range {
       high = Math.max(high, list[i]);
     }
   }
-  if (low > high) return [0, 1];
+  if (low > high) return undefined;
   return low === high ? [low, low + 1] : [low, high];
 }
