@@ -369,6 +369,29 @@ describe.skipIf(chromium === undefined)("live figures (skipped without Chromium)
     await leave(beyond);
   });
 
+  test.for([360, 1000])("no canvas is stretched, %d pixels wide", async (width) => {
+    for (const [part, names] of [
+      ["1-noise", ["noise", "walks"]],
+      ["2-objective", ["perfect"]],
+      ["4-training", ["points"]],
+    ] as const) {
+      const page = await open(part, undefined, { viewport: { width, height: 800 } });
+      for (const name of names) {
+        const shapes = await (
+          await figureOf(page, name)
+        ).evaluate((figure) =>
+          Array.from(figure.querySelectorAll("canvas"), (canvas) => [
+            canvas.clientWidth / canvas.clientHeight,
+            canvas.width / canvas.height,
+          ]),
+        );
+        expect(shapes.length, name).toBeGreaterThan(0);
+        for (const [shown, drawn] of shapes) expect(shown / drawn, name).toBeCloseTo(1, 1);
+      }
+      await leave(page);
+    }
+  });
+
   test.for(["light", "dark"] as const)(
     "alive, in %s and 320 pixels wide, they have nothing that axe calls serious",
     async (scheme) => {

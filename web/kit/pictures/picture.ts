@@ -1,5 +1,11 @@
 import type { Picture } from "unnoise";
 
+/** Gives a canvas its size in pixels, unless it has it: setting it clears what was drawn, which flickers. */
+export function fitCanvas(canvas: HTMLCanvasElement, width: number, height: number): void {
+  if (canvas.width !== width) canvas.width = width;
+  if (canvas.height !== height) canvas.height = height;
+}
+
 /** Draws bytes of 1 or 3 channels, one pixel of the canvas for each of the picture's. */
 export function drawPicture(canvas: HTMLCanvasElement, { data, width, height, channels }: Picture): void {
   const pixels = new ImageData(width, height);
@@ -7,9 +13,7 @@ export function drawPicture(canvas: HTMLCanvasElement, { data, width, height, ch
     for (let c = 0; c < 3; c++) pixels.data[4 * at + c] = data[at * channels + Math.min(c, channels - 1)];
     pixels.data[4 * at + 3] = 255;
   }
-  // Setting the size clears the canvas, which flickers.
-  if (canvas.width !== width) canvas.width = width;
-  if (canvas.height !== height) canvas.height = height;
+  fitCanvas(canvas, width, height);
   canvas.getContext("2d")?.putImageData(pixels, 0, 0);
 }
 

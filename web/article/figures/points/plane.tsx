@@ -1,6 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { useWidth } from "../../../kit/pictures/chart.tsx";
+import { fitCanvas } from "../../../kit/pictures/picture.ts";
 import { EXTENT } from "./model.ts";
 
 export interface PlaneProps {
@@ -41,7 +42,7 @@ export function Plane({ points, drawn, arrows, onDraw, label }: PlaneProps) {
     const context = element?.getContext("2d");
     if (!element || !context || side === 0) return;
     const pixels = Math.round(side * devicePixelRatio);
-    if (element.width !== pixels) Object.assign(element, { width: pixels, height: pixels });
+    fitCanvas(element, pixels, pixels);
     const colour = (name: string): string => getComputedStyle(element).getPropertyValue(name);
     const at = (value: number): number => ((value / EXTENT + 1) / 2) * pixels;
     const y = (value: number): number => pixels - at(value);
