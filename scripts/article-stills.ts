@@ -49,11 +49,15 @@ try {
     colorScheme: "light",
     deviceScaleFactor: 1.5,
   });
+  // From the beginning, as charts are as wide as their place was, and again if the page is loaded again.
+  await page.addInitScript(() =>
+    addEventListener("DOMContentLoaded", () => {
+      document.head.insertAdjacentHTML("beforeend", "<style>.frame-body { padding: 0.8rem }</style>");
+    }),
+  );
   for (const [name, { page: part, act }] of Object.entries(stills)) {
     if (wanted.length > 0 && !wanted.includes(name)) continue;
     await page.goto(`${server.resolvedUrls?.local[0]}tutorial/${part}.html`);
-    // From the beginning, as charts are as wide as their place was.
-    await page.addStyleTag({ content: ".frame-body { padding: 0.8rem }" });
     const figure = page.locator(`[data-figure="${name}"]`);
     await figure.scrollIntoViewIfNeeded();
     const frame = figure.locator(".frame");
